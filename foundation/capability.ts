@@ -1,0 +1,54 @@
+// What a capability gives to the node that hosts it. `capabilities/X/capability.ts` returns one of these;
+// node/capabilities.ts is the one list of them.
+import type { AnyContract, Caller } from './contract.ts';
+import type { HttpRoute } from './http.ts';
+import type { ClusterId, NodeId } from './ids.ts';
+
+/** Work that exactly one node of a cluster does: always this one on an embedded store, elected on etcd. */
+export interface Duty {
+  readonly name: string;
+  /** Runs until the signal aborts; restarted with backoff where it throws. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface Served {
+  readonly contract: AnyContract;
+  // A service as the table sees it: its methods by name.
+  readonly service: object;
+}
+
+/** One linked (or strange) cluster at the far end of a connection, proven by its node certificate. */
+export interface PeerCaller {
+  readonly cluster: ClusterId;
+  readonly node: NodeId;
+}
+
+export interface Capability {
+  readonly name: string;
+  /** Contracts for people and programs of this cluster: over HTTP and in process. */
+  readonly serves: readonly Served[];
+  /** Contracts for other clusters: over the wire only. The service reads `call.caller` and asks policy. */
+  readonly servesPeers: readonly Served[];
+  readonly routes: readonly HttpRoute[];
+  readonly duties: readonly Duty[];
+  /** Called once before duties run: loads caches, repairs what a crash left. */
+  start(signal: AbortSignal): Promise<void>;
+  /** Called once after duties ended, in reverse order of start. */
+  stop(): Promise<void>;
+}
+
+export function capability(parts: Partial<Capability> & { readonly name: string }): Capability {
+  return {
+    serves: [],
+    servesPeers: [],
+    routes: [],
+    duties: [],
+    start: async () => undefined,
+    stop: async () => undefined,
+    ...parts,
+  };
+}
+
+export function isPeer(caller: Caller | undefined): caller is Extract<Caller, { kind: 'cluster' }> {
+  return caller?.kind === 'cluster';
+}

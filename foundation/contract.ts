@@ -1,0 +1,74 @@
+// A capability is a promise with an address: an interface in domain words and a table that gives every
+// method its permission, route, schemas, errors and limits. One table serves three roads: in process,
+// over the wire between clusters, over HTTP.
+import type { z } from 'zod';
+import type { ErrorCode } from './error-codes.ts';
+import type { ClusterId, NodeId } from './ids.ts';
+
+/** Who asks, as the edge has established it. */
+export type Caller =
+  | { readonly kind: 'owner' }
+  | { readonly kind: 'anonymous' }
+  | {
+      readonly kind: 'cluster';
+      readonly cluster: ClusterId;
+      readonly node: NodeId;
+    };
+
+/** What comes with every call besides its input. */
+export interface Call {
+  readonly signal?: AbortSignal | undefined;
+  readonly caller?: Caller | undefined;
+}
+
+/** `links.write`: the contract's name, then `read` or `write`; `peer` for what linked clusters may call. */
+export type Permission = `${string}.read` | `${string}.write` | 'peer' | 'open';
+
+interface Promised<I, O> {
+  /** One sentence; the help, the OpenAPI page and the reference are made of it. */
+  readonly summary: string;
+  readonly permission: Permission;
+  /** `POST /links/:cluster`; path parameters are fields of the input. Peer contracts have none. */
+  readonly route?: `${'GET' | 'POST' | 'PUT' | 'DELETE'} /${string}`;
+  readonly input: z.ZodType<I>;
+  readonly output: z.ZodType<O>;
+  /** Codes a caller must expect besides those of every road. */
+  readonly errors: readonly ErrorCode[];
+}
+export interface Method<I, O> extends Promised<I, O> {
+  readonly watch?: false;
+}
+/** A method that answers with a stream of `output`s; over HTTP, one JSON text per line. */
+export interface Watch<I, O> extends Promised<I, O> {
+  readonly watch: true;
+}
+
+// The service's own type, seen method by method: `never` where a member is neither.
+// oxlint-disable-next-line typescript/no-explicit-any
+type Promises<F> = F extends (input: infer I, call?: any) => AsyncIterable<infer O>
+  ? Watch<I, O>
+  : // oxlint-disable-next-line typescript/no-explicit-any
+    F extends (input: infer I, call?: any) => Promise<infer O>
+    ? Method<I, O>
+    : never;
+
+/** Exhaustive: a method of `S` without a row does not compile. */
+export interface Contract<S> {
+  readonly name: string;
+  readonly version: number;
+  readonly methods: { readonly [M in keyof S & string]: Promises<S[M]> };
+}
+
+/** A contract whose service type is not known here: what edges and carriers hold. */
+export interface AnyContract {
+  readonly name: string;
+  readonly version: number;
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly methods: { readonly [method: string]: Method<any, any> | Watch<any, any> };
+}
+
+/** Takes calls to wherever the service is. Errors arrive as HansaError with the far side's code. */
+export interface Carrier {
+  call(contract: AnyContract, method: string, input: unknown, call: Call): Promise<unknown>;
+  watch(contract: AnyContract, method: string, input: unknown, call: Call): AsyncIterable<unknown>;
+}
