@@ -1,0 +1,40 @@
+export {
+  compareBytes, concatBytes, emptyBytes, equalBytes, fromHex, fromUtf8, prefixEnd, startsWith, toHex, utf8,
+} from './bytes.ts';
+export { blobBytesMax, blobChunkBytes, type BlobInfo, type BlobReceipt, type Blobs } from './blobs.ts';
+export { capability, isPeer, type Capability, type Duty, type PeerCaller, type Served } from './capability.ts';
+export { deadline, type Clock, type Random } from './clock.ts';
+export type { Codec } from './codec.ts';
+export type {
+  Command, CommandArgument, CommandContext, CommandOption, CommandOutput, CommandView,
+} from './command.ts';
+export type {
+  AnyContract, Call, Caller, Carrier, Contract, Method, Permission, Watch,
+} from './contract.ts';
+export type { Crypto, Hasher } from './crypto.ts';
+export { errorCodes, type ErrorCode, type ErrorCodeEntry } from './error-codes.ts';
+export {
+  errorOf, HansaError, invariant, isHansaError, reportOf, type ErrorDetails, type ErrorReport,
+} from './errors.ts';
+export {
+  compareHlc, createHybridClock, hlcAheadMaxMs, hlcSchema, type Hlc, type HybridClock,
+} from './hlc.ts';
+export type { HttpRequest, HttpResponse, HttpRoute } from './http.ts';
+export {
+  blobIdSchema, clusterIdSchema, federatedId, federatedIdSchema, localId, localIdSchema, nameLengthMax,
+  nodeIdSchema, resourceNameSchema, splitFederatedId, splitLocalId,
+  type BlobId, type ClusterId, type FederatedId, type LocalId, type NodeId,
+} from './ids.ts';
+export { silentLog, type Log, type LogFields } from './log.ts';
+export {
+  storeLimits,
+  type Compare, type CompareOp, type Entry, type KeyRange, type KeyValueStore, type LeaseId, type Op,
+  type OpResult, type Revision, type ScanOptions, type ScanPage, type StoreLimits, type StoreStatus,
+  type Transaction, type TransactionResult, type WatchBatch, type WatchEvent,
+} from './store.ts';
+export { table, type Row, type Table } from './table.ts';
+export { transcript, type TranscriptField } from './transcript.ts';
+export {
+  dialTimeoutMs, frameBytesMax, type Connection, type FrameStream, type NodeAddress, type Transport,
+} from './transport.ts';
+export { packTuple, unpackTuple, type TuplePart } from './tuple.ts';
