@@ -52,10 +52,15 @@ type Promises<F> = F extends (input: infer I, call?: any) => AsyncIterable<infer
     ? Method<I, O>
     : never;
 
+/** Peer contracts travel in classes, most urgent first, each on a stream of its own. */
+export type Traffic = 'control' | 'state' | 'bulk';
+
 /** Exhaustive: a method of `S` without a row does not compile. */
 export interface Contract<S> {
   readonly name: string;
   readonly version: number;
+  /** For peer contracts; default `state`. */
+  readonly traffic?: Traffic;
   readonly methods: { readonly [M in keyof S & string]: Promises<S[M]> };
 }
 
@@ -63,6 +68,7 @@ export interface Contract<S> {
 export interface AnyContract {
   readonly name: string;
   readonly version: number;
+  readonly traffic?: Traffic;
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly methods: { readonly [method: string]: Method<any, any> | Watch<any, any> };
 }

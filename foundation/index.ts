@@ -9,7 +9,7 @@ export type {
   Command, CommandArgument, CommandContext, CommandOption, CommandOutput, CommandView,
 } from './command.ts';
 export type {
-  AnyContract, Call, Caller, Carrier, Contract, Method, Permission, Watch,
+  AnyContract, Call, Caller, Carrier, Contract, Method, Permission, Traffic, Watch,
 } from './contract.ts';
 export type { Crypto, Hasher } from './crypto.ts';
 export { errorCodes, type ErrorCode, type ErrorCodeEntry } from './error-codes.ts';
