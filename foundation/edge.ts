@@ -1,7 +1,10 @@
 // The one edge every call passes, whatever road it came by:
 // limit -> authenticate -> validate -> authorise -> call -> validate -> audit.
-import type { AnyContract, Call, Caller, Carrier, Contract } from './contract.ts';
+import { cancellable, cancellation, mapItems } from './cancellation.ts';
 import type { Served } from './capability.ts';
+import type { AnyContract, Caller, Method, Watch } from './contract.ts';
+import { HansaError, invariant } from './errors.ts';
+import { schemaSentence } from './schema-sentence.ts';
 
 /** What a road knows about the sender before anybody believed it. */
 export interface Credential {
@@ -26,7 +29,10 @@ export interface AuditEntry {
   readonly method: string;
   readonly caller: Caller;
   readonly source: string;
+  /** `OK`, or the error's code; CANCELLED where the reader of a watch left before its end. */
   readonly outcome: string;
+  /** The error the service did not mean to throw, where the outcome is INTERNAL: for the log alone. */
+  readonly fault?: unknown;
 }
 
 /** The decisions of one road. */
@@ -37,6 +43,7 @@ export interface Gate {
   authenticate(credential: Credential): Promise<Caller>;
   /** Throws FORBIDDEN. */
   authorise(caller: Caller, permission: string): void;
+  /** Hears of every request that was admitted, once, when it is over. Must not throw. */
   record(entry: AuditEntry): void;
 }
 
@@ -46,4 +53,165 @@ export interface Edge {
   watch(request: EdgeRequest): AsyncIterable<unknown>;
 }
 
-export type { AnyContract, Call, Carrier, Contract, Served };
+// One row of a contract's table beside the service that keeps its promise.
+interface Seat {
+  readonly contract: string;
+  readonly method: string;
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly promise: Method<any, any> | Watch<any, any>;
+  run(input: unknown, call: { signal: AbortSignal; caller: Caller }): unknown;
+}
+
+const anonymous: Caller = { kind: 'anonymous' };
+
+/** An edge before these services; throws where two contracts share a name or a service lacks a method. */
+export function serve(served: readonly Served[], gate: Gate): Edge {
+  const seats = seatsOf(served);
+  return {
+    contracts: served.map((one) => one.contract),
+    async call(request) {
+      gate.admit(request.credential);
+      const visit = createVisit(request, gate);
+      try {
+        const { seat, input, caller } = await enter(request, { seats, gate, visit, watch: false });
+        const answer = await seat.run(input, { signal: request.signal, caller });
+        const output = checkOutput(seat, answer);
+        visit.over(undefined);
+        return output;
+      } catch (error) {
+        throw visit.over(error);
+      }
+    },
+    watch(request) {
+      let visit: Visit | undefined;
+      return cancellable(
+        {
+          async open(signal) {
+            gate.admit(request.credential);
+            visit = createVisit(request, gate);
+            const needs = { seats, gate, visit, watch: true };
+            const { seat, input, caller } = await enter(request, needs);
+            const items = seat.run(input, { signal, caller });
+            invariant(isAsyncIterable(items), `${seat.contract}.${seat.method} gave no stream`);
+            return mapItems(items, (item) => checkOutput(seat, item));
+          },
+          ended: (failure) => (visit === undefined ? failure : visit.over(failure)),
+        },
+        request.signal,
+      );
+    },
+  };
+}
+
+function seatsOf(served: readonly Served[]): ReadonlyMap<string, ReadonlyMap<string, Seat>> {
+  const contracts = new Map<string, Map<string, Seat>>();
+  for (const { contract, service } of served) {
+    invariant(!contracts.has(contract.name), `two contracts are named "${contract.name}"`);
+    const seats = new Map<string, Seat>();
+    for (const [method, promise] of Object.entries(contract.methods)) {
+      const body: unknown = Reflect.get(service, method);
+      invariant(typeof body === 'function', `no service for ${contract.name}.${method}`);
+      const run: Seat['run'] = (input, call) => Reflect.apply(body, service, [input, call]);
+      seats.set(method, { contract: contract.name, method, promise, run });
+    }
+    contracts.set(contract.name, seats);
+  }
+  return contracts;
+}
+
+/** One request on its way: who it turned out to be, and its one audit entry. */
+interface Visit {
+  caller: Caller;
+  /** Records the outcome; returns what the caller may be told. */
+  over(failure: unknown): HansaError | undefined;
+}
+
+function createVisit(request: EdgeRequest, gate: Gate): Visit {
+  const visit: Visit = {
+    caller: anonymous,
+    over(failure) {
+      const told = failure === undefined ? undefined : tellable(failure, request.signal);
+      gate.record({
+        contract: request.contract,
+        method: request.method,
+        caller: visit.caller,
+        source: request.credential.source,
+        outcome: told?.code ?? 'OK',
+        ...(told?.code === 'INTERNAL' ? { fault: failure } : {}),
+      });
+      return told;
+    },
+  };
+  return visit;
+}
+
+/** The checks before the call, in their fixed order. */
+async function enter(
+  request: EdgeRequest,
+  needs: {
+    readonly seats: ReadonlyMap<string, ReadonlyMap<string, Seat>>;
+    readonly gate: Gate;
+    readonly visit: Visit;
+    readonly watch: boolean;
+  },
+): Promise<{ seat: Seat; input: unknown; caller: Caller }> {
+  const caller = await needs.gate.authenticate(request.credential);
+  needs.visit.caller = caller;
+  if (request.signal.aborted) {
+    throw cancellation(request.signal);
+  }
+  const seat = needs.seats.get(request.contract)?.get(request.method);
+  if (seat === undefined || (seat.promise.watch === true) !== needs.watch) {
+    throw unknownMethod(request, seat);
+  }
+  const input = checkInput(seat, request.input);
+  needs.gate.authorise(caller, seat.promise.permission);
+  return { seat, input, caller };
+}
+
+function unknownMethod({ contract, method }: EdgeRequest, seat: Seat | undefined): HansaError {
+  const name = `${contract}.${method}`.slice(0, nameShownMax);
+  if (seat === undefined) {
+    return new HansaError('METHOD_UNKNOWN', `this node serves no ${name}`);
+  }
+  const kind = seat.promise.watch === true ? 'a watch, not a call' : 'a call, not a watch';
+  return new HansaError('METHOD_UNKNOWN', `${name} is ${kind}`);
+}
+
+const nameShownMax = 200; // a stranger's method name, repeated in our sentence
+
+function checkInput(seat: Seat, input: unknown): unknown {
+  const parsed = seat.promise.input.safeParse(input);
+  if (!parsed.success) {
+    const complaint = schemaSentence(parsed.error);
+    throw new HansaError('INPUT_INVALID', `${seat.contract}.${seat.method}: ${complaint}`);
+  }
+  return parsed.data;
+}
+
+function checkOutput(seat: Seat, output: unknown): unknown {
+  const parsed = seat.promise.output.safeParse(output);
+  if (!parsed.success) {
+    const complaint = schemaSentence(parsed.error);
+    throw new HansaError(
+      'OUTPUT_INVALID',
+      `${seat.contract}.${seat.method} answered outside its contract: ${complaint}`,
+    );
+  }
+  return parsed.data;
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+/** A declared error as it is; everything else is our fault and keeps its text to itself. */
+function tellable(failure: unknown, signal: AbortSignal): HansaError {
+  if (failure instanceof HansaError) {
+    return failure;
+  }
+  if (signal.aborted) {
+    return cancellation(signal);
+  }
+  return new HansaError('INTERNAL', 'the node failed to answer; its log has the cause');
+}

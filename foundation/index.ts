@@ -2,6 +2,7 @@ export {
   compareBytes, concatBytes, emptyBytes, equalBytes, fromHex, fromUtf8, prefixEnd, startsWith, toHex, utf8,
 } from './bytes.ts';
 export { blobBytesMax, blobChunkBytes, type BlobInfo, type BlobReceipt, type Blobs } from './blobs.ts';
+export { abortable, cancellable, cancellation, follow, type Reading } from './cancellation.ts';
 export { capability, isPeer, type Capability, type Duty, type PeerCaller, type Served } from './capability.ts';
 export { deadline, type Clock, type Random } from './clock.ts';
 export type { Codec } from './codec.ts';
@@ -12,6 +13,9 @@ export type {
   AnyContract, Call, Caller, Carrier, Contract, Method, Permission, Traffic, Watch,
 } from './contract.ts';
 export type { Crypto, Hasher } from './crypto.ts';
+export {
+  serve, type AuditEntry, type Credential, type Edge, type EdgeRequest, type Gate,
+} from './edge.ts';
 export { errorCodes, type ErrorCode, type ErrorCodeEntry } from './error-codes.ts';
 export {
   errorOf, HansaError, invariant, isHansaError, reportOf, type ErrorDetails, type ErrorReport,
@@ -26,6 +30,9 @@ export {
   type BlobId, type ClusterId, type FederatedId, type LocalId, type NodeId,
 } from './ids.ts';
 export { silentLog, type Log, type LogFields } from './log.ts';
+export { near } from './near.ts';
+export { remote } from './remote.ts';
+export { schemaSentence } from './schema-sentence.ts';
 export {
   storeLimits,
   type Compare, type CompareOp, type Entry, type KeyRange, type KeyValueStore, type LeaseId, type Op,
