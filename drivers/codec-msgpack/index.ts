@@ -1,0 +1,2 @@
+export { createMsgpackCodec } from './msgpack-codec.ts';
+export { depthMax, encodedBytesMax, valuesMax } from './limits.ts';
