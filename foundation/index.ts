@@ -45,3 +45,5 @@ export {
   dialTimeoutMs, frameBytesMax, type Connection, type FrameStream, type NodeAddress, type Transport,
 } from './transport.ts';
 export { packTuple, unpackTuple, type TuplePart } from './tuple.ts';
+export { createMutex, type Mutex } from './mutex.ts';
+export { createQueue, type Queue, type QueueBounds } from './queue.ts';
