@@ -1,0 +1,121 @@
+// `npm test`: from a fresh clone to a number. Installs what the lock file says, checks, runs every test, and
+// says what was skipped and how to get it. Plain JavaScript without dependencies: nothing is there yet.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const nodeMin = [20, 19];
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const files = process.argv.slice(2);
+
+refuseOldNode();
+install();
+const checked = files.length > 0 || run('tsx', ['scripts/check.ts']);
+const folder = mkdtempSync(join(tmpdir(), 'hansa-test-'));
+try {
+  finish(runTests(), checked);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function refuseOldNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < nodeMin[0] || (major === nodeMin[0] && minor < nodeMin[1])) {
+    console.error(`Hansa needs Node ${nodeMin.join('.')} or newer; this is ${process.version}.`);
+    process.exit(1);
+  }
+}
+
+function install() {
+  if (isInstalled()) {
+    return;
+  }
+  console.log('installing the packages of package-lock.json …');
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const { status } = spawnSync(npm, ['ci'], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) {
+    console.error('npm ci failed: the packages could not be installed; its lines above say why.');
+    process.exit(1);
+  }
+}
+
+// Times of files say little after a checkout; npm keeps a list of what it has installed.
+function isInstalled() {
+  const installed = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(installed)) {
+    return false;
+  }
+  const there = packagesOf(installed);
+  return Object.entries(packagesOf(join(root, 'package-lock.json')))
+    .filter(([path, { link, optional }]) => path.startsWith('node_modules/') && !link && !optional)
+    .every(([path, { version }]) => there[path]?.version === version);
+}
+
+function packagesOf(lock) {
+  return JSON.parse(readFileSync(lock, 'utf8')).packages;
+}
+
+function run(program, args, env = {}) {
+  const { status, error } = spawnSync(join(root, 'node_modules', '.bin', program), args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
+  if (error !== undefined) {
+    console.error(`${program} did not start: ${error.message}`);
+  }
+  return status === 0;
+}
+
+function runTests() {
+  const output = join(folder, 'report.json');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${output}`];
+  const passed = run('vitest', ['run', ...reporters, ...files], {
+    HANSA_MISSING_FILE: join(folder, 'missing'),
+  });
+  const report = existsSync(output) ? JSON.parse(readFileSync(output, 'utf8')) : undefined;
+  return { passed, report };
+}
+
+function finish({ passed, report }, checkPassed) {
+  const counts = {
+    passed: report?.numPassedTests ?? 0,
+    failed: (report?.numFailedTests ?? 0) + brokenFiles(report),
+    skipped: (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0),
+  };
+  // A run that ended badly without a failed test (an unhandled rejection, no file found) has failed.
+  counts.failed = passed ? counts.failed : Math.max(counts.failed, 1);
+  tellSkipped(report);
+  if (!checkPassed) {
+    console.log('\nnpm run check failed (above); it counts as one failure.');
+    counts.failed += 1;
+  }
+  console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  process.exitCode = counts.failed === 0 ? 0 : 1;
+}
+
+/** Files that failed before their first test could: they would count as nothing. */
+function brokenFiles(report) {
+  const results = report?.testResults ?? [];
+  return results.filter(
+    ({ status, assertionResults }) =>
+      status === 'failed' && !assertionResults.some((one) => one.status === 'failed'),
+  ).length;
+}
+
+function tellSkipped(report) {
+  for (const { name, assertionResults } of report?.testResults ?? []) {
+    const skipped = assertionResults.filter(({ status }) => status !== 'passed' && status !== 'failed');
+    if (skipped.length > 0) {
+      console.log(`skipped: ${skipped.length} in ${relative(root, name)}`);
+    }
+  }
+  const missing = join(folder, 'missing');
+  const lines = existsSync(missing) ? readFileSync(missing, 'utf8').trim().split('\n') : [];
+  for (const line of new Set(lines)) {
+    const need = JSON.parse(line);
+    console.log(`  ${need.reason}; to run what needs it: ${need.install}`);
+  }
+}
