@@ -1,5 +1,5 @@
 // docs/requirements.md promises; this test holds it to its word: every test, file, script and command
-// that a row names exists, and every row says what the page's own introduction says that it must.
+// that a row names exists, and every row says what the page's introduction asks of it.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
