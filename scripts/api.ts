@@ -1,5 +1,6 @@
-// The public words of a package as one page: docs/reference/api-<package>.md. `npm run check` fails where the
-// built declarations differ from the page, so that no change of the public API goes unseen;
+// The public words of a package as one page: docs/reference/api-<package>.md. `npm run check` fails
+// where the built declarations differ from the page, so that no change of the public API goes
+// unseen;
 // `npm run api` accepts the change.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -57,7 +58,9 @@ async function pageOf(name: string): Promise<string> {
   ].join('\n');
 }
 
-/** The extractor follows imports, not re-exports: each of these becomes one of those and an export. */
+/**
+ * The extractor follows imports, not re-exports: each of these becomes one of those and an export.
+ */
 function importedThenExported(door: string): { text: string; rooms: string[] } {
   const rooms: string[] = [];
   let text = '';

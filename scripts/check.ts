@@ -1,5 +1,6 @@
-// Everything a machine can hold without running the product: `npm run check`, or `npm run check -- lint` for
-// one step. Every step runs, also after a failure, so that one round shows all there is to mend.
+// Everything a machine can hold without running the product: `npm run check`, or `npm run check --
+// lint` for one step. Every step runs, also after a failure, so that one round shows all there is
+// to mend.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

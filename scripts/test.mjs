@@ -1,5 +1,6 @@
-// `npm test`: from a fresh clone to a number. Installs what the lock file says, checks, runs every test, and
-// says what was skipped and how to get it. Plain JavaScript without dependencies: nothing is there yet.
+// `npm test`: from a fresh clone to a number. Installs what the lock file says, checks, runs every
+// test, and says what was skipped and how to get it. Plain JavaScript without dependencies: nothing
+// is there yet.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -85,7 +86,8 @@ function finish({ passed, report }, checkPassed) {
     failed: (report?.numFailedTests ?? 0) + brokenFiles(report),
     skipped: (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0),
   };
-  // A run that ended badly without a failed test (an unhandled rejection, no file found) has failed.
+  // A run that ended badly without a failed test (an unhandled rejection, no file found) has
+  // failed.
   counts.failed = passed ? counts.failed : Math.max(counts.failed, 1);
   tellSkipped(report);
   if (!checkPassed) {
@@ -107,7 +109,9 @@ function brokenFiles(report) {
 
 function tellSkipped(report) {
   for (const { name, assertionResults } of report?.testResults ?? []) {
-    const skipped = assertionResults.filter(({ status }) => status !== 'passed' && status !== 'failed');
+    const skipped = assertionResults.filter(
+      ({ status }) => status !== 'passed' && status !== 'failed',
+    );
     if (skipped.length > 0) {
       console.log(`skipped: ${skipped.length} in ${relative(root, name)}`);
     }

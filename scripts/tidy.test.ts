@@ -1,5 +1,6 @@
-// The house rules that a machine can hold, over the whole repository: STYLE.md says them in words. Every
-// breach is one sentence with its place. The rules themselves are tried in tidy/rules.test.ts.
+// The house rules that a machine can hold, over the whole repository: STYLE.md says them in words.
+// Every breach is one sentence with its place. The rules themselves are tried in
+// tidy/rules.test.ts.
 import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
@@ -16,7 +17,8 @@ import {
 import { codeBreaches, tableBreaches, unusedCodes } from './tidy/registers.ts';
 import { columnBreaches, fileBreaches, functionBreaches } from './tidy/sizes.ts';
 
-// Codes whose capability is still being built. Empty this list and every code must be thrown somewhere.
+// Codes whose capability is still being built. Empty this list and every code must be thrown
+// somewhere.
 const unusedYet: readonly string[] = ['*'];
 
 const house = readHouse(fileURLToPath(new URL('..', import.meta.url)));
@@ -46,7 +48,9 @@ describe('the house is tidy', () => {
   it('a registered error code is used somewhere', () => {
     const unused = unusedYet.includes('*') ? [] : unusedCodes(house, codes);
     const left = unused.filter((code) => !unusedYet.includes(code));
-    expectNone(left.map((code) => `foundation/error-codes.ts:1 registers ${code}; no file uses it`));
+    expectNone(
+      left.map((code) => `foundation/error-codes.ts:1 registers ${code}; no file uses it`),
+    );
   });
 });
 

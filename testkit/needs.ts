@@ -1,6 +1,7 @@
 // What a test needs of the machine besides Node, and how to get it:
-// `describe.skipIf(!requires('git').available)('…', …)`. scripts/test.mjs tells at the end what was skipped for
-// want of what. With HANSA_REQUIRE=all (or names joined by commas) a missing need fails instead.
+// `describe.skipIf(!requires('git').available)('…', …)`. scripts/test.mjs tells at the end what was
+// skipped for want of what. With HANSA_REQUIRE=all (or names joined by commas) a missing need fails
+// instead.
 import { spawnSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 

@@ -63,7 +63,9 @@ const judges: Readonly<Record<Floor, Judge>> = {
   },
   client: (_from, to) => {
     if (to.floor === 'capability') {
-      return to.room === 'contract.ts' ? undefined : 'client sees only the contract.ts of a capability';
+      return to.room === 'contract.ts'
+        ? undefined
+        : 'client sees only the contract.ts of a capability';
     }
     const below: readonly Floor[] = ['client', 'foundation'];
     return below.includes(to.floor) ? undefined : 'client sees foundation and contracts only';

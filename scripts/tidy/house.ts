@@ -1,5 +1,6 @@
-// The repository as the tidy rules see it: parsed code, documents, packages. A rule is a pure function
-// from a house to sentences, one per breach, so that every rule can be tried on a house of three lines.
+// The repository as the tidy rules see it: parsed code, documents, packages. A rule is a pure
+// function from a house to sentences, one per breach, so that every rule can be tried on a house of
+// three lines.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseSync, type Comment, type Node, type Program } from 'oxc-parser';

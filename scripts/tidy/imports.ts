@@ -1,4 +1,5 @@
-// What a file of code imports and where that leads: a file of this repository, node itself, or a package.
+// What a file of code imports and where that leads: a file of this repository, node itself, or a
+// package.
 import { isBuiltin } from 'node:module';
 import { posix } from 'node:path';
 import type { EcmaScriptModule } from 'oxc-parser';
@@ -27,7 +28,11 @@ interface Source {
 export function importsOf(source: Source): Import[] {
   const { path, text, module, folders, lineAt } = source;
   const found: Import[] = [];
-  const add = (specifier: string, at: number, how: { typeOnly: boolean; dynamic: boolean }): void => {
+  const add = (
+    specifier: string,
+    at: number,
+    how: { typeOnly: boolean; dynamic: boolean },
+  ): void => {
     const to = targetOf(path, specifier, folders);
     found.push({ specifier, line: lineAt(at), ...how, to });
   };
@@ -42,7 +47,9 @@ export function importsOf(source: Source): Import[] {
     }
   }
   for (const { moduleRequest, start } of module.dynamicImports) {
-    const literal = /^(['"`])([^'"`$]+)\1$/.exec(text.slice(moduleRequest.start, moduleRequest.end));
+    const literal = /^(['"`])([^'"`$]+)\1$/.exec(
+      text.slice(moduleRequest.start, moduleRequest.end),
+    );
     if (literal?.[2] !== undefined) {
       add(literal[2], start, { typeOnly: false, dynamic: true });
     }

@@ -31,7 +31,9 @@ export function codeBreaches(house: House, codes: readonly string[]): string[] {
   const strangers = (text: string): string[] =>
     [...text.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)]
       .map(([word]) => word)
-      .filter((word) => families.has(familyOf(word)) && !known.has(word) && !foreignWord.test(word));
+      .filter(
+        (word) => families.has(familyOf(word)) && !known.has(word) && !foreignWord.test(word),
+      );
   const inCode = house.code.flatMap((file) =>
     file.comments.flatMap(({ value, start }) =>
       strangers(value).map((word) => `${file.path}:${file.lineAt(start)} ${unregistered(word)}`),

@@ -1,0 +1,103 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { Contract } from '../foundation/contract.ts';
+import { contractPage } from './docs/contract-page.ts';
+import { errorPage } from './docs/error-page.ts';
+import { limitsOf } from './docs/limits.ts';
+import { errorPagePath, makePages, stalePages } from './docs/pages.ts';
+import { shapeOf } from './docs/shape.ts';
+
+interface Doors {
+  open(input: { door: string; wide?: boolean | undefined }): Promise<{ open: boolean }>;
+  changes(input: Record<string, never>): AsyncIterable<'open' | 'shut'>;
+}
+
+const doors: Contract<Doors> = {
+  name: 'doors',
+  version: 2,
+  methods: {
+    open: {
+      summary: 'Opens a door.',
+      permission: 'doors.write',
+      route: 'POST /doors/:door',
+      input: z.strictObject({ door: z.string(), wide: z.boolean().optional() }),
+      output: z.object({ open: z.boolean() }),
+      errors: ['FORBIDDEN'],
+    },
+    changes: {
+      watch: true,
+      summary: 'Tells every change.',
+      permission: 'doors.read',
+      route: 'GET /doors/changes',
+      input: z.strictObject({}),
+      output: z.enum(['open', 'shut']),
+      errors: [],
+    },
+  },
+};
+
+describe('reference pages', () => {
+  it('the committed pages are what the generator makes', async () => {
+    const root = fileURLToPath(new URL('..', import.meta.url));
+    const pages = await makePages(root);
+    const stale = stalePages(root, pages);
+    const contracts = [...pages.keys()].filter((path) => path !== errorPagePath);
+    // Before the first contract page is committed, only the register's page is held.
+    const none = contracts.every((path) => stale.includes(path));
+    expect(none ? stale.filter((path) => path === errorPagePath) : stale, 'npm run docs').toEqual(
+      [],
+    );
+  });
+
+  it('a contract page tells method, permission, route, shapes and errors', () => {
+    const page = contractPage({ capability: 'doors', contracts: [doors], limits: [] });
+    expect(page).toContain('### doors.open\n\nOpens a door.\n');
+    expect(page).toContain('* Permission: `doors.write`\n* Route: `POST /doors/:door`\n');
+    expect(page).toContain('* Takes: `{ door: string, wide?: boolean }`\n');
+    expect(page).toContain('* Errors: [FORBIDDEN](errors.md#forbidden)\n');
+    expect(page).toContain('* Gives, again and again: `"open" | "shut"`\n');
+  });
+
+  it('a limit is told with the reason beside or above it', () => {
+    const text = [
+      'export const doorsMax = 8; // as many as a wall holds',
+      '// A long reason that',
+      '// takes two lines.',
+      'export const wallsMax: number = 2 * 2;',
+      'export const name = "no limit";',
+      '',
+    ].join('\n');
+    const numbers = new Map([
+      ['doorsMax', 8],
+      ['wallsMax', 4],
+    ]);
+    const limits = limitsOf(text, numbers);
+    expect(limits).toEqual([
+      { name: 'doorsMax', value: 8, reason: 'as many as a wall holds' },
+      { name: 'wallsMax', value: 4, reason: 'A long reason that takes two lines.' },
+    ]);
+    const page = contractPage({ capability: 'doors', contracts: [], limits });
+    expect(page).toContain('| `doorsMax` | 8 | as many as a wall holds |');
+  });
+
+  it('the page of errors tells status, exit code and what to do', () => {
+    const page = errorPage({ A_B: { status: 404, exit: 3, meaning: 'it is gone', fix: 'look' } });
+    expect(page).toContain('## A_B\n\nIt is gone. HTTP status 404, exit code 3.\n');
+    expect(page).toContain('*What to do:* look.');
+  });
+
+  it.each([
+    [{ type: ['string', 'null'] }, 'string | null'],
+    [
+      { type: 'array', items: { anyOf: [{ type: 'string' }, { type: 'number' }] } },
+      '(string | number)[]',
+    ],
+    [{ type: 'array', prefixItems: [{ type: 'number' }, { const: 1 }] }, '[number, 1]'],
+    [{ type: 'object', additionalProperties: { type: 'number' } }, '{ [name]: number }'],
+    [{ type: 'object', additionalProperties: false }, '{}'],
+    [{}, 'any'],
+  ])('the shape of %j is %s', (schema, shape) => {
+    expect(shapeOf(schema)).toBe(shape);
+  });
+});
