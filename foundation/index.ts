@@ -2,7 +2,8 @@ export {
   compareBytes, concatBytes, emptyBytes, equalBytes, fromHex, fromUtf8, prefixEnd, startsWith, toHex, utf8,
 } from './bytes.ts';
 export { blobBytesMax, blobChunkBytes, type BlobInfo, type BlobReceipt, type Blobs } from './blobs.ts';
-export { abortable, cancellable, cancellation, follow, type Reading } from './cancellation.ts';
+export { cancellable, mapItems, type Reading } from './cancellable.ts';
+export { abortable, cancellation, follow } from './cancellation.ts';
 export { capability, isPeer, type Capability, type Duty, type PeerCaller, type Served } from './capability.ts';
 export { deadline, type Clock, type Random } from './clock.ts';
 export type { Codec } from './codec.ts';
@@ -45,5 +46,22 @@ export {
   dialTimeoutMs, frameBytesMax, type Connection, type FrameStream, type NodeAddress, type Transport,
 } from './transport.ts';
 export { packTuple, unpackTuple, type TuplePart } from './tuple.ts';
+export { fromBase64Url, toBase64Url } from './base64url.ts';
+export { bytesSchema, hashSchema, signatureSchema } from './byte-schema.ts';
+export { emptyTrie, type DigestTrie, type TrieEntry } from './digest-trie.ts';
+export { errorReportSchema } from './error-report-schema.ts';
+export { merkleStepsMax, merkleTree, rootFromPath, type MerkleStep } from './merkle-root.ts';
+export { watchedTable, type WatchedTable } from './watched-table.ts';
 export { createMutex, type Mutex } from './mutex.ts';
 export { createQueue, type Queue, type QueueBounds } from './queue.ts';
+export { wireLimits, type WireLimits } from './wire-limits.ts';
+export { createWireSession, type WireSession, type WireSessionNeeds } from './wire-session.ts';
+export { createAlarm, type Alarm } from './alarm.ts';
+export { listAndWatch, type ListAndWatchOptions, type ListedOrChanged } from './list-and-watch.ts';
+export { scopeStore } from './scoped-store.ts';
+export {
+  createStoreEngine, historyKept, type HistoryKept, type StoreEngineNeeds,
+} from './store-engine.ts';
+export type { ByteRange, KeyState, LoggedEvent, LoggedRevision, Shelf } from './store-shelf.ts';
+export { idempotencyKeyBytesMax, idempotencyMs } from './store-outcomes.ts';
+export { prefixDeleteKeysMax } from './store-rules.ts';

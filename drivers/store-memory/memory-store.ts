@@ -1,0 +1,26 @@
+// The store engine over maps: for tests and for simulations on virtual time. A write happens within its
+// call, and its promise resolves by microtasks alone, so that one seed gives one run.
+import {
+  createStoreEngine,
+  type Clock,
+  type HistoryKept,
+  type KeyValueStore,
+} from '@hansa/foundation';
+import { MemoryShelf } from './memory-shelf.ts';
+
+export function createMemoryStore(needs: {
+  readonly clock: Clock;
+  /** Tests of compaction keep less than a store does. */
+  readonly history?: HistoryKept;
+}): KeyValueStore {
+  const shelf = new MemoryShelf();
+  return createStoreEngine({
+    ...needs,
+    engine: 'memory',
+    durability: 'relaxed',
+    shelf,
+    write: async (work) => work(),
+    sizeBytes: async () => shelf.sizeBytes(),
+    close: async () => undefined,
+  });
+}
