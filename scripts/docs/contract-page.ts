@@ -58,7 +58,9 @@ function methodSection(name: string, method: AnyMethod): string[] {
 }
 
 function shapeOfSchema(schema: AnyMethod['input'], io: 'input' | 'output'): string {
-  const json: JsonSchema = schema.toJSONSchema({ unrepresentable: 'any', io, cycles: 'ref' });
+  // Through text: the library's own type is that of every JSON Schema ever written.
+  const text = JSON.stringify(schema.toJSONSchema({ unrepresentable: 'any', io, cycles: 'ref' }));
+  const json: JsonSchema = JSON.parse(text);
   return shapeOf(json);
 }
 
