@@ -1,8 +1,16 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import {
-  HansaError, near, remote, serve,
-  type AuditEntry, type Call, type Caller, type Contract, type Credential, type Gate,
+  HansaError,
+  near,
+  remote,
+  serve,
+  type AuditEntry,
+  type Call,
+  type Caller,
+  type Contract,
+  type Credential,
+  type Gate,
 } from './index.ts';
 
 interface Pigeons {
@@ -139,9 +147,9 @@ test('refusals of the gate keep their code, and only an admitted request is audi
   await expect(stranger.pigeons.send({ to: 'a' })).rejects.toEqual(code('UNAUTHENTICATED'));
   expect(stranger.audit).toMatchObject([{ caller: { kind: 'anonymous' } }]);
   const refused = build({}, { authorise: refuse('FORBIDDEN') });
-  await expect(refused.pigeons.arrivals({ from: '' })[Symbol.asyncIterator]().next()).rejects.toEqual(
-    code('FORBIDDEN'),
-  );
+  await expect(
+    refused.pigeons.arrivals({ from: '' })[Symbol.asyncIterator]().next(),
+  ).rejects.toEqual(code('FORBIDDEN'));
   expect(refused.audit).toMatchObject([{ outcome: 'FORBIDDEN', caller: owner }]);
 });
 
@@ -201,7 +209,9 @@ test('a promise of nothing is kept by undefined, and by the null that JSON makes
   await expect(pigeons.forget({})).resolves.toBeUndefined();
   const json = remote(contract, {
     call: async () => null,
-    watch: () => ({ [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: 0 }) }) }),
+    watch: () => ({
+      [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: 0 }) }),
+    }),
   });
   await expect(json.forget({})).resolves.toBeUndefined();
   await expect(json.send({ to: '' })).rejects.toEqual(code('OUTPUT_INVALID'));

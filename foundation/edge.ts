@@ -1,6 +1,7 @@
 // The one edge every call passes, whatever road it came by:
 // limit -> authenticate -> validate -> authorise -> call -> validate -> audit.
-import { cancellable, cancellation, mapItems } from './cancellation.ts';
+import { cancellable, mapItems } from './cancellable.ts';
+import { cancellation } from './cancellation.ts';
 import type { Served } from './capability.ts';
 import type { AnyContract, Caller, Method, Watch } from './contract.ts';
 import { HansaError, invariant } from './errors.ts';
@@ -31,7 +32,9 @@ export interface AuditEntry {
   readonly source: string;
   /** `OK`, or the error's code; CANCELLED where the reader of a watch left before its end. */
   readonly outcome: string;
-  /** The error the service did not mean to throw, where the outcome is INTERNAL: for the log alone. */
+  /**
+   * The error the service did not mean to throw, where the outcome is INTERNAL: for the log alone.
+   */
   readonly fault?: unknown;
 }
 
@@ -64,7 +67,10 @@ interface Seat {
 
 const anonymous: Caller = { kind: 'anonymous' };
 
-/** An edge before these services; throws where two contracts share a name or a service lacks a method. */
+/**
+ * An edge before these services; throws where two contracts share a name or a service lacks a
+ * method.
+ */
 export function serve(served: readonly Served[], gate: Gate): Edge {
   const seats = seatsOf(served);
   return {
@@ -76,10 +82,10 @@ export function serve(served: readonly Served[], gate: Gate): Edge {
         const { seat, input, caller } = await enter(request, { seats, gate, visit, watch: false });
         const answer = await seat.run(input, { signal: request.signal, caller });
         const output = checkOutput(seat, answer);
-        visit.over(undefined);
+        visit.done();
         return output;
       } catch (error) {
-        throw visit.over(error);
+        throw visit.failed(error);
       }
     },
     watch(request) {
@@ -95,7 +101,12 @@ export function serve(served: readonly Served[], gate: Gate): Edge {
             invariant(isAsyncIterable(items), `${seat.contract}.${seat.method} gave no stream`);
             return mapItems(items, (item) => checkOutput(seat, item));
           },
-          ended: (failure) => (visit === undefined ? failure : visit.over(failure)),
+          ended(failure) {
+            if (failure === undefined) {
+              visit?.done();
+            }
+            return failure === undefined ? undefined : (visit?.failed(failure) ?? failure);
+          },
         },
         request.signal,
       );
@@ -122,23 +133,28 @@ function seatsOf(served: readonly Served[]): ReadonlyMap<string, ReadonlyMap<str
 /** One request on its way: who it turned out to be, and its one audit entry. */
 interface Visit {
   caller: Caller;
-  /** Records the outcome; returns what the caller may be told. */
-  over(failure: unknown): HansaError | undefined;
+  /** Records the success. */
+  done(): void;
+  /** Records the failure; returns what the caller may be told of it. */
+  failed(failure: unknown): HansaError;
 }
 
 function createVisit(request: EdgeRequest, gate: Gate): Visit {
+  const record = (outcome: Pick<AuditEntry, 'outcome' | 'fault'>): void =>
+    gate.record({
+      contract: request.contract,
+      method: request.method,
+      caller: visit.caller,
+      source: request.credential.source,
+      ...outcome,
+    });
   const visit: Visit = {
     caller: anonymous,
-    over(failure) {
-      const told = failure === undefined ? undefined : tellable(failure, request.signal);
-      gate.record({
-        contract: request.contract,
-        method: request.method,
-        caller: visit.caller,
-        source: request.credential.source,
-        outcome: told?.code ?? 'OK',
-        ...(told?.code === 'INTERNAL' ? { fault: failure } : {}),
-      });
+    done: () => record({ outcome: 'OK' }),
+    failed(failure) {
+      const told = tellable(failure, request.signal);
+      const isOurs = told.code === 'INTERNAL';
+      record({ outcome: told.code, ...(isOurs ? { fault: failure } : {}) });
       return told;
     },
   };

@@ -60,6 +60,7 @@ export const errorCodes = {
   DIAL_FAILED: { status: 503, exit: 6, meaning: 'the peer could not be reached' },
   CONNECTION_CLOSED: { status: 503, exit: 6, meaning: 'the connection ended' },
   FRAME_TOO_LARGE: { status: 413, exit: 2, meaning: 'a frame is over the limit' },
+  PROTOCOL_BREACH: { status: 502, exit: 6, meaning: 'the far side broke the wire protocol' },
   PROTOCOL_MISMATCH: { status: 502, exit: 6, meaning: 'no protocol version in common' },
   // identity
   KEY_MALFORMED: {

@@ -1,5 +1,5 @@
 // A service that lives elsewhere, with the type it has here: the client half of every contract.
-import { mapItems } from './cancellation.ts';
+import { mapItems } from './cancellable.ts';
 import type { AnyContract, Call, Carrier, Contract, Method, Watch } from './contract.ts';
 import { HansaError } from './errors.ts';
 import { schemaSentence } from './schema-sentence.ts';
@@ -7,7 +7,10 @@ import { schemaSentence } from './schema-sentence.ts';
 // oxlint-disable-next-line typescript/no-explicit-any
 type Promised = Method<any, any> | Watch<any, any>;
 
-/** Every method of the contract, calling through the carrier; answers are checked again on this side. */
+/**
+ * Every method of the contract, calling through the carrier; answers are checked again on this
+ * side.
+ */
 export function remote<S extends object>(contract: Contract<S>, carrier: Carrier): S {
   // While S is open, the compiler cannot see that a table with a row per method is a table of rows.
   const known = contract as unknown as AnyContract;

@@ -1,5 +1,6 @@
 // What a schema has against a value, as one readable and bounded sentence: for the edge, the
-// configuration and the command line. It names fields and expectations, never the values themselves.
+// configuration and the command line. It names fields and expectations, never the values
+// themselves.
 import type { z } from 'zod';
 
 const fieldsShownMax = 8; // a person mends a few fields at a time; the rest is counted
