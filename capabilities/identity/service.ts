@@ -1,0 +1,158 @@
+// Holds the cluster's keys as they were handed in, its inception record and its node's certificate.
+import { HansaError, reportOf, toHex } from '@hansa/foundation';
+import type { Clock, Codec, Crypto, KeyValueStore, Log, NodeId } from '@hansa/foundation';
+import {
+  certificateRenewMs,
+  certificateValidityMs,
+  type Identity,
+  type Inception,
+  type NodeCertificate,
+  type Signer,
+} from './contract.ts';
+import { identityTables } from './keys.ts';
+import { certificateBytes, checkProof, inceptionVerifies, makeInception } from './proof.ts';
+
+/** 32-byte seeds, or the reason why there are none: a bad key file must not stop local service. */
+export interface KeySeeds {
+  readonly cluster: Uint8Array;
+  readonly next: Uint8Array;
+  readonly node: Uint8Array;
+}
+
+export interface IdentityNeeds {
+  readonly store: KeyValueStore;
+  readonly codec: Codec;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly keys: KeySeeds | HansaError;
+  readonly name: string;
+}
+
+export interface IdentityService {
+  readonly identity: Identity;
+  readonly signer: Signer;
+  /** The reason why this cluster does not federate; undefined where it does. */
+  readonly problem: HansaError | undefined;
+  /** Issues a new certificate where half of the present one's time is over. */
+  renew(): Promise<void>;
+}
+
+/** Finds the inception record, or makes it on the first start. */
+export async function createIdentity(needs: IdentityNeeds): Promise<IdentityService> {
+  const { store, codec, crypto, clock, name } = needs;
+  const tables = identityTables(store, codec);
+  const known = (await tables.inception.get())?.value;
+  const inception = known ?? (await firstInception(needs));
+  const problem = problemOf(needs, inception);
+  const seeds = problem === undefined && !(needs.keys instanceof HansaError) ? needs.keys : null;
+  const node = (seeds === null ? '0'.repeat(64) : toHex(crypto.publicKey(seeds.node))) as NodeId;
+  let certificate: NodeCertificate | undefined;
+
+  const open = (): KeySeeds => {
+    if (seeds === null) {
+      throw new HansaError('FEDERATION_OFF', `federation is off: ${problem?.message ?? ''}`, {
+        cause: problem,
+        ...(problem?.fix === undefined ? {} : { fix: problem.fix }),
+      });
+    }
+    return seeds;
+  };
+  const signer: Signer = {
+    cluster: inception.cluster,
+    node,
+    name,
+    sign: (message) => ({ keyIndex: 0, signature: crypto.sign(open().cluster, message) }),
+    proof() {
+      open();
+      if (certificate === undefined) {
+        throw new HansaError('CERTIFICATE_INVALID', 'this node has no certificate yet');
+      }
+      return { inception, certificate, name };
+    },
+    check: (proof, remote) => checkProof(crypto, { proof, remote, nowMs: clock.now() }),
+  };
+
+  const renew = async (): Promise<void> => {
+    const held = certificate ?? (await tables.certificates.get(node))?.value;
+    const now = clock.now();
+    if (held !== undefined && now >= held.notBeforeMs && now < held.notAfterMs - certificateRenewMs) {
+      certificate = held;
+      return;
+    }
+    const body = {
+      cluster: inception.cluster,
+      keyIndex: 0,
+      node,
+      serial: (held?.serial ?? 0) + 1,
+      notBeforeMs: now,
+      notAfterMs: now + certificateValidityMs,
+      uses: ['link', 'sign'] as const,
+    };
+    const { signature } = signer.sign(certificateBytes(body));
+    const fresh: NodeCertificate = { ...body, signature };
+    await store.batchWrite([tables.certificates.put([node], fresh)]);
+    certificate = fresh;
+    needs.log.event('identity.certified', { node, serial: fresh.serial });
+  };
+
+  return {
+    signer,
+    problem,
+    renew,
+    identity: {
+      show: async () => ({
+        cluster: inception.cluster,
+        name,
+        node,
+        createdMs: inception.createdMs,
+        keyIndex: 0,
+        nextKeyHash: inception.nextKeyHash,
+        federation: problem === undefined ? 'on' : 'off',
+        problem: problem === undefined ? undefined : reportOf(problem),
+        certificate:
+          certificate === undefined
+            ? undefined
+            : {
+                serial: certificate.serial,
+                notBeforeMs: certificate.notBeforeMs,
+                notAfterMs: certificate.notAfterMs,
+              },
+      }),
+    },
+  };
+}
+
+async function firstInception(needs: IdentityNeeds): Promise<Inception> {
+  const { store, codec, crypto, clock, keys, log } = needs;
+  if (keys instanceof HansaError) {
+    throw keys;
+  }
+  const tables = identityTables(store, codec);
+  const inception = makeInception(crypto, { first: keys.cluster, next: keys.next }, clock.now());
+  await store.batchWrite([tables.inception.put([], inception)]);
+  log.event('identity.made', { cluster: inception.cluster });
+  return inception;
+}
+
+function problemOf(needs: IdentityNeeds, inception: Inception): HansaError | undefined {
+  const { crypto, keys } = needs;
+  if (keys instanceof HansaError) {
+    return keys;
+  }
+  if (!inceptionVerifies(crypto, inception)) {
+    return new HansaError('STORE_DAMAGED', 'the stored inception record does not verify');
+  }
+  const held = toHex(crypto.publicKey(keys.cluster));
+  if (held !== inception.cluster) {
+    return new HansaError(
+      'KEY_MISMATCH',
+      `the cluster key is that of ${held.slice(0, 8)}…, ` +
+        `but this cluster is ${inception.cluster.slice(0, 8)}…`,
+    );
+  }
+  const promised = toHex(crypto.hash(crypto.publicKey(keys.next)));
+  return promised === inception.nextKeyHash
+    ? undefined
+    : new HansaError('KEY_MISMATCH', 'the next key is not the one the inception record promises');
+}

@@ -1,0 +1,331 @@
+// Which clusters this one is linked to, and how each link fares.
+import {
+  clusterIdSchema,
+  errorReportSchema,
+  nameLengthMax,
+  nodeIdSchema,
+  type Call,
+  type Carrier,
+  type ClusterId,
+  type Contract,
+  type ErrorReport,
+  type NodeId,
+} from '@hansa/foundation';
+import { z } from 'zod';
+
+export const inviteTtlDefaultMs = 900_000; // long enough to walk to another desk, too short to leak
+export const inviteTtlMaxMs: number = 7 * 24 * 3_600_000; // a token is not a standing door
+export const invitesOpenMax = 256; // each is a door; more than this is a mistake in a script
+export const linksMax = 1_024; // every link costs a beat every two seconds
+export const endpointsMax = 16; // nodes of one peer that a link keeps
+export const addressesMax = 8; // hints per node
+
+/**
+ * `pending` waits for check words; `connecting` and `handshaking` are on the way; `syncing` waits for the
+ * first beat. The next five come from proof of progress, never from a socket. `closed` is ended by us.
+ */
+export type LinkStatus =
+  | 'pending'
+  | 'connecting'
+  | 'handshaking'
+  | 'syncing'
+  | 'live'
+  | 'idle'
+  | 'stalled'
+  | 'diverged'
+  | 'blind'
+  | 'disconnected'
+  | 'closed';
+
+export interface Endpoint {
+  readonly node: NodeId;
+  /** `host:port` hints; the key is the name. */
+  readonly addresses: readonly string[];
+}
+
+export interface Link {
+  readonly peer: ClusterId;
+  /** Ours for them: unique here; what they call themselves is only a suggestion. */
+  readonly name: string;
+  readonly status: LinkStatus;
+  /** Why the status is not better, as a sentence. */
+  readonly reason?: string | undefined;
+  /** We hold a half-link: we may dial, pull and mirror. */
+  readonly mine: boolean;
+  /** They hold one. */
+  readonly theirs: boolean;
+  /** Rises with every new link between the same clusters. */
+  readonly epoch: number;
+  /** To be compared by people, on both sides. */
+  readonly checkWords: string;
+  readonly confirmedHere: boolean;
+  readonly confirmedThere: boolean;
+  readonly endpoints: readonly Endpoint[];
+  readonly createdMs: number;
+  /** Since the last beat of the peer. */
+  readonly silentMs?: number | undefined;
+  /** Resources that are behind, over both directions. */
+  readonly missing?: number | undefined;
+  readonly lastError?: ErrorReport | undefined;
+}
+
+export interface Invitation {
+  readonly id: string;
+  readonly token: string;
+  readonly expiresMs: number;
+  readonly serveOnly: boolean;
+}
+
+/** What a token says and why it would fail now. */
+export interface TokenReport {
+  readonly cluster: ClusterId;
+  readonly name: string;
+  readonly endpoints: readonly Endpoint[];
+  readonly expiresMs: number;
+  readonly serveOnly: boolean;
+  readonly usable: boolean;
+  /** As far as this cluster can tell: an inviter knows more than a stranger. */
+  readonly problem?: ErrorReport | undefined;
+  readonly usedBy?: ClusterId | undefined;
+  readonly usedMs?: number | undefined;
+}
+
+/** One of the first checks that `accept` runs against the inviter. */
+export interface DoctorCheck {
+  readonly check: 'reachability' | 'clock' | 'protocol' | 'frame size';
+  readonly passed: boolean;
+  readonly finding: string;
+}
+
+export interface Acceptance {
+  readonly link: Link;
+  readonly checks: readonly DoctorCheck[];
+}
+
+/** Which clusters this one talks to. */
+export interface Links {
+  /** Makes a single-use token, and our half-link for whoever redeems it (unless `serveOnly`). */
+  invite(
+    input: { ttlMs?: number | undefined; serveOnly?: boolean | undefined; confirm?: boolean | undefined },
+    call?: Call,
+  ): Promise<Invitation>;
+  /** Redeems a token: dials the inviter, makes our half-link (unless `serveOnly`), stays pending. */
+  accept(
+    input: {
+      token: string;
+      serveOnly?: boolean | undefined;
+      confirm?: boolean | undefined;
+      name?: string | undefined;
+    },
+    call?: Call,
+  ): Promise<Acceptance>;
+  /** Says that the check words are the same on the other side. */
+  confirm(input: { peer: string; words?: string | undefined }, call?: Call): Promise<Link>;
+  inspect(input: { token: string }, call?: Call): Promise<TokenReport>;
+  list(input: Record<string, never>, call?: Call): Promise<{ links: readonly Link[] }>;
+  show(input: { peer: string }, call?: Call): Promise<Link>;
+  /** Ends the link here; always works, also when the peer is away. */
+  close(input: { peer: string }, call?: Call): Promise<{ link: Link }>;
+  /** Every change of a link's status, from now on. */
+  changes(input: Record<string, never>, call?: Call): AsyncIterable<Link>;
+}
+
+// ---- in process, for other capabilities ----
+
+/** How policy sees a cluster at the far end. */
+export interface PeerStanding {
+  readonly cluster: ClusterId;
+  /** Our name for it; undefined for a stranger. */
+  readonly name: string | undefined;
+  readonly mine: boolean;
+  readonly theirs: boolean;
+  /** Confirmed here, and not closed. */
+  readonly active: boolean;
+}
+
+/** What a cluster holds of another's resources, as its beats say it. */
+export interface ProgressSource {
+  /** What we hold of the peer's: sent with our beats. */
+  held(peer: ClusterId): { readonly root: Uint8Array; readonly missing: number };
+  /** Compares what the peer says it holds of ours with our own heads. */
+  judge(
+    peer: ClusterId,
+    said: { readonly root: Uint8Array; readonly missing: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly behind: number; readonly diverged: number }>;
+}
+
+/** The linked clusters, for the capabilities that talk to them. */
+export interface Peers {
+  standing(cluster: ClusterId): PeerStanding;
+  /** Every linked cluster that is not closed. */
+  all(): readonly PeerStanding[];
+  /** By our name for it, its id, or an unambiguous beginning of the id; LINK_NOT_FOUND. */
+  resolve(nameOrId: string): PeerStanding;
+  /** LINK_NOT_FOUND, LINK_PENDING, LINK_NOT_OURS or LINK_DOWN where there is nothing to call. */
+  carrier(cluster: ClusterId): Carrier;
+  /** Called whenever a link connects, disconnects or changes standing. */
+  subscribe(changed: (cluster: ClusterId) => void): () => void;
+  connected(cluster: ClusterId): boolean;
+  setProgressSource(source: ProgressSource): void;
+  /** Rises whenever any standing changes: what policy derives can be cached against it. */
+  readonly generation: number;
+}
+
+export const endpointSchema: z.ZodType<Endpoint> = z.object({
+  node: nodeIdSchema,
+  addresses: z.array(z.string().max(256)).max(addressesMax),
+});
+const link: z.ZodType<Link> = z.object({
+  peer: clusterIdSchema,
+  name: z.string(),
+  status: z.enum([
+    'pending',
+    'connecting',
+    'handshaking',
+    'syncing',
+    'live',
+    'idle',
+    'stalled',
+    'diverged',
+    'blind',
+    'disconnected',
+    'closed',
+  ]),
+  reason: z.string().optional(),
+  mine: z.boolean(),
+  theirs: z.boolean(),
+  epoch: z.number(),
+  checkWords: z.string(),
+  confirmedHere: z.boolean(),
+  confirmedThere: z.boolean(),
+  endpoints: z.array(endpointSchema),
+  createdMs: z.number(),
+  silentMs: z.number().optional(),
+  missing: z.number().optional(),
+  lastError: errorReportSchema.optional(),
+});
+const nothing = z.strictObject({});
+const token = z.string().min(1).max(8_192);
+const toPeer = z.strictObject({ peer: z.string().min(1).max(nameLengthMax) });
+const tokenReport: z.ZodType<TokenReport> = z.object({
+  cluster: clusterIdSchema,
+  name: z.string(),
+  endpoints: z.array(endpointSchema),
+  expiresMs: z.number(),
+  serveOnly: z.boolean(),
+  usable: z.boolean(),
+  problem: errorReportSchema.optional(),
+  usedBy: clusterIdSchema.optional(),
+  usedMs: z.number().optional(),
+});
+
+export const linksContract: Contract<Links> = {
+  name: 'links',
+  version: 1,
+  methods: {
+    invite: {
+      summary: 'Makes a single-use token with which another cluster links to this one.',
+      permission: 'links.write',
+      route: 'POST /links/invitations',
+      input: z.strictObject({
+        ttlMs: z.number().int().min(1_000).max(inviteTtlMaxMs).optional(),
+        serveOnly: z.boolean().optional(),
+        confirm: z.boolean().optional(),
+      }),
+      output: z.object({
+        id: z.string(),
+        token: z.string(),
+        expiresMs: z.number(),
+        serveOnly: z.boolean(),
+      }),
+      errors: ['FEDERATION_OFF', 'LINKS_FULL'],
+    },
+    accept: {
+      summary: 'Redeems a token: links this cluster to the one that made it.',
+      permission: 'links.write',
+      route: 'POST /links',
+      input: z.strictObject({
+        token,
+        serveOnly: z.boolean().optional(),
+        confirm: z.boolean().optional(),
+        name: z.string().min(1).max(nameLengthMax).optional(),
+      }),
+      output: z.object({
+        link,
+        checks: z.array(
+          z.object({
+            check: z.enum(['reachability', 'clock', 'protocol', 'frame size']),
+            passed: z.boolean(),
+            finding: z.string(),
+          }),
+        ),
+      }),
+      errors: [
+        'FEDERATION_OFF',
+        'LINK_TOKEN_MALFORMED',
+        'LINK_TOKEN_TAMPERED',
+        'LINK_TOKEN_EXPIRED',
+        'LINK_TOKEN_USED',
+        'LINK_TOKEN_REVOKED',
+        'LINK_TOKEN_UNKNOWN',
+        'LINK_TOKEN_WRONG_CLUSTER',
+        'LINK_TO_SELF',
+        'LINK_EXISTS',
+        'DIAL_FAILED',
+      ],
+    },
+    confirm: {
+      summary: 'Confirms that the check words are the same on both sides.',
+      permission: 'links.write',
+      route: 'POST /links/:peer/confirm',
+      input: z.strictObject({
+        peer: z.string().min(1).max(nameLengthMax),
+        words: z.string().max(256).optional(),
+      }),
+      output: link,
+      errors: ['LINK_NOT_FOUND', 'LINK_NOT_PENDING', 'LINK_WORDS_DIFFER'],
+    },
+    inspect: {
+      summary: 'Tells what a token is, and why it would fail.',
+      permission: 'links.read',
+      route: 'POST /links/inspect',
+      input: z.strictObject({ token }),
+      output: tokenReport,
+      errors: ['LINK_TOKEN_MALFORMED', 'LINK_TOKEN_TAMPERED'],
+    },
+    list: {
+      summary: 'Lists the links with their status.',
+      permission: 'links.read',
+      route: 'GET /links',
+      input: nothing,
+      output: z.object({ links: z.array(link).max(linksMax) }),
+      errors: [],
+    },
+    show: {
+      summary: 'Shows one link.',
+      permission: 'links.read',
+      route: 'GET /links/:peer',
+      input: toPeer,
+      output: link,
+      errors: ['LINK_NOT_FOUND'],
+    },
+    close: {
+      summary: 'Ends a link; nothing crosses it any more.',
+      permission: 'links.write',
+      route: 'DELETE /links/:peer',
+      input: toPeer,
+      output: z.object({ link }),
+      errors: ['LINK_NOT_FOUND'],
+    },
+    changes: {
+      watch: true,
+      summary: 'Every change of a link’s status, from now on.',
+      permission: 'links.read',
+      route: 'GET /links/changes',
+      input: nothing,
+      output: link,
+      errors: [],
+    },
+  },
+};

@@ -1,0 +1,159 @@
+// Links as people and other capabilities see them: invitations, records and sessions brought together.
+import {
+  createQueue,
+  HansaError,
+  toHex,
+  type Clock,
+  type ClusterId,
+  type Codec,
+  type Crypto,
+  type Edge,
+  type KeyValueStore,
+  type Log,
+  type Random,
+  type Transport,
+} from '@hansa/foundation';
+import type { Signer } from '../identity/contract.ts';
+import { createAccepting } from './accepting.ts';
+import { sameWords } from './check-words.ts';
+import {
+  inviteTtlDefaultMs,
+  invitesOpenMax,
+  type Endpoint,
+  type Link,
+  type Links,
+} from './contract.ts';
+import { inspectToken } from './inspecting.ts';
+import { createLinkRecords, type LinkRecords } from './records.ts';
+import { createRoster, type Roster } from './roster.ts';
+import { linkView } from './view.ts';
+import { writeToken } from './token.ts';
+
+export interface LinksNeeds {
+  readonly store: KeyValueStore;
+  readonly codec: Codec;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signer: Signer;
+  /** Absent where federation is off. */
+  readonly transport: Transport | undefined;
+  /** What peers may call here, of all capabilities. */
+  readonly edge: Edge;
+}
+
+export interface LinksParts extends LinksNeeds {
+  readonly records: LinkRecords;
+  readonly roster: Roster;
+  ownEndpoints(): readonly Endpoint[];
+}
+
+export interface LinksService {
+  readonly links: Links;
+  readonly parts: LinksParts;
+}
+
+export function createLinks(needs: LinksNeeds): LinksService {
+  const records = createLinkRecords(needs);
+  const ownEndpoints = (): readonly Endpoint[] =>
+    needs.transport === undefined
+      ? []
+      : [{ node: needs.signer.node, addresses: needs.transport.addresses() }];
+  const roster = createRoster({ ...needs, records, ownEndpoints });
+  const parts: LinksParts = { ...needs, records, roster, ownEndpoints };
+  return { parts, links: linksOf(parts) };
+}
+
+function linksOf(parts: LinksParts): Links {
+  const { records, roster } = parts;
+  const view = (peer: ClusterId): Link => linkView(parts, peer);
+  const all = (): Link[] =>
+    [...records.links.rows.values()]
+      .map(({ value }) => view(value.peer))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+
+  return {
+    invite: (input) => invite(parts, input),
+    accept: createAccepting(parts),
+    async confirm({ peer, words }, call) {
+      const { cluster } = roster.peers.resolve(peer);
+      const record = records.find(cluster);
+      if (record === undefined || record.confirmedHere) {
+        throw new HansaError('LINK_NOT_PENDING', `the link to ${peer} is confirmed here already`);
+      }
+      if (words !== undefined && !sameWords(words, view(cluster).checkWords)) {
+        throw new HansaError('LINK_WORDS_DIFFER', 'these are not the check words of this link', {
+          fix: `somebody else may have used the token: hansa link close ${peer}`,
+        });
+      }
+      await records.update(cluster, (link) => ({ ...link, confirmedHere: true }));
+      await roster.announce(cluster, call?.signal);
+      return view(cluster);
+    },
+    inspect: ({ token }) => inspectToken(parts, token),
+    list: async () => ({ links: all() }),
+    show: async ({ peer }) => view(roster.peers.resolve(peer).cluster),
+    async close({ peer }) {
+      const { cluster } = roster.peers.resolve(peer);
+      await records.update(cluster, (link) => ({ ...link, closed: true, mine: false }));
+      roster.drop(cluster, 'the link was closed');
+      return { link: view(cluster) };
+    },
+    async *changes(_input, call) {
+      const queue = createQueue<Link>({ limit: 1_024 });
+      const last = new Map<string, string>();
+      const stop = roster.peers.subscribe((cluster) => {
+        if (records.find(cluster) === undefined) {
+          return;
+        }
+        const link = view(cluster);
+        const { silentMs: _silent, ...shown } = link;
+        const key = JSON.stringify(shown);
+        if (last.get(cluster) !== key) {
+          last.set(cluster, key);
+          queue.push(link).catch(() => undefined);
+        }
+      });
+      try {
+        for (;;) {
+          const link = await queue.take(call?.signal);
+          if (link === undefined) {
+            return;
+          }
+          yield link;
+        }
+      } finally {
+        stop();
+      }
+    },
+  };
+}
+
+async function invite(
+  parts: LinksParts,
+  input: Parameters<Links['invite']>[0],
+): ReturnType<Links['invite']> {
+  const { clock, codec, random, records, signer } = parts;
+  const now = clock.now();
+  if ((await records.openInvites(now)) >= invitesOpenMax) {
+    throw new HansaError('LINKS_FULL', `${invitesOpenMax} invitations are open, the most there may be`);
+  }
+  const nonce = random.bytes(32);
+  const id = toHex(random.bytes(4));
+  const expiresMs = now + (input.ttlMs ?? inviteTtlDefaultMs);
+  const serveOnly = input.serveOnly ?? false;
+  const token = writeToken(codec, (message) => signer.sign(message).signature, {
+    cluster: signer.cluster,
+    name: signer.name,
+    endpoints: parts.ownEndpoints(),
+    nonce,
+    expiresMs,
+    serveOnly,
+  });
+  const confirm = input.confirm ?? false;
+  await records.addInvite(nonce, { id, expiresMs, serveOnly, confirm, state: 'open' });
+  parts.log.event('link.invited', { id, serveOnly });
+  return { id, token, expiresMs, serveOnly };
+}
+

@@ -1,0 +1,50 @@
+// A link as it is shown: its record, and the judgement of its pulse.
+import { HansaError, type ClusterId } from '@hansa/foundation';
+import { checkWords } from './check-words.ts';
+import type { Link } from './contract.ts';
+import type { LinkRecord } from './keys.ts';
+import { judgeLink } from './link-state.ts';
+import type { LinksParts } from './service.ts';
+
+export function linkView(parts: LinksParts, peer: ClusterId): Link {
+  const record = parts.records.find(peer);
+  if (record === undefined) {
+    throw new HansaError('LINK_NOT_FOUND', `no link to ${peer.slice(0, 8)}…`);
+  }
+  const { evidence, lastError } = parts.roster.observed(peer);
+  const confirmed = record.confirmedHere && record.confirmedThere;
+  const judged = record.closed
+    ? { status: 'closed' as const }
+    : judgeLink({ ...evidence, confirmed });
+  const silentMs =
+    evidence.lastBeatMs === undefined ? undefined : Math.round(evidence.nowMs - evidence.lastBeatMs);
+  return {
+    peer,
+    name: record.name,
+    ...judged,
+    mine: record.mine,
+    theirs: record.theirs,
+    epoch: record.epoch,
+    checkWords: wordsOf(parts, record),
+    confirmedHere: record.confirmedHere,
+    confirmedThere: record.confirmedThere,
+    endpoints: record.endpoints,
+    createdMs: record.createdMs,
+    silentMs,
+    missing: evidence.missing,
+    lastError: evidence.phase === 'connected' ? undefined : lastError,
+  };
+}
+
+export function wordsOf(
+  { crypto, signer }: Pick<LinksParts, 'crypto' | 'signer'>,
+  record: LinkRecord,
+): string {
+  const { peer, invitedByUs, inviterNonce, accepterNonce } = record;
+  return checkWords(crypto, {
+    inviter: invitedByUs ? signer.cluster : peer,
+    accepter: invitedByUs ? peer : signer.cluster,
+    inviterNonce,
+    accepterNonce,
+  });
+}

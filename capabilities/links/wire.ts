@@ -1,0 +1,135 @@
+// What linked clusters say to each other about the link itself: redeeming a token, standing, beats.
+import {
+  hashSchema,
+  bytesSchema,
+  type Call,
+  type Contract,
+} from '@hansa/foundation';
+import { z } from 'zod';
+import { endpointSchema, endpointsMax, type Endpoint } from './contract.ts';
+
+export const linkProtocol = '/hansa/link/1';
+export const protocolVersions: { readonly min: number; readonly max: number } = { min: 1, max: 1 };
+export const probeBytesMax: number = 256 * 1_024; // larger than any path's datagram, far below a frame
+
+/** How the sender sees the link. */
+export interface Standing {
+  readonly epoch: number;
+  /** The sender holds a half-link. */
+  readonly mine: boolean;
+  readonly confirmed: boolean;
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface Beat {
+  readonly epoch: number;
+  readonly counter: number;
+  /** The receiver's nonce that the sender last saw: proves that both directions work. */
+  readonly yours: Uint8Array;
+  readonly mine: Uint8Array;
+  /** Over what the sender holds of the receiver's resources. */
+  readonly root: Uint8Array;
+  readonly missing: number;
+}
+
+export interface LinkPeer {
+  redeem(
+    input: {
+      readonly nonce: Uint8Array;
+      readonly accepterNonce: Uint8Array;
+      readonly lastEpoch: number;
+      readonly standing: Standing;
+    },
+    call?: Call,
+  ): Promise<{ readonly standing: Standing }>;
+  standing(input: Standing, call?: Call): Promise<Standing>;
+  beat(input: Beat, call?: Call): Promise<Record<string, never>>;
+  /** Says how much arrived and what time it is here: for the doctor. */
+  probe(
+    input: { readonly payload: Uint8Array },
+    call?: Call,
+  ): Promise<{ readonly receivedBytes: number; readonly nowMs: number }>;
+}
+
+const standing: z.ZodType<Standing> = z.object({
+  epoch: z.number().int().nonnegative(),
+  mine: z.boolean(),
+  confirmed: z.boolean(),
+  endpoints: z.array(endpointSchema).max(endpointsMax),
+});
+const beat: z.ZodType<Beat> = z.object({
+  epoch: z.number().int().nonnegative(),
+  counter: z.number().int().nonnegative(),
+  yours: hashSchema,
+  mine: hashSchema,
+  root: hashSchema,
+  missing: z.number().int().nonnegative(),
+});
+
+export const linkPeerContract: Contract<LinkPeer> = {
+  name: 'link-peer',
+  version: 1,
+  traffic: 'control',
+  methods: {
+    redeem: {
+      summary: 'Uses a link token up.',
+      permission: 'peer',
+      input: z.object({
+        nonce: hashSchema,
+        accepterNonce: hashSchema,
+        lastEpoch: z.number().int().nonnegative(),
+        standing,
+      }),
+      output: z.object({ standing }),
+      errors: [
+        'LINK_TOKEN_UNKNOWN',
+        'LINK_TOKEN_USED',
+        'LINK_TOKEN_EXPIRED',
+        'LINK_TOKEN_REVOKED',
+        'LINK_EXISTS',
+        'LINKS_FULL',
+      ],
+    },
+    standing: {
+      summary: 'Tells how the sender sees the link, and asks the same.',
+      permission: 'peer',
+      input: standing,
+      output: standing,
+      errors: ['LINK_NOT_FOUND'],
+    },
+    beat: {
+      summary: 'Proof of progress, every two seconds.',
+      permission: 'peer',
+      input: beat,
+      output: z.strictObject({}),
+      errors: ['LINK_NOT_FOUND'],
+    },
+    probe: {
+      summary: 'Says what arrived and when.',
+      permission: 'peer',
+      input: z.object({
+        payload: bytesSchema.refine((bytes) => bytes.length <= probeBytesMax),
+      }),
+      output: z.object({ receivedBytes: z.number(), nowMs: z.number() }),
+      errors: [],
+    },
+  },
+};
+
+/** The first frame of a control stream, in both directions. */
+export interface Hello {
+  readonly versions: { readonly min: number; readonly max: number };
+  /** An IdentityProof; checked by identity, not here. */
+  readonly proof: unknown;
+  /** Random per process: tells a restart from a second connection. */
+  readonly instance: Uint8Array;
+  /** The first nonce of the sender's beats. */
+  readonly nonce: Uint8Array;
+}
+
+export const helloSchema: z.ZodType<Hello> = z.object({
+  versions: z.object({ min: z.number().int(), max: z.number().int() }),
+  proof: z.unknown(),
+  instance: hashSchema,
+  nonce: hashSchema,
+});

@@ -1,0 +1,205 @@
+// Rules kept, decisions answered. What a peer may see is computed once per change of rules, resources or
+// links, and then looked up.
+import {
+  HansaError,
+  toHex,
+  watchedTable,
+  type Clock,
+  type ClusterId,
+  type Codec,
+  type KeyValueStore,
+  type LocalId,
+  type Log,
+  type Random,
+} from '@hansa/foundation';
+import type { Peers, PeerStanding } from '../links/contract.ts';
+import type { Resource, ResourceLog } from '../resources/contract.ts';
+import {
+  planRowsMax,
+  rulesMax,
+  verbs,
+  type Decision,
+  type Enforcement,
+  type Plan,
+  type PlanRow,
+  type Policies,
+  type Rule,
+  type RuleDraft,
+  type Verb,
+} from './contract.ts';
+import { decide } from './decide.ts';
+import { ruleTable } from './keys.ts';
+
+const publicPlanName = 'any cluster';
+
+export interface PoliciesNeeds {
+  readonly store: KeyValueStore;
+  readonly codec: Codec;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly resources: ResourceLog;
+  readonly peers: Peers;
+}
+
+export interface PoliciesService {
+  readonly policies: Policies;
+  readonly enforcement: Enforcement;
+  start(signal: AbortSignal): Promise<void>;
+}
+
+export function createPolicies(needs: PoliciesNeeds): PoliciesService {
+  const { store, clock, random, resources, peers } = needs;
+  const table = ruleTable(store, needs.codec);
+  const cache = watchedTable(store, table);
+  const rules = (): readonly Rule[] =>
+    [...cache.rows.values()]
+      .map(({ value }) => value)
+      .toSorted((a, b) => a.createdMs - b.createdMs || (a.id < b.id ? -1 : 1));
+  const enforcement = createEnforcement(needs, {
+    rules,
+    generation: () => `${cache.generation} ${resources.generation} ${peers.generation}`,
+    onRules: (changed) => cache.subscribe(changed),
+  });
+
+  const policies: Policies = {
+    async add(draft) {
+      if (cache.rows.size >= rulesMax) {
+        throw new HansaError('STORE_LIMIT', `there are ${rulesMax} rules, the most there may be`);
+      }
+      const rule: Rule = { ...draft, id: `r-${toHex(random.bytes(4))}`, createdMs: clock.now() };
+      const { revision } = await store.batchWrite([table.put([rule.id], rule)]);
+      await cache.reached(revision);
+      needs.log.event('policy.changed', { added: rule.id });
+      return rule;
+    },
+    async remove({ id }) {
+      const row = known(cache.find(id)?.value, id);
+      const { revision } = await store.batchWrite([table.delete([id])]);
+      await cache.reached(revision);
+      needs.log.event('policy.changed', { removed: id });
+      return row;
+    },
+    list: async () => ({ rules: rules() }),
+    async plan({ add, remove }) {
+      if (remove !== undefined) {
+        known(cache.find(remove)?.value, remove);
+      }
+      const before = rules();
+      const kept = before.filter((rule) => rule.id !== remove);
+      const after = add === undefined ? kept : [...kept, draftRule(add, clock.now())];
+      return planOf(needs, before, after);
+    },
+    async why({ peer, verb, resource }) {
+      return enforcement.decide(peers.resolve(peer).cluster, verb, resource);
+    },
+  };
+  return { policies, enforcement, start: (signal) => cache.start(signal) };
+}
+
+function known(rule: Rule | undefined, id: string): Rule {
+  if (rule === undefined) {
+    throw new HansaError('RULE_NOT_FOUND', `there is no rule ${id}`);
+  }
+  return rule;
+}
+
+function draftRule(draft: RuleDraft, nowMs: number): Rule {
+  return { ...draft, id: 'planned', createdMs: nowMs };
+}
+
+function createEnforcement(
+  { clock, resources, peers }: PoliciesNeeds,
+  given: {
+    rules(): readonly Rule[];
+    generation(): string;
+    onRules(changed: () => void): () => void;
+  },
+): Enforcement {
+  const sets = new Map<string, ReadonlySet<LocalId>>();
+  let generation = '';
+  let freshUntilMs = 0;
+  const ask = (standing: PeerStanding, verb: Verb, resource: Resource): Decision =>
+    decide(given.rules(), { peer: standing, verb, resource, nowMs: clock.now() });
+
+  const visible = (peer: ClusterId, verb: Verb): ReadonlySet<LocalId> => {
+    const now = given.generation();
+    if (now !== generation || clock.now() >= freshUntilMs) {
+      sets.clear();
+      generation = now;
+      freshUntilMs = nextExpiry(given.rules(), clock.now());
+    }
+    const key = `${verb} ${peer}`;
+    const held = sets.get(key);
+    if (held !== undefined) {
+      return held;
+    }
+    const standing = peers.standing(peer);
+    const made = new Set(
+      resources
+        .all()
+        .filter((resource) => ask(standing, verb, resource).allowed)
+        .map(({ id }) => id),
+    );
+    sets.set(key, made);
+    return made;
+  };
+  return {
+    visible,
+    decide(peer, verb, id) {
+      const resource = resources.find(id);
+      return resource === undefined
+        ? { allowed: false, verb, resource: id, peer, reason: `there is no ${id} here` }
+        : ask(peers.standing(peer), verb, resource);
+    },
+    granted: (peer, resource) => verbs.filter((verb) => visible(peer, verb).has(resource)),
+    subscribe(changed) {
+      const stops = [
+        given.onRules(changed),
+        resources.subscribe(() => changed()),
+        peers.subscribe(() => changed()),
+      ];
+      return () => stops.forEach((stop) => stop());
+    },
+  };
+}
+
+/** When the next rule runs out: until then cached answers stay true. */
+function nextExpiry(rules: readonly Rule[], nowMs: number): number {
+  return rules.reduce(
+    (soonest, { expiresMs }) =>
+      expiresMs !== undefined && expiresMs > nowMs ? Math.min(soonest, expiresMs) : soonest,
+    Number.MAX_SAFE_INTEGER,
+  );
+}
+
+function planOf(needs: PoliciesNeeds, before: readonly Rule[], after: readonly Rule[]): Plan {
+  const { clock, resources, peers } = needs;
+  const nowMs = clock.now();
+  const rows: PlanRow[] = [];
+  for (const peer of [...peers.all(), anybody]) {
+    for (const resource of resources.all()) {
+      const allowed = (rules: readonly Rule[], verb: Verb): boolean =>
+        decide(rules, { peer, verb, resource, nowMs }).allowed;
+      const gained = verbs.filter((verb) => !allowed(before, verb) && allowed(after, verb));
+      const lost = verbs.filter((verb) => allowed(before, verb) && !allowed(after, verb));
+      const row = { peer: peer.cluster, peerName: peer.name ?? publicPlanName, resource: resource.id };
+      if (gained.length > 0) {
+        rows.push({ ...row, change: 'gains', verbs: gained });
+      }
+      if (lost.length > 0) {
+        rows.push({ ...row, change: 'loses', verbs: lost });
+      }
+    }
+  }
+  return { rows: rows.slice(0, planRowsMax), truncated: rows.length > planRowsMax };
+}
+
+/** Stands in a plan for every cluster that is not linked: what it gains is public. */
+const anybody: PeerStanding = {
+  cluster: '0'.repeat(64) as ClusterId,
+  name: undefined,
+  mine: false,
+  theirs: false,
+  active: false,
+};

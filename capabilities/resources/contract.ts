@@ -1,0 +1,250 @@
+// What this cluster owns: resources, the log of their changes, and the signed heads that prove them.
+import {
+  blobIdSchema,
+  bytesSchema,
+  federatedIdSchema,
+  hashSchema,
+  hlcSchema,
+  localIdSchema,
+  merkleStepsMax,
+  nameLengthMax,
+  resourceNameSchema,
+  signatureSchema,
+  type BlobId,
+  type Call,
+  type Contract,
+  type FederatedId,
+  type Hlc,
+  type LocalId,
+  type MerkleStep,
+} from '@hansa/foundation';
+import { z } from 'zod';
+
+export const changeOpsMax = 90; // with the log's own records it must fit one transaction of 100
+export const changeBytesMax: number = 384 * 1_024; // the encoded record stays below a value's 512 KiB
+export const blobsPerOpMax = 16; // a change names manifests, not chunks
+export const batchChangesMax = 1_000; // a signed head at least this often
+export const batchBytesMax: number = 4 * 1_024 * 1_024; // what a mirror holds before it verifies
+export const labelsMax = 32; // labels are for selecting, not for storing
+export const labelLengthMax = 64;
+
+export interface Resource {
+  readonly id: LocalId;
+  readonly kind: string;
+  readonly name: string;
+  /** Free text such as `monitoring/dashboard`. */
+  readonly type: string;
+  readonly description: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdMs: number;
+  /** Rises when the resource is made again under the same id. */
+  readonly epoch: number;
+}
+
+/** What binds a blob to a signed change: a false manifest cannot waste gigabytes. */
+export interface BlobReference {
+  readonly id: BlobId;
+  readonly sizeBytes: number;
+  /** `manifestId` of foundation/blob-manifest.ts. */
+  readonly manifest: BlobId;
+}
+
+export type ChangeOp =
+  | { readonly put: { readonly key: Uint8Array; readonly value: Uint8Array; readonly blobs: readonly BlobReference[] } }
+  | { readonly delete: { readonly key: Uint8Array } };
+
+/** One atomic step of a resource. Its sequence is known once it is stored; its predecessor's, before. */
+export interface Change {
+  readonly epoch: number;
+  /** The sequence before this change. */
+  readonly previous: number;
+  readonly ops: readonly ChangeOp[];
+  readonly hlc: Hlc;
+  /** Who caused it, for people: a principal or a cluster. */
+  readonly author: string;
+}
+
+export interface SequencedChange {
+  /** The store revision that made it: sparse, rising. */
+  readonly sequence: number;
+  readonly change: Change;
+}
+
+/** Where a resource's history stands. */
+export interface Position {
+  readonly epoch: number;
+  readonly sequence: number;
+  /** H(previous chain, change). */
+  readonly chain: Uint8Array;
+  /** Root of the digest trie over the entries. */
+  readonly digest: Uint8Array;
+  readonly hlc: Hlc;
+}
+
+/** One signature per tick covers all heads that were asked for in it. */
+export interface Tick {
+  readonly root: Uint8Array;
+  readonly asOfMs: number;
+  readonly keyIndex: number;
+  /** By the owner's key, over transcript `hansa/tick/1`. */
+  readonly signature: Uint8Array;
+}
+
+export interface Head extends Position {
+  readonly resource: FederatedId;
+  readonly tick: Tick;
+  /** Keeps one head from betraying another that shares its tick. */
+  readonly salt: Uint8Array;
+  readonly path: readonly MerkleStep[];
+}
+
+export interface ResourceEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly version: number;
+  readonly blobs: readonly BlobReference[];
+}
+
+/** The resources of this cluster, for people. */
+export interface Resources {
+  list(
+    input: { kind?: string | undefined },
+    call?: Call,
+  ): Promise<{ resources: readonly Resource[] }>;
+  show(input: { id: LocalId }, call?: Call): Promise<Resource & { readonly position: ShownPosition }>;
+}
+
+export interface ShownPosition {
+  readonly epoch: number;
+  readonly sequence: number;
+  /** Hex. */
+  readonly digest: string;
+}
+
+// ---- in process, for the capabilities that own or serve resources ----
+
+export interface NewResource {
+  readonly kind: string;
+  readonly name: string;
+  readonly type?: string | undefined;
+  readonly description?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface ResourceLog {
+  /** RESOURCE_EXISTS; a name that was deleted comes back in the next epoch. */
+  create(resource: NewResource): Promise<Resource>;
+  /** RESOURCE_NOT_FOUND. The tombstone keeps the epoch. */
+  remove(id: LocalId): Promise<Resource>;
+  find(id: LocalId): Resource | undefined;
+  all(): readonly Resource[];
+  /** Rises whenever a resource is made or removed. */
+  readonly generation: number;
+  /** Called after every change of any resource's log or of the list itself. */
+  subscribe(changed: (id: LocalId) => void): () => void;
+  /** Appends one change; CONFLICT where `expect` is given and the log has moved on. */
+  append(
+    id: LocalId,
+    ops: readonly ChangeOp[],
+    options: { author: string; expect?: number | undefined },
+  ): Promise<Position>;
+  position(id: LocalId): Promise<Position | undefined>;
+  entry(id: LocalId, key: Uint8Array): Promise<ResourceEntry | undefined>;
+  entries(id: LocalId): AsyncIterable<ResourceEntry>;
+  /** Changes after a sequence, in order, up to and with the present one. */
+  changes(id: LocalId, since: { epoch: number; sequence: number }): AsyncIterable<SequencedChange>;
+  /** The positions at which a batch may end: one every 1,000 changes or 4 MiB; ascending. */
+  checkpoints(id: LocalId, since: { epoch: number; sequence: number }): AsyncIterable<Position>;
+  /** Whether any kept change of the resource names the blob, and how. */
+  blob(id: LocalId, blob: BlobId): Promise<BlobReference | undefined>;
+  /** Signs positions of several resources with one signature per tick. */
+  sign(id: LocalId, position: Position): Promise<Head>;
+}
+
+const positionFields = {
+  epoch: z.number().int().positive(),
+  sequence: z.number().int().positive(),
+  chain: hashSchema,
+  digest: hashSchema,
+  hlc: hlcSchema,
+};
+export const positionSchema: z.ZodType<Position> = z.object(positionFields);
+export const blobReferenceSchema: z.ZodType<BlobReference> = z.object({
+  id: blobIdSchema,
+  sizeBytes: z.number().int().nonnegative(),
+  manifest: blobIdSchema,
+});
+export const changeSchema: z.ZodType<Change> = z.object({
+  epoch: z.number().int().positive(),
+  previous: z.number().int().positive(),
+  ops: z
+    .array(
+      z.union([
+        z.strictObject({
+          put: z.strictObject({
+            key: bytesSchema,
+            value: bytesSchema,
+            blobs: z.array(blobReferenceSchema).max(blobsPerOpMax),
+          }),
+        }),
+        z.strictObject({ delete: z.strictObject({ key: bytesSchema }) }),
+      ]),
+    )
+    .max(changeOpsMax),
+  hlc: hlcSchema,
+  author: z.string().max(256),
+});
+export const headSchema: z.ZodType<Head> = z.object({
+  ...positionFields,
+  resource: federatedIdSchema,
+  tick: z.object({
+    root: hashSchema,
+    asOfMs: z.number().int().nonnegative(),
+    keyIndex: z.number().int().nonnegative(),
+    signature: signatureSchema,
+  }),
+  salt: hashSchema,
+  path: z
+    .array(z.object({ side: z.enum(['left', 'right']), hash: hashSchema }))
+    .max(merkleStepsMax),
+});
+export const labelsSchema: z.ZodType<Readonly<Record<string, string>>> = z
+  .record(z.string().min(1).max(labelLengthMax), z.string().max(labelLengthMax))
+  .refine((labels) => Object.keys(labels).length <= labelsMax, `at most ${labelsMax} labels`);
+const resourceFields = {
+  id: localIdSchema,
+  kind: z.string(),
+  name: resourceNameSchema,
+  type: z.string().max(nameLengthMax),
+  description: z.string().max(1_024),
+  labels: labelsSchema,
+  createdMs: z.number(),
+  epoch: z.number().int().positive(),
+};
+export const resourceSchema: z.ZodType<Resource> = z.object(resourceFields);
+
+export const resourcesContract: Contract<Resources> = {
+  name: 'resources',
+  version: 1,
+  methods: {
+    list: {
+      summary: 'Lists what this cluster owns.',
+      permission: 'resources.read',
+      route: 'GET /resources',
+      input: z.strictObject({ kind: z.string().max(32).optional() }),
+      output: z.object({ resources: z.array(resourceSchema) }),
+      errors: [],
+    },
+    show: {
+      summary: 'Shows one resource and where its history stands.',
+      permission: 'resources.read',
+      route: 'GET /resources/show',
+      input: z.strictObject({ id: localIdSchema }),
+      output: z.object({
+        ...resourceFields,
+        position: z.object({ epoch: z.number(), sequence: z.number(), digest: z.string() }),
+      }),
+      errors: ['RESOURCE_NOT_FOUND'],
+    },
+  },
+};

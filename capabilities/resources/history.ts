@@ -1,0 +1,91 @@
+// The bytes of a history: how a change is chained, how an entry becomes a leaf, what a head signs. Owner
+// and mirror compute the same from the same content. Vectors: protocol/vectors/history.json.
+import {
+  fromHex,
+  HansaError,
+  rootFromPath,
+  transcript,
+  type Crypto,
+  type DigestTrie,
+  type FederatedId,
+  type TranscriptField,
+} from '@hansa/foundation';
+import type { BlobReference, Change, ChangeOp, Head, Position, Tick } from './contract.ts';
+
+/** The chain before the first change of an epoch. */
+export function firstChain(crypto: Crypto, resource: FederatedId, epoch: number): Uint8Array {
+  return crypto.hash(transcript('hansa/chain-first/1', [resource, epoch]));
+}
+
+export function nextChain(crypto: Crypto, before: Uint8Array, change: Change): Uint8Array {
+  return crypto.hash(transcript('hansa/chain/1', [before, changeBytes(change)]));
+}
+
+export function changeBytes(change: Change): Uint8Array {
+  const { epoch, previous, hlc, author, ops } = change;
+  return transcript('hansa/change/1', [epoch, previous, ...hlc, author, ...ops.flatMap(opFields)]);
+}
+
+function opFields(op: ChangeOp): TranscriptField[] {
+  return 'delete' in op
+    ? ['delete', op.delete.key]
+    : ['put', op.put.key, op.put.value, blobFields(op.put.blobs)];
+}
+
+function blobFields(blobs: readonly BlobReference[]): Uint8Array {
+  return transcript(
+    'hansa/blob-references/1',
+    blobs.flatMap(({ id, sizeBytes, manifest }) => [fromHex(id), sizeBytes, fromHex(manifest)]),
+  );
+}
+
+/** BLAKE3 over a value and the blobs it names: what a trie leaf carries. */
+export function valueHash(
+  crypto: Crypto,
+  entry: { readonly value: Uint8Array; readonly blobs: readonly BlobReference[] },
+): Uint8Array {
+  return crypto.hash(transcript('hansa/value/1', [entry.value, blobFields(entry.blobs)]));
+}
+
+/** The trie after a change; `versionOf` tells an entry's version before it (0 where absent). */
+export function applyToTrie(
+  crypto: Crypto,
+  trie: DigestTrie,
+  given: { readonly change: Change; versionOf(key: Uint8Array): number },
+): DigestTrie {
+  return given.change.ops.reduce(
+    (before, op) =>
+      'delete' in op
+        ? before.remove(op.delete.key)
+        : before.set({
+            key: op.put.key,
+            version: given.versionOf(op.put.key) + 1,
+            valueHash: valueHash(crypto, op.put),
+          }),
+    trie,
+  );
+}
+
+export function headBytes(resource: FederatedId, position: Position): Uint8Array {
+  const { epoch, sequence, chain, digest, hlc } = position;
+  return transcript('hansa/head/1', [resource, epoch, sequence, chain, digest, ...hlc]);
+}
+
+export function headLeaf(crypto: Crypto, salt: Uint8Array, head: Uint8Array): Uint8Array {
+  return crypto.hash(transcript('hansa/head-leaf/1', [salt, head]));
+}
+
+export function tickBytes(tick: Omit<Tick, 'signature'>): Uint8Array {
+  return transcript('hansa/tick/1', [tick.root, tick.asOfMs, tick.keyIndex]);
+}
+
+/** HEAD_INVALID unless the owner's key signed exactly this head. */
+export function verifyHead(crypto: Crypto, head: Head, ownerKey: Uint8Array): void {
+  const leaf = headLeaf(crypto, head.salt, headBytes(head.resource, head));
+  const root = rootFromPath(crypto, leaf, head.path);
+  const { tick } = head;
+  const bound = root.every((byte, index) => byte === tick.root[index]);
+  if (!bound || !crypto.verify(ownerKey, tickBytes(tick), tick.signature)) {
+    throw new HansaError('HEAD_INVALID', `the head of ${head.resource} is not signed by its owner`);
+  }
+}

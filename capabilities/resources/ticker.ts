@@ -1,0 +1,85 @@
+// One signature per tick for all heads asked for in it: an Ed25519 signature costs its verifier a third of
+// a millisecond, a Merkle path a few hashes.
+import {
+  federatedId,
+  merkleTree,
+  type Clock,
+  type Crypto,
+  type LocalId,
+  type Random,
+} from '@hansa/foundation';
+import type { Signer } from '../identity/contract.ts';
+import type { Head, Position } from './contract.ts';
+import { headBytes, headLeaf, tickBytes } from './history.ts';
+
+const tickMs = 2; // a change waits at most this long for company
+const headsPerTickMax = 4_096; // bounds the pause for hashing
+
+export interface TickerNeeds {
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly random: Random;
+  readonly signer: Signer;
+}
+
+interface Waiting {
+  readonly id: LocalId;
+  readonly position: Position;
+  resolve(head: Head): void;
+  reject(error: unknown): void;
+}
+
+export function createTicker(
+  needs: TickerNeeds,
+): (id: LocalId, position: Position) => Promise<Head> {
+  let waiting: Waiting[] = [];
+  const flush = (): void => {
+    const batch = waiting;
+    waiting = [];
+    try {
+      const heads = signTogether(needs, batch);
+      batch.forEach(({ resolve }, index) => {
+        const head = heads[index];
+        if (head !== undefined) {
+          resolve(head);
+        }
+      });
+    } catch (error) {
+      batch.forEach(({ reject }) => reject(error));
+    }
+  };
+  return (id, position) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ id, position, resolve, reject });
+      if (waiting.length === 1) {
+        needs.clock.sleep(tickMs).then(flush, reject);
+      } else if (waiting.length === headsPerTickMax) {
+        flush();
+      }
+    });
+}
+
+function signTogether(
+  { clock, crypto, random, signer }: TickerNeeds,
+  batch: readonly Waiting[],
+): readonly Head[] {
+  const prepared = batch.map(({ id, position }) => {
+    const resource = federatedId(signer.cluster, id);
+    const salt = random.bytes(32);
+    return { resource, position, salt, leaf: headLeaf(crypto, salt, headBytes(resource, position)) };
+  });
+  if (prepared.length === 0) {
+    return [];
+  }
+  const { root, paths } = merkleTree(crypto, prepared.map(({ leaf }) => leaf));
+  const body = { root, asOfMs: clock.now(), keyIndex: 0 };
+  const { signature, keyIndex } = signer.sign(tickBytes(body));
+  const tick = { ...body, keyIndex, signature };
+  return prepared.map(({ resource, position, salt }, index) => ({
+    ...position,
+    resource,
+    tick,
+    salt,
+    path: paths[index] ?? [],
+  }));
+}
