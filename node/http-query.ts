@@ -90,18 +90,26 @@ export function propertiesOf(schema: JsonSchema): Map<string, JsonSchema> {
 function kindOf(field: JsonSchema, root: JsonSchema): Kind {
   const schema = resolved(field, root);
   const kinds = new Set(membersOf(schema).filter(notNull).map((member) => kindOf(member, root)));
-  const own = schema['type'];
   if (kinds.size > 0) {
-    const [only = 'json'] = kinds;
-    return kinds.size === 1 ? only : kinds.has('text') ? 'text' : 'json';
+    return together(kinds);
   }
-  if (own === 'string' || typeof schema['const'] === 'string') {
-    return 'text';
-  }
-  if (own === 'number' || own === 'integer') {
-    return 'number';
-  }
-  return own === 'boolean' ? 'boolean' : own === 'array' ? 'list' : 'json';
+  const type = schema['type'] ?? (typeof schema['const'] === 'string' ? 'string' : undefined);
+  const types = (Array.isArray(type) ? type : [type]).filter((one) => one !== 'null');
+  return together(new Set(types.map((one) => kindsByType.get(one) ?? 'json')));
+}
+
+const kindsByType: ReadonlyMap<unknown, Kind> = new Map([
+  ['string', 'text'],
+  ['number', 'number'],
+  ['integer', 'number'],
+  ['boolean', 'boolean'],
+  ['array', 'list'],
+]);
+
+// Where text is allowed, text is meant: `?title=7` is a title, not a number.
+function together(kinds: ReadonlySet<Kind>): Kind {
+  const [only = 'json'] = kinds;
+  return kinds.size === 1 ? only : kinds.has('text') ? 'text' : 'json';
 }
 
 function itemsOf(field: JsonSchema, root: JsonSchema): JsonSchema {

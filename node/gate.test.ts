@@ -1,0 +1,119 @@
+import type { AuditEntry, Caller, Clock, HttpRoute, Log } from '@hansa/foundation';
+import { expect, test } from 'vitest';
+import { createOwnerGate, type OwnerGateNeeds } from './gate.ts';
+import { shelvesContract } from './shelves.suite.ts';
+
+const cluster: Caller = { kind: 'cluster', cluster: 'c' as never, node: 'n' as never };
+
+function build(needs: Partial<OwnerGateNeeds> = {}) {
+  let atMs = 0;
+  const lines: [name: string, fields: object][] = [];
+  const clock: Clock = { now: () => 0, monotonicMs: () => atMs, sleep: async () => undefined };
+  const log: Log = {
+    event: (name, fields = {}) => void lines.push([name, fields]),
+    problem: (name, error, fields = {}) => void lines.push([name, { ...fields, error }]),
+    with: () => log,
+  };
+  const gate = createOwnerGate({ token: 'secret', clock, log, ...needs });
+  return { gate, lines, pass: (ms: number) => (atMs += ms) };
+}
+
+test('the owner’s token makes the owner; anything else is UNAUTHENTICATED', async () => {
+  const { gate, lines } = build();
+  expect(await gate.authenticate({ source: 'a', token: 'secret' })).toEqual({ kind: 'owner' });
+  for (const token of ['secre', 'secret2', '']) {
+    const refused = gate.authenticate({ source: 'a', token });
+    await expect(refused).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  }
+  await expect(gate.authenticate({ source: 'a' })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  expect(lines).toEqual(Array(3).fill(['token.refused', { source: 'a' }]));
+});
+
+test('a caller whom the transport has proven needs no token', async () => {
+  const { gate } = build();
+  expect(await gate.authenticate({ source: 'c', proven: cluster })).toEqual(cluster);
+});
+
+test('the eleventh wrong token in a minute is RATE_LIMITED, for its source alone', async () => {
+  const { gate, pass } = build();
+  const guess = async (source: string): Promise<unknown> =>
+    gate.authenticate({ source, token: 'guess' }).catch((error: unknown) => error);
+  for (let i = 0; i < 10; i += 1) {
+    expect(await guess('a')).toMatchObject({ code: 'UNAUTHENTICATED' });
+  }
+  expect(await guess('a')).toMatchObject({
+    code: 'RATE_LIMITED',
+    facts: { retryAfterSeconds: 6 },
+    fix: 'retry in 6 s',
+  });
+  expect(await guess('b')).toMatchObject({ code: 'UNAUTHENTICATED' });
+  pass(6_000);
+  expect(await guess('a')).toMatchObject({ code: 'UNAUTHENTICATED' });
+});
+
+test('requests are limited by source: a burst, then a rate', () => {
+  const limits = { requestsPerSecond: 10, requestsBurst: 3, failuresPerMinute: 1, sourcesMax: 8 };
+  const { gate, pass } = build({ limits });
+  const admit = () => gate.admit({ source: 'a' });
+  [1, 2, 3].forEach(admit);
+  expect(admit).toThrow('too many requests');
+  gate.admit({ source: 'b' });
+  pass(100);
+  admit();
+  expect(admit).toThrow('too many requests');
+});
+
+test('calls of this process itself are not limited, linked clusters’ are', () => {
+  const limits = { requestsPerSecond: 1, requestsBurst: 1, failuresPerMinute: 1, sourcesMax: 8 };
+  const { gate } = build({ limits });
+  const own = () => gate.admit({ source: 'p', proven: { kind: 'owner' } });
+  [1, 2, 3].forEach(own);
+  const peer = () => gate.admit({ source: 'c', proven: cluster });
+  peer();
+  expect(peer).toThrow('too many requests');
+});
+
+test('the memory for sources is bounded', () => {
+  const limits = { requestsPerSecond: 1, requestsBurst: 1, failuresPerMinute: 1, sourcesMax: 2 };
+  const { gate } = build({ limits });
+  ['a', 'b', 'c'].forEach((source) => gate.admit({ source }));
+  gate.admit({ source: 'a' }); // forgotten, and so welcome again
+  expect(() => gate.admit({ source: 'c' })).toThrow('too many requests');
+});
+
+test('the owner may everything but speak for a cluster; a cluster only what is for peers', () => {
+  const { gate } = build();
+  const may = (caller: Caller, permission: string): boolean => {
+    try {
+      gate.authorise(caller, permission);
+      return true;
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'FORBIDDEN', facts: { permission } });
+      return false;
+    }
+  };
+  const allowed = (caller: Caller) =>
+    ['links.write', 'links.read', 'peer', 'open'].filter((one) => may(caller, one));
+  expect(allowed({ kind: 'owner' })).toEqual(['links.write', 'links.read', 'open']);
+  expect(allowed(cluster)).toEqual(['peer', 'open']);
+  expect(allowed({ kind: 'anonymous' })).toEqual(['open']);
+});
+
+test('only writes and our own faults are logged', () => {
+  const push: HttpRoute = {
+    method: 'POST', path: '/git/*', permission: 'forge.write', summary: 'Push.',
+    handle: async () => ({ status: 200, headers: {}, body: new Uint8Array(0) }),
+  };
+  const { gate, lines } = build({ contracts: [shelvesContract], routes: [push] });
+  const entry = (contract: string, method: string, more: Partial<AuditEntry> = {}): void =>
+    gate.record({ contract, method, caller: { kind: 'owner' }, source: 's', outcome: 'OK', ...more });
+  entry('shelves', 'find');
+  entry('shelves', 'put');
+  entry('http', 'POST /git/*', { outcome: 'POLICY_DENIED' });
+  entry('shelves', 'find', { outcome: 'INTERNAL', fault: new Error('inside') });
+  expect(lines.map(([name, fields]) => [name, 'method' in fields && fields.method])).toEqual([
+    ['call.served', 'shelves.put'],
+    ['call.served', 'http.POST /git/*'],
+    ['call.failed', 'shelves.find'],
+  ]);
+});
