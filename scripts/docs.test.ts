@@ -87,6 +87,21 @@ describe('reference pages', () => {
     expect(page).toContain('*What to do:* look.');
   });
 
+  it('a long shape takes a line for every field', () => {
+    const words = Array.from({ length: 8 }, (_, at) => `a-rather-long-word-${at}`);
+    const shape = shapeOf({
+      type: 'object',
+      properties: { word: { type: 'string', enum: words }, next: { type: 'boolean' } },
+      required: ['next'],
+    });
+    expect(shape.split('\n').slice(0, 3)).toEqual([
+      '{',
+      '  word?:',
+      '    | "a-rather-long-word-0"',
+    ]);
+    expect(shape.endsWith('\n  next: boolean\n}')).toBe(true);
+  });
+
   it.each([
     [{ type: ['string', 'null'] }, 'string | null'],
     [

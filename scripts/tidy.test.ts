@@ -10,6 +10,7 @@ import { readHouse, type Rule } from './tidy/house.ts';
 import { exportBreaches, nameBreaches, tagBreaches } from './tidy/names.ts';
 import {
   capabilityBreaches,
+  linkBreaches,
   placeBreaches,
   titleBreaches,
   versionBreaches,
@@ -35,6 +36,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'an error code that is spoken of is registered': (all) => codeBreaches(all, codes),
   'a table has its name for itself': tableBreaches,
   'a document has one title': titleBreaches,
+  'a link leads somewhere': linkBreaches,
   'a capability has a README, a contract and a test': capabilityBreaches,
   'no file names a machine or a registry': placeBreaches,
   'a dependency has one exact version': versionBreaches,

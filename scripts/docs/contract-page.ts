@@ -50,11 +50,18 @@ function methodSection(name: string, method: AnyMethod): string[] {
     '',
     `* Permission: \`${method.permission}\``,
     ...(method.route === undefined ? [] : [`* Route: \`${method.route}\``]),
-    `* Takes: \`${shapeOfSchema(method.input, 'input')}\``,
-    `* ${answer}: \`${shapeOfSchema(method.output, 'output')}\``,
+    ...shown('Takes', shapeOfSchema(method.input, 'input')),
+    ...shown(answer, shapeOfSchema(method.output, 'output')),
     ...(method.errors.length === 0 ? [] : [`* Errors: ${method.errors.map(linked).join(', ')}`]),
     '',
   ];
+}
+
+function shown(label: string, shape: string): string[] {
+  const lines = shape.trimStart().split('\n');
+  return lines.length === 1
+    ? [`* ${label}: \`${shape}\``]
+    : [`* ${label}:`, '', '  ```ts', ...lines.map((line) => `  ${line}`), '  ```', ''];
 }
 
 function shapeOfSchema(schema: AnyMethod['input'], io: 'input' | 'output'): string {

@@ -10,13 +10,30 @@ export function titleBreaches(house: House): string[] {
     if (path.startsWith('changes/') && posix.basename(path) !== 'README.md') {
       continue;
     }
-    const prose = text.replaceAll(/^(`{3,}|~{3,})[\s\S]*?^\1`*$/gm, '');
-    const titles = prose.match(/^# \S/gm)?.length ?? 0;
+    const titles = withoutCode(text).match(/^# \S/gm)?.length ?? 0;
     if (titles !== 1) {
       breaches.push(`${path}:1 has ${titles} titles ("# …"); a document has one`);
     }
   }
   return breaches;
+}
+
+/** A link inside the repository leads to a file or folder that is there. */
+export function linkBreaches(house: House): string[] {
+  const paths = house.texts.map(({ path }) => path);
+  const isThere = (target: string): boolean =>
+    paths.some((path) => path === target || path.startsWith(`${target}/`));
+  return house.documents.flatMap(({ path, text }) =>
+    [...withoutCode(text).matchAll(/\]\(([^)\s#]+)(?:#[^)]*)?\)/g)]
+      .map(([, link = '']) => link)
+      .filter((link) => !/^[a-z]+:/.test(link))
+      .filter((link) => !isThere(posix.join(posix.dirname(path), link).replace(/\/$/, '')))
+      .map((link) => `${path}:1 leads to ${link}, which is not there`),
+  );
+}
+
+function withoutCode(text: string): string {
+  return text.replaceAll(/^(`{3,}|~{3,})[\s\S]*?^\1`*$/gm, '');
 }
 
 export function capabilityBreaches(house: House): string[] {

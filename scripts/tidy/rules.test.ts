@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { floorBreaches } from './floors.ts';
 import { houseOf, type House } from './house.ts';
 import { exportBreaches, nameBreaches, tagBreaches } from './names.ts';
-import { capabilityBreaches, placeBreaches, titleBreaches, versionBreaches } from './papers.ts';
+import {
+  capabilityBreaches,
+  linkBreaches,
+  placeBreaches,
+  titleBreaches,
+  versionBreaches,
+} from './papers.ts';
 import { codeBreaches, tableBreaches, unusedCodes } from './registers.ts';
 import { columnBreaches, fileBreaches, functionBreaches } from './sizes.ts';
 
@@ -204,6 +210,15 @@ describe('documents and packages', () => {
       'changes/d.md': 'words\n',
     });
     expect(titleBreaches(house).map((one) => one.slice(0, 4))).toEqual(['b.md', 'c.md']);
+  });
+
+  it('a link leads to a file or folder that is there', () => {
+    const house = planted({
+      'docs/a.md': '[b](b.md#part) [c](../node/) [d](https://example.org) [e](#part) [f](f.md)',
+      'docs/b.md': '',
+      'node/c.ts': '',
+    });
+    expect(linkBreaches(house)).toEqual([expect.stringContaining('leads to f.md')]);
   });
 
   it('a capability without README, contract or test is told so', () => {
