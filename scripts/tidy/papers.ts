@@ -56,7 +56,7 @@ export function capabilityBreaches(house: House): string[] {
 }
 
 // Written as words, so that this file does not name what it looks for.
-const folders = ['work', 'tmp', 'root', String.raw`home/[a-z]\w*`].join('|');
+const folders = ['work', 'tmp', String.raw`home/[a-z]\w*`].join('|');
 const machinePath = new RegExp(String.raw`(?<![\w./*@~-])/(?:${folders})/`);
 const registries = ['npmjs', 'yarnpkg', 'verdaccio', 'artifactory', 'jfrog'].join('|');
 const registryHost = new RegExp(
