@@ -1,0 +1,1 @@
+export { openDiskBlobs, type DiskBlobsNeeds } from './disk-blobs.ts';

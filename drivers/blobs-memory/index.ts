@@ -1,0 +1,1 @@
+export { createMemoryBlobs, type MemoryBlobs } from './memory-blobs.ts';
