@@ -20,7 +20,15 @@ import { columnBreaches, fileBreaches, functionBreaches } from './tidy/sizes.ts'
 
 // Codes whose capability is still being built. Empty this list and every code must be thrown
 // somewhere.
-const unusedYet: readonly string[] = ['*'];
+const unusedYet: readonly string[] = [
+  'KEY_MALFORMED',
+  'KEY_EXPOSED',
+  'RESOURCE_READ_ONLY',
+  'POLICY_DENIED',
+  'CONTEXT_NOT_FOUND',
+  'USAGE',
+  'NOT_CONFIRMED',
+];
 
 const house = readHouse(fileURLToPath(new URL('..', import.meta.url)));
 const codes = Object.keys(errorCodes);
@@ -48,8 +56,7 @@ describe('the house is tidy', () => {
   });
 
   it('a registered error code is used somewhere', () => {
-    const unused = unusedYet.includes('*') ? [] : unusedCodes(house, codes);
-    const left = unused.filter((code) => !unusedYet.includes(code));
+    const left = unusedCodes(house, codes).filter((code) => !unusedYet.includes(code));
     expectNone(
       left.map((code) => `foundation/error-codes.ts:1 registers ${code}; no file uses it`),
     );

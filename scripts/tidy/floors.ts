@@ -120,14 +120,22 @@ function judgeRoom(from: string, to: string): string | undefined {
   if (edges.includes(source)) {
     return to === 'contract.ts' ? undefined : `${source}.ts sees contract.ts only`;
   }
-  const isFirst = ['contract', 'keys'].includes(source);
-  // wire.ts is the contract with other clusters: what a service is made of may speak of it.
-  if (to === 'capability.ts' || (edges.includes(target) && (target !== 'wire' || isFirst))) {
+  if (hiddenRooms(source).includes(target)) {
     return `only capability.ts ties ${to} to other rooms`;
   }
-  const behindContract = source === 'contract' && ['keys', 'service'].includes(target);
-  const behindKeys = source === 'keys' && target === 'service';
-  return behindContract || behindKeys ? 'the order is contract, keys, service' : undefined;
+  const isLater = (laterRooms[source] ?? []).includes(target);
+  return isLater ? 'the order is contract, keys, service' : undefined;
+}
+
+const laterRooms: Readonly<Record<string, readonly string[]>> = {
+  contract: ['keys', 'service'],
+  keys: ['service'],
+};
+
+/** wire.ts is the contract with other clusters: what a service is made of may speak of it. */
+function hiddenRooms(source: string): readonly string[] {
+  const hidden = ['capability', 'http', 'cli', 'page'];
+  return Object.hasOwn(laterRooms, source) ? [...hidden, 'wire'] : hidden;
 }
 
 function judgeSurface(room: 'cli' | 'page'): Judge {
