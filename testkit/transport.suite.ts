@@ -1,34 +1,32 @@
-// What every transport must do, whatever carries the bytes. A fixture makes nodes with keys of their own;
-// its clock may be virtual, so the tests wait on the transport and on that clock, on nothing else.
+// What every transport must do, whatever carries the bytes. The fixture's clock may be virtual,
+// so the tests wait on the transport and on that clock, on nothing else.
 import {
   dialTimeoutMs,
   equalBytes,
   frameBytesMax,
   isHansaError,
   utf8,
-  type Clock,
   type Connection,
-  type FrameStream,
-  type NodeAddress,
-  type NodeId,
   type Transport,
 } from '@hansa/foundation';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  addressOf,
+  connect,
+  echo,
+  openPair,
+  outcome,
+  pairOn,
+  patterned,
+  present,
+  protocol,
+  readAll,
+  type Nodes,
+  type TransportFixture,
+} from './transport-nodes.ts';
 
-export interface TransportFixture {
-  readonly clock: Clock;
-  /** A new node with a key of its own, listening. */
-  open(): Promise<Transport>;
-  /** Well formed, and nobody listens there. */
-  readonly deadAddress: string;
-  /** The id of a node that does not run. */
-  readonly absentNode: NodeId;
-  close(): Promise<void>;
-}
-
-const protocol = '/hansa/test/1';
 const blockedAfterMs = 500; // a local send that takes longer waits for its reader
-const unreadBytesMax: number = 4 * 1_024 * 1_024; // queues of both ends and a window between, and room
+const unreadBytesMax: number = 4 * 1_024 * 1_024; // queues of both ends, a window between, room
 const dialGraceMs = 1_500;
 
 export function transportSuite(title: string, make: () => Promise<TransportFixture>): void {
@@ -52,83 +50,6 @@ export function transportSuite(title: string, make: () => Promise<TransportFixtu
     dialsAreProven(current);
     connectionsEnd(current);
   });
-}
-
-interface Nodes {
-  readonly fixture: TransportFixture;
-  readonly near: Transport;
-  readonly far: Transport;
-}
-
-/** The two ends of a new connection. */
-async function connect(nodes: Nodes): Promise<{ near: Connection; far: Connection }> {
-  const arrived = new Promise<Connection>((resolve) => {
-    nodes.far.accept(protocol, async (connection) => resolve(connection));
-  });
-  const near = await nodes.near.dial(addressOf(nodes.far), protocol);
-  return { near, far: await arrived };
-}
-
-/** The two ends of a new stream; its first frame, which only announces it, has been read. */
-async function openPair(nodes: Nodes): Promise<{ near: FrameStream; far: FrameStream }> {
-  const ends = await connect(nodes);
-  return pairOn(ends);
-}
-
-async function pairOn(ends: {
-  near: Connection;
-  far: Connection;
-}): Promise<{ near: FrameStream; far: FrameStream }> {
-  const near = await ends.near.openStream();
-  await near.send(utf8('here'));
-  const far = present(await ends.far.acceptStream());
-  await far.receive();
-  return { near, far };
-}
-
-function addressOf(transport: Transport): NodeAddress {
-  return { node: transport.node, addresses: transport.addresses() };
-}
-
-function present<T>(value: T | undefined): T {
-  if (value === undefined) {
-    throw new Error('expected something, found its end');
-  }
-  return value;
-}
-
-async function readAll(stream: FrameStream): Promise<Uint8Array[]> {
-  const frames: Uint8Array[] = [];
-  for (let frame = await stream.receive(); frame !== undefined; frame = await stream.receive()) {
-    frames.push(frame);
-  }
-  return frames;
-}
-
-async function echo(stream: FrameStream): Promise<void> {
-  for (let frame = await stream.receive(); frame !== undefined; frame = await stream.receive()) {
-    await stream.send(frame);
-  }
-  await stream.finish();
-}
-
-/** Bytes without a short period, so that a piece in the wrong place shows. */
-function patterned(length: number, salt = 1): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let state = salt;
-  for (let i = 0; i < length; i += 1) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    bytes[i] = state >>> 24;
-  }
-  return bytes;
-}
-
-/** How a call ended: the code of its error, or `fine`. */
-function outcome(call: Promise<unknown>): Promise<string> {
-  return call.then(
-    () => 'fine',
-    (error: unknown) => (isHansaError(error) ? error.code : String(error)),
-  );
 }
 
 function framesArrive(nodes: () => Nodes): void {
@@ -198,7 +119,7 @@ function framesArrive(nodes: () => Nodes): void {
 
   test('more streams may follow each other than may be open at once', async () => {
     const ends = await connect(nodes());
-    for (let i = 0; i < 250; i += 1) {
+    for (let i = 0; i < 120; i += 1) {
       const { near, far } = await pairOn(ends);
       await near.finish();
       expect(await far.receive()).toBeUndefined();
@@ -291,6 +212,15 @@ function streamsEnd(nodes: () => Nodes): void {
     const failed = (await results).filter((result) => result.status === 'rejected');
     expect(failed.length).toBeGreaterThan(0);
     expect(failed.every((result) => isHansaError(result.reason, 'CONNECTION_CLOSED'))).toBe(true);
+  });
+
+  test('a reader sees that the writer aborted, though the writer was waiting for it', async () => {
+    const { near, far } = await openPair(nodes());
+    const sends = Array.from({ length: 100 }, () => outcome(near.send(patterned(32 * 1_024))));
+    await nodes().fixture.clock.sleep(blockedAfterMs);
+    near.abort('no patience');
+    expect(await Promise.all(sends)).toContain('CONNECTION_CLOSED');
+    expect(await outcome(readAll(far))).toBe('CONNECTION_CLOSED');
   });
 
   test('aborting one stream leaves its connection and the other streams alone', async () => {

@@ -1,5 +1,5 @@
-// One end of a connection between two nodes. It ends when somebody closes it, when a frame's loss takes
-// it down, or, as iroh's does, after 30 s in which nothing arrives.
+// One end of a connection between two nodes. It ends when somebody closes it, when a frame's loss
+// takes it down, or, as iroh's does, after 30 s in which nothing arrives.
 import {
   createQueue,
   HansaError,
@@ -111,7 +111,7 @@ export class MemoryConnection implements Connection {
     this.#peer?.end('lost');
   }
 
-  /** Starts or stops the idle timer, after anything changed that lets the peer's bytes arrive or not. */
+  /** Starts or stops the idle timer, after something changed whether the peer can be heard. */
   listen(): void {
     const silent = this.#needs.incoming.blocked || this.#peer?.over === true;
     if (this.over || !silent) {

@@ -281,7 +281,7 @@ describe('the memory network', () => {
   });
 });
 
-/** Several streams talk while the network misbehaves; every arrival is written down with its time. */
+/** Several streams talk while the network misbehaves; every arrival is noted with its time. */
 async function story(seed: number): Promise<readonly string[]> {
   const here = world({ latencyMs: [1, 50], flipProbability: 0.05 }, seed);
   const trace: string[] = [];

@@ -1,5 +1,6 @@
-// One end of a bidirectional stream. Frames wait in a bounded queue, travel one after the other, so that
-// they keep their order, and wait again in the far end's bounded queue until somebody reads.
+// One end of a bidirectional stream. Frames wait in a bounded queue, travel one after the other,
+// so that they keep their order, and wait again in the far end's bounded queue until somebody
+// reads.
 import {
   createQueue,
   frameBytesMax,
@@ -9,7 +10,7 @@ import {
 } from '@hansa/foundation';
 import type { Path } from './path.ts';
 
-export const streamQueueBytesMax: number = 256 * 1_024; // each way and end, as the iroh driver has it
+export const streamQueueBytesMax: number = 256 * 1_024; // each way, as the iroh driver has it
 const frameOverheadBytes = 64; // an empty frame costs memory too
 
 interface Packet {

@@ -1,4 +1,5 @@
-// One node's place in the memory network: it listens, dials, and hands connections to their handlers.
+// One node's place in the memory network: it listens, dials, and hands connections to their
+// handlers.
 import {
   deadline,
   dialTimeoutMs,
@@ -102,19 +103,24 @@ export class MemoryTransport implements Transport {
     }
   }
 
-  async #reach(to: NodeAddress, protocol: string, signal: AbortSignal): Promise<Connection> {
+  /** Whoever is at the peer's addresses: the peer itself where it is among them. */
+  #find(to: NodeAddress): MemoryTransport | undefined {
     if (this.#over || to.node === this.node || to.addresses.length === 0) {
       throw new Error('this node is closed, or the peer is itself or without an address');
     }
     const found = to.addresses.flatMap((address) => this.#around.at(address) ?? []);
-    const peer = found.find((one) => one.node === to.node) ?? found[0];
+    return found.find((one) => one.node === to.node) ?? found[0];
+  }
+
+  async #reach(to: NodeAddress, protocol: string, signal: AbortSignal): Promise<Connection> {
+    const peer = this.#find(to);
     if (peer === undefined) {
       return untilAborted(signal);
     }
     const there = this.#around.path(this.node, peer.node);
     const back = this.#around.path(peer.node, this.node);
     await there.arrive(there.arrivalMs(0), signal);
-    if (peer.#over) {
+    if (peer.#over || this.#over) {
       return untilAborted(signal);
     }
     const near =

@@ -1,6 +1,6 @@
-// A whole network in one process, on the clock and the chance it is handed: what happens in it depends on
-// nothing else, so a failing run is a seed. Nodes find each other by address, and prove their keys by
-// simply being who they are. Faults are switched while it runs.
+// A whole network in one process, on the clock and the chance it is handed: what happens in it
+// depends on nothing else, so a failing run is a seed. Nodes find each other by address, and
+// prove their keys by simply being who they are. Faults are switched while it runs.
 import {
   silentLog,
   type Clock,

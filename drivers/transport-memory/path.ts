@@ -1,5 +1,5 @@
-// One direction between two nodes: how long bytes travel, what happens to them on the way, and whether
-// anything arrives at all. Every connection between the two nodes shares it.
+// One direction between two nodes: how long bytes travel, what happens to them on the way, and
+// whether anything arrives at all. Every connection between the two nodes shares it.
 import type { Clock, Random } from '@hansa/foundation';
 
 export interface LinkTraits {

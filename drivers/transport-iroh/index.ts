@@ -1,0 +1,1 @@
+export { openIrohTransport, type IrohNeeds } from './iroh-transport.ts';
