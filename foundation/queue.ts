@@ -1,12 +1,12 @@
-// A bounded queue between many producers and one consumer: a producer waits for room, so that a slow
-// consumer slows its producers down instead of filling memory. For streams, feeds and outgoing frames.
-// Microtasks only: it runs the same on virtual time.
+// A bounded queue between many producers and one consumer: a producer waits for room, so that a
+// slow consumer slows its producers down instead of filling memory. For streams, feeds and
+// outgoing frames. Microtasks only: it runs the same on virtual time.
 import { HansaError, invariant } from './errors.ts';
 
 export interface Queue<T> {
   /**
-   * Resolves when the item is in the queue; producers are served in the order they came. Rejects with
-   * the signal's reason, with the error of `fail`, or with CANCELLED after `finish`.
+   * Resolves when the item is in the queue; producers are served in the order they came. Rejects
+   * with the signal's reason, with the error of `fail`, or with CANCELLED after `finish`.
    */
   push(item: T, signal?: AbortSignal): Promise<void>;
   /** The next item; undefined once the queue is finished and empty. One call at a time. */
@@ -43,7 +43,8 @@ interface Consumer<T> {
   refuse(reason: unknown): void;
 }
 
-// Below this many used slots the array is left as it is: moving a few items costs less than thinking.
+// Below this many used slots the array is left as it is: moving a few items costs less than
+// thinking.
 const compactAfter = 64;
 
 /** Items are never undefined: that is what the end looks like. */
