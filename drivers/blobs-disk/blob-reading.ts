@@ -1,7 +1,12 @@
-// Reading blobs back: every chunk is checked against its id before it leaves, because a disk can lie.
+// Reading blobs back: every chunk is checked against its id before it leaves, because a disk can
+// lie.
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import {
-  blobChunkBytes, HansaError, type BlobId, type BlobInfo, type Blobs,
+  blobChunkBytes,
+  HansaError,
+  type BlobId,
+  type BlobInfo,
+  type Blobs,
 } from '@hansa/foundation';
 import { ifThere, readAt } from './durable-file.ts';
 import { chunkCount, contentPath, corruptChunk, idOf, planPath, type Depot } from './layout.ts';

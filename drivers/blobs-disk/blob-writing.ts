@@ -60,8 +60,9 @@ async function writePieces(
 }
 
 /**
- * Moves synced content in place, durably. The plan is there before the content, because a blob is visible
- * by its content alone. A blob that was there is replaced: its bytes are the same, or they were damaged.
+ * Moves synced content in place, durably. The plan is there before the content, because a blob is
+ * visible by its content alone. A blob that was there is replaced: its bytes are the same, or they
+ * were damaged.
  */
 export async function placeBlob(depot: Depot, plan: Plan, content: string): Promise<void> {
   const { id } = plan.info;

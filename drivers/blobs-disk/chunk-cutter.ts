@@ -4,8 +4,8 @@ import { blobBytesMax, blobChunkBytes, cancellable, HansaError } from '@hansa/fo
 const firstBufferBytes = 64 * 1_024; // most blobs are smaller; the buffer doubles up to one chunk
 
 /**
- * Whole chunks, the last one shorter; at least one, empty where the source is. A chunk is valid until the
- * next is asked for. The signal ends it even while the source is silent.
+ * Whole chunks, the last one shorter; at least one, empty where the source is. A chunk is valid
+ * until the next is asked for. The signal ends it even while the source is silent.
  */
 export async function* chunksOf(
   source: AsyncIterable<Uint8Array>,
@@ -18,9 +18,11 @@ export async function* chunksOf(
   for await (const piece of cancellable(reading, signal)) {
     sizeBytes += piece.length;
     if (sizeBytes > blobBytesMax) {
-      throw new HansaError('INPUT_TOO_LARGE', 'a blob is over its limit', { facts: { blobBytesMax } });
+      throw new HansaError('INPUT_TOO_LARGE', 'a blob is over its limit', {
+        facts: { blobBytesMax },
+      });
     }
-    for (let at = 0; at < piece.length; ) {
+    for (let at = 0; at < piece.length;) {
       const part = piece.subarray(at, at + blobChunkBytes - filled);
       buffer = withRoom(buffer, filled, part.length);
       buffer.set(part, filled);

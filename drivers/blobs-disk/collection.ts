@@ -4,9 +4,7 @@ import { join } from 'node:path';
 import type { BlobId, BlobInfo } from '@hansa/foundation';
 import { ifThere, syncFolder } from './durable-file.ts';
 import { incomingIds } from './incoming-files.ts';
-import {
-  contentPath, idOfName, planPath, shelfNames, shelfPath, type Depot,
-} from './layout.ts';
+import { contentPath, idOfName, planPath, shelfNames, shelfPath, type Depot } from './layout.ts';
 import type { Receiving } from './receiving.ts';
 
 export type IsLive = (id: BlobId) => Promise<boolean>;
@@ -37,8 +35,9 @@ export async function removeBlob(depot: Depot, id: BlobId): Promise<void> {
 }
 
 export function createCollector(depot: Depot, receiving: Receiving): Collector {
-  // What the collection before found unused. What has arrived of a blob that no record names yet must
-  // survive the collection that a restart begins with: it goes when two in a row find it unused.
+  // What the collection before found unused. What has arrived of a blob that no record names yet
+  // must survive the collection that a restart begins with: it goes when two in a row find it
+  // unused.
   let idle: ReadonlySet<BlobId> = new Set();
   return {
     async collect(isLive) {
@@ -98,7 +97,9 @@ async function removeLonePlans(depot: Depot): Promise<void> {
   for (const shelf of shelfNames) {
     const names = new Set(await readdir(join(depot.folder, 'blobs', shelf)));
     for (const name of names) {
-      const id = name.endsWith(planSuffix) ? idOfName(name.slice(0, -planSuffix.length)) : undefined;
+      const id = name.endsWith(planSuffix)
+        ? idOfName(name.slice(0, -planSuffix.length))
+        : undefined;
       if (id !== undefined && !names.has(id)) {
         await removeLonePlan(depot, id);
       }

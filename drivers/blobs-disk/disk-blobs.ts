@@ -1,4 +1,5 @@
-// Blobs in a folder of this machine's disk. The folder belongs to one process, whose lock is the node's.
+// Blobs in a folder of this machine's disk. The folder belongs to one process, whose lock is the
+// node's.
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { silentLog, type Blobs, type Crypto, type Log, type Random } from '@hansa/foundation';

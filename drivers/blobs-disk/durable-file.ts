@@ -11,7 +11,7 @@ export function createFile(path: string): Promise<FileHandle> {
 
 /** Writes all of the bytes at a position: one write may take fewer. */
 export async function writeAt(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done);
     done += bytesWritten;
   }

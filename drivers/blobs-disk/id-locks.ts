@@ -1,4 +1,5 @@
-// One at a time for each blob: a file that is put in place and a file that is removed must not cross.
+// One at a time for each blob: a file that is put in place and a file that is removed must not
+// cross.
 import type { BlobId } from '@hansa/foundation';
 
 export interface IdLocks {

@@ -1,5 +1,5 @@
-// What has arrived of a blob, on disk. Nothing of it is synced before the end: on resume every chunk that
-// is said to be there is hashed again, so what a crash took is simply missing.
+// What has arrived of a blob, on disk. Nothing of it is synced before the end: on resume every
+// chunk that is said to be there is hashed again, so what a crash took is simply missing.
 import { mkdir, open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { blobChunkBytes, type BlobId } from '@hansa/foundation';
@@ -48,8 +48,8 @@ export async function incomingIds(depot: Depot): Promise<readonly BlobId[]> {
   return [...ids];
 }
 
-// A blob of one chunk is one file and needs no plan: its id says it all. Most blobs are small, and a
-// folder with three files would cost them more than their bytes.
+// A blob of one chunk is one file and needs no plan: its id says it all. Most blobs are small, and
+// a folder with three files would cost them more than their bytes.
 async function openSingle(depot: Depot, plan: Plan): Promise<IncomingFiles> {
   const content = `${incomingPath(depot.folder, plan.info.id)}${singleSuffix}`;
   const known = await ifThere(open(content, 'r+'));
@@ -70,8 +70,8 @@ async function openSingle(depot: Depot, plan: Plan): Promise<IncomingFiles> {
   };
 }
 
-// A folder of three: `plan`, `data` (sparse, at its final size) and `arrived`, to which the index of every
-// chunk is appended after its bytes, so that a resume need not read the holes.
+// A folder of three: `plan`, `data` (sparse, at its final size) and `arrived`, to which the index
+// of every chunk is appended after its bytes, so that a resume need not read the holes.
 async function openFolder(depot: Depot, plan: Plan): Promise<IncomingFiles> {
   const folder = incomingPath(depot.folder, plan.info.id);
   const content = join(folder, 'data');

@@ -1,4 +1,5 @@
-// What a collection must leave alone: blobs that somebody holds, and those written or held since it began.
+// What a collection must leave alone: blobs that somebody holds, and those written or held since it
+// began.
 import type { BlobId } from '@hansa/foundation';
 
 export interface Keeping {

@@ -5,8 +5,15 @@
 //   writing/<random>         files being written; whatever lies here at start is left over from a crash
 import { join } from 'node:path';
 import {
-  blobChunkBytes, blobIdSchema, HansaError, toHex,
-  type BlobId, type BlobInfo, type Crypto, type Log, type Random,
+  blobChunkBytes,
+  blobIdSchema,
+  HansaError,
+  toHex,
+  type BlobId,
+  type BlobInfo,
+  type Crypto,
+  type Log,
+  type Random,
 } from '@hansa/foundation';
 import type { IdLocks } from './id-locks.ts';
 import type { Keeping } from './keeping.ts';

@@ -1,9 +1,17 @@
-// A plan is a blob's size and chunk ids. On disk: u64 size, the ids of 32 bytes each, and the BLAKE3 of
-// all that, because a plan that a disk has changed would accuse good chunks.
+// A plan is a blob's size and chunk ids. On disk: u64 size, the ids of 32 bytes each, and the
+// BLAKE3 of all that, because a plan that a disk has changed would accuse good chunks.
 import { readFile, unlink } from 'node:fs/promises';
 import {
-  blobBytesMax, blobIdSchema, concatBytes, equalBytes, fromHex, HansaError, toHex,
-  type BlobId, type BlobInfo, type Crypto,
+  blobBytesMax,
+  blobIdSchema,
+  concatBytes,
+  equalBytes,
+  fromHex,
+  HansaError,
+  toHex,
+  type BlobId,
+  type BlobInfo,
+  type Crypto,
 } from '@hansa/foundation';
 import { createFile, ifThere, writeAt } from './durable-file.ts';
 import { chunkCount } from './layout.ts';

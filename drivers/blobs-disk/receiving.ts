@@ -96,10 +96,7 @@ function begin(needs: {
   return shared;
 }
 
-function receipt(
-  transfer: Transfer,
-  on: { over(): void; closed(): Promise<void> },
-): BlobReceipt {
+function receipt(transfer: Transfer, on: { over(): void; closed(): Promise<void> }): BlobReceipt {
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= on.closed());
   const checkOpen = (): void => {

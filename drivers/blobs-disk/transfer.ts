@@ -1,5 +1,5 @@
-// One blob on its way in. Several receipts may share it; it is written to disk chunk by chunk as chunks are
-// verified, and becomes a blob when the whole is.
+// One blob on its way in. Several receipts may share it; it is written to disk chunk by chunk as
+// chunks are verified, and becomes a blob when the whole is.
 import { HansaError, toHex, type BlobInfo, type Hasher } from '@hansa/foundation';
 import { placeBlob } from './blob-writing.ts';
 import { onDisk } from './durable-file.ts';
@@ -177,7 +177,8 @@ async function checkWhole(state: State): Promise<void> {
   }
   state.wholeId ??= toHex(state.prefix.digest());
   if (state.wholeId !== id) {
-    // Every chunk is what the plan says and the whole is not: the plan itself was false, so it goes.
+    // Every chunk is what the plan says and the whole is not: the plan itself was false, so it
+    // goes.
     await closeFiles(state);
     await removeIncoming(depot, id);
     throw new HansaError('BLOB_CORRUPT', `the chunks are not those of blob ${id}`, {
@@ -187,7 +188,7 @@ async function checkWhole(state: State): Promise<void> {
 }
 
 function closeFiles(state: State): Promise<void> {
-  state.closing ??= Promise.allSettled([...state.writes]).then(() => state.files.close());
+  state.closing ??= Promise.allSettled(state.writes).then(() => state.files.close());
   return state.closing;
 }
 

@@ -1,5 +1,5 @@
+import { ok } from 'node:assert';
 import { createNodeCrypto } from '@hansa/crypto-node';
-import { expect } from 'vitest';
 import { blobsSuite } from '../../testkit/blobs.suite.ts';
 import { createMemoryBlobs } from './index.ts';
 
@@ -12,7 +12,7 @@ blobsSuite('blobs in memory', async () => {
     blobs,
     reopen: async () => blobs,
     corrupt: async (id, at) => {
-      expect(blobs.corrupt(id, at)).toBe(true);
+      ok(blobs.corrupt(id, at));
     },
     close: async () => undefined,
   };

@@ -1,7 +1,16 @@
-// Blobs in memory, for simulations: the whole contract in microtasks, and a hook that plants damage.
+// Blobs in memory, for simulations: the whole contract in microtasks, and a hook that plants
+// damage.
 import {
-  blobBytesMax, blobChunkBytes, cancellable, concatBytes, HansaError,
-  type BlobId, type BlobInfo, type BlobReceipt, type Blobs, type Crypto,
+  blobBytesMax,
+  blobChunkBytes,
+  cancellable,
+  concatBytes,
+  HansaError,
+  type BlobId,
+  type BlobInfo,
+  type BlobReceipt,
+  type Blobs,
+  type Crypto,
 } from '@hansa/foundation';
 import { createArrival, openReceipt } from './memory-receipt.ts';
 import { chunkStarts, idOf, shelve, type Shelf, type StoredBlob } from './shelf.ts';
@@ -10,6 +19,8 @@ export interface MemoryBlobs extends Blobs {
   /** Flips the lowest bit of one byte, as a bad disk would; false where there is no such byte. */
   corrupt(id: BlobId, at: number): boolean;
 }
+
+type ReadOptions = NonNullable<Parameters<Blobs['read']>[1]>;
 
 export function createMemoryBlobs(needs: { readonly crypto: Crypto }): MemoryBlobs {
   const shelf: Shelf = {
@@ -32,7 +43,7 @@ export function createMemoryBlobs(needs: { readonly crypto: Crypto }): MemoryBlo
       shelf.arrivals.delete(id);
     },
     async *list() {
-      for (const { info } of [...shelf.blobs.values()]) {
+      for (const { info } of shelf.blobs.values()) {
         yield info;
       }
     },
@@ -62,7 +73,9 @@ async function put(
   for await (const piece of cancellable(reading, signal)) {
     sizeBytes += piece.length;
     if (sizeBytes > blobBytesMax) {
-      throw new HansaError('INPUT_TOO_LARGE', 'a blob is over its limit', { facts: { blobBytesMax } });
+      throw new HansaError('INPUT_TOO_LARGE', 'a blob is over its limit', {
+        facts: { blobBytesMax },
+      });
     }
     // A copy: the source may use its buffer again.
     parts.push(Uint8Array.from(piece));
@@ -79,16 +92,11 @@ async function put(
 async function* read(
   shelf: Shelf,
   id: BlobId,
-  options: NonNullable<Parameters<Blobs['read']>[1]>,
+  options: ReadOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
   const { info, bytes, chunks } = found(shelf, id);
-  const { start = 0, end = info.sizeBytes, verify = true, signal } = options;
-  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end)) {
-    throw new HansaError('INPUT_INVALID', 'a range of a blob is two whole numbers');
-  }
-  if (start < 0 || start > end || end > info.sizeBytes) {
-    throw new HansaError('INPUT_INVALID', `blob ${id} has no range ${start} to ${end}`);
-  }
+  const { verify = true, signal } = options;
+  const { start, end } = rangeOf(info, options);
   for (let index = Math.floor(start / blobChunkBytes); index * blobChunkBytes < end; index += 1) {
     signal?.throwIfAborted();
     const from = index * blobChunkBytes;
@@ -100,6 +108,15 @@ async function* read(
     }
     yield chunk.subarray(Math.max(0, start - from), Math.min(chunk.length, end - from));
   }
+}
+
+function rangeOf(info: BlobInfo, options: ReadOptions): { start: number; end: number } {
+  const { start = 0, end = info.sizeBytes } = options;
+  const whole = Number.isSafeInteger(start) && Number.isSafeInteger(end);
+  if (!whole || start < 0 || start > end || end > info.sizeBytes) {
+    throw new HansaError('INPUT_INVALID', `blob ${info.id} has no range ${start} to ${end}`);
+  }
+  return { start, end };
 }
 
 function found(shelf: Shelf, id: BlobId): StoredBlob {
@@ -135,7 +152,7 @@ async function collect(
   let deleted = 0;
   let freedBytes = 0;
   try {
-    for (const { info } of [...shelf.blobs.values()]) {
+    for (const { info } of shelf.blobs.values()) {
       if (touched.has(info.id) || (await isLive(info.id)) || touched.has(info.id)) {
         continue;
       }
@@ -151,14 +168,14 @@ async function collect(
   return { deleted, freedBytes };
 }
 
-// What has arrived of a blob that no record names yet must survive the collection that a restart begins
-// with: it goes when two collections in a row find it unused.
+// What has arrived of a blob that no record names yet must survive the collection that a restart
+// begins with: it goes when two collections in a row find it unused.
 async function dropIdle(
   shelf: Shelf,
   touched: ReadonlySet<BlobId>,
   isLive: (id: BlobId) => Promise<boolean>,
 ): Promise<void> {
-  for (const [id, arrival] of [...shelf.arrivals]) {
+  for (const [id, arrival] of shelf.arrivals) {
     const named = await isLive(id);
     if (named || touched.has(id) || arrival.users > 0) {
       arrival.idle = false;

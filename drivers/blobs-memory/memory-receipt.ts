@@ -1,7 +1,13 @@
-// Transfers in progress: what has arrived stays with the store between receipts, as it would on a disk.
+// Transfers in progress: what has arrived stays with the store between receipts, as it would on a
+// disk.
 import {
-  blobBytesMax, blobChunkBytes, blobIdSchema, HansaError,
-  type BlobId, type BlobInfo, type BlobReceipt,
+  blobBytesMax,
+  blobChunkBytes,
+  blobIdSchema,
+  HansaError,
+  type BlobId,
+  type BlobInfo,
+  type BlobReceipt,
 } from '@hansa/foundation';
 import { chunkStarts, idOf, shelve, type Arrival, type Shelf } from './shelf.ts';
 

@@ -1,6 +1,12 @@
-// What the rooms of this driver share: the blobs, the transfers, and who keeps what from collection.
+// What the rooms of this driver share: the blobs, the transfers, and who keeps what from
+// collection.
 import {
-  blobChunkBytes, blobIdSchema, toHex, type BlobId, type BlobInfo, type Crypto,
+  blobChunkBytes,
+  blobIdSchema,
+  toHex,
+  type BlobId,
+  type BlobInfo,
+  type Crypto,
 } from '@hansa/foundation';
 
 export interface StoredBlob {

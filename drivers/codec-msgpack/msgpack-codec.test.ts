@@ -111,7 +111,7 @@ describe('what cannot be encoded', () => {
     ['half a surrogate pair as a name', { '\udc00': 1 }],
     ['a field "__proto__"', JSON.parse('{"__proto__":{}}')],
     ['nesting over the limit', nested(depthMax + 1)],
-    ['more parts than the limit', new Array(valuesMax).fill(0)],
+    ['more parts than the limit', Array.from({ length: valuesMax }, () => 0)],
   ])('%s is INPUT_INVALID', (_, value) => {
     expect(codeOf(() => codec.encode(value))).toBe('INPUT_INVALID');
   });

@@ -1,6 +1,6 @@
-// MessagePack as what is stored and sent: plain data only, the same bytes on every connection (no shared
-// record structures), byte strings as plain Uint8Array that never alias the input, which may be a
-// database's or a socket's memory.
+// MessagePack as what is stored and sent: plain data only, the same bytes on every connection (no
+// shared record structures), byte strings as plain Uint8Array that never alias the input, which may
+// be a database's or a socket's memory.
 import { HansaError, type Codec } from '@hansa/foundation';
 import { Packr, RESET_BUFFER_MODE, type Options } from 'msgpackr';
 import { encodedBytesMax } from './limits.ts';
@@ -24,7 +24,8 @@ export function createMsgpackCodec(): Codec {
   return {
     encode(value) {
       checkPlain(value);
-      // The packer's buffer is reused by the next call; what leaves here is a copy of the right size.
+      // The packer's buffer is reused by the next call; what leaves here is a copy of the right
+      // size.
       const encoded = new Uint8Array(packr.pack(value, RESET_BUFFER_MODE));
       if (encoded.length > encodedBytesMax) {
         throw new HansaError('INPUT_TOO_LARGE', `a value takes ${encoded.length} bytes encoded`, {

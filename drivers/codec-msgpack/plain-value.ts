@@ -1,5 +1,5 @@
-// What may be encoded: plain data, and nothing that would come back as something else. Checked before
-// encoding, so that a fault shows where it is made and not where the bytes are read.
+// What may be encoded: plain data, and nothing that would come back as something else. Checked
+// before encoding, so that a fault shows where it is made and not where the bytes are read.
 import { HansaError } from '@hansa/foundation';
 import { depthMax, valuesMax } from './limits.ts';
 

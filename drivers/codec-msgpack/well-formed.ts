@@ -1,6 +1,6 @@
-// Whether bytes are exactly one MessagePack value of the kinds we use (the specification's formats nil, bool,
-// int, float, str, bin, array, map; no extensions), within the limits. Hostile bytes stop here, before the
-// decoder allocates or recurses for them.
+// Whether bytes are exactly one MessagePack value of the kinds we use (the specification's formats
+// nil, bool, int, float, str, bin, array, map; no extensions), within the limits. Hostile bytes
+// stop here, before the decoder allocates or recurses for them.
 import { isUtf8 } from 'node:buffer';
 import { HansaError } from '@hansa/foundation';
 import { depthMax, encodedBytesMax, valuesMax } from './limits.ts';

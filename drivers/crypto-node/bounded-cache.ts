@@ -1,4 +1,5 @@
-// A map that forgets: parsed keys are worth keeping, but a peer that shows ever new keys must not grow it.
+// A map that forgets: parsed keys are worth keeping, but a peer that shows ever new keys must not
+// grow it.
 
 export interface BoundedCache<V> {
   /** What was made for the key before, or what `make` makes now. */

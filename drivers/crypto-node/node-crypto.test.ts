@@ -34,7 +34,8 @@ const signatures = [
   },
 ];
 
-// The first 32 bytes of "hash" in the BLAKE3 authors' test_vectors.json: byte i of the input is i mod 251.
+// The first 32 bytes of "hash" in the BLAKE3 authors' test_vectors.json: byte i of the input is i
+// mod 251.
 const hashes: readonly (readonly [length: number, hash: string])[] = [
   [0, 'af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262'],
   [1, '2d3adedff11b61f14c886e35afa036736dcd87a74d27b5c1510225d0f592e213'],

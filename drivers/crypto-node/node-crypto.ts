@@ -1,5 +1,5 @@
-// Ed25519 by Node's OpenSSL and BLAKE3 by its Rust implementation, for every node and every test that
-// wants real proofs.
+// Ed25519 by Node's OpenSSL and BLAKE3 by its Rust implementation, for every node and every test
+// that wants real proofs.
 import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
 import type { Crypto, Hasher } from '@hansa/foundation';
 import { blake3, Blake3Hasher } from '@napi-rs/blake-hash';
@@ -14,8 +14,8 @@ const publicKeysMax = 1_024;
 const privatePrefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 const publicPrefix = Buffer.from('302a300506032b6570032100', 'hex');
 
-// The encodings of the points of order 1, 2, 4 and 8, sign bit cleared. Under such a "key" one signature
-// holds for many messages, so it can never be anybody's key. OpenSSL accepts them.
+// The encodings of the points of order 1, 2, 4 and 8, sign bit cleared. Under such a "key" one
+// signature holds for many messages, so it can never be anybody's key. OpenSSL accepts them.
 const smallOrderKeys: ReadonlySet<string> = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0100000000000000000000000000000000000000000000000000000000000000',

@@ -1,5 +1,6 @@
-// The log as lines of JSON, one event each: `{"time", "level", "name", ...fields}`. A log must never be what
-// fails: whatever cannot be written becomes a line that says so, and a writer that throws is ignored.
+// The log as lines of JSON, one event each: `{"time", "level", "name", ...fields}`. A log must
+// never be what fails: whatever cannot be written becomes a line that says so, and a writer that
+// throws is ignored.
 import { HansaError, type Clock, type Log, type LogFields } from '@hansa/foundation';
 
 /** `event` writes everything; `problem` only what a person may have to act on. */
@@ -46,8 +47,8 @@ function lineOf(fields: LogFields, own: Readonly<Record<string, string>>): strin
   return escaped(JSON.stringify(line));
 }
 
-// JSON escapes C0 by itself. DEL, C1 and the Unicode line separators would still reach a terminal or
-// break a line reader.
+// JSON escapes C0 by itself. DEL, C1 and the Unicode line separators would still reach a terminal
+// or break a line reader.
 function escaped(json: string): string {
   return json.replace(
     /[\u007f-\u009f\u2028\u2029]/g,
@@ -65,7 +66,7 @@ function errorFields(error: unknown): LogFields {
 
 function describe(error: unknown): LogFields {
   if (!(error instanceof Error)) {
-    return { message: String(error) };
+    return { message: textOf(error) };
   }
   const causes = causesOf(error);
   return {
@@ -75,6 +76,13 @@ function describe(error: unknown): LogFields {
     // The stack of the innermost cause is where it happened.
     stack: stackOf(error),
   };
+}
+
+function textOf(thrown: unknown): string {
+  if (thrown instanceof Error) {
+    return `${thrown.name}: ${thrown.message}`;
+  }
+  return typeof thrown === 'string' ? thrown : `a thrown ${typeof thrown}`;
 }
 
 function systemCode(error: Error): LogFields {
@@ -88,7 +96,7 @@ function causesOf(error: Error): string[] {
     cause !== undefined && causes.length < causesMax;
     cause = cause instanceof Error ? cause.cause : undefined
   ) {
-    causes.push(String(cause));
+    causes.push(textOf(cause));
   }
   return causes;
 }

@@ -2,7 +2,8 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '@hansa/foundation';
 
-// setTimeout takes a 32-bit number and fires at once on a larger one: longer sleeps are taken in parts.
+// setTimeout takes a 32-bit number and fires at once on a larger one: longer sleeps are taken in
+// parts.
 const timerMaxMs = 2_147_483_647;
 
 export function createSystemClock(): Clock {
