@@ -1,0 +1,2 @@
+export { createGitCli, type GitCliOptions } from './git-cli.ts';
+export { oldHistorySeverities, type FsckSeverity } from './layout.ts';
