@@ -1,6 +1,7 @@
 // What a capability gives to the node that hosts it. `capabilities/X/capability.ts` returns one of these;
 // node/capabilities.ts is the one list of them.
-import type { AnyContract, Caller } from './contract.ts';
+import type { AnyContract, Call, Caller } from './contract.ts';
+import { HansaError } from './errors.ts';
 import type { HttpRoute } from './http.ts';
 import type { ClusterId, NodeId } from './ids.ts';
 
@@ -47,6 +48,14 @@ export function capability(parts: Partial<Capability> & { readonly name: string 
     stop: async () => undefined,
     ...parts,
   };
+}
+
+/** The cluster that calls a peer contract; FORBIDDEN for everybody else. */
+export function callingCluster(call: Call | undefined): ClusterId {
+  if (!isPeer(call?.caller)) {
+    throw new HansaError('FORBIDDEN', 'only a cluster that proved who it is may call this');
+  }
+  return call.caller.cluster;
 }
 
 export function isPeer(caller: Caller | undefined): caller is Extract<Caller, { kind: 'cluster' }> {

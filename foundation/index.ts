@@ -4,7 +4,7 @@ export {
 export { blobBytesMax, blobChunkBytes, type BlobInfo, type BlobReceipt, type Blobs } from './blobs.ts';
 export { cancellable, mapItems, type Reading } from './cancellable.ts';
 export { abortable, cancellation, follow } from './cancellation.ts';
-export { capability, isPeer, type Capability, type Duty, type PeerCaller, type Served } from './capability.ts';
+export { callingCluster, capability, isPeer, type Capability, type Duty, type PeerCaller, type Served } from './capability.ts';
 export { deadline, type Clock, type Random } from './clock.ts';
 export type { Codec } from './codec.ts';
 export type {
@@ -64,4 +64,6 @@ export {
 } from './store-engine.ts';
 export type { ByteRange, KeyState, LoggedEvent, LoggedRevision, Shelf } from './store-shelf.ts';
 export { idempotencyKeyBytesMax, idempotencyMs } from './store-outcomes.ts';
-export { prefixDeleteKeysMax } from './store-rules.ts';
+export { prefixDeleteBytesMax, prefixDeleteKeysMax } from './store-rules.ts';
+export { changedKeys } from './changed-keys.ts';
+export { manifestId } from './blob-manifest.ts';

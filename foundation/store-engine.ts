@@ -3,7 +3,7 @@
 import type { Clock } from './clock.ts';
 import { HansaError, invariant } from './errors.ts';
 import { silentLog, type Log } from './log.ts';
-import { compactStep, entryAt, eventAt, readCursor, scanAt } from './store-history.ts';
+import { compactStep, entryAt, readCursor, scanAt } from './store-history.ts';
 import { overLimit, ownKey, ownTransaction } from './store-rules.ts';
 import type { Shelf } from './store-shelf.ts';
 import { StoreLeases } from './store-leases.ts';
@@ -333,11 +333,7 @@ class StoreEngine implements KeyValueStore {
       if (logged.revision > this.#head || page.length >= catchUpRevisions) {
         break;
       }
-      const events = logged.events.map(({ key, entry, before }) => {
-        const prev = before === 0 ? null : (eventAt(this.#shelf, before, key)?.entry ?? null);
-        return { key, entry, prev };
-      });
-      page.push({ revision: logged.revision, events });
+      page.push(logged);
     }
     return page;
   }

@@ -1,9 +1,9 @@
 // The past of a store: reading keys as they were at a revision, in pages that keep to it, and forgetting
 // what is too old. A key's states form a chain through the log; a walk back follows it.
 import { concatBytes, emptyBytes, fromHex, toHex } from './bytes.ts';
-import { HansaError } from './errors.ts';
+import { HansaError, invariant } from './errors.ts';
 import { byteRange, scanLimit } from './store-rules.ts';
-import type { ByteRange, KeyState, LoggedEvent, LoggedRevision, Shelf } from './store-shelf.ts';
+import type { ByteRange, KeyState, LoggedRevision, Shelf } from './store-shelf.ts';
 import {
   storeLimits,
   type Entry,
@@ -19,26 +19,17 @@ function sameKey(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
-/** What happened to a key at a revision, where the log still has it. */
-export function eventAt(
-  shelf: Shelf,
-  revision: Revision,
-  key: Uint8Array,
-): LoggedEvent | undefined {
-  return shelf.logged(revision)?.events.find((event) => sameKey(event.key, key));
-}
-
-/** The entry a key had at a revision that is not compacted; the log has every step down to there. */
+/** The entry a key had at a revision that is not compacted: the log has every step down to there. */
 export function entryAt(shelf: Shelf, state: KeyState | undefined, at: Revision): Entry | null {
-  if (state === undefined || state.revision <= at) {
-    return state?.entry ?? null;
+  let entry = state?.entry ?? null;
+  let revision = state?.revision ?? 0;
+  while (state !== undefined && revision > at) {
+    const event = shelf.logged(revision)?.events.find(({ key }) => sameKey(key, state.key));
+    invariant(event !== undefined, 'the log has every revision that is not compacted');
+    entry = event.prev;
+    revision = event.before;
   }
-  let revision = state.revision;
-  while (revision > at) {
-    revision = eventAt(shelf, revision, state.key)?.before ?? 0;
-  }
-  // A tombstone may be compacted away already, and means the same as nothing.
-  return revision === 0 ? null : (eventAt(shelf, revision, state.key)?.entry ?? null);
+  return entry;
 }
 
 interface Cursor {
@@ -95,34 +86,9 @@ export function scanAt(
   return { entries, revision };
 }
 
-/** Forgets one event of an older revision, and the revision with its last event. */
-function forget(shelf: Shelf, revision: Revision, key: Uint8Array): void {
-  const logged = shelf.logged(revision);
-  if (logged === undefined) {
-    return;
-  }
-  const events = logged.events.filter((event) => !sameKey(event.key, key));
-  if (events.length === 0) {
-    shelf.dropLogged(revision);
-  } else if (events.length < logged.events.length) {
-    shelf.putLogged({ ...logged, events });
-  }
-}
-
-/** Whether a compacted event must stay: a later one, still in the window, may be walked back to it. */
-function stays(shelf: Shelf, revision: Revision, event: LoggedEvent): boolean {
-  const state = shelf.state(event.key);
-  const newest = state === undefined || state.revision === revision;
-  if (newest && event.entry === null && state !== undefined) {
-    shelf.dropState(event.key);
-  }
-  return !newest && event.entry !== null;
-}
-
 /**
  * Compacts a bounded step towards `target`, but nothing committed after `youngestMs`. Returns the
- * revision reached. A superseded entry leaves when the event that superseded it does, so every read at
- * or after the compacted revision still finds its way.
+ * revision reached.
  */
 export function compactStep(shelf: Shelf, target: Revision, youngestMs: number): Revision {
   const step: LoggedRevision[] = [];
@@ -137,18 +103,14 @@ export function compactStep(shelf: Shelf, target: Revision, youngestMs: number):
     }
     step.push(logged);
   }
-  for (const { revision, atMs, events } of step) {
-    for (const event of events) {
-      if (event.before > 0) {
-        forget(shelf, event.before, event.key);
+  for (const { revision, events } of step) {
+    for (const { key, entry } of events) {
+      // A tombstone that is still the newest tells nothing to anybody who may read.
+      if (entry === null && shelf.state(key)?.revision === revision) {
+        shelf.dropState(key);
       }
     }
-    const kept = events.filter((event) => stays(shelf, revision, event));
-    if (kept.length === 0) {
-      shelf.dropLogged(revision);
-    } else if (kept.length < events.length) {
-      shelf.putLogged({ revision, atMs, events: kept });
-    }
+    shelf.dropLogged(revision);
   }
   shelf.setCompacted(reached);
   return reached;

@@ -13,7 +13,9 @@ import {
 } from './store.ts';
 import type { ByteRange } from './store-shelf.ts';
 
-export const prefixDeleteKeysMax = 100_000; // one revision is one record and one watch batch: about 10 MB
+// One revision is one record in the log and one batch of a watch: what a prefix deletes has its bounds.
+export const prefixDeleteKeysMax = 100_000;
+export const prefixDeleteBytesMax: number = 64 * 1_024 * 1_024; // 128 of the largest values
 
 export function overLimit(what: string, facts: { limit: number; found: number }): HansaError {
   return new HansaError('STORE_LIMIT', `${what}: ${facts.found} is over ${facts.limit}`, { facts });

@@ -13,6 +13,8 @@ export interface KeyState {
 export interface LoggedEvent {
   readonly key: Uint8Array;
   readonly entry: Entry | null;
+  /** The entry before: a walk back finds it here, however far the log has been compacted. */
+  readonly prev: Entry | null;
   /** Revision of the key's state before this one, the next step of a walk back; 0 where there is none. */
   readonly before: Revision;
 }

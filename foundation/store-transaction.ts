@@ -3,7 +3,7 @@
 import { compareBytes } from './bytes.ts';
 import { HansaError } from './errors.ts';
 import { scanAt } from './store-history.ts';
-import { byteRange, overLimit, prefixDeleteKeysMax } from './store-rules.ts';
+import { byteRange, prefixDeleteBytesMax, prefixDeleteKeysMax } from './store-rules.ts';
 import type { KeyState, LoggedEvent, Shelf } from './store-shelf.ts';
 import type {
   Compare,
@@ -17,16 +17,10 @@ import type {
   TransactionResult,
 } from './store.ts';
 
-/** An event as watchers need it: with the entry before. */
-export interface CommittedEvent {
-  readonly key: Uint8Array;
-  readonly entry: Entry | null;
-  readonly prev: Entry | null;
-}
-
+/** A revision as it was written, for the watchers. */
 export interface Committed {
   readonly revision: Revision;
-  readonly events: readonly CommittedEvent[];
+  readonly events: readonly LoggedEvent[];
 }
 
 /** What a transaction did; without `committed`, it changed nothing. */
@@ -64,14 +58,17 @@ function holds(shelf: Shelf, compare: Compare): boolean {
 
 function present(shelf: Shelf, prefix: Uint8Array): Entry[] {
   const entries: Entry[] = [];
+  let bytes = 0;
   for (const { entry } of shelf.states(byteRange({ prefix }), false)) {
-    if (entry !== null) {
-      entries.push(entry);
+    if (entry === null) {
+      continue;
     }
-    if (entries.length > prefixDeleteKeysMax) {
-      throw overLimit('keys deleted by one prefix', {
-        limit: prefixDeleteKeysMax,
-        found: entries.length,
+    entries.push(entry);
+    bytes += entry.key.length + entry.value.length;
+    if (entries.length > prefixDeleteKeysMax || bytes > prefixDeleteBytesMax) {
+      throw new HansaError('STORE_LIMIT', 'the prefix has too much to be deleted at once', {
+        fix: `delete in parts: ${prefixDeleteKeysMax} keys, ${prefixDeleteBytesMax} bytes at most`,
+        facts: { keys: prefixDeleteKeysMax, bytes: prefixDeleteBytesMax },
       });
     }
   }
@@ -91,11 +88,10 @@ export function leaseNotFound(id: LeaseId): HansaError {
   return new HansaError('STORE_LEASE_NOT_FOUND', `the lease ${id} expired or never was`);
 }
 
-/** Writes keys at the next revision, and keeps what it did for the log and the watchers. */
+/** Writes keys at the next revision, and keeps what it did: for the log, and for the watchers. */
 class Writer {
   readonly revision: Revision;
-  readonly logged: LoggedEvent[] = [];
-  readonly committed: CommittedEvent[] = [];
+  readonly #events: LoggedEvent[] = [];
   readonly #shelf: Shelf;
 
   constructor(shelf: Shelf) {
@@ -117,42 +113,36 @@ class Writer {
     if (lease !== undefined && lease !== prev?.lease) {
       this.#shelf.attach(lease, key);
     }
-    this.#write({ state, prev, key, entry });
+    this.#write(key, state, entry);
   }
 
   delete(key: Uint8Array): 0 | 1 {
     const state = this.#shelf.state(key);
-    const prev = state?.entry ?? null;
-    if (prev === null) {
+    if (state === undefined || state.entry === null) {
       return 0;
     }
-    this.#write({ state, prev, key, entry: null });
+    this.#write(key, state, null);
     return 1;
   }
 
-  #write(change: {
-    readonly state: KeyState | undefined;
-    readonly prev: Entry | null;
-    readonly key: Uint8Array;
-    readonly entry: Entry | null;
-  }): void {
-    const { state, prev, key, entry } = change;
+  #write(key: Uint8Array, state: KeyState | undefined, entry: Entry | null): void {
+    const prev = state?.entry ?? null;
     if (prev?.lease !== undefined && prev.lease !== entry?.lease) {
       this.#shelf.detach(prev.lease, key);
     }
     this.#shelf.putState({ key, entry, revision: this.revision });
-    this.logged.push({ key, entry, before: state?.revision ?? 0 });
-    this.committed.push({ key, entry, prev });
+    this.#events.push({ key, entry, prev, before: state?.revision ?? 0 });
   }
 
   /** Undefined where nothing changed: then no revision is used up. */
   finish(atMs: number): Committed | undefined {
-    if (this.logged.length === 0) {
+    if (this.#events.length === 0) {
       return undefined;
     }
-    this.#shelf.putLogged({ revision: this.revision, atMs, events: this.logged });
+    const committed = { revision: this.revision, events: this.#events };
+    this.#shelf.putLogged({ ...committed, atMs });
     this.#shelf.setHead(this.revision);
-    return { revision: this.revision, events: this.committed };
+    return committed;
   }
 }
 

@@ -2,7 +2,8 @@
 // for what is committed, in a queue with an end: whoever is too slow is told where to resume.
 import { compareBytes, startsWith } from './bytes.ts';
 import { HansaError } from './errors.ts';
-import type { CommittedEvent, Committed } from './store-transaction.ts';
+import type { LoggedEvent } from './store-shelf.ts';
+import type { Committed } from './store-transaction.ts';
 import type { Revision, WatchBatch, WatchEvent } from './store.ts';
 
 export const progressRevisions = 1_000; // a quiet watcher's mark is never further behind than this
@@ -109,7 +110,7 @@ class Watcher {
   }
 }
 
-function watchEvent(event: CommittedEvent, withPrev: boolean): WatchEvent {
+function watchEvent(event: LoggedEvent, withPrev: boolean): WatchEvent {
   const { key, entry, prev } = event;
   const type = entry === null ? 'delete' : 'put';
   return withPrev && prev !== null ? { type, key, entry, prev } : { type, key, entry };
@@ -153,6 +154,9 @@ export class Watchers {
     const { signal, prev = false } = options;
     const watcher = new Watcher(target, from, prev);
     yield* this.#catchUp(watcher, signal);
+    if (signal.aborted) {
+      return;
+    }
     // No await stands between the last empty read and this line, so no revision falls between.
     const stop = (): void => watcher.wake();
     this.#live.add(watcher);

@@ -1,6 +1,6 @@
 // Ties links to their host: what people call, what peers call, and the duty that keeps links connected.
 import { capability, type Capability } from '@hansa/foundation';
-import { linksContract, type Peers } from './contract.ts';
+import { linksContract, type Links, type Peers } from './contract.ts';
 import { createLinkPeer } from './peer-service.ts';
 import { createLinks, type LinksNeeds } from './service.ts';
 import { linkPeerContract } from './wire.ts';
@@ -8,6 +8,7 @@ import { linkPeerContract } from './wire.ts';
 export interface LinksCapability {
   readonly capability: Capability;
   readonly peers: Peers;
+  readonly links: Links;
 }
 
 export function linksCapability(needs: LinksNeeds): LinksCapability {
@@ -15,6 +16,7 @@ export function linksCapability(needs: LinksNeeds): LinksCapability {
   const caches = new AbortController();
   return {
     peers: parts.roster.peers,
+    links,
     capability: capability({
       name: 'links',
       serves: [{ contract: linksContract, service: links }],

@@ -164,9 +164,13 @@ export interface Peers {
   resolve(nameOrId: string): PeerStanding;
   /** LINK_NOT_FOUND, LINK_PENDING, LINK_NOT_OURS or LINK_DOWN where there is nothing to call. */
   carrier(cluster: ClusterId): Carrier;
+  /** Like `carrier`, for questions about the link itself: needs no half-link of ours. */
+  observer(cluster: ClusterId): Carrier;
   /** Called whenever a link connects, disconnects or changes standing. */
   subscribe(changed: (cluster: ClusterId) => void): () => void;
   connected(cluster: ClusterId): boolean;
+  /** Something of theirs was applied here: tell them with an early beat. */
+  hurry(cluster: ClusterId): void;
   setProgressSource(source: ProgressSource): void;
   /** Rises whenever any standing changes: what policy derives can be cached against it. */
   readonly generation: number;

@@ -1,9 +1,8 @@
 // What a peer may ask of us about the link: the far end of `wire.ts`.
 import {
+  callingCluster,
   HansaError,
-  isPeer,
   type Call,
-  type ClusterId,
 } from '@hansa/foundation';
 import { uniqueName } from './accepting.ts';
 import { problemOfInvite } from './inspecting.ts';
@@ -14,7 +13,7 @@ import type { LinkPeer } from './wire.ts';
 export function createLinkPeer(parts: LinksParts): LinkPeer {
   const { records, roster, clock, signer } = parts;
   const linkWith = (call: Call | undefined): LinkRecord => {
-    const record = records.find(callerOf(call));
+    const record = records.find(callingCluster(call));
     if (record === undefined) {
       throw new HansaError('LINK_NOT_FOUND', `${signer.name} has no link with you`);
     }
@@ -25,7 +24,7 @@ export function createLinkPeer(parts: LinksParts): LinkPeer {
   };
   return {
     async redeem({ nonce, accepterNonce, lastEpoch, standing }, call) {
-      const peer = callerOf(call);
+      const peer = callingCluster(call);
       const invite = await records.invite(nonce);
       const problem = problemOfInvite(parts, invite, invite?.expiresMs ?? 0);
       if (invite === undefined || problem !== undefined) {
@@ -71,9 +70,3 @@ export function createLinkPeer(parts: LinksParts): LinkPeer {
   };
 }
 
-function callerOf(call: Call | undefined): ClusterId {
-  if (!isPeer(call?.caller)) {
-    throw new HansaError('FORBIDDEN', 'only a cluster that proved who it is may call this');
-  }
-  return call.caller.cluster;
-}

@@ -98,7 +98,7 @@ export function createRoster(needs: RosterNeeds): Roster {
         });
 
   const roster: Roster = {
-    peers: peersOf({ records, listeners, session: (cluster) => sessions?.find(cluster) }, (source) => {
+    peers: peersOf({ records, listeners, pulse, session: (cluster) => sessions?.find(cluster) }, (source) => {
       progress = source;
     }),
     pulse,
@@ -208,6 +208,7 @@ function peersOf(
   given: {
     readonly records: LinkRecords;
     readonly listeners: Set<(cluster: ClusterId) => void>;
+    pulse(cluster: ClusterId): Pulse;
     session(cluster: ClusterId): PeerSession | undefined;
   },
   setProgressSource: (source: ProgressSource) => void,
@@ -241,11 +242,14 @@ function peersOf(
       return standing(one.peer);
     },
     carrier: (cluster) => carrierTo(standing(cluster), given.session(cluster)),
+    observer: (cluster) =>
+      carrierTo({ ...standing(cluster), mine: true }, given.session(cluster)),
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     connected: (cluster) => given.session(cluster) !== undefined,
+    hurry: (cluster) => given.pulse(cluster).hurry(),
     setProgressSource,
     get generation() {
       return records.links.generation;

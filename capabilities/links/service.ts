@@ -1,6 +1,6 @@
 // Links as people and other capabilities see them: invitations, records and sessions brought together.
 import {
-  createQueue,
+  changedKeys,
   HansaError,
   toHex,
   type Clock,
@@ -101,30 +101,21 @@ function linksOf(parts: LinksParts): Links {
       return { link: view(cluster) };
     },
     async *changes(_input, call) {
-      const queue = createQueue<Link>({ limit: 1_024 });
-      const last = new Map<string, string>();
-      const stop = roster.peers.subscribe((cluster) => {
+      const last = new Map<ClusterId, string>();
+      const changed = changedKeys<ClusterId>(
+        (each) => roster.peers.subscribe(each),
+        call?.signal,
+      );
+      for await (const cluster of changed) {
         if (records.find(cluster) === undefined) {
-          return;
+          continue;
         }
         const link = view(cluster);
         const { silentMs: _silent, ...shown } = link;
-        const key = JSON.stringify(shown);
-        if (last.get(cluster) !== key) {
-          last.set(cluster, key);
-          queue.push(link).catch(() => undefined);
-        }
-      });
-      try {
-        for (;;) {
-          const link = await queue.take(call?.signal);
-          if (link === undefined) {
-            return;
-          }
+        if (last.get(cluster) !== JSON.stringify(shown)) {
+          last.set(cluster, JSON.stringify(shown));
           yield link;
         }
-      } finally {
-        stop();
       }
     },
   };

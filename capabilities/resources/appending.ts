@@ -99,11 +99,12 @@ export async function append(
 }
 
 function requireBounded(change: Change, bytes: number): void {
-  if (change.ops.length > changeOpsMax || bytes > changeBytesMax) {
+  const blobs = change.ops.reduce((sum, op) => sum + ('put' in op ? op.put.blobs.length : 0), 0);
+  if (change.ops.length + blobs > changeOpsMax || bytes > changeBytesMax) {
     throw new HansaError(
       'CHANGE_TOO_LARGE',
-      `a change holds at most ${changeOpsMax} operations and ${changeBytesMax} bytes, ` +
-        `this one has ${change.ops.length} and ${bytes}`,
+      `a change holds at most ${changeOpsMax} operations and blobs and ${changeBytesMax} bytes, ` +
+        `this one has ${change.ops.length + blobs} and ${bytes}`,
       { fix: 'put large content into blobs, or split the change' },
     );
   }

@@ -1,18 +1,21 @@
 // Ties the resource log to its host.
 import { capability, type Capability } from '@hansa/foundation';
 import type { ResourceLogNeeds } from './appending.ts';
-import { resourcesContract, type ResourceLog } from './contract.ts';
+import { resourcesContract, type History, type ResourceLog } from './contract.ts';
+import { createHistory } from './history.ts';
 import { createResourceLog } from './log.ts';
 import { createResources } from './service.ts';
 
 export function resourcesCapability(needs: ResourceLogNeeds): {
   readonly capability: Capability;
   readonly log: ResourceLog;
+  readonly history: History;
 } {
   const { log, start } = createResourceLog(needs);
   const caches = new AbortController();
   return {
     log,
+    history: createHistory(needs.crypto),
     capability: capability({
       name: 'resources',
       serves: [{ contract: resourcesContract, service: createResources(log) }],

@@ -13,6 +13,7 @@ import {
   type BlobId,
   type Call,
   type Contract,
+  type DigestTrie,
   type FederatedId,
   type Hlc,
   type LocalId,
@@ -20,7 +21,7 @@ import {
 } from '@hansa/foundation';
 import { z } from 'zod';
 
-export const changeOpsMax = 90; // with the log's own records it must fit one transaction of 100
+export const changeOpsMax = 90; // operations and the blobs they name: with the log's own, one transaction
 export const changeBytesMax: number = 384 * 1_024; // the encoded record stays below a value's 512 KiB
 export const blobsPerOpMax = 16; // a change names manifests, not chunks
 export const batchChangesMax = 1_000; // a signed head at least this often
@@ -159,6 +160,22 @@ export interface ResourceLog {
   blob(id: LocalId, blob: BlobId): Promise<BlobReference | undefined>;
   /** Signs positions of several resources with one signature per tick. */
   sign(id: LocalId, position: Position): Promise<Head>;
+}
+
+/** How histories are computed and checked: the same on the owner's side and the mirror's. */
+export interface History {
+  /** The chain before the first change of an epoch. */
+  firstChain(resource: FederatedId, epoch: number): Uint8Array;
+  nextChain(before: Uint8Array, change: Change): Uint8Array;
+  /** The digest trie after a change; `versionOf` tells an entry's version before it, 0 where absent. */
+  applyToTrie(
+    trie: DigestTrie,
+    given: { readonly change: Change; versionOf(key: Uint8Array): number },
+  ): DigestTrie;
+  /** BLAKE3 over a value and the blobs it names: what a trie leaf carries. */
+  valueHash(entry: { readonly value: Uint8Array; readonly blobs: readonly BlobReference[] }): Uint8Array;
+  /** HEAD_INVALID unless the owner's key signed exactly this head. */
+  verifyHead(head: Head, ownerKey: Uint8Array): void;
 }
 
 const positionFields = {

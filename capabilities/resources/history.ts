@@ -10,7 +10,7 @@ import {
   type FederatedId,
   type TranscriptField,
 } from '@hansa/foundation';
-import type { BlobReference, Change, ChangeOp, Head, Position, Tick } from './contract.ts';
+import type { BlobReference, Change, ChangeOp, Head, History, Position, Tick } from './contract.ts';
 
 /** The chain before the first change of an epoch. */
 export function firstChain(crypto: Crypto, resource: FederatedId, epoch: number): Uint8Array {
@@ -79,8 +79,7 @@ export function tickBytes(tick: Omit<Tick, 'signature'>): Uint8Array {
   return transcript('hansa/tick/1', [tick.root, tick.asOfMs, tick.keyIndex]);
 }
 
-/** HEAD_INVALID unless the owner's key signed exactly this head. */
-export function verifyHead(crypto: Crypto, head: Head, ownerKey: Uint8Array): void {
+function verifyHead(crypto: Crypto, head: Head, ownerKey: Uint8Array): void {
   const leaf = headLeaf(crypto, head.salt, headBytes(head.resource, head));
   const root = rootFromPath(crypto, leaf, head.path);
   const { tick } = head;
@@ -88,4 +87,14 @@ export function verifyHead(crypto: Crypto, head: Head, ownerKey: Uint8Array): vo
   if (!bound || !crypto.verify(ownerKey, tickBytes(tick), tick.signature)) {
     throw new HansaError('HEAD_INVALID', `the head of ${head.resource} is not signed by its owner`);
   }
+}
+
+export function createHistory(crypto: Crypto): History {
+  return {
+    firstChain: (resource, epoch) => firstChain(crypto, resource, epoch),
+    nextChain: (before, change) => nextChain(crypto, before, change),
+    applyToTrie: (trie, given) => applyToTrie(crypto, trie, given),
+    valueHash: (entry) => valueHash(crypto, entry),
+    verifyHead: (head, ownerKey) => verifyHead(crypto, head, ownerKey),
+  };
 }

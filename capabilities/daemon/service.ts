@@ -1,0 +1,89 @@
+// The daemon's view of itself, gathered from the capabilities' contracts and the process's own facts.
+import type { Clock, KeyValueStore } from '@hansa/foundation';
+import type { Identity } from '../identity/contract.ts';
+import type { Links } from '../links/contract.ts';
+import type { Policies } from '../policies/contract.ts';
+import type { ResourceLog } from '../resources/contract.ts';
+import type { Mirrors } from '../sync/contract.ts';
+import type { Daemon, Setting } from './contract.ts';
+
+/** What only the process knows. */
+export interface ProcessFacts {
+  readonly version: string;
+  readonly pid: number;
+  readonly data: string;
+  readonly settings: readonly Setting[];
+  /** The API's address; known once it listens. */
+  api(): string;
+  addresses(): readonly string[];
+  memoryBytes(): number;
+  /** Begins the ordered stop, after the answer is out. */
+  stop(): void;
+}
+
+export interface DaemonNeeds {
+  readonly clock: Clock;
+  readonly store: KeyValueStore;
+  readonly identity: Identity;
+  readonly links: Links;
+  readonly policies: Policies;
+  readonly resources: ResourceLog;
+  readonly mirrors: Mirrors;
+  readonly facts: ProcessFacts;
+}
+
+export function createDaemon(needs: DaemonNeeds): Daemon {
+  const { clock, store, identity, links, policies, resources, mirrors, facts } = needs;
+  const startedMs = clock.monotonicMs();
+  return {
+    async status() {
+      const [profile, linked, ruled, engine] = await Promise.all([
+        identity.show({}),
+        links.list({}),
+        policies.list({}),
+        store.status(),
+      ]);
+      const { cluster, name, node, federation, problem } = profile;
+      return {
+        cluster,
+        name,
+        node,
+        federation,
+        problem,
+        version: facts.version,
+        pid: facts.pid,
+        uptimeMs: Math.round(clock.monotonicMs() - startedMs),
+        data: facts.data,
+        api: facts.api(),
+        addresses: facts.addresses(),
+        store: {
+          engine: engine.engine,
+          durability: engine.durability,
+          revision: engine.revision,
+          sizeBytes: engine.sizeBytes,
+        },
+        resources: resources.all().length,
+        rules: ruled.rules.length,
+        links: linked.links
+          .filter((link) => link.status !== 'closed')
+          .map((link) => ({
+            name: link.name,
+            peer: link.peer,
+            status: link.status,
+            reason: link.reason,
+          })),
+        mirrors: mirrors.all().map((mirror) => ({
+          mirror: `${mirror.ownerName}:${mirror.name}`,
+          state: mirror.state,
+          sequence: mirror.applied?.sequence,
+        })),
+        memoryBytes: facts.memoryBytes(),
+      };
+    },
+    config: async () => ({ settings: facts.settings }),
+    async stop() {
+      facts.stop();
+      return { pid: facts.pid };
+    },
+  };
+}

@@ -1,0 +1,116 @@
+// A repository as entries of a resource: one table of refs, and one entry per pack in the order of pushes.
+// The table is inline up to 100 refs; above, it is a blob that the entry names.
+import {
+  concatBytes,
+  emptyBytes,
+  HansaError,
+  manifestId,
+  packTuple,
+  unpackTuple,
+  type BlobId,
+  type Blobs,
+  type Codec,
+  type Crypto,
+} from '@hansa/foundation';
+import { z } from 'zod';
+import type { BlobReference, ChangeOp, ResourceEntry } from '../resources/contract.ts';
+import { refsInlineMax, refsMax } from './contract.ts';
+import type { RepositoryState } from './git.ts';
+import { refNameIsValid } from './ref-name.ts';
+
+export interface EntryNeeds {
+  readonly codec: Codec;
+  readonly crypto: Crypto;
+  readonly blobs: Blobs;
+}
+
+export const refsKey: Uint8Array = packTuple(['refs']);
+export const emptyState: RepositoryState = { refs: [], head: 'refs/heads/main', shallow: [] };
+
+const tableBytesMax = 64 * 1_024; // a change of one ref rewrites an inline table
+const objectId = z.string().regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/);
+const refName = z.string().max(1_024).refine(refNameIsValid, 'not a ref name');
+const stateSchema: z.ZodType<RepositoryState> = z.object({
+  refs: z.array(z.object({ name: refName, target: objectId })).max(refsMax),
+  head: refName,
+  shallow: z.array(objectId),
+});
+const tableSchema = z.union([
+  z.object({ inline: stateSchema }),
+  z.object({ blob: z.string() }),
+]);
+
+/** Sorted by name: equal states have equal tables. */
+export async function refsOp(needs: EntryNeeds, state: RepositoryState): Promise<ChangeOp> {
+  const sorted: RepositoryState = {
+    head: state.head,
+    shallow: state.shallow.toSorted(),
+    refs: state.refs.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  };
+  const encoded = needs.codec.encode(sorted);
+  if (state.refs.length <= refsInlineMax && encoded.length <= tableBytesMax) {
+    const value = needs.codec.encode({ inline: sorted });
+    return { put: { key: refsKey, value, blobs: [] } };
+  }
+  const reference = await putBlob(needs, [encoded]);
+  const value = needs.codec.encode({ blob: reference.id });
+  return { put: { key: refsKey, value, blobs: [reference] } };
+}
+
+/** The pushes' order is the order of their keys: thin packs lean on earlier ones. */
+export function packOp(after: number, pack: BlobReference): ChangeOp {
+  return { put: { key: packKey(after, pack.id), value: emptyBytes, blobs: [pack] } };
+}
+
+function packKey(after: number, pack: BlobId): Uint8Array {
+  return packTuple(['pack', after, pack]);
+}
+
+export function isPackKey(key: Uint8Array): boolean {
+  return unpackTuple(key)[0] === 'pack';
+}
+
+export async function putBlob(
+  { blobs, crypto }: EntryNeeds,
+  source: AsyncIterable<Uint8Array> | readonly Uint8Array[],
+): Promise<BlobReference> {
+  const info = await blobs.put(pieces(source));
+  const chunks = await blobs.chunks(info.id);
+  return { id: info.id, sizeBytes: info.sizeBytes, manifest: manifestId(crypto, info, chunks) };
+}
+
+async function* pieces(
+  source: AsyncIterable<Uint8Array> | readonly Uint8Array[],
+): AsyncIterable<Uint8Array> {
+  yield* source;
+}
+
+/** The refs an entry stands for; its blob, where it names one, is here. */
+export async function stateOf(
+  needs: EntryNeeds,
+  entry: Pick<ResourceEntry, 'value'> | undefined,
+): Promise<RepositoryState> {
+  if (entry === undefined) {
+    return emptyState;
+  }
+  const parsed = tableSchema.safeParse(needs.codec.decode(entry.value));
+  if (!parsed.success) {
+    throw new HansaError('CHANGE_INVALID', 'the table of refs does not fit its schema', {
+      cause: parsed.error,
+    });
+  }
+  if ('inline' in parsed.data) {
+    return parsed.data.inline;
+  }
+  const parts: Uint8Array[] = [];
+  for await (const piece of needs.blobs.read(parsed.data.blob as BlobId)) {
+    parts.push(piece);
+  }
+  const table = stateSchema.safeParse(needs.codec.decode(concatBytes(parts)));
+  if (!table.success) {
+    throw new HansaError('CHANGE_INVALID', 'the blob of refs does not fit its schema', {
+      cause: table.error,
+    });
+  }
+  return table.data;
+}

@@ -1,0 +1,78 @@
+// The git kind: how a mirror checks a batch of pushes before refs may move, and moves them after the store.
+import { HansaError } from '@hansa/foundation';
+import type { SequencedChange } from '../resources/contract.ts';
+import type { FederatedKind, MirrorView, StagedBatch } from '../sync/contract.ts';
+import type { CacheNeeds, Caches } from './caches.ts';
+import { gitKind } from './contract.ts';
+import { emptyState, isPackKey, refsKey, stateOf } from './entries.ts';
+import type { RepositoryState } from './git.ts';
+
+const missingNamedMax = 10; // enough to see what is wrong
+
+export function createGitKind(needs: CacheNeeds, caches: Caches): FederatedKind {
+  return {
+    kind: gitKind,
+    stage: (before, changes, signal) =>
+      caches.exclusively(caches.key(before), () =>
+        stage({ ...needs, caches }, { before, changes, signal }),
+      ),
+    async settle(mirror, signal) {
+      await caches.exclusively(caches.key(mirror), () => caches.bring(mirror, signal));
+    },
+    purge: (mirror) => caches.exclusively(caches.key(mirror), () => caches.drop(mirror)),
+  };
+}
+
+interface StageWork {
+  readonly before: MirrorView;
+  readonly changes: readonly SequencedChange[];
+  readonly signal: AbortSignal;
+}
+
+async function stage(
+  needs: CacheNeeds & { readonly caches: Caches },
+  { before, changes, signal }: StageWork,
+): Promise<StagedBatch> {
+  const { git, blobs, caches } = needs;
+  const key = caches.key(before);
+  await caches.bring(before, signal);
+  const after = await stateAfter(needs, before, changes);
+  const packs = changes
+    .flatMap(({ change }) => change.ops)
+    .flatMap((op) => ('put' in op && isPackKey(op.put.key) ? op.put.blobs : []))
+    .map(({ id }) => blobs.read(id, { signal }));
+  const staged = await git.stage(key, { packs, shallow: after.shallow, signal });
+  const missing = await staged.missing([...new Set(after.refs.map(({ target }) => target))]);
+  if (missing.length > 0) {
+    await staged.discard();
+    throw new HansaError(
+      'GIT_CLOSURE_INCOMPLETE',
+      `the owner's refs need objects that are nowhere: ${missing.slice(0, missingNamedMax).join(', ')}`,
+    );
+  }
+  // Objects may be there before refs name them; refs move only after the store has moved.
+  await staged.adopt();
+  return {
+    async commit() {
+      caches.doubt(key);
+      await caches.exclusively(key, () => git.setState(key, after));
+    },
+    discard: async () => undefined,
+  };
+}
+
+async function stateAfter(
+  needs: CacheNeeds,
+  before: MirrorView,
+  changes: readonly SequencedChange[],
+): Promise<RepositoryState> {
+  const op = changes
+    .flatMap(({ change }) => change.ops)
+    .findLast((each) => 'put' in each && each.put.key.join() === refsKey.join());
+  if (op !== undefined && 'put' in op) {
+    return stateOf(needs, op.put);
+  }
+  const held = await before.entry(refsKey);
+  return held === undefined ? emptyState : stateOf(needs, held);
+}
+

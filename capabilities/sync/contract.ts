@@ -1,0 +1,199 @@
+// Mirrors: verified read-only copies of what other clusters own, and how far each has come.
+import {
+  clusterIdSchema,
+  errorReportSchema,
+  federatedIdSchema,
+  nameLengthMax,
+  type BlobId,
+  type Call,
+  type ClusterId,
+  type Contract,
+  type ErrorReport,
+  type FederatedId,
+} from '@hansa/foundation';
+import { z } from 'zod';
+import type { ResourceEntry, SequencedChange } from '../resources/contract.ts';
+
+export const mirrorsMax = 10_000; // each holds a stream while its owner is connected
+export const syncIntervalMs = 30_000; // the anti-entropy round; changes arrive as they happen
+export const retryMinMs = 500;
+export const retryMaxMs = 30_000; // at worst one interval late
+
+/**
+ * `waiting` for the link, `absent` at the owner (not shared, or not there), `pulling`, `current`, `refused`
+ * (what came did not verify; tried again), `halted` (two histories: a person has to decide).
+ */
+export type MirrorState = 'waiting' | 'absent' | 'pulling' | 'current' | 'refused' | 'halted';
+
+export interface AppliedPosition {
+  readonly epoch: number;
+  readonly sequence: number;
+  /** Hex. */
+  readonly digest: string;
+  readonly appliedMs: number;
+}
+
+export interface Mirror {
+  readonly resource: FederatedId;
+  readonly owner: ClusterId;
+  readonly ownerName: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly state: MirrorState;
+  /** How far our copy is; absent before the first head was applied. */
+  readonly applied?: AppliedPosition | undefined;
+  /** The newest signed head seen. */
+  readonly headSequence?: number | undefined;
+  /** When the owner signed it: the age of our knowledge. */
+  readonly headAsOfMs?: number | undefined;
+  /** Since the process started. */
+  readonly fetchedBlobs: number;
+  readonly fetchedBytes: number;
+  readonly lastError?: ErrorReport | undefined;
+  readonly addedMs: number;
+}
+
+/** Copies of others' resources. */
+export interface Sync {
+  /** `<peer>:<name>` or `<peer>:<kind>/<name>`, or a federated id; starts pulling at once. */
+  add(input: { resource: string }, call?: Call): Promise<Mirror>;
+  list(input: { peer?: string | undefined }, call?: Call): Promise<{ mirrors: readonly Mirror[] }>;
+  show(input: { resource: string }, call?: Call): Promise<Mirror>;
+  /** Deletes the copy with everything that only it needed. */
+  remove(input: { resource: string }, call?: Call): Promise<Mirror>;
+  /** An extra round now; answers when it is done or after `waitMs`. */
+  now(
+    input: { resource?: string | undefined; waitMs?: number | undefined },
+    call?: Call,
+  ): Promise<{ mirrors: readonly Mirror[] }>;
+  changes(input: Record<string, never>, call?: Call): AsyncIterable<Mirror>;
+}
+
+// ---- in process ----
+
+/** A mirror as its kind sees it. */
+export interface MirrorView {
+  readonly resource: FederatedId;
+  readonly epoch: number;
+  entry(key: Uint8Array): Promise<ResourceEntry | undefined>;
+  entries(): AsyncIterable<ResourceEntry>;
+}
+
+/** What a kind prepared for a batch. Nothing of it is visible before `commit`. */
+export interface StagedBatch {
+  /** The store has moved: bring caches after it. Called again after a crash by way of `settle`. */
+  commit(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+/** What a kind adds to the log that all kinds share. */
+export interface FederatedKind {
+  readonly kind: string;
+  /**
+   * Checks what only the kind understands, its blobs being here already; throws the reason. `before` is the
+   * mirror as it stands, without the changes.
+   */
+  stage(
+    before: MirrorView,
+    changes: readonly SequencedChange[],
+    signal: AbortSignal,
+  ): Promise<StagedBatch>;
+  /** Makes caches equal to the stored entries, whatever a crash left. */
+  settle(mirror: MirrorView, signal: AbortSignal): Promise<void>;
+  purge(mirror: { readonly resource: FederatedId; readonly epoch: number }): Promise<void>;
+}
+
+export interface Mirrors {
+  /** By `<peer>:<name>` or federated id; MIRROR_NOT_FOUND. */
+  resolve(spelled: string): FederatedId;
+  find(resource: FederatedId): Mirror | undefined;
+  view(resource: FederatedId): Promise<MirrorView | undefined>;
+  all(): readonly Mirror[];
+  /** Blobs that any mirror's entries name. */
+  names(blob: BlobId): Promise<boolean>;
+  registerKind(kind: FederatedKind): void;
+}
+
+const mirror: z.ZodType<Mirror> = z.object({
+  resource: federatedIdSchema,
+  owner: clusterIdSchema,
+  ownerName: z.string(),
+  kind: z.string(),
+  name: z.string(),
+  state: z.enum(['waiting', 'absent', 'pulling', 'current', 'refused', 'halted']),
+  applied: z
+    .object({
+      epoch: z.number(),
+      sequence: z.number(),
+      digest: z.string(),
+      appliedMs: z.number(),
+    })
+    .optional(),
+  headSequence: z.number().optional(),
+  headAsOfMs: z.number().optional(),
+  fetchedBlobs: z.number(),
+  fetchedBytes: z.number(),
+  lastError: errorReportSchema.optional(),
+  addedMs: z.number(),
+});
+const spelled = z.string().min(3).max(nameLengthMax + 128);
+const oneMirror = z.strictObject({ resource: spelled });
+
+export const syncContract: Contract<Sync> = {
+  name: 'sync',
+  version: 1,
+  methods: {
+    add: {
+      summary: 'Mirrors a resource of a linked cluster.',
+      permission: 'sync.write',
+      route: 'POST /mirrors',
+      input: oneMirror,
+      output: mirror,
+      errors: ['LINK_NOT_FOUND', 'LINK_NOT_OURS', 'MIRROR_EXISTS', 'KIND_UNKNOWN'],
+    },
+    list: {
+      summary: 'Lists the mirrors and how far each has come.',
+      permission: 'sync.read',
+      route: 'GET /mirrors',
+      input: z.strictObject({ peer: z.string().max(nameLengthMax).optional() }),
+      output: z.object({ mirrors: z.array(mirror) }),
+      errors: ['LINK_NOT_FOUND'],
+    },
+    show: {
+      summary: 'Shows one mirror.',
+      permission: 'sync.read',
+      route: 'GET /mirrors/show',
+      input: oneMirror,
+      output: mirror,
+      errors: ['MIRROR_NOT_FOUND'],
+    },
+    remove: {
+      summary: 'Deletes a mirror with everything that only it needed.',
+      permission: 'sync.write',
+      route: 'DELETE /mirrors',
+      input: oneMirror,
+      output: mirror,
+      errors: ['MIRROR_NOT_FOUND'],
+    },
+    now: {
+      summary: 'Runs a sync round now and waits for it.',
+      permission: 'sync.write',
+      route: 'POST /mirrors/now',
+      input: z.strictObject({
+        resource: spelled.optional(),
+        waitMs: z.number().int().min(0).max(600_000).optional(),
+      }),
+      output: z.object({ mirrors: z.array(mirror) }),
+      errors: ['MIRROR_NOT_FOUND'],
+    },
+    changes: {
+      watch: true,
+      summary: 'Every change of a mirror, from now on.',
+      permission: 'sync.read',
+      route: 'GET /mirrors/changes',
+      input: z.strictObject({}),
+      output: mirror,
+      errors: [],
+    },
+  },
+};

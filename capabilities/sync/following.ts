@@ -1,0 +1,163 @@
+// One mirror's conversation with its owner: follow, gather a batch, verify, fetch, stage, apply. Nothing of
+// a batch that fails any step is applied.
+import {
+  createHybridClock,
+  equalBytes,
+  HansaError,
+  remote,
+  splitFederatedId,
+  type Blobs,
+  type Carrier,
+  type FederatedId,
+} from '@hansa/foundation';
+import type { Peers } from '../links/contract.ts';
+import {
+  batchBytesMax,
+  batchChangesMax,
+  type Head,
+  type SequencedChange,
+} from '../resources/contract.ts';
+import type { FederatedKind, StagedBatch } from './contract.ts';
+import type { Copies, CopiesNeeds } from './copies.ts';
+import { blobsAfter, fetchBlobs } from './fetching.ts';
+import { verifyBatch, type Batch, type Step } from './verifying.ts';
+import { syncPeerContract } from './wire.ts';
+
+const batchSlack = 2; // an owner's last change may cross the line; twice is an attack
+
+export interface FollowNeeds extends CopiesNeeds {
+  readonly blobs: Blobs;
+  readonly peers: Peers;
+  readonly copies: Copies;
+  kind(name: string): FederatedKind;
+}
+
+/** What the follower reports as it goes. */
+export interface FollowReport {
+  head(head: Head): void;
+  pulling(): void;
+  arrived(bytes: number): void;
+  fetched(blobs: number): void;
+  applied(head: Head): void;
+}
+
+/** Follows until the stream ends or fails; resolves only where the owner ends it. */
+export async function followOwner(
+  needs: FollowNeeds,
+  resource: FederatedId,
+  given: { readonly report: FollowReport; readonly signal: AbortSignal },
+): Promise<void> {
+  const { report, signal } = given;
+  const { owner } = splitFederatedId(resource);
+  const carrier = needs.peers.carrier(owner);
+  const from = needs.copies.applied.find(resource)?.value;
+  const at = { epoch: from?.epoch ?? 0, sequence: from?.sequence ?? 0 };
+  const peer = remote(syncPeerContract, carrier);
+  let changes: SequencedChange[] = [];
+  let bytes = 0;
+  for await (const item of peer.follow({ resource, ...at }, { signal })) {
+    if ('change' in item) {
+      report.pulling();
+      changes.push(item.change);
+      bytes += sizeOf(item.change);
+      requireBounded(changes.length, bytes);
+      continue;
+    }
+    report.head(item.head);
+    await applyBatch(needs, { batch: { changes, head: item.head }, resource, carrier, ...given });
+    report.applied(item.head);
+    changes = [];
+    bytes = 0;
+  }
+}
+
+function sizeOf({ change }: SequencedChange): number {
+  return change.ops.reduce((sum, op) => sum + ('put' in op ? op.put.value.length : 0) + 64, 0);
+}
+
+function requireBounded(changes: number, bytes: number): void {
+  if (changes > batchSlack * batchChangesMax || bytes > batchSlack * batchBytesMax) {
+    throw new HansaError('CHANGE_TOO_LARGE', 'the owner sent a batch without end');
+  }
+}
+
+interface BatchWork {
+  readonly batch: Batch;
+  readonly resource: FederatedId;
+  readonly carrier: Carrier;
+  readonly report: FollowReport;
+  readonly signal: AbortSignal;
+}
+
+async function applyBatch(needs: FollowNeeds, work: BatchWork): Promise<void> {
+  const { batch, resource, signal } = work;
+  const { head } = batch;
+  if (head.resource !== resource) {
+    throw new HansaError('HEAD_INVALID', `the owner sent a head of ${head.resource} instead`);
+  }
+  createHybridClock(needs.clock).observe(head.hlc);
+  const steps = await verify(needs, batch);
+  if (steps.length === 0 && alreadyApplied(needs, head)) {
+    return;
+  }
+  await fetchMissing(needs, work);
+  const { kind } = splitFederatedId(resource);
+  const before = needs.copies.view(resource, head.epoch);
+  const staged = await needs.kind(kind).stage(before, batch.changes, signal);
+  await applyStaged(needs, { head, steps, staged });
+}
+
+async function verify(needs: FollowNeeds, batch: Batch): Promise<readonly Step[]> {
+  const { copies, history } = needs;
+  const { head, changes } = batch;
+  const keys = changes.flatMap(({ change }) =>
+    change.ops.map((op) => ('delete' in op ? op.delete.key : op.put.key)),
+  );
+  const versions = await copies.versions(head.resource, head.epoch, keys);
+  const applied = copies.applied.find(head.resource)?.value;
+  return verifyBatch(history, batch, {
+    applied,
+    trie: await copies.trie(head.resource, head.epoch),
+    versionOf: (key) => versions.get(key.join()) ?? 0,
+  });
+}
+
+function alreadyApplied({ copies }: FollowNeeds, head: Head): boolean {
+  const applied = copies.applied.find(head.resource)?.value;
+  return (
+    applied?.epoch === head.epoch &&
+    applied.sequence === head.sequence &&
+    equalBytes(applied.digest, head.digest)
+  );
+}
+
+async function fetchMissing(needs: FollowNeeds, work: BatchWork): Promise<void> {
+  const { batch, resource, carrier, signal, report } = work;
+  const { owner } = splitFederatedId(resource);
+  const fetched = await fetchBlobs(needs, {
+    carrier,
+    resource,
+    signal,
+    source: needs.peers.standing(owner).name ?? owner.slice(0, 8),
+    wanted: blobsAfter(batch.changes),
+    arrived: (bytes) => report.arrived(bytes),
+  });
+  report.fetched(fetched);
+}
+
+async function applyStaged(
+  needs: FollowNeeds,
+  work: {
+    readonly head: Head;
+    readonly steps: readonly Step[];
+    readonly staged: StagedBatch;
+  },
+): Promise<void> {
+  try {
+    await needs.copies.apply(work.head, work.steps);
+  } catch (error) {
+    await work.staged.discard();
+    throw error;
+  }
+  await work.staged.commit();
+}

@@ -1,0 +1,328 @@
+// Keeps every mirror with its owner: one loop per mirror that follows, and tries again; one round per
+// interval that repairs what a stream may have missed.
+import {
+  HansaError,
+  isHansaError,
+  remote,
+  reportOf,
+  splitFederatedId,
+  toHex,
+  type ErrorReport,
+  type FederatedId,
+  type Log,
+  type Random,
+} from '@hansa/foundation';
+import type { Head } from '../resources/contract.ts';
+import { retryMaxMs, retryMinMs, syncIntervalMs, type Mirror, type MirrorState } from './contract.ts';
+import { followOwner, type FollowNeeds, type FollowReport } from './following.ts';
+import { headsPerRequestMax, syncPeerContract } from './wire.ts';
+
+export interface MirroringNeeds extends FollowNeeds {
+  readonly random: Random;
+  readonly log: Log;
+  /** Default `syncIntervalMs`. */
+  readonly intervalMs?: number | undefined;
+}
+
+interface Progress {
+  state: MirrorState;
+  head: Head | undefined;
+  fetchedBlobs: number;
+  fetchedBytes: number;
+  lastError: ErrorReport | undefined;
+  /** Counts finished attempts to be current: what `sync now` waits for. */
+  rounds: number;
+  restart: AbortController;
+  stop: AbortController;
+}
+
+export interface Mirroring {
+  mirror(resource: FederatedId): Mirror | undefined;
+  subscribe(changed: (resource: FederatedId) => void): () => void;
+  /** Starts the stream anew, at once; resolves when that round has ended well or badly. */
+  renew(resource: FederatedId, signal: AbortSignal): Promise<void>;
+  /** Ends the loop of a mirror that is being removed. */
+  stop(resource: FederatedId): void;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createMirroring(needs: MirroringNeeds): Mirroring {
+  const { copies, clock, peers } = needs;
+  const table = new Map<FederatedId, Progress>();
+  const loops = new Map<FederatedId, Promise<void>>();
+  const listeners = new Set<(resource: FederatedId) => void>();
+  const changed = (resource: FederatedId): void => {
+    listeners.forEach((listener) => listener(resource));
+  };
+  const progressOf = (resource: FederatedId): Progress => {
+    const held = table.get(resource) ?? freshProgress();
+    table.set(resource, held);
+    return held;
+  };
+  const parts: Parts = { ...needs, progressOf, changed };
+
+  return {
+    mirror: (resource) => mirrorView(parts, resource),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async renew(resource, signal) {
+      const progress = progressOf(resource);
+      const { rounds } = progress;
+      progress.restart.abort();
+      while (progress.rounds === rounds && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          const stop = listen(listeners, resource, resolve);
+          signal.addEventListener('abort', () => resolve(), { once: true });
+          void stop;
+        });
+      }
+    },
+    stop(resource) {
+      progressOf(resource).stop.abort();
+      table.delete(resource);
+    },
+    async run(signal) {
+      const begin = (): void => {
+        for (const { value } of copies.mirrors.rows.values()) {
+          const { resource } = value;
+          if (!loops.has(resource)) {
+            const stop = AbortSignal.any([signal, progressOf(resource).stop.signal]);
+            const loop = keepFollowing(parts, resource, stop);
+            loops.set(
+              resource,
+              loop.finally(() => loops.delete(resource)),
+            );
+          }
+        }
+      };
+      const stops = [
+        copies.mirrors.subscribe(begin),
+        // A link that comes back, or a rule that opens a door, is no reason to wait for a timer.
+        peers.subscribe((cluster) => wakeWaiting(parts, table, cluster)),
+      ];
+      begin();
+      while (!signal.aborted) {
+        await clock.sleep(needs.intervalMs ?? syncIntervalMs, signal).catch(() => undefined);
+        await repairRound(parts, signal).catch((error: unknown) =>
+          needs.log.problem('sync.round-failed', error),
+        );
+      }
+      stops.forEach((stop) => stop());
+      await Promise.allSettled(loops.values());
+    },
+  };
+}
+
+interface Parts extends MirroringNeeds {
+  progressOf(resource: FederatedId): Progress;
+  changed(resource: FederatedId): void;
+}
+
+function freshProgress(): Progress {
+  return {
+    state: 'waiting',
+    head: undefined,
+    fetchedBlobs: 0,
+    fetchedBytes: 0,
+    lastError: undefined,
+    rounds: 0,
+    restart: new AbortController(),
+    stop: new AbortController(),
+  };
+}
+
+function listen(
+  listeners: Set<(resource: FederatedId) => void>,
+  wanted: FederatedId,
+  resolve: () => void,
+): () => void {
+  const listener = (resource: FederatedId): void => {
+    if (resource === wanted) {
+      listeners.delete(listener);
+      resolve();
+    }
+  };
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function wakeWaiting(
+  { peers }: Parts,
+  table: ReadonlyMap<FederatedId, Progress>,
+  cluster: string,
+): void {
+  for (const [resource, progress] of table) {
+    const { owner } = splitFederatedId(resource);
+    if (owner === cluster && progress.state === 'waiting' && peers.connected(owner)) {
+      progress.restart.abort();
+    }
+  }
+}
+
+async function keepFollowing(
+  parts: Parts,
+  resource: FederatedId,
+  signal: AbortSignal,
+): Promise<void> {
+  const progress = parts.progressOf(resource);
+  let waitMs = retryMinMs;
+  while (!signal.aborted) {
+    progress.restart = new AbortController();
+    const attempt = AbortSignal.any([signal, progress.restart.signal]);
+    const roundsBefore = progress.rounds;
+    try {
+      const report = reportTo(parts, resource);
+      await followOwner(parts, resource, { report, signal: attempt });
+    } catch (error) {
+      if (!attempt.aborted) {
+        fail(parts, resource, error);
+      }
+    }
+    if (signal.aborted || progress.restart.signal.aborted) {
+      continue;
+    }
+    waitMs = progress.rounds - roundsBefore > 1 ? retryMinMs : Math.min(waitMs * 2, retryMaxMs);
+    const jittered = waitMs * (0.5 + parts.random.fraction() / 2);
+    await parts.clock.sleep(jittered, attempt).catch(() => undefined);
+  }
+}
+
+function reportTo(parts: Parts, resource: FederatedId): FollowReport {
+  const progress = parts.progressOf(resource);
+  const { owner } = splitFederatedId(resource);
+  return {
+    head(head) {
+      progress.head = head;
+    },
+    pulling() {
+      if (progress.state !== 'pulling') {
+        progress.state = 'pulling';
+        parts.changed(resource);
+      }
+    },
+    arrived(bytes) {
+      progress.fetchedBytes += bytes;
+      parts.changed(resource);
+    },
+    fetched(blobs) {
+      progress.fetchedBlobs += blobs;
+    },
+    applied(head) {
+      progress.state = 'current';
+      progress.lastError = undefined;
+      progress.rounds += 1;
+      parts.log.event('mirror.applied', { resource, sequence: head.sequence, epoch: head.epoch });
+      parts.peers.hurry(owner);
+      parts.changed(resource);
+    },
+  };
+}
+
+const waitingCodes = [
+  'LINK_DOWN',
+  'LINK_PENDING',
+  'LINK_NOT_OURS',
+  'LINK_NOT_FOUND',
+  'CONNECTION_CLOSED',
+  'CANCELLED',
+  'SHUTTING_DOWN',
+  'TIMED_OUT',
+] as const;
+
+function stateAfter(error: unknown): MirrorState {
+  if (isHansaError(error, 'RESOURCE_NOT_FOUND')) {
+    return 'absent';
+  }
+  if (isHansaError(error, 'HEAD_FORKED') || isHansaError(error, 'HEAD_REWOUND')) {
+    return 'halted';
+  }
+  const waiting = waitingCodes.some((code) => isHansaError(error, code));
+  return waiting ? 'waiting' : 'refused';
+}
+
+function fail(parts: Parts, resource: FederatedId, error: unknown): void {
+  const progress = parts.progressOf(resource);
+  const report = reportOf(error);
+  progress.state = stateAfter(error);
+  progress.lastError = report;
+  progress.rounds += 1;
+  if (progress.state === 'refused' || progress.state === 'halted') {
+    parts.log.problem('mirror.refused', error, { resource });
+  }
+  parts.changed(resource);
+}
+
+/** Asks owners for fresh heads and restarts the streams that fell behind without noticing. */
+async function repairRound(parts: Parts, signal: AbortSignal): Promise<void> {
+  const owners = new Set(
+    [...parts.copies.mirrors.rows.values()].map(
+      ({ value }) => splitFederatedId(value.resource).owner,
+    ),
+  );
+  for (const owner of owners) {
+    if (signal.aborted || !parts.peers.connected(owner)) {
+      continue;
+    }
+    const resources = parts.copies.of(owner);
+    const peer = remote(syncPeerContract, parts.peers.carrier(owner));
+    for (let at = 0; at < resources.length; at += headsPerRequestMax) {
+      const page = resources.slice(at, at + headsPerRequestMax);
+      const { heads } = await peer.heads({ resources: page }, { signal });
+      page.forEach((resource, index) => compareHead(parts, resource, heads[index] ?? null));
+    }
+  }
+}
+
+function compareHead(parts: Parts, resource: FederatedId, head: Head | null): void {
+  const progress = parts.progressOf(resource);
+  const applied = parts.copies.applied.find(resource)?.value;
+  const behind =
+    head === null || applied?.epoch !== head.epoch || applied.sequence !== head.sequence;
+  if (head !== null && !behind) {
+    progress.head = head;
+    const differs = toHex(head.digest) !== toHex(applied.digest);
+    if (differs) {
+      fail(parts, resource, new HansaError('HEAD_FORKED', `${resource} has two states at one sequence`));
+    }
+    return;
+  }
+  if (progress.state === 'current' || progress.state === 'absent') {
+    progress.restart.abort();
+  }
+}
+
+function mirrorView(parts: Parts, resource: FederatedId): Mirror | undefined {
+  const record = parts.copies.mirrors.find(resource)?.value;
+  if (record === undefined) {
+    return undefined;
+  }
+  const { owner, kind, name } = splitFederatedId(resource);
+  const applied = parts.copies.applied.find(resource)?.value;
+  const progress = parts.progressOf(resource);
+  const head = progress.head ?? applied?.head;
+  return {
+    resource,
+    owner,
+    ownerName: parts.peers.standing(owner).name ?? owner.slice(0, 8),
+    kind,
+    name,
+    state: progress.state,
+    applied:
+      applied === undefined
+        ? undefined
+        : {
+            epoch: applied.epoch,
+            sequence: applied.sequence,
+            digest: toHex(applied.digest),
+            appliedMs: applied.appliedMs,
+          },
+    headSequence: head?.sequence,
+    headAsOfMs: head?.tick.asOfMs,
+    fetchedBlobs: progress.fetchedBlobs,
+    fetchedBytes: progress.fetchedBytes,
+    lastError: progress.lastError,
+    addedMs: record.addedMs,
+  };
+}

@@ -1,0 +1,173 @@
+// What beats say about mirrors, and what is made of it: the proof of progress behind a link's status.
+import {
+  compareBytes,
+  equalBytes,
+  HansaError,
+  remote,
+  splitFederatedId,
+  toHex,
+  transcript,
+  type ClusterId,
+  type Crypto,
+  type FederatedId,
+  type Random,
+} from '@hansa/foundation';
+import type { Peers, ProgressSource } from '../links/contract.ts';
+import type { Enforcement } from '../policies/contract.ts';
+import type { History, ResourceEntry, ResourceLog } from '../resources/contract.ts';
+import type { MirrorState } from './contract.ts';
+import type { Copies } from './copies.ts';
+import { heldRowsMax, syncPeerContract, type HeldRow } from './wire.ts';
+
+export interface ProgressNeeds {
+  readonly crypto: Crypto;
+  readonly cluster: ClusterId;
+  readonly copies: Copies;
+  readonly resources: ResourceLog;
+  readonly enforcement: Enforcement;
+  readonly peers: Peers;
+  readonly random: Random;
+  readonly history: History;
+  stateOf(resource: FederatedId): MirrorState;
+}
+
+/** What we hold of an owner's resources, sorted by id; the root a beat carries is over these rows. */
+export function heldRows({ copies }: Pick<ProgressNeeds, 'copies'>, owner: ClusterId): HeldRow[] {
+  return copies
+    .of(owner)
+    .slice(0, heldRowsMax)
+    .flatMap((resource) => {
+      const applied = copies.applied.find(resource)?.value;
+      return applied === undefined
+        ? []
+        : [{ resource, epoch: applied.epoch, sequence: applied.sequence, digest: applied.digest }];
+    });
+}
+
+export function rowsRoot(crypto: Crypto, rows: readonly HeldRow[]): Uint8Array {
+  const fields = rows.flatMap(({ resource, epoch, sequence, digest }) => [
+    resource,
+    epoch,
+    sequence,
+    digest,
+  ]);
+  return crypto.hash(transcript('hansa/held/1', fields));
+}
+
+export interface Progress extends ProgressSource {
+  /** Asks every peer for proof that it still has one of the resources it says it holds. */
+  challengeAll(signal: AbortSignal): Promise<void>;
+}
+
+export function createProgress(needs: ProgressNeeds): Progress {
+  const known = new Map<ClusterId, { root: Uint8Array; rows: readonly HeldRow[] }>();
+  const failed = new Map<ClusterId, ReadonlySet<FederatedId>>();
+  return {
+    async challengeAll(signal) {
+      for (const [peer, { rows }] of known) {
+        const row = rows[Math.floor(needs.random.fraction() * rows.length)];
+        if (row !== undefined && needs.peers.connected(peer)) {
+          const proven = await challenge(needs, { peer, row, signal });
+          const before = [...(failed.get(peer) ?? [])].filter((id) => id !== row.resource);
+          failed.set(peer, new Set(proven ? before : [...before, row.resource]));
+        }
+      }
+    },
+    held(peer) {
+      const behind = needs.copies
+        .of(peer)
+        .filter((resource) => !['current', 'absent'].includes(needs.stateOf(resource)));
+      return { root: rowsRoot(needs.crypto, heldRows(needs, peer)), missing: behind.length };
+    },
+    async judge(peer, said, signal) {
+      let rows = known.get(peer);
+      if (rows === undefined || !equalBytes(rows.root, said.root)) {
+        rows = await ask(needs, peer, { root: said.root, signal });
+        known.set(peer, rows);
+      }
+      const { behind, diverged } = await count(needs, peer, rows.rows);
+      return { behind, diverged: diverged + (failed.get(peer)?.size ?? 0) };
+    },
+  };
+}
+
+async function ask(
+  needs: ProgressNeeds,
+  peer: ClusterId,
+  given: { readonly root: Uint8Array; readonly signal: AbortSignal },
+): Promise<{ root: Uint8Array; rows: readonly HeldRow[] }> {
+  if (equalBytes(given.root, rowsRoot(needs.crypto, []))) {
+    return { root: given.root, rows: [] };
+  }
+  const wire = remote(syncPeerContract, needs.peers.observer(peer));
+  const { rows } = await wire.held({}, { signal: given.signal });
+  const sorted = rows.toSorted((a, b) => (a.resource < b.resource ? -1 : 1));
+  const root = rowsRoot(needs.crypto, sorted);
+  if (!equalBytes(root, given.root)) {
+    throw new HansaError('CONFLICT', 'the peer moved on between its beat and its answer');
+  }
+  return { root, rows: sorted };
+}
+
+async function count(
+  { resources, enforcement, cluster }: ProgressNeeds,
+  peer: ClusterId,
+  rows: readonly HeldRow[],
+): Promise<{ behind: number; diverged: number }> {
+  const readable = enforcement.visible(peer, 'pull');
+  let behind = 0;
+  let diverged = 0;
+  for (const row of rows) {
+    const { owner, local } = splitFederatedId(row.resource);
+    const position =
+      owner === cluster && readable.has(local) ? await resources.position(local) : undefined;
+    if (position === undefined) {
+      continue; // what we do not serve any more cannot be behind
+    }
+    const same = row.epoch === position.epoch && row.sequence === position.sequence;
+    diverged += same && compareBytes(row.digest, position.digest) !== 0 ? 1 : 0;
+    behind += same ? 0 : 1;
+  }
+  return { behind, diverged };
+}
+
+/** False where the peer's entries are not ours at the very position that it says it holds. */
+async function challenge(
+  needs: ProgressNeeds,
+  given: { readonly peer: ClusterId; readonly row: HeldRow; readonly signal: AbortSignal },
+): Promise<boolean> {
+  const { peer, row, signal } = given;
+  const { owner, local } = splitFederatedId(row.resource);
+  if (owner !== needs.cluster || needs.resources.find(local) === undefined) {
+    return true;
+  }
+  const salt = needs.random.bytes(32);
+  const nibble = Math.floor(needs.random.fraction() * 16);
+  const before = await needs.resources.position(local);
+  const ours = await challengeAnswer(needs, { salt, nibble }, needs.resources.entries(local));
+  const wire = remote(syncPeerContract, needs.peers.observer(peer));
+  const said = await wire.challenge({ resource: row.resource, nibble, salt }, { signal });
+  const after = await needs.resources.position(local);
+  // Only an answer about the position we hashed, on both sides, proves or disproves anything.
+  const comparable =
+    before?.sequence === after?.sequence &&
+    said.epoch === before?.epoch &&
+    said.sequence === before.sequence;
+  return !comparable || equalBytes(said.answer, ours);
+}
+
+/** The answer to a challenge: the leaves of one sixteenth of the entries, by hash of key, under a salt. */
+export async function challengeAnswer(
+  { crypto, history }: Pick<ProgressNeeds, 'crypto' | 'history'>,
+  asked: { readonly nibble: number; readonly salt: Uint8Array },
+  entries: AsyncIterable<ResourceEntry>,
+): Promise<Uint8Array> {
+  const fields: (Uint8Array | number)[] = [asked.salt];
+  // Entries come in the order of their keys, on both sides.
+  for await (const entry of entries) {
+    if (toHex(crypto.hash(entry.key)).startsWith(asked.nibble.toString(16))) {
+      fields.push(entry.key, entry.version, history.valueHash(entry));
+    }
+  }
+  return crypto.hash(transcript('hansa/challenge/1', fields));
+}

@@ -1,0 +1,252 @@
+// Mirrors as people and other capabilities see them.
+import {
+  callingCluster,
+  changedKeys,
+  deadline,
+  federatedIdSchema,
+  HansaError,
+  isPeer,
+  splitFederatedId,
+  type BlobId,
+  type Call,
+  type FederatedId,
+} from '@hansa/foundation';
+import type { Enforcement } from '../policies/contract.ts';
+import type { ResourceLog } from '../resources/contract.ts';
+import { mirrorsMax, type FederatedKind, type Mirror, type Mirrors, type Sync } from './contract.ts';
+import { createCopies, type Copies } from './copies.ts';
+import { createMirroring, type Mirroring, type MirroringNeeds } from './mirroring.ts';
+import { challengeAnswer, createProgress, heldRows, type Progress } from './progress.ts';
+import { createServing } from './serving.ts';
+import type { BlobPeer, SyncPeer } from './wire.ts';
+import type { Signer } from '../identity/contract.ts';
+
+const nowWaitDefaultMs = 30_000; // one interval: what a person waits for at a prompt
+
+export interface SyncNeeds extends Omit<MirroringNeeds, 'copies' | 'kind'> {
+  readonly signer: Signer;
+  readonly resources: ResourceLog;
+  readonly enforcement: Enforcement;
+}
+
+export interface SyncService {
+  readonly sync: Sync;
+  readonly mirrors: Mirrors;
+  readonly syncPeer: SyncPeer;
+  readonly blobPeer: BlobPeer;
+  readonly mirroring: Mirroring;
+  readonly progress: Progress;
+  start(signal: AbortSignal): Promise<void>;
+}
+
+interface Parts extends SyncNeeds {
+  readonly copies: Copies;
+  readonly mirroring: Mirroring;
+  readonly kinds: Map<string, FederatedKind>;
+}
+
+export function createSync(needs: SyncNeeds): SyncService {
+  const copies = createCopies(needs);
+  const kinds = new Map<string, FederatedKind>();
+  const kind = (name: string): FederatedKind => kindNamed(kinds, name);
+  const mirroring = createMirroring({ ...needs, copies, kind });
+  const parts: Parts = { ...needs, copies, mirroring, kinds };
+  const mirrors = mirrorsOf(parts);
+  const progress = createProgress({
+    ...needs,
+    copies,
+    cluster: needs.signer.cluster,
+    stateOf: (resource) => mirroring.mirror(resource)?.state ?? 'waiting',
+  });
+  needs.peers.setProgressSource(progress);
+  const serving = createServing({ ...needs, cluster: needs.signer.cluster });
+  return {
+    mirrors,
+    mirroring,
+    progress,
+    sync: syncOf(parts, mirrors),
+    blobPeer: serving.blobs,
+    syncPeer: {
+      follow: serving.follow,
+      heads: serving.heads,
+      held: async (_input, call) => ({ rows: heldRows({ copies }, callingCluster(call)) }),
+      challenge: (input, call) => answerChallenge(parts, input, call),
+    },
+    async start(signal) {
+      await Promise.all([copies.mirrors.start(signal), copies.applied.start(signal)]);
+      await settleAll(parts, mirrors, signal);
+    },
+  };
+}
+
+function kindNamed(kinds: ReadonlyMap<string, FederatedKind>, name: string): FederatedKind {
+  const kind = kinds.get(name);
+  if (kind === undefined) {
+    throw new HansaError('KIND_UNKNOWN', `no capability here serves the kind "${name}"`);
+  }
+  return kind;
+}
+
+/** After a restart: caches follow the store, whatever a crash left between them. */
+async function settleAll(parts: Parts, mirrors: Mirrors, signal: AbortSignal): Promise<void> {
+  for (const { resource, kind } of mirrors.all()) {
+    const view = await mirrors.view(resource);
+    const serving = parts.kinds.get(kind);
+    if (view !== undefined && serving !== undefined) {
+      await serving
+        .settle(view, signal)
+        .catch((error: unknown) => parts.log.problem('mirror.unsettled', error, { resource }));
+    }
+  }
+}
+
+function mirrorsOf({ copies, mirroring, peers, kinds, signer }: Parts): Mirrors {
+  const all = (): readonly Mirror[] =>
+    [...copies.mirrors.rows.values()]
+      .flatMap(({ value }) => mirroring.mirror(value.resource) ?? [])
+      .toSorted((a, b) => (a.resource < b.resource ? -1 : 1));
+  return {
+    all,
+    resolve: (spelled) => {
+      const resource = parseSpelled({ peers, signer, kinds }, spelled);
+      if (mirroring.mirror(resource) === undefined) {
+        throw new HansaError('MIRROR_NOT_FOUND', `there is no mirror of ${spelled} here`);
+      }
+      return resource;
+    },
+    find: (resource) => mirroring.mirror(resource),
+    async view(resource) {
+      const epoch = copies.applied.find(resource)?.value.epoch;
+      return epoch === undefined ? undefined : copies.view(resource, epoch);
+    },
+    names: (blob: BlobId) => copies.names(blob),
+    registerKind: (kind) => {
+      kinds.set(kind.kind, kind);
+    },
+  };
+}
+
+/** `<peer>:<name>`, `<peer>:<kind>/<name>` or a federated id. A name without kind is of the only kind. */
+function parseSpelled(
+  { peers, kinds, signer }: Pick<Parts, 'peers' | 'kinds' | 'signer'>,
+  spelled: string,
+): FederatedId {
+  const whole = federatedIdSchema.safeParse(spelled);
+  if (whole.success) {
+    return whole.data;
+  }
+  const colon = spelled.indexOf(':');
+  if (colon < 1) {
+    throw new HansaError('INPUT_INVALID', `"${spelled}" is not "<peer>:<name>"`, {
+      fix: 'for example lubeck:hansa',
+    });
+  }
+  const peer = spelled.slice(0, colon);
+  const rest = spelled.slice(colon + 1);
+  const owner = peer === signer.name ? signer.cluster : peers.resolve(peer).cluster;
+  const [first = ''] = rest.split('/');
+  const [only] = kinds.keys();
+  const local = kinds.has(first) && rest.includes('/') ? rest : `${only ?? 'git'}/${rest}`;
+  return federatedIdSchema.parse(`${owner}:${local}`);
+}
+
+function syncOf(parts: Parts, mirrors: Mirrors): Sync {
+  const { copies, mirroring, peers, clock } = parts;
+  const shown = (resource: FederatedId): Mirror => {
+    const mirror = mirrors.find(resource);
+    if (mirror === undefined) {
+      throw new HansaError('MIRROR_NOT_FOUND', `there is no mirror of ${resource} here`);
+    }
+    return mirror;
+  };
+  return {
+    async add({ resource: spelled }) {
+      const resource = parseSpelled(parts, spelled);
+      const { owner, kind } = splitFederatedId(resource);
+      kindNamed(parts.kinds, kind);
+      requirePullable(parts, owner);
+      if (mirrors.find(resource) !== undefined) {
+        throw new HansaError('MIRROR_EXISTS', `${spelled} is mirrored already`);
+      }
+      if (copies.mirrors.rows.size >= mirrorsMax) {
+        throw new HansaError('STORE_LIMIT', `there are ${mirrorsMax} mirrors, the most there may be`);
+      }
+      await copies.add({ resource, addedMs: clock.now() });
+      parts.log.event('mirror.added', { resource });
+      return shown(resource);
+    },
+    async list({ peer }) {
+      const owner = peer === undefined ? undefined : peers.resolve(peer).cluster;
+      const chosen = mirrors.all().filter((each) => owner === undefined || each.owner === owner);
+      return { mirrors: chosen };
+    },
+    show: async ({ resource }) => shown(mirrors.resolve(resource)),
+    async remove({ resource: spelled }) {
+      const resource = mirrors.resolve(spelled);
+      const mirror = shown(resource);
+      const { kind } = splitFederatedId(resource);
+      mirroring.stop(resource);
+      const epoch = copies.applied.find(resource)?.value.epoch;
+      await copies.remove(resource);
+      if (epoch !== undefined) {
+        await parts.kinds.get(kind)?.purge({ resource, epoch });
+      }
+      parts.log.event('mirror.removed', { resource });
+      return mirror;
+    },
+    async now({ resource, waitMs }, call) {
+      const chosen =
+        resource === undefined ? mirrors.all().map((each) => each.resource) : [mirrors.resolve(resource)];
+      const limit = deadline(
+        clock,
+        waitMs ?? nowWaitDefaultMs,
+        () => new HansaError('TIMED_OUT', 'the round is not over yet'),
+        call?.signal,
+      );
+      await Promise.all(chosen.map((each) => mirroring.renew(each, limit.signal)));
+      limit.done();
+      return { mirrors: chosen.map(shown) };
+    },
+    async *changes(_input, call) {
+      const changed = changedKeys<FederatedId>((each) => mirroring.subscribe(each), call?.signal);
+      for await (const resource of changed) {
+        const mirror = mirrors.find(resource);
+        if (mirror !== undefined) {
+          yield mirror;
+        }
+      }
+    },
+  };
+}
+
+function requirePullable({ peers, signer }: Parts, owner: Mirror['owner']): void {
+  if (owner === signer.cluster) {
+    throw new HansaError('LINK_TO_SELF', 'a cluster does not mirror its own resources');
+  }
+  const standing = peers.standing(owner);
+  if (standing.name === undefined) {
+    throw new HansaError('LINK_NOT_FOUND', `no link to ${owner.slice(0, 8)}…`);
+  }
+  if (!standing.mine) {
+    throw new HansaError(
+      'LINK_NOT_OURS',
+      `this cluster only serves ${standing.name}: it gave up its own half of the link`,
+      { fix: 'make another link without --serve-only' },
+    );
+  }
+}
+
+async function answerChallenge(
+  { copies, history, crypto }: Parts,
+  input: Parameters<SyncPeer['challenge']>[0],
+  call: Call | undefined,
+): ReturnType<SyncPeer['challenge']> {
+  const { owner } = splitFederatedId(input.resource);
+  const applied = copies.applied.find(input.resource)?.value;
+  if (applied === undefined || !isPeer(call?.caller) || call.caller.cluster !== owner) {
+    throw new HansaError('MIRROR_NOT_FOUND', 'no mirror of yours by that id is here');
+  }
+  const { entries } = copies.view(input.resource, applied.epoch);
+  const answer = await challengeAnswer({ crypto, history }, input, entries());
+  return { epoch: applied.epoch, sequence: applied.sequence, answer };
+}

@@ -1,0 +1,214 @@
+// The owner's side: follows, heads and blobs for peers, each decided by policy before anything is looked up
+// and again before anything more is sent.
+import {
+  blobChunkBytes,
+  concatBytes,
+  fromHex,
+  callingCluster,
+  HansaError,
+  splitFederatedId,
+  type Blobs,
+  type Call,
+  type ClusterId,
+  type FederatedId,
+  type LocalId,
+} from '@hansa/foundation';
+import type { Enforcement } from '../policies/contract.ts';
+import type { Head, Position, ResourceLog } from '../resources/contract.ts';
+import type { BlobPeer, FollowItem, SyncPeer } from './wire.ts';
+
+export interface ServingNeeds {
+  readonly cluster: ClusterId;
+  readonly resources: ResourceLog;
+  readonly enforcement: Enforcement;
+  readonly blobs: Blobs;
+}
+
+
+/** One answer for unknown, unshared and not ours: nobody learns which. */
+function absent(resource: FederatedId): HansaError {
+  return new HansaError('RESOURCE_NOT_FOUND', `there is no ${resource} here for you`);
+}
+
+function requirePull(needs: ServingNeeds, resource: FederatedId, peer: ClusterId): LocalId {
+  const { owner, local } = splitFederatedId(resource);
+  const readable = needs.enforcement.visible(peer, 'pull');
+  if (owner !== needs.cluster || !readable.has(local)) {
+    throw absent(resource);
+  }
+  return local;
+}
+
+export function createServing(needs: ServingNeeds): {
+  readonly follow: SyncPeer['follow'];
+  readonly heads: SyncPeer['heads'];
+  readonly blobs: BlobPeer;
+} {
+  const { resources, enforcement } = needs;
+  return {
+    async *follow(input, call) {
+      const peer = callingCluster(call);
+      let at: { epoch: number; sequence: number } = { ...input };
+      let told = false;
+      while (call?.signal?.aborted !== true) {
+        const local = requirePull(needs, input.resource, peer);
+        const seen = changeSignal(needs, local, call?.signal);
+        const position = await resources.position(local);
+        if (position === undefined) {
+          throw absent(input.resource);
+        }
+        at = startOf(at, position, input.resource);
+        if (at.sequence === position.sequence && !told) {
+          yield { head: await resources.sign(local, position) };
+        }
+        for await (const { items, end } of batches(resources, { local, at, position })) {
+          for (const item of items) {
+            requirePull(needs, input.resource, peer);
+            yield item;
+          }
+          at = end;
+        }
+        told = true;
+        await seen;
+      }
+    },
+    async heads({ resources: asked }, call) {
+      const peer = callingCluster(call);
+      const readable = enforcement.visible(peer, 'pull');
+      const heads = asked.map(async (id): Promise<Head | null> => {
+        const { owner, local } = splitFederatedId(id);
+        if (owner !== needs.cluster || !readable.has(local)) {
+          return null;
+        }
+        const position = await resources.position(local);
+        return position === undefined ? null : resources.sign(local, position);
+      });
+      return { heads: await Promise.all(heads) };
+    },
+    blobs: servingBlobs(needs),
+  };
+}
+
+function startOf(
+  at: { epoch: number; sequence: number },
+  position: Position,
+  resource: FederatedId,
+): { epoch: number; sequence: number } {
+  if (at.epoch > position.epoch || (at.epoch === position.epoch && at.sequence > position.sequence)) {
+    throw new HansaError(
+      'HEAD_REWOUND',
+      `${resource} stands at ${position.epoch}/${position.sequence} here, ` +
+        `behind your ${at.epoch}/${at.sequence}: was an old backup restored?`,
+    );
+  }
+  return at.epoch === position.epoch ? at : { epoch: position.epoch, sequence: 0 };
+}
+
+/** Resolves when the log or any decision may have changed since it was made, or the signal aborts. */
+function changeSignal(
+  { resources, enforcement }: ServingNeeds,
+  local: LocalId,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stops.forEach((stop) => stop());
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const stops = [
+      resources.subscribe((id) => {
+        if (id === local) {
+          done();
+        }
+      }),
+      enforcement.subscribe(done),
+    ];
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}
+
+/** Everything after `at` up to `position`, cut where a signed head may stand. */
+async function* batches(
+  resources: ResourceLog,
+  given: {
+    readonly local: LocalId;
+    readonly at: { epoch: number; sequence: number };
+    readonly position: Position;
+  },
+): AsyncIterable<{ readonly items: readonly FollowItem[]; readonly end: Position }> {
+  const { local, at, position } = given;
+  if (at.sequence >= position.sequence) {
+    return;
+  }
+  const ends: Position[] = [];
+  for await (const checkpoint of resources.checkpoints(local, at)) {
+    if (checkpoint.sequence < position.sequence) {
+      ends.push(checkpoint);
+    }
+  }
+  ends.push(position);
+  let items: FollowItem[] = [];
+  let end = ends.shift();
+  let first = true;
+  for await (const change of resources.changes(local, at)) {
+    requireContinuous(first, change.change.previous, at.sequence);
+    first = false;
+    if (end === undefined || change.sequence > position.sequence) {
+      break;
+    }
+    items.push({ change });
+    if (change.sequence === end.sequence) {
+      items.push({ head: await resources.sign(local, end) });
+      yield { items, end };
+      items = [];
+      end = ends.shift();
+    }
+  }
+  if (first) {
+    yield { items: [{ head: await resources.sign(local, position) }], end: position };
+  }
+}
+
+function requireContinuous(first: boolean, previous: number, from: number): void {
+  if (first && from > 0 && previous !== from) {
+    throw new HansaError('HEAD_FORKED', `this owner never stood at sequence ${from}`);
+  }
+}
+
+function servingBlobs(needs: ServingNeeds): BlobPeer {
+  const { resources, blobs } = needs;
+  const named = async (
+    input: { readonly resource: FederatedId; readonly blob: Parameters<Blobs['info']>[0] },
+    call: Call | undefined,
+  ): Promise<{ sizeBytes: number }> => {
+    const local = requirePull(needs, input.resource, callingCluster(call));
+    const reference = await resources.blob(local, input.blob);
+    if (reference === undefined) {
+      throw new HansaError('BLOB_NOT_FOUND', `${input.resource} names no blob ${input.blob}`);
+    }
+    return reference;
+  };
+  return {
+    async manifest(input, call) {
+      const { sizeBytes } = await named(input, call);
+      const chunks = await blobs.chunks(input.blob);
+      return { sizeBytes, chunks: concatBytes(chunks.map((chunk) => fromHex(chunk))) };
+    },
+    async *chunks(input, call) {
+      const { sizeBytes } = await named(input, call);
+      for (const index of input.indexes) {
+        requirePull(needs, input.resource, callingCluster(call));
+        const start = index * blobChunkBytes;
+        const end = Math.min(start + blobChunkBytes, sizeBytes);
+        const pieces: Uint8Array[] = [];
+        // Read as it lies: the receiver hashes every chunk, and finds damage of ours and of the way alike.
+        const range = { start, end, verify: false, ...(call?.signal ? { signal: call.signal } : {}) };
+        for await (const piece of blobs.read(input.blob, range)) {
+          pieces.push(piece);
+        }
+        yield pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : concatBytes(pieces);
+      }
+    },
+  };
+}

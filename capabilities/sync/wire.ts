@@ -1,0 +1,156 @@
+// What a mirror asks of an owner, and the owner of a mirror.
+import {
+  blobIdSchema,
+  bytesSchema,
+  federatedIdSchema,
+  hashSchema,
+  type BlobId,
+  type Call,
+  type Contract,
+  type FederatedId,
+} from '@hansa/foundation';
+import { z } from 'zod';
+import { changeSchema, headSchema, type Head, type SequencedChange } from '../resources/contract.ts';
+
+export const headsPerRequestMax = 500; // about 600 bytes each; a page stays far below a frame
+export const heldRowsMax = 2_000; // resources of one owner that one beat's root can be judged by
+export const chunksPerRequestMax = 64; // 64 MiB in one stream; then the next is asked for
+
+/** A change, or the signed head that ends a batch of them. */
+export type FollowItem = { readonly change: SequencedChange } | { readonly head: Head };
+
+export interface HeldRow {
+  readonly resource: FederatedId;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly digest: Uint8Array;
+}
+
+/** State traffic: changes, heads, and what is held of whom. */
+export interface SyncPeer {
+  /**
+   * Batches after a position, then every later one as it happens. Epoch and sequence are 0 for a mirror that
+   * holds nothing. RESOURCE_NOT_FOUND for what is unknown and what is not shared alike.
+   */
+  follow(
+    input: { readonly resource: FederatedId; readonly epoch: number; readonly sequence: number },
+    call?: Call,
+  ): AsyncIterable<FollowItem>;
+  /** Fresh heads, in the order asked; null for what is unknown or not shared. */
+  heads(
+    input: { readonly resources: readonly FederatedId[] },
+    call?: Call,
+  ): Promise<{ readonly heads: readonly (Head | null)[] }>;
+  /** What the asked cluster holds of the asking one's resources, as its last beat's root said. */
+  held(
+    input: Record<string, never>,
+    call?: Call,
+  ): Promise<{ readonly rows: readonly HeldRow[] }>;
+  /** Hashes a range of a mirror's entries with a salt, from its own store: cannot be answered from memory of a head. */
+  challenge(
+    input: { readonly resource: FederatedId; readonly nibble: number; readonly salt: Uint8Array },
+    call?: Call,
+  ): Promise<{ readonly epoch: number; readonly sequence: number; readonly answer: Uint8Array }>;
+}
+
+/** Bulk traffic: blobs that a readable resource names. */
+export interface BlobPeer {
+  /** Chunk ids, 32 bytes each, in order. */
+  manifest(
+    input: { readonly resource: FederatedId; readonly blob: BlobId },
+    call?: Call,
+  ): Promise<{ readonly sizeBytes: number; readonly chunks: Uint8Array }>;
+  /** The chunks asked for, in that order, as they lie on the disk: the receiver verifies them. */
+  chunks(
+    input: {
+      readonly resource: FederatedId;
+      readonly blob: BlobId;
+      readonly indexes: readonly number[];
+    },
+    call?: Call,
+  ): AsyncIterable<Uint8Array>;
+}
+
+const sequence = z.number().int().nonnegative();
+
+export const syncPeerContract: Contract<SyncPeer> = {
+  name: 'sync-peer',
+  version: 1,
+  traffic: 'state',
+  methods: {
+    follow: {
+      watch: true,
+      summary: 'Changes after a position, each batch ended by a signed head.',
+      permission: 'peer',
+      input: z.object({ resource: federatedIdSchema, epoch: sequence, sequence }),
+      output: z.union([
+        z.object({ change: z.object({ sequence, change: changeSchema }) }),
+        z.object({ head: headSchema }),
+      ]),
+      errors: ['RESOURCE_NOT_FOUND', 'HEAD_REWOUND', 'HEAD_FORKED'],
+    },
+    heads: {
+      summary: 'Freshly signed heads.',
+      permission: 'peer',
+      input: z.object({ resources: z.array(federatedIdSchema).max(headsPerRequestMax) }),
+      output: z.object({ heads: z.array(headSchema.nullable()).max(headsPerRequestMax) }),
+      errors: [],
+    },
+    held: {
+      summary: 'What the asked cluster holds of the asking one’s resources.',
+      permission: 'peer',
+      input: z.object({}),
+      output: z.object({
+        rows: z
+          .array(
+            z.object({
+              resource: federatedIdSchema,
+              epoch: sequence,
+              sequence,
+              digest: hashSchema,
+            }),
+          )
+          .max(heldRowsMax),
+      }),
+      errors: [],
+    },
+    challenge: {
+      summary: 'Proof that a mirror still has what its position says.',
+      permission: 'peer',
+      input: z.object({
+        resource: federatedIdSchema,
+        nibble: z.number().int().min(0).max(15),
+        salt: hashSchema,
+      }),
+      output: z.object({ epoch: sequence, sequence, answer: hashSchema }),
+      errors: ['MIRROR_NOT_FOUND'],
+    },
+  },
+};
+
+export const blobPeerContract: Contract<BlobPeer> = {
+  name: 'blob-peer',
+  version: 1,
+  traffic: 'bulk',
+  methods: {
+    manifest: {
+      summary: 'Size and chunk ids of a blob.',
+      permission: 'peer',
+      input: z.object({ resource: federatedIdSchema, blob: blobIdSchema }),
+      output: z.object({ sizeBytes: sequence, chunks: bytesSchema }),
+      errors: ['BLOB_NOT_FOUND'],
+    },
+    chunks: {
+      watch: true,
+      summary: 'Chunks of a blob.',
+      permission: 'peer',
+      input: z.object({
+        resource: federatedIdSchema,
+        blob: blobIdSchema,
+        indexes: z.array(sequence).max(chunksPerRequestMax),
+      }),
+      output: bytesSchema,
+      errors: ['BLOB_NOT_FOUND'],
+    },
+  },
+};
