@@ -1,5 +1,6 @@
-// A process of its own that works with blobs on a disk, for tests that kill it or weigh it. It runs a
-// script in which `blobs`, `say` (a line to the test) and `counted` (a blob's worth of bytes) are given.
+// A process of its own that works with blobs on a disk, for tests that kill it or weigh it. It runs
+// a script in which `blobs`, `say` (a line to the test) and `counted` (a blob's worth of bytes) are
+// given.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 

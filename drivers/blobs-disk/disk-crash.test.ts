@@ -67,7 +67,9 @@ describe('a process that is killed', () => {
   );
 });
 
-/** Puts blobs of three and a half chunks in a process; the ids it acknowledged before it was killed. */
+/**
+ * Puts blobs of three and a half chunks in a process; the ids it acknowledged before it was killed.
+ */
 async function putUntilKilled(folder: string, killAt: number): Promise<readonly BlobId[]> {
   const child = startBlobProcess(
     folder,
@@ -103,7 +105,8 @@ async function receiveUntilKilled(folder: string, killAfter: number): Promise<re
     folder,
     `const bytes = counted(${chunksInTransfer * blobChunkBytes}, 1);
     const idOf = (content) => Buffer.from(crypto.hash(content)).toString('hex');
-    const chunk = (index) => bytes.subarray(index * ${blobChunkBytes}, (index + 1) * ${blobChunkBytes});
+    const length = ${blobChunkBytes};
+    const chunk = (index) => bytes.subarray(index * length, (index + 1) * length);
     const chunks = Array.from({ length: ${chunksInTransfer} }, (_, index) => idOf(chunk(index)));
     const receipt = await blobs.receive({ id: idOf(bytes), sizeBytes: bytes.length }, chunks);
     for (const index of receipt.missing().toReversed()) {

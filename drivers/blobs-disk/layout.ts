@@ -2,7 +2,7 @@
 //   blobs/ab/<id>            the content; a blob is there exactly when this file is
 //   blobs/ab/<id>.chunks     its plan (size and chunk ids), for more than one chunk
 //   incoming/<id>…           what has arrived of a blob: see incoming-files.ts
-//   writing/<random>         files being written; whatever lies here at start is left over from a crash
+//   writing/<random>         files being written; what lies here at start a crash has left
 import { join } from 'node:path';
 import {
   blobChunkBytes,

@@ -108,6 +108,7 @@ describe('what cannot be encoded', () => {
     ['a Set', new Set()],
     ['another typed array', new Float64Array(1)],
     ['half a surrogate pair', '\ud800'],
+    ['half a surrogate pair at the end of a long text', `${'x'.repeat(64)}\ud83d`],
     ['half a surrogate pair as a name', { '\udc00': 1 }],
     ['a field "__proto__"', JSON.parse('{"__proto__":{}}')],
     ['nesting over the limit', nested(depthMax + 1)],

@@ -99,7 +99,8 @@ describe('the log', () => {
       gone: undefined,
     });
     expect(lines).toEqual([
-      '{"time":"1970-01-01T00:00:00.000Z","level":"event","name":"link.opened","peer":"b","tries":2}\n',
+      '{"time":"1970-01-01T00:00:00.000Z","level":"event","name":"link.opened",' +
+        '"peer":"b","tries":2}\n',
     ]);
   });
 
