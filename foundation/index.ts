@@ -67,3 +67,10 @@ export { idempotencyKeyBytesMax, idempotencyMs } from './store-outcomes.ts';
 export { prefixDeleteBytesMax, prefixDeleteKeysMax } from './store-rules.ts';
 export { changedKeys } from './changed-keys.ts';
 export { manifestId } from './blob-manifest.ts';
+export { agoText, durationText, parseDuration } from './duration.ts';
+export { bytesText } from './bytes-text.ts';
+export { momentText } from './moment.ts';
+export { problemText } from './problem-text.ts';
+export {
+  durationOption, flagOption, labelOption, requiredArgument, requiredOption, requireYes, textOption,
+} from './command-input.ts';
