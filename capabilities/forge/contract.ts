@@ -26,6 +26,8 @@ export interface Repository {
   readonly labels: Readonly<Record<string, string>>;
   /** Below the API's address: `/git/hansa.git`, `/git/@lubeck/hansa.git`. */
   readonly path: string;
+  /** The whole address for stock git, as this node serves it. */
+  readonly url: string;
   readonly head: string;
   readonly refCount: number;
   readonly packCount: number;
@@ -70,6 +72,7 @@ const repositoryFields = {
   description: z.string(),
   labels: labelsSchema,
   path: z.string(),
+  url: z.string(),
   head: z.string(),
   refCount: z.number(),
   packCount: z.number(),

@@ -28,6 +28,8 @@ export interface ForgeNeeds extends CacheNeeds {
   readonly signer: Signer;
   readonly resources: ResourceLog;
   readonly mirrors: Mirrors;
+  /** Where the API listens, without a slash at the end; known once it does. */
+  apiUrl(): string;
 }
 
 interface Parts extends ForgeNeeds {
@@ -149,7 +151,7 @@ async function describe(parts: Parts, repository: StoredRepository): Promise<Rep
     ownerName: signer.name,
     description: resource?.description ?? '',
     labels: resource?.labels ?? {},
-    path: `/git/${name}.git`,
+    ...whereabouts(parts, `/git/${name}.git`),
     epoch: repository.epoch,
     sequence: position?.sequence ?? 0,
     ...(await measure(parts, repository)),
@@ -169,11 +171,15 @@ async function describeMirror(parts: Parts, resource: FederatedId): Promise<Repo
     ownerName: mirror.ownerName,
     description: '',
     labels: {},
-    path: `/git/@${mirror.ownerName}/${mirror.name}.git`,
+    ...whereabouts(parts, `/git/@${mirror.ownerName}/${mirror.name}.git`),
     epoch: mirror.applied?.epoch ?? 0,
     sequence: mirror.applied?.sequence ?? 0,
     ...(await measure(parts, repository)),
   };
+}
+
+function whereabouts({ apiUrl }: Parts, path: string): Pick<Repository, 'path' | 'url'> {
+  return { path, url: `${apiUrl()}${path}` };
 }
 
 async function measure(

@@ -11,6 +11,7 @@ import {
 import { z } from 'zod';
 
 export const rulesMax = 10_000; // every decision walks them
+export const ruleTtlMaxMs: number = 3_650 * 24 * 3_600_000; // ten years: past that, without an end
 export const planRowsMax = 1_000; // a plan is read by a person
 
 export const verbs: readonly ['see', 'pull', 'push'] = ['see', 'pull', 'push'];
@@ -40,6 +41,20 @@ export interface Rule {
 
 export type RuleDraft = Omit<Rule, 'id' | 'createdMs'>;
 
+/** A rule as people ask for it. */
+export interface RuleRequest extends Omit<RuleDraft, 'peers'> {
+  /** A peer may be spelled: by our name for it, its id, or an unambiguous beginning of the id. */
+  readonly peers: PeerSelector | { readonly peer: string };
+  /** Instead of `expiresMs`: from now on, by the clock of the node, which is the one that counts. */
+  readonly ttlMs?: number | undefined;
+}
+
+/** A rule as people see it. */
+export interface ShownRule extends Rule {
+  /** Our name for the cluster it is about, where there is a link. */
+  readonly peerName?: string | undefined;
+}
+
 /** One answer of enforcement's own code, with its reason. */
 export interface Decision {
   readonly allowed: boolean;
@@ -47,7 +62,7 @@ export interface Decision {
   readonly resource: LocalId;
   readonly peer: ClusterId;
   /** The rule that decided; absent where none matched or the peer's standing decided. */
-  readonly rule?: Rule | undefined;
+  readonly rule?: ShownRule | undefined;
   readonly reason: string;
 }
 
@@ -68,12 +83,12 @@ export interface Plan {
 
 /** What this cluster shares, and why. */
 export interface Policies {
-  add(input: RuleDraft, call?: Call): Promise<Rule>;
-  remove(input: { id: string }, call?: Call): Promise<Rule>;
-  list(input: Record<string, never>, call?: Call): Promise<{ rules: readonly Rule[] }>;
+  add(input: RuleRequest, call?: Call): Promise<ShownRule>;
+  remove(input: { id: string }, call?: Call): Promise<ShownRule>;
+  list(input: Record<string, never>, call?: Call): Promise<{ rules: readonly ShownRule[] }>;
   /** Who would see what from then on, and who no longer; changes nothing. */
   plan(
-    input: { add?: RuleDraft | undefined; remove?: string | undefined },
+    input: { add?: RuleRequest | undefined; remove?: string | undefined },
     call?: Call,
   ): Promise<Plan>;
   why(input: { peer: string; verb: Verb; resource: LocalId }, call?: Call): Promise<Decision>;
@@ -99,29 +114,42 @@ const selector: z.ZodType<ResourceSelector> = z.strictObject({
   type: z.string().max(nameLengthMax).optional(),
   labels: z.record(z.string().max(64), z.string().max(64)).optional(),
 });
-const peers: z.ZodType<PeerSelector> = z.union([
-  z.strictObject({ cluster: clusterIdSchema }),
-  z.strictObject({ public: z.literal(true) }),
-]);
-const draftFields = {
+const byId = z.strictObject({ cluster: clusterIdSchema });
+const everybody = z.strictObject({ public: z.literal(true) });
+const spelled = z.strictObject({ peer: z.string().min(1).max(nameLengthMax) });
+const ruleFields = {
   effect: z.enum(['allow', 'deny']),
   resources: selector,
-  peers,
   verbs: z.array(z.enum(verbs)).min(1).max(3),
   expiresMs: z.number().int().nonnegative().optional(),
 };
-const draft: z.ZodType<RuleDraft> = z.strictObject(draftFields);
-export const ruleSchema: z.ZodType<Rule> = z.strictObject({
-  ...draftFields,
+const request: z.ZodType<RuleRequest> = z
+  .strictObject({
+    ...ruleFields,
+    peers: z.union([byId, everybody, spelled]),
+    ttlMs: z.number().int().min(1_000).max(ruleTtlMaxMs).optional(),
+  })
+  .refine(
+    ({ expiresMs, ttlMs }) => expiresMs === undefined || ttlMs === undefined,
+    'a rule expires at a moment or after a time, not both',
+  );
+const storedFields = {
+  ...ruleFields,
+  peers: z.union([byId, everybody]),
   id: z.string().max(32),
   createdMs: z.number(),
+};
+export const ruleSchema: z.ZodType<Rule> = z.strictObject(storedFields);
+const shownRule: z.ZodType<ShownRule> = z.object({
+  ...storedFields,
+  peerName: z.string().optional(),
 });
 const decision: z.ZodType<Decision> = z.object({
   allowed: z.boolean(),
   verb: z.enum(verbs),
   resource: localIdSchema,
   peer: clusterIdSchema,
-  rule: ruleSchema.optional(),
+  rule: shownRule.optional(),
   reason: z.string(),
 });
 
@@ -133,8 +161,8 @@ export const policiesContract: Contract<Policies> = {
       summary: 'Adds a rule: shares resources with peers, or denies them.',
       permission: 'policies.write',
       route: 'POST /rules',
-      input: draft,
-      output: ruleSchema,
+      input: request,
+      output: shownRule,
       errors: ['LINK_NOT_FOUND', 'STORE_LIMIT'],
     },
     remove: {
@@ -142,7 +170,7 @@ export const policiesContract: Contract<Policies> = {
       permission: 'policies.write',
       route: 'DELETE /rules/:id',
       input: z.strictObject({ id: z.string().min(1).max(32) }),
-      output: ruleSchema,
+      output: shownRule,
       errors: ['RULE_NOT_FOUND'],
     },
     list: {
@@ -150,14 +178,14 @@ export const policiesContract: Contract<Policies> = {
       permission: 'policies.read',
       route: 'GET /rules',
       input: z.strictObject({}),
-      output: z.object({ rules: z.array(ruleSchema) }),
+      output: z.object({ rules: z.array(shownRule) }),
       errors: [],
     },
     plan: {
       summary: 'Shows who would see what, and who no longer, without changing anything.',
       permission: 'policies.read',
       route: 'POST /rules/plan',
-      input: z.strictObject({ add: draft.optional(), remove: z.string().max(32).optional() }),
+      input: z.strictObject({ add: request.optional(), remove: z.string().max(32).optional() }),
       output: z.object({
         rows: z.array(
           z.object({
@@ -170,7 +198,7 @@ export const policiesContract: Contract<Policies> = {
         ),
         truncated: z.boolean(),
       }),
-      errors: ['RULE_NOT_FOUND'],
+      errors: ['RULE_NOT_FOUND', 'LINK_NOT_FOUND'],
     },
     why: {
       summary: 'Explains one decision by asking enforcement’s own code.',

@@ -25,6 +25,8 @@ import {
   type Policies,
   type Rule,
   type RuleDraft,
+  type RuleRequest,
+  type ShownRule,
   type Verb,
 } from './contract.ts';
 import { decide } from './decide.ts';
@@ -63,7 +65,8 @@ export function createPolicies(needs: PoliciesNeeds): PoliciesService {
   });
 
   const policies: Policies = {
-    async add(draft) {
+    async add(request) {
+      const draft = draftOf(needs, request);
       if (cache.rows.size >= rulesMax) {
         throw new HansaError('STORE_LIMIT', `there are ${rulesMax} rules, the most there may be`);
       }
@@ -71,27 +74,30 @@ export function createPolicies(needs: PoliciesNeeds): PoliciesService {
       const { revision } = await store.batchWrite([table.put([rule.id], rule)]);
       await cache.reached(revision);
       needs.log.event('policy.changed', { added: rule.id });
-      return rule;
+      return named(peers, rule);
     },
     async remove({ id }) {
       const row = known(cache.find(id)?.value, id);
       const { revision } = await store.batchWrite([table.delete([id])]);
       await cache.reached(revision);
       needs.log.event('policy.changed', { removed: id });
-      return row;
+      return named(peers, row);
     },
-    list: async () => ({ rules: rules() }),
+    list: async () => ({ rules: rules().map((rule) => named(peers, rule)) }),
     async plan({ add, remove }) {
       if (remove !== undefined) {
         known(cache.find(remove)?.value, remove);
       }
       const before = rules();
       const kept = before.filter((rule) => rule.id !== remove);
-      const after = add === undefined ? kept : [...kept, draftRule(add, clock.now())];
+      const planned = { id: 'planned', createdMs: clock.now() };
+      const after = add === undefined ? kept : [...kept, { ...draftOf(needs, add), ...planned }];
       return planOf(needs, before, after);
     },
     async why({ peer, verb, resource }) {
-      return enforcement.decide(peers.resolve(peer).cluster, verb, resource);
+      const decision = enforcement.decide(peers.resolve(peer).cluster, verb, resource);
+      const { rule } = decision;
+      return rule === undefined ? decision : { ...decision, rule: named(peers, rule) };
     },
   };
   return { policies, enforcement, start: (signal) => cache.start(signal) };
@@ -104,8 +110,19 @@ function known(rule: Rule | undefined, id: string): Rule {
   return rule;
 }
 
-function draftRule(draft: RuleDraft, nowMs: number): Rule {
-  return { ...draft, id: 'planned', createdMs: nowMs };
+/** What is kept of a request: the cluster itself, whatever it will be called; a moment, not a length. */
+function draftOf({ peers, clock }: PoliciesNeeds, request: RuleRequest): RuleDraft {
+  const { ttlMs, peers: chosen, ...rest } = request;
+  return {
+    ...rest,
+    peers: 'peer' in chosen ? { cluster: peers.resolve(chosen.peer).cluster } : chosen,
+    ...(ttlMs === undefined ? {} : { expiresMs: clock.now() + ttlMs }),
+  };
+}
+
+function named(peers: Peers, rule: Rule): ShownRule {
+  const peerName = 'public' in rule.peers ? undefined : peers.standing(rule.peers.cluster).name;
+  return peerName === undefined ? rule : { ...rule, peerName };
 }
 
 function createEnforcement(
