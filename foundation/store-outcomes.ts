@@ -31,6 +31,7 @@ export class StoreOutcomes {
       throw overLimit('bytes of an idempotency key', { limit: idempotencyKeyBytesMax, found });
     }
     const { shelf, clock, commit } = this.#needs;
+    let fresh = false;
     const outcome = await commit((): Outcome => {
       const overMs = this.#alarm.deadline(key) ?? Number.POSITIVE_INFINITY;
       const before = clock.monotonicMs() < overMs ? shelf.outcome(key) : undefined;
@@ -40,9 +41,10 @@ export class StoreOutcomes {
       this.#alarm.delete(key);
       const first = run();
       shelf.putOutcome(key, first.result);
+      fresh = true;
       return first;
     });
-    if (this.#alarm.deadline(key) === undefined) {
+    if (fresh) {
       this.#keep(key);
     }
     return outcome;

@@ -42,10 +42,13 @@ function ownValue(value: Uint8Array): Uint8Array {
   return ownBytes(value);
 }
 
+/** With bytes of its own, which also keeps `prefixEnd` from writing into a caller's Buffer. */
 export function byteRange(range: KeyRange): ByteRange {
-  return 'prefix' in range
-    ? { start: range.prefix, end: prefixEnd(range.prefix) }
-    : { start: range.start, end: range.end };
+  if ('prefix' in range) {
+    const start = ownBytes(range.prefix);
+    return { start, end: prefixEnd(start) };
+  }
+  return { start: ownBytes(range.start), end: ownBytes(range.end) };
 }
 
 export function scanLimit(options: Pick<ScanOptions, 'limit'>): number {
@@ -80,8 +83,15 @@ function ownOp(op: Op): Op {
   if ('get' in op) {
     return { get: { key: ownKey(op.get.key) } };
   }
+  const { limit } = op.scan;
   scanLimit(op.scan);
-  return op;
+  return { scan: { ...ownRange(op.scan), ...(limit === undefined ? {} : { limit }) } };
+}
+
+function ownRange(range: KeyRange): KeyRange {
+  return 'prefix' in range
+    ? { prefix: ownBytes(range.prefix) }
+    : { start: ownBytes(range.start), end: ownBytes(range.end) };
 }
 
 function opBytes(op: Op): number {

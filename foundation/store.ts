@@ -17,7 +17,12 @@ export interface Entry {
 
 /** For an absent key, version, createRevision and modRevision compare as 0. */
 export type Compare =
-  | { key: Uint8Array; target: 'version' | 'createRevision' | 'modRevision'; op: CompareOp; operand: number }
+  | {
+      key: Uint8Array;
+      target: 'version' | 'createRevision' | 'modRevision';
+      op: CompareOp;
+      operand: number;
+    }
   | { key: Uint8Array; target: 'value'; op: CompareOp; operand: Uint8Array }
   | { key: Uint8Array; target: 'lease'; op: CompareOp; operand: LeaseId | '' };
 export type CompareOp = '=' | '!=' | '<' | '>';
@@ -109,8 +114,15 @@ export const storeLimits: StoreLimits = {
 export interface KeyValueStore {
   readonly limits: StoreLimits;
   readonly durability: 'fsync' | 'quorum-fsync' | 'relaxed';
-  get(key: Uint8Array, options?: { revision?: Revision }): Promise<{ entry: Entry | null; revision: Revision }>;
-  set(key: Uint8Array, value: Uint8Array, options?: { lease?: LeaseId }): Promise<{ revision: Revision }>;
+  get(
+    key: Uint8Array,
+    options?: { revision?: Revision },
+  ): Promise<{ entry: Entry | null; revision: Revision }>;
+  set(
+    key: Uint8Array,
+    value: Uint8Array,
+    options?: { lease?: LeaseId },
+  ): Promise<{ revision: Revision }>;
   delete(key: Uint8Array): Promise<{ revision: Revision; deleted: 0 | 1 }>;
   /** `expect.modRevision` 0 means absent. */
   compareAndSet(
@@ -118,17 +130,26 @@ export interface KeyValueStore {
     expect: { modRevision: Revision },
     value: Uint8Array,
     options?: { lease?: LeaseId },
-  ): Promise<{ ok: true; revision: Revision } | { ok: false; current: Entry | null; revision: Revision }>;
+  ): Promise<
+    { ok: true; revision: Revision } | { ok: false; current: Entry | null; revision: Revision }
+  >;
   compareAndDelete(
     key: Uint8Array,
     expect: { modRevision: Revision },
-  ): Promise<{ ok: true; revision: Revision } | { ok: false; current: Entry | null; revision: Revision }>;
+  ): Promise<
+    { ok: true; revision: Revision } | { ok: false; current: Entry | null; revision: Revision }
+  >;
   scan(range: KeyRange, options?: ScanOptions): Promise<ScanPage>;
   /** All at one revision, in the order asked. */
-  batchRead(keys: readonly Uint8Array[]): Promise<{ entries: readonly (Entry | null)[]; revision: Revision }>;
+  batchRead(
+    keys: readonly Uint8Array[],
+  ): Promise<{ entries: readonly (Entry | null)[]; revision: Revision }>;
   batchWrite(ops: readonly Op[]): Promise<{ revision: Revision }>;
   /** With an `idempotencyKey`, a repeated call returns the first call's outcome for ten minutes. */
-  transact(transaction: Transaction, options?: { idempotencyKey?: string }): Promise<TransactionResult>;
+  transact(
+    transaction: Transaction,
+    options?: { idempotencyKey?: string },
+  ): Promise<TransactionResult>;
   leaseGrant(ttlSeconds: number): Promise<{ id: LeaseId; ttlSeconds: number }>;
   /** STORE_LEASE_NOT_FOUND where it expired. */
   leaseKeepAlive(id: LeaseId): Promise<{ ttlSeconds: number }>;

@@ -25,7 +25,9 @@ test('the owner’s token makes the owner; anything else is UNAUTHENTICATED', as
     const refused = gate.authenticate({ source: 'a', token });
     await expect(refused).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   }
-  await expect(gate.authenticate({ source: 'a' })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  await expect(gate.authenticate({ source: 'a' })).rejects.toMatchObject({
+    code: 'UNAUTHENTICATED',
+  });
   expect(lines).toEqual(Array(3).fill(['token.refused', { source: 'a' }]));
 });
 
@@ -101,12 +103,22 @@ test('the owner may everything but speak for a cluster; a cluster only what is f
 
 test('only writes and our own faults are logged', () => {
   const push: HttpRoute = {
-    method: 'POST', path: '/git/*', permission: 'forge.write', summary: 'Push.',
+    method: 'POST',
+    path: '/git/*',
+    permission: 'forge.write',
+    summary: 'Push.',
     handle: async () => ({ status: 200, headers: {}, body: new Uint8Array(0) }),
   };
   const { gate, lines } = build({ contracts: [shelvesContract], routes: [push] });
   const entry = (contract: string, method: string, more: Partial<AuditEntry> = {}): void =>
-    gate.record({ contract, method, caller: { kind: 'owner' }, source: 's', outcome: 'OK', ...more });
+    gate.record({
+      contract,
+      method,
+      caller: { kind: 'owner' },
+      source: 's',
+      outcome: 'OK',
+      ...more,
+    });
   entry('shelves', 'find');
   entry('shelves', 'put');
   entry('http', 'POST /git/*', { outcome: 'POLICY_DENIED' });

@@ -1,5 +1,5 @@
-// The decisions of the owner's roads: HTTP with the owner token, and calls the transport has proven.
-// One token means one caller, the owner; what only linked clusters may ask, no token opens.
+// The decisions of the owner's roads: HTTP with the owner token, and calls the transport has
+// proven. One token means one caller, the owner; what only linked clusters may ask, no token opens.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import {
   HansaError,
@@ -58,7 +58,8 @@ export function createOwnerGate(needs: OwnerGateNeeds): Gate {
   });
   return {
     admit(credential) {
-      // This process's own calls are bounded by whoever caused them; a limit here would only deadlock.
+      // This process's own calls are bounded by whoever caused them; a limit here would only
+      // deadlock.
       if (credential.proven?.kind !== 'owner') {
         take(requests, credential.source, 'too many requests from here');
       }
@@ -70,8 +71,8 @@ export function createOwnerGate(needs: OwnerGateNeeds): Gate {
       if (credential.token === undefined) {
         throw new HansaError('UNAUTHENTICATED', 'no token came with the request');
       }
-      // The right token is let in even while its source is limited: all programs of this machine share
-      // one source, and a stranger's wrong guesses at 256 bits must not lock the owner out.
+      // The right token is let in even while its source is limited: all programs of this machine
+      // share one source, and a stranger's wrong guesses at 256 bits must not lock the owner out.
       if (!timingSafeEqual(digest(credential.token), expected)) {
         refuse(failures, credential, log);
       }

@@ -1,5 +1,5 @@
-// Bodies of requests: read whole as JSON within a bound and a time, or handed on as a stream that may
-// last but not pause; and what is left of one when the answer comes early.
+// Bodies of requests: read whole as JSON within a bound and a time, or handed on as a stream that
+// may last but not pause; and what is left of one when the answer comes early.
 import type { IncomingMessage } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -92,10 +92,7 @@ async function* patientPieces(
   }
 }
 
-async function* gunzipped(
-  request: IncomingMessage,
-  needs: BodyNeeds,
-): AsyncGenerator<Uint8Array> {
+async function* gunzipped(request: IncomingMessage, needs: BodyNeeds): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip();
   let failure: unknown;
   const source = Readable.from(patientPieces(request, needs), { objectMode: false });
@@ -117,7 +114,10 @@ async function* gunzipped(
   }
 }
 
-/** Each piece within the signal that `waitFor` gives for it; a reader who leaves leaves the socket open. */
+/**
+ * Each piece within the signal that `waitFor` gives for it; a reader who leaves leaves the socket
+ * open.
+ */
 async function* pieces(
   request: IncomingMessage,
   waitFor: () => AbortSignal,
@@ -142,8 +142,8 @@ async function* pieces(
 }
 
 /**
- * Reads and drops what a client still sends, so that it can hear the answer and use the connection again.
- * False where it sends too much or too slowly: then the connection has to be closed.
+ * Reads and drops what a client still sends, so that it can hear the answer and use the connection
+ * again. False where it sends too much or too slowly: then the connection has to be closed.
  */
 export async function drain(request: IncomingMessage, needs: BodyNeeds): Promise<boolean> {
   if (request.complete || request.destroyed) {

@@ -1,5 +1,5 @@
-// Contracts as routes: every method with a `route` gets one. Calls answer with JSON; watches with one
-// JSON text per line, `{"item": …}`, and a last line that is `{"end": true}` or `{"error": …}`.
+// Contracts as routes: every method with a `route` gets one. Calls answer with JSON; watches with
+// one JSON text per line, `{"item": …}`, and a last line that is `{"end": true}` or `{"error": …}`.
 import type { IncomingMessage } from 'node:http';
 import {
   HansaError,
@@ -32,11 +32,7 @@ interface Seat {
   readonly reader: QueryReader;
 }
 
-export function addContract(
-  app: FastifyInstance,
-  contract: AnyContract,
-  needs: RouteNeeds,
-): void {
+export function addContract(app: FastifyInstance, contract: AnyContract, needs: RouteNeeds): void {
   for (const [method, promise] of Object.entries(contract.methods)) {
     if (promise.route === undefined) {
       continue;
@@ -150,10 +146,14 @@ async function inputOf(request: FastifyRequest, seat: Seat, needs: RouteNeeds): 
   }
   const values = named.map(([name, text]) => [name, seat.reader.value(name, text)] as const);
   const twice = values.find(
-    ([name, value]) => sent !== undefined && Object.hasOwn(sent, name) && field(sent, name) !== value,
+    ([name, value]) =>
+      sent !== undefined && Object.hasOwn(sent, name) && field(sent, name) !== value,
   );
   if (twice !== undefined) {
-    throw new HansaError('INPUT_INVALID', `"${twice[0]}" is one thing in the path and another beside it`);
+    throw new HansaError(
+      'INPUT_INVALID',
+      `"${twice[0]}" is one thing in the path and another beside it`,
+    );
   }
   return { ...sent, ...Object.fromEntries(values) };
 }

@@ -1,5 +1,5 @@
-// Errors as HTTP: the report as JSON with the register's status; for stock git, which shows only plain
-// text to its user, the same as sentences.
+// Errors as HTTP: the report as JSON with the register's status; for stock git, which shows only
+// plain text to its user, the same as sentences.
 import {
   errorCodes,
   HansaError,
@@ -27,7 +27,7 @@ export async function answerError(
   const report = reportOf(told ?? error);
   // A client that still sends would not hear the answer if the connection were closed in its face.
   const drained = await drain(request.raw, needs);
-  const asText = /^git\//.test(request.headers['user-agent'] ?? '');
+  const asText = request.headers['user-agent']?.startsWith('git/') === true;
   reply
     .code(statusOf(report))
     .headers(securityHeaders)

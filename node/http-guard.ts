@@ -1,5 +1,6 @@
-// Who stands at the door, before anything is believed: the host and origin a browser was tricked into
-// are refused, the token is found, and every answer carries the headers that keep browsers out.
+// Who stands at the door, before anything is believed: the host and origin a browser was tricked
+// into are refused, the token is found, and every answer carries the headers that keep browsers
+// out.
 import type { IncomingMessage } from 'node:http';
 import { HansaError, type Credential } from '@hansa/foundation';
 

@@ -29,7 +29,8 @@ export const httpLimits: HttpLimits = {
   paramLengthMax: 1_024, // a federated id is 226 characters, three times as long when escaped
   stalledReaderMs: 300_000, // a paused terminal may come back; a dead one is let go
   watchStartMs: 100, // a refusal within this time is a status; later it is the stream's last line
-  drainBytesMax: 8 * 1_024 * 1_024, // read and dropped so that a refusal reaches a client that still sends
+  // read and dropped so that a refusal reaches a client that still sends
+  drainBytesMax: 8 * 1_024 * 1_024,
   drainMs: 2_000, // and no longer than this
   closeGraceMs: 2_000, // calls under way at shutdown; streams end at once
 };

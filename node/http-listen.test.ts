@@ -35,7 +35,9 @@ test('a socket that a crash left behind is replaced; a living one and a file are
   const living = createServer().listen(socketPath);
   onTestFinished(() => void living.close());
   await new Promise((resolve) => living.once('listening', resolve));
-  await expect(openShelves({ needs: { socketPath } })).rejects.toMatchObject({ code: 'PORT_TAKEN' });
+  await expect(openShelves({ needs: { socketPath } })).rejects.toMatchObject({
+    code: 'PORT_TAKEN',
+  });
 
   const file = join(path, 'file');
   await writeFile(file, 'precious');
@@ -54,14 +56,18 @@ test('a socket path that the system would cut off is refused', async () => {
 
 test('a head that does not arrive is answered and cut off: slow loris', async () => {
   const road = await openShelves({ needs: { limits: { ...httpLimits, headersMs: 50 } } });
-  expect(await speak(road.address, 'GET /health HTTP/1.1\r\nHost: local')).toMatch(/^HTTP\/1.1 408 /);
+  expect(await speak(road.address, 'GET /health HTTP/1.1\r\nHost: local')).toMatch(
+    /^HTTP\/1.1 408 /,
+  );
   // A connection that says nothing at all is closed as well.
   expect(await speak(road.address, '')).toMatch(/^(?:HTTP\/1.1 408 |$)/);
 });
 
 test('what is no HTTP, or too long a head, is answered and cut off', async () => {
   const road = await openShelves();
-  expect(await speak(road.address, 'EHLO there\r\n\r\n')).toMatch(/^HTTP\/1.1 400 .*INPUT_INVALID/s);
+  expect(await speak(road.address, 'EHLO there\r\n\r\n')).toMatch(
+    /^HTTP\/1.1 400 .*INPUT_INVALID/s,
+  );
   const long = `GET /health HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`;
   expect(await speak(road.address, long)).toMatch(/^HTTP\/1.1 431 .*INPUT_TOO_LARGE/s);
 });

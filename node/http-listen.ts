@@ -19,7 +19,8 @@ export function createBoundedServer(handler: RequestListener, limits: HttpLimits
       headersTimeout: limits.headersMs,
       requestTimeout: 0, // bodies have their own times: a push may last hours
       keepAliveTimeout: limits.keepAliveMs,
-      connectionsCheckingInterval: 1_000, // Node's own 30 s would let a slow head stay four times too long
+      // Node's own 30 s would let a slow head stay four times too long
+      connectionsCheckingInterval: 1_000,
       maxHeaderSize: limits.headerBytesMax,
     },
     handler,
@@ -84,10 +85,14 @@ function listenError(error: unknown, { host, port }: ListenAddress): unknown {
 /** Listens at a path, mode 600; what a crashed node left there is replaced, a living one is not. */
 export async function listenUnix(server: Server, path: string): Promise<void> {
   if (Buffer.byteLength(path) > socketPathBytesMax) {
-    throw new HansaError('CONFIG_INVALID', `the socket’s path is over ${socketPathBytesMax} bytes`, {
-      fix: 'choose a data folder with a shorter path',
-      facts: { bytesMax: socketPathBytesMax },
-    });
+    throw new HansaError(
+      'CONFIG_INVALID',
+      `the socket’s path is over ${socketPathBytesMax} bytes`,
+      {
+        fix: 'choose a data folder with a shorter path',
+        facts: { bytesMax: socketPathBytesMax },
+      },
+    );
   }
   await removeStale(path);
   await listen(server, { path }).catch((error: unknown) => {

@@ -1,5 +1,5 @@
-// Text from paths and queries, turned into what a method's schema expects: `?limit=10&all=true` is a
-// number and a boolean. What does not fit stays text, and the edge says what is wrong with it.
+// Text from paths and queries, turned into what a method's schema expects: `?limit=10&all=true` is
+// a number and a boolean. What does not fit stays text, and the edge says what is wrong with it.
 import { invariant, type AnyContract } from '@hansa/foundation';
 import { z } from 'zod';
 
@@ -67,7 +67,8 @@ function convert(kind: Kind, text: string): unknown {
 }
 
 function asObject(value: unknown): Record<string, unknown> {
-  // Something else cannot be merged with parameters; under this name the edge refuses or ignores it.
+  // Something else cannot be merged with parameters; under this name the edge refuses or ignores
+  // it.
   return isRecord(value) ? { ...value } : { [wholeInputParameter]: value };
 }
 
@@ -89,7 +90,11 @@ export function propertiesOf(schema: JsonSchema): Map<string, JsonSchema> {
 
 function kindOf(field: JsonSchema, root: JsonSchema): Kind {
   const schema = resolved(field, root);
-  const kinds = new Set(membersOf(schema).filter(notNull).map((member) => kindOf(member, root)));
+  const kinds = new Set(
+    membersOf(schema)
+      .filter(notNull)
+      .map((member) => kindOf(member, root)),
+  );
   if (kinds.size > 0) {
     return together(kinds);
   }
@@ -119,8 +124,11 @@ function itemsOf(field: JsonSchema, root: JsonSchema): JsonSchema {
 }
 
 function resolved(schema: JsonSchema, root: JsonSchema): JsonSchema {
-  const [, name] = /^#\/\$defs\/(.+)$/.exec(String(schema['$ref'] ?? '')) ?? [];
-  return name === undefined ? schema : asRecord(asRecord(root['$defs'])[name]);
+  const { $ref: reference } = schema;
+  const prefix = '#/$defs/';
+  return typeof reference === 'string' && reference.startsWith(prefix)
+    ? asRecord(asRecord(root['$defs'])[reference.slice(prefix.length)])
+    : schema;
 }
 
 function membersOf(schema: JsonSchema): JsonSchema[] {

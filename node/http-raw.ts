@@ -1,5 +1,5 @@
-// The few routes a contract cannot say: streams in and out, any content type. The door has authenticated;
-// here the permission is asked, the handler runs, and its outcome goes to the audit.
+// The few routes a contract cannot say: streams in and out, any content type. The door has
+// authenticated; here the permission is asked, the handler runs, and its outcome goes to the audit.
 import {
   HansaError,
   reportOf,
@@ -50,7 +50,9 @@ async function answer(visit: Visit): Promise<void> {
   } catch (error) {
     record(error);
     if (!reply.raw.headersSent) {
-      throw error instanceof HansaError ? error : new HansaError('INTERNAL', reportOf(error).message);
+      throw error instanceof HansaError
+        ? error
+        : new HansaError('INTERNAL', reportOf(error).message);
     }
     // The status has gone out: a body that breaks off is all that can still be said.
     reply.raw.destroy();
@@ -88,7 +90,8 @@ async function send(
     begin();
     response.write(body);
   } else {
-    // The head goes out with the first piece: a source that fails at once still gets an honest status.
+    // The head goes out with the first piece: a source that fails at once still gets an honest
+    // status.
     await pull(body[Symbol.asyncIterator](), signal, (piece) => {
       begin();
       return write(response, piece, needed);

@@ -7,7 +7,10 @@ import { httpLimits } from './http-limits.ts';
 import { ask, openShelves, token } from './shelves.suite.ts';
 
 const lines = (text: string): unknown[] =>
-  text.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown);
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown);
 
 test('a watch is a line per item and a last line that says it ended', async () => {
   const road = await openShelves();
@@ -147,7 +150,9 @@ test('a raw route reads any body as a stream and answers with one', async () => 
 test('a raw route never sees the token', async () => {
   let seen: HttpRequest['headers'] = {};
   const road = await openShelves({
-    routes: [raw(async (given) => ((seen = given.headers), { status: 204, headers: {}, body: none }))],
+    routes: [
+      raw(async (given) => ((seen = given.headers), { status: 204, headers: {}, body: none })),
+    ],
   });
   await ask(road, '/raw/x', { method: 'POST', headers: { 'x-mine': 'yes' } });
   expect(seen['x-mine']).toBe('yes');
@@ -160,7 +165,9 @@ test('a gzipped body arrives gunzipped, within a bound', async () => {
   const headers = { 'content-encoding': 'gzip' };
   const send = (body: Uint8Array) => ask(road, '/raw/x', { method: 'POST', body, headers });
   expect((await send(gzipSync('hello'))).text).toBe('hello');
-  expect((await send(gzipSync('b'.repeat(1_000_000)))).json).toMatchObject({ code: 'INPUT_TOO_LARGE' });
+  expect((await send(gzipSync('b'.repeat(1_000_000)))).json).toMatchObject({
+    code: 'INPUT_TOO_LARGE',
+  });
   expect((await send(Buffer.from('no gzip'))).json).toMatchObject({ code: 'INPUT_INVALID' });
   const other = { method: 'POST', body: 'x', headers: { 'content-encoding': 'br' } };
   expect((await ask(road, '/raw/x', other)).json).toMatchObject({ code: 'INPUT_INVALID' });
@@ -193,7 +200,9 @@ test('a raw answer that fails before its first byte has an error’s status, lat
       })(),
     }));
   const early = await openShelves({ routes: [failing([])] });
-  expect((await ask(early, '/raw/x', { method: 'POST' })).json).toMatchObject({ code: 'GIT_FAILED' });
+  expect((await ask(early, '/raw/x', { method: 'POST' })).json).toMatchObject({
+    code: 'GIT_FAILED',
+  });
   const late = await openShelves({ routes: [failing(['some'])] });
   await expect(ask(late, '/raw/x', { method: 'POST' })).rejects.toThrow(/aborted|hang up/);
 });
@@ -205,16 +214,21 @@ test('a body that stops arriving times out: slow loris', async () => {
     return { status: 200, headers: {}, body: none };
   });
   const road = await openShelves({ routes: [sink], needs: { limits } });
-  for (const [method, path] of [['POST', '/raw/x'], ['PUT', '/books/x']] as const) {
+  for (const [method, path] of [
+    ['POST', '/raw/x'],
+    ['PUT', '/books/x'],
+  ] as const) {
     const headers = { authorization: `Bearer ${token}`, 'content-length': '100' };
     const sent = request({ ...road.address, path, method, headers });
     sent.on('error', () => undefined);
     sent.write('{');
-    const [status, closed] = await new Promise<[number | undefined, string | undefined]>((resolve) => {
-      sent.once('response', ({ statusCode, headers: { connection } }) =>
-        resolve([statusCode, connection]),
-      );
-    });
+    const [status, closed] = await new Promise<[number | undefined, string | undefined]>(
+      (resolve) => {
+        sent.once('response', ({ statusCode, headers: { connection } }) =>
+          resolve([statusCode, connection]),
+        );
+      },
+    );
     expect([status, closed]).toEqual([504, 'close']);
     sent.destroy();
   }

@@ -1,5 +1,5 @@
-// Streams to clients with real back-pressure: nothing is pulled while the socket is full, and a client
-// that is gone or stays stalled ends the pulling.
+// Streams to clients with real back-pressure: nothing is pulled while the socket is full, and a
+// client that is gone or stays stalled ends the pulling.
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { abortable, deadline, HansaError, type Clock } from '@hansa/foundation';

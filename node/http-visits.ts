@@ -8,7 +8,10 @@ export interface Visits {
   /** True from the moment `end` was called: new requests are turned away. */
   readonly closing: boolean;
   open(response: ServerResponse, kind: VisitKind): AbortSignal;
-  /** Ends streams at once and calls after the grace; resolves when none is left or the grace is over. */
+  /**
+   * Ends streams at once and calls after the grace; resolves when none is left or the grace is
+   * over.
+   */
   end(graceMs: number): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
-// The HTTP road: every contract's routes, the few raw ones, health and the API's own description, behind
-// one door that limits and authenticates before a byte of a body is read.
+// The HTTP road: every contract's routes, the few raw ones, health and the API's own description,
+// behind one door that limits and authenticates before a byte of a body is read.
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import {
   HansaError,
@@ -141,7 +141,9 @@ function addDoor(
   );
   let description: string | undefined;
   app.get('/openapi.json', async (_request, reply) => {
-    description ??= JSON.stringify(openApi({ contracts: edge.contracts, routes: needs.routes, version }));
+    description ??= JSON.stringify(
+      openApi({ contracts: edge.contracts, routes: needs.routes, version }),
+    );
     return reply.headers(securityHeaders).type('application/json; charset=utf-8').send(description);
   });
   edge.contracts.forEach((contract) => addContract(app, contract, routeNeeds));

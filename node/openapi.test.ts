@@ -5,17 +5,26 @@ import { openApi } from './openapi.ts';
 import { ask, openShelves, shelvesContract } from './shelves.suite.ts';
 
 const push: HttpRoute = {
-  method: 'POST', path: '/git/*', permission: 'forge.write', summary: 'Takes a push.',
+  method: 'POST',
+  path: '/git/*',
+  permission: 'forge.write',
+  summary: 'Takes a push.',
   handle: async () => ({ status: 200, headers: {}, body: new Uint8Array(0) }),
 };
 const described = () =>
-  JSON.parse(JSON.stringify(openApi({ contracts: [shelvesContract], routes: [push], version: '1' })));
+  JSON.parse(
+    JSON.stringify(openApi({ contracts: [shelvesContract], routes: [push], version: '1' })),
+  );
 
 test('every method with a route is a path, with its parameters, body and answers', () => {
   const { openapi, paths } = described();
   expect(openapi).toBe('3.1.0');
   expect(Object.keys(paths)).toEqual([
-    '/health', '/books', '/books/{title}', '/readings/{count}', '/git/{rest}',
+    '/health',
+    '/books',
+    '/books/{title}',
+    '/readings/{count}',
+    '/git/{rest}',
   ]);
   const { put } = paths['/books/{title}'];
   expect(put).toMatchObject({
@@ -27,9 +36,16 @@ test('every method with a route is a path, with its parameters, body and answers
   const body = put.requestBody.content['application/json'].schema;
   expect(body).toMatchObject({ required: ['pages'], additionalProperties: false });
   expect(Object.keys(body.properties)).toEqual(['pages']);
-  expect(put.responses[200].content['application/json'].schema.required).toEqual(['title', 'pages']);
+  expect(put.responses[200].content['application/json'].schema.required).toEqual([
+    'title',
+    'pages',
+  ]);
   expect(put.responses[409].description).toContain('RESOURCE_EXISTS');
-  expect(paths['/books'].get.parameters[0]).toMatchObject({ name: 'limit', in: 'query', required: false });
+  expect(paths['/books'].get.parameters[0]).toMatchObject({
+    name: 'limit',
+    in: 'query',
+    required: false,
+  });
   expect(Object.keys(paths['/books/{title}'].delete.responses)).toContain('204');
 });
 
@@ -37,7 +53,9 @@ test('a watch is described line by line', () => {
   const { get } = described().paths['/readings/{count}'];
   const { oneOf } = get.responses[200].content['application/x-ndjson'].schema;
   expect(oneOf.map(({ required }: { required: string[] }) => required[0])).toEqual([
-    'item', 'end', 'error',
+    'item',
+    'end',
+    'error',
   ]);
 });
 
@@ -52,15 +70,21 @@ test('schemas that name themselves stay whole inside the document', () => {
     version: 1,
     methods: {
       grow: {
-        summary: 'Grows.', permission: 'trees.write', route: 'POST /trees', errors: [],
-        input: z.object({ at: named }), output: tree,
+        summary: 'Grows.',
+        permission: 'trees.write',
+        route: 'POST /trees',
+        errors: [],
+        input: z.object({ at: named }),
+        output: tree,
       },
     },
   };
   const document = openApi({ contracts: [contract], routes: [], version: '1' });
   const text = JSON.stringify(document);
   const known = new Set(Object.keys(JSON.parse(text).components.schemas));
-  const references = [...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference = '']) => reference);
+  const references = [...text.matchAll(/"\$ref":"([^"]+)"/g)].map(
+    ([, reference = '']) => reference,
+  );
   expect(references.length).toBeGreaterThan(2);
   for (const reference of references) {
     expect(known).toContain(reference.replace('#/components/schemas/', ''));

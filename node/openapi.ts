@@ -21,8 +21,14 @@ type Components = Record<string, unknown>;
 
 // What every road may answer; a contract names only what is its own.
 const commonErrors: readonly ErrorCode[] = [
-  'INPUT_INVALID', 'INPUT_TOO_LARGE', 'UNAUTHENTICATED', 'FORBIDDEN', 'RATE_LIMITED', 'INTERNAL',
-  'OUTPUT_INVALID', 'SHUTTING_DOWN',
+  'INPUT_INVALID',
+  'INPUT_TOO_LARGE',
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'RATE_LIMITED',
+  'INTERNAL',
+  'OUTPUT_INVALID',
+  'SHUTTING_DOWN',
 ];
 
 export function openApi({ contracts, routes, version }: Described): JsonSchema {
@@ -57,7 +63,11 @@ export function openApi({ contracts, routes, version }: Described): JsonSchema {
       schemas,
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'The owner token.' },
-        basic: { type: 'http', scheme: 'basic', description: 'Any user name; the token as password.' },
+        basic: {
+          type: 'http',
+          scheme: 'basic',
+          description: 'Any user name; the token as password.',
+        },
       },
     },
   };
@@ -132,7 +142,11 @@ function contractOperation(
 
 function success(promise: Promised, output: JsonSchema): JsonSchema {
   if (promise.watch === true) {
-    const lines = [['item', output], ['end', { const: true }], ['error', errorReference]] as const;
+    const lines = [
+      ['item', output],
+      ['end', { const: true }],
+      ['error', errorReference],
+    ] as const;
     const schema = {
       oneOf: lines.map(([key, value]) => ({
         type: 'object',
@@ -174,7 +188,9 @@ function rawOperation(route: HttpRoute): JsonSchema {
       required: true,
       schema: { type: 'string' },
     })),
-    ...(route.method === 'POST' || route.method === 'PUT' ? { requestBody: { content: bytes } } : {}),
+    ...(route.method === 'POST' || route.method === 'PUT'
+      ? { requestBody: { content: bytes } }
+      : {}),
     responses: {
       200: { description: 'Bytes.', content: bytes },
       ...failures(['UNAUTHENTICATED', 'FORBIDDEN', 'RATE_LIMITED', 'INTERNAL']),
@@ -209,16 +225,14 @@ function without(schema: JsonSchema, names: ReadonlySet<string>): JsonSchema {
   }
   return {
     ...schema,
-    properties: Object.fromEntries(
-      Object.entries(properties).filter(([name]) => !names.has(name)),
-    ),
+    properties: Object.fromEntries(Object.entries(properties).filter(([name]) => !names.has(name))),
     required: requiredOf(schema).filter((name) => !names.has(name)),
   };
 }
 
 /**
- * The schema with its own definitions moved among the document's components: inside a document, `#` is the
- * document and no longer the schema.
+ * The schema with its own definitions moved among the document's components: inside a document, `#`
+ * is the document and no longer the schema.
  */
 function hoisted(schema: JsonSchema, name: string, schemas: Components): JsonSchema {
   const { $schema: _dialect, $defs: definitions = {}, ...root } = schema;
@@ -231,14 +245,18 @@ function hoisted(schema: JsonSchema, name: string, schemas: Components): JsonSch
     }
     return Object.fromEntries(
       Object.entries(value).map(([key, inner]) =>
-        key === '$ref' && typeof inner === 'string' ? [key, target(inner, name)] : [key, moved(inner)],
+        key === '$ref' && typeof inner === 'string'
+          ? [key, target(inner, name)]
+          : [key, moved(inner)],
       ),
     );
   };
   for (const [key, definition] of Object.entries(Object(definitions))) {
     schemas[`${name}.${key}`] = moved(definition);
   }
-  const result = Object.fromEntries(Object.entries(root).map(([key, value]) => [key, moved(value)]));
+  const result = Object.fromEntries(
+    Object.entries(root).map(([key, value]) => [key, moved(value)]),
+  );
   if (JSON.stringify(result).includes(`"${target('#', name)}"`)) {
     schemas[name] = result;
   }

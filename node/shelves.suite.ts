@@ -1,6 +1,6 @@
 // A small library behind a real HTTP road: what the road's tests talk to, and a client that shows
 // every byte of the answer.
-import { Agent, request, type IncomingHttpHeaders } from 'node:http';
+import { request, type Agent, type IncomingHttpHeaders } from 'node:http';
 import {
   HansaError,
   serve,
@@ -110,10 +110,20 @@ export async function openShelves(
   const clock = createSystemClock();
   const routes = parts.routes ?? [];
   const gate = createOwnerGate({ token, clock, log: silentLog });
-  const edge = serve([{ contract: shelvesContract, service: { ...shelves, ...parts.service } }], gate);
+  const edge = serve(
+    [{ contract: shelvesContract, service: { ...shelves, ...parts.service } }],
+    gate,
+  );
   const listen = { host: '127.0.0.1', port: 0 };
   const road = await openHttp({
-    edge, gate, routes, clock, listen, log: silentLog, version: '9.9.9', ...parts.needs,
+    edge,
+    gate,
+    routes,
+    clock,
+    listen,
+    log: silentLog,
+    version: '9.9.9',
+    ...parts.needs,
   });
   onTestFinished(() => road.close());
   return road;
@@ -147,23 +157,26 @@ export function ask(road: HttpRoad, path: string, asked: Asked = {}): Promise<An
   };
   const target = socketPath === undefined ? road.address : { socketPath, host: 'localhost' };
   return new Promise((resolve, reject) => {
-    const sent = request({ ...target, path, method, headers, ...(agent && { agent }) }, (response) => {
-      const parts: Buffer[] = [];
-      response.on('data', (part: Buffer) => parts.push(part));
-      response.once('error', reject);
-      response.once('end', () => {
-        const text = Buffer.concat(parts).toString();
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          text,
-          get json() {
-            return JSON.parse(text);
-          },
-          freshSocket: !sent.reusedSocket,
+    const sent = request(
+      { ...target, path, method, headers, ...(agent && { agent }) },
+      (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.once('error', reject);
+        response.once('end', () => {
+          const text = Buffer.concat(parts).toString();
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text,
+            get json() {
+              return JSON.parse(text);
+            },
+            freshSocket: !sent.reusedSocket,
+          });
         });
-      });
-    });
+      },
+    );
     sent.once('error', reject);
     sent.end(body);
   });

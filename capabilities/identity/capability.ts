@@ -3,7 +3,7 @@ import { capability, type Capability, type Clock } from '@hansa/foundation';
 import { identityContract } from './contract.ts';
 import type { IdentityService } from './service.ts';
 
-export { createIdentity, type IdentityService, type KeySeeds } from './service.ts';
+export { createIdentity, identityIsKnown, type IdentityService, type KeySeeds } from './service.ts';
 
 const renewCheckMs = 3_600_000; // a certificate lives for days; an hour late is nothing
 

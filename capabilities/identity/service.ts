@@ -38,6 +38,11 @@ export interface IdentityService {
   renew(): Promise<void>;
 }
 
+/** Whether the store was made with keys already: then a missing key is a loss, not a first start. */
+export async function identityIsKnown(store: KeyValueStore, codec: Codec): Promise<boolean> {
+  return (await identityTables(store, codec).inception.get()) !== undefined;
+}
+
 /** Finds the inception record, or makes it on the first start. */
 export async function createIdentity(needs: IdentityNeeds): Promise<IdentityService> {
   const { store, codec, crypto, clock, name } = needs;

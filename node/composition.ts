@@ -1,0 +1,160 @@
+// One cluster's capabilities put together from drivers that are handed in: the same for the daemon on real
+// disks and sockets, and for a simulated federation on virtual time.
+import { daemonCapability, type ProcessFacts } from '@hansa/capabilities/daemon/capability';
+import { catalogCapability } from '@hansa/capabilities/catalog/capability';
+import { forgeCapability } from '@hansa/capabilities/forge/capability';
+import type { Git } from '@hansa/capabilities/forge/git';
+import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
+import { identityCapability, type IdentityService } from '@hansa/capabilities/identity/capability';
+import { linksCapability } from '@hansa/capabilities/links/capability';
+import { policiesCapability } from '@hansa/capabilities/policies/capability';
+import { resourcesCapability } from '@hansa/capabilities/resources/capability';
+import { syncCapability } from '@hansa/capabilities/sync/capability';
+import type { FederatedKind } from '@hansa/capabilities/sync/contract';
+import type { ResourceLog } from '@hansa/capabilities/resources/contract';
+import {
+  HansaError,
+  scopeStore,
+  serve,
+  type Blobs,
+  type Capability,
+  type Clock,
+  type Codec,
+  type Crypto,
+  type Edge,
+  type EdgeRequest,
+  type Gate,
+  type KeyValueStore,
+  type Log,
+  type Random,
+  type Transport,
+} from '@hansa/foundation';
+
+export interface Drivers {
+  readonly store: KeyValueStore;
+  readonly blobs: Blobs;
+  readonly codec: Codec;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Absent where federation is off. */
+  readonly transport: Transport | undefined;
+  /** Absent in simulations: then there is no forge. */
+  readonly git: Git | undefined;
+}
+
+export interface CompositionNeeds extends Drivers {
+  readonly identity: IdentityService;
+  readonly facts: ProcessFacts;
+  /** Decides calls of peers over the wire. */
+  readonly peerGate: Gate;
+  readonly syncIntervalMs?: number | undefined;
+  /** Kinds besides git. */
+  readonly kinds?: readonly FederatedKind[];
+}
+
+export interface Composition {
+  /** In the order of their start. */
+  readonly capabilities: readonly Capability[];
+  /** What peers may call. */
+  readonly peerEdge: Edge;
+  readonly resources: ResourceLog;
+}
+
+export function compose(needs: CompositionNeeds): Composition {
+  const { store, blobs, identity, facts } = needs;
+  const { signer } = identity;
+  const scoped = (name: string): KeyValueStore => scopeStore(store, name);
+  const peerEdge = lateEdge();
+
+  const { log: resources, history, capability: resourcing } = resourcesCapability({
+    ...needs,
+    store: scoped('resources'),
+    signer,
+  });
+  const linking = linksCapability({
+    ...needs,
+    store: scoped('links'),
+    signer,
+    edge: peerEdge.edge,
+  });
+  const { peers } = linking;
+  const ruling = policiesCapability({ ...needs, store: scoped('policies'), resources, peers });
+  const { enforcement } = ruling;
+  const syncing = syncCapability({
+    ...needs,
+    store: scoped('sync'),
+    signer,
+    resources,
+    history,
+    peers,
+    enforcement,
+    intervalMs: needs.syncIntervalMs,
+  });
+  const { mirrors } = syncing;
+  needs.kinds?.forEach((kind) => mirrors.registerKind(kind));
+  const forging =
+    needs.git === undefined
+      ? []
+      : [
+          forgeCapability({
+            ...needs,
+            git: needs.git,
+            blobs,
+            signer,
+            resources,
+            mirrors,
+            apiUrl: () => facts.api(),
+          }),
+        ];
+  const capabilities = [
+    identityCapability(identity, needs.clock),
+    resourcing,
+    linking.capability,
+    ruling.capability,
+    catalogCapability({ signer, peers, resources, enforcement }),
+    // The forge registers its kind, and opens its caches before sync settles mirrors into them.
+    ...forging,
+    syncing.capability,
+    createGreetingCapability({ ...needs, store: scoped('greeting') }),
+    daemonCapability({
+      ...needs,
+      identity: identity.identity,
+      links: linking.links,
+      policies: ruling.policies,
+      resources,
+      mirrors,
+      facts,
+    }),
+  ];
+  const served = serve(
+    capabilities.flatMap((each) => each.servesPeers),
+    needs.peerGate,
+  );
+  peerEdge.set(served);
+  return { capabilities, peerEdge: served, resources };
+}
+
+/** Links need the edge that serves all capabilities, links among them: it is set once all are made. */
+function lateEdge(): { readonly edge: Edge; set(edge: Edge): void } {
+  let real: Edge | undefined;
+  const open = (): Edge => {
+    if (real === undefined) {
+      throw new HansaError('INTERNAL', 'a peer called before the node was put together');
+    }
+    return real;
+  };
+  return {
+    set(edge) {
+      real = edge;
+    },
+    edge: {
+      get contracts() {
+        return open().contracts;
+      },
+      call: (request: EdgeRequest) => open().call(request),
+      watch: (request: EdgeRequest) => open().watch(request),
+    },
+  };
+}

@@ -1,0 +1,153 @@
+// What a node is told: flags, then HANSA_… variables, then the file in the data folder, then defaults. One
+// table says all of it; `hansa up --help` and `hansa status --config` are made of it.
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Setting } from '@hansa/capabilities/daemon/contract';
+import { HansaError, nameLengthMax, schemaSentence } from '@hansa/foundation';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+export interface Config {
+  /** Absolute. */
+  readonly data: string;
+  readonly name: string;
+  readonly apiHost: string;
+  /** 0: any free one, remembered for the next start. */
+  readonly apiPort: number;
+  readonly linkHost: string;
+  /** 0: any free one, remembered for the next start. */
+  readonly linkPort: number;
+  readonly relays: readonly string[];
+  readonly syncIntervalMs: number;
+  readonly logLevel: 'event' | 'problem';
+  readonly settings: readonly Setting[];
+}
+
+interface Option {
+  readonly schema: z.ZodType<string | number | readonly string[]>;
+  readonly fallback: string | number | readonly string[];
+  readonly description: string;
+}
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const host = z.string().min(1).max(255);
+
+/** By the flag's name; the variable is `HANSA_` and the name in capitals, the file's key the name. */
+export const configOptions: Readonly<Record<string, Option>> = {
+  name: {
+    schema: z
+      .string()
+      .max(nameLengthMax)
+      .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, 'a cluster name is letters, digits, ".", "-" and "_"'),
+    fallback: 'hansa',
+    description: 'what this cluster calls itself; a label, not its identity',
+  },
+  'api-host': { schema: host, fallback: '127.0.0.1', description: 'where the API listens' },
+  'api-port': { schema: port, fallback: 0, description: 'port of the API; 0 chooses one and keeps it' },
+  'link-host': {
+    schema: host,
+    fallback: '127.0.0.1',
+    description: 'where peers connect; 0.0.0.0 for every interface',
+  },
+  'link-port': {
+    schema: port,
+    fallback: 0,
+    description: 'UDP port of links; 0 chooses one and keeps it',
+  },
+  relays: {
+    schema: z.union([
+      z.array(z.string().max(1_024)).max(16),
+      z.string().transform((text) => text.split(',').filter((each) => each !== '')),
+    ]),
+    fallback: [],
+    description: 'own iroh relays, comma-separated; none by default',
+  },
+  'sync-interval': {
+    schema: z.coerce.number().int().min(1).max(3_600),
+    fallback: 30,
+    description: 'seconds between anti-entropy rounds',
+  },
+  'log-level': {
+    schema: z.enum(['event', 'problem']),
+    fallback: 'event',
+    description: 'event logs everything, problem what a person may have to act on',
+  },
+};
+
+export type GivenFlags = Readonly<Record<string, string | undefined>>;
+
+export async function readConfig(given: {
+  readonly data: string;
+  readonly flags: GivenFlags;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}): Promise<Config> {
+  const data = resolve(given.data);
+  const file = await readConfigFile(join(data, 'hansa.yaml'));
+  const values = new Map<string, unknown>();
+  const settings: Setting[] = [];
+  for (const [name, option] of Object.entries(configOptions)) {
+    const variable = `HANSA_${name.replaceAll('-', '_').toUpperCase()}`;
+    const sources: readonly (readonly [Setting['source'], unknown])[] = [
+      ['flag', given.flags[name]],
+      ['environment', given.environment[variable]],
+      ['file', file[name]],
+      ['default', option.fallback],
+    ];
+    const [source, raw] = sources.find(([, value]) => value !== undefined) ?? ['default', ''];
+    const parsed = option.schema.safeParse(raw);
+    if (!parsed.success) {
+      throw new HansaError(
+        'CONFIG_INVALID',
+        `${name} (${source}) is not usable: ${schemaSentence(parsed.error)}`,
+      );
+    }
+    values.set(name, parsed.data);
+    const { description } = option;
+    settings.push({ name, value: String(parsed.data), source, description });
+  }
+  return { ...typed(values), data, settings };
+}
+
+function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'settings'> {
+  const schema = z.object({
+    name: z.string(),
+    apiHost: z.string(),
+    apiPort: z.number(),
+    linkHost: z.string(),
+    linkPort: z.number(),
+    relays: z.array(z.string()),
+    syncIntervalMs: z.number(),
+    logLevel: z.enum(['event', 'problem']),
+  });
+  return schema.parse({
+    name: values.get('name'),
+    apiHost: values.get('api-host'),
+    apiPort: values.get('api-port'),
+    linkHost: values.get('link-host'),
+    linkPort: values.get('link-port'),
+    relays: values.get('relays'),
+    syncIntervalMs: Number(values.get('sync-interval')) * 1_000,
+    logLevel: values.get('log-level'),
+  });
+}
+
+async function readConfigFile(path: string): Promise<Readonly<Record<string, unknown>>> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') {
+      return '';
+    }
+    throw new HansaError('CONFIG_INVALID', `${path} cannot be read: ${error.code ?? ''}`);
+  });
+  try {
+    const parsed = z.record(z.string(), z.unknown()).parse(parse(text) ?? {});
+    const unknown = Object.keys(parsed).filter((key) => !(key in configOptions));
+    if (unknown.length > 0) {
+      throw new Error(`unknown settings: ${unknown.join(', ')}`);
+    }
+    return parsed;
+  } catch (error) {
+    throw new HansaError('CONFIG_INVALID', `${path}: ${(error as Error).message}`, {
+      fix: `known settings: ${Object.keys(configOptions).join(', ')}`,
+    });
+  }
+}

@@ -1,0 +1,36 @@
+// Runs the duties of capabilities: each until the node stops, again with backoff where one throws. On an
+// embedded store all duties are this node's.
+import type { Capability, Clock, Duty, Log } from '@hansa/foundation';
+
+const againMinMs = 200;
+const againMaxMs = 30_000; // a duty that cannot work is tried twice a minute, and logged each time
+
+export function runDuties(
+  needs: { readonly clock: Clock; readonly log: Log },
+  capabilities: readonly Capability[],
+  signal: AbortSignal,
+): Promise<unknown> {
+  const duties = capabilities.flatMap((each) => each.duties);
+  return Promise.all(duties.map((duty) => keepRunning(needs, duty, signal)));
+}
+
+async function keepRunning(
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  duty: Duty,
+  signal: AbortSignal,
+): Promise<void> {
+  let waitMs = againMinMs;
+  while (!signal.aborted) {
+    const startedMs = clock.monotonicMs();
+    try {
+      await duty.run(signal);
+    } catch (error) {
+      if (signal.aborted) {
+        return;
+      }
+      log.problem('duty.failed', error, { duty: duty.name });
+    }
+    waitMs = clock.monotonicMs() - startedMs > againMaxMs ? againMinMs : waitMs * 2;
+    await clock.sleep(Math.min(waitMs, againMaxMs), signal).catch(() => undefined);
+  }
+}
