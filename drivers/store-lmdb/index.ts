@@ -1,0 +1,2 @@
+export { lockFolder, type FolderLock } from './folder-lock.ts';
+export { openLmdbStore, type LmdbStoreNeeds } from './lmdb-store.ts';

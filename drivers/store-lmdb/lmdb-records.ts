@@ -1,0 +1,182 @@
+// How the store's records lie in the LMDB file: one tree whose keys begin with a byte that says what the
+// record is. The log comes last, so that it grows at the right edge.
+import { HansaError, type Entry, type KeyState, type LoggedRevision } from '@hansa/foundation';
+import type { LoggedEvent, Revision, TransactionResult } from '@hansa/foundation';
+import { Packr } from 'msgpackr';
+
+export const recordKind = {
+  meta: 1,
+  state: 2,
+  lease: 3,
+  leaseKey: 4,
+  outcome: 5,
+  log: 6,
+  end: 7,
+} as const;
+
+const format = 1; // rises when records change their layout
+const revisionBytes = 7; // 2^53 - 1 needs seven; big-endian, so that their order is that of numbers
+const packr = new Packr({ useRecords: false });
+
+export interface Meta {
+  readonly head: Revision;
+  readonly compacted: Revision;
+  readonly leasesGiven: number;
+}
+
+export function recordKey(kind: number, rest: Uint8Array): Buffer {
+  const key = Buffer.allocUnsafe(rest.length + 1);
+  key[0] = kind;
+  key.set(rest, 1);
+  return key;
+}
+
+export function logKey(revision: Revision): Buffer {
+  const key = Buffer.allocUnsafe(1 + revisionBytes);
+  key[0] = recordKind.log;
+  // writeUIntBE stops at six bytes.
+  key[1] = Math.floor(revision / 2 ** 48);
+  key.writeUIntBE(revision % 2 ** 48, 2, 6);
+  return key;
+}
+
+export function revisionOf(key: Uint8Array): Revision {
+  return key.subarray(1).reduce((number, byte) => number * 256 + byte, 0);
+}
+
+function damaged(what: string, cause?: unknown): HansaError {
+  return new HansaError('STORE_DAMAGED', `the store's file holds a ${what} that is none`, {
+    cause,
+    fix: 'restore the data folder from a backup',
+  });
+}
+
+/** Byte strings inside come back as plain Uint8Arrays, as every other engine gives them. */
+function unpackList(bytes: Uint8Array, what: string): readonly unknown[] {
+  let found: unknown;
+  try {
+    found = packr.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
+  } catch (error) {
+    throw damaged(what, error);
+  }
+  if (!Array.isArray(found)) {
+    throw damaged(what);
+  }
+  return found;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
+export function packMeta(meta: Meta): Uint8Array {
+  return packr.pack([format, meta.head, meta.compacted, meta.leasesGiven]);
+}
+
+export function unpackMeta(bytes: Uint8Array | undefined): Meta {
+  if (bytes === undefined) {
+    return { head: 0, compacted: 0, leasesGiven: 0 };
+  }
+  const [found, head, compacted, leasesGiven] = unpackList(bytes, 'first record');
+  if (found !== format) {
+    throw new HansaError('STORE_DAMAGED', `the store's format is ${String(found)}, not ${format}`, {
+      fix: 'run the version of Hansa that wrote it',
+    });
+  }
+  if (!isCount(head) || !isCount(compacted) || !isCount(leasesGiven)) {
+    throw damaged('first record');
+  }
+  return { head, compacted, leasesGiven };
+}
+
+// An entry without its key, which always stands beside it.
+type Fields = readonly [
+  value: Uint8Array,
+  version: number,
+  createRevision: Revision,
+  modRevision: Revision,
+  lease?: string,
+];
+
+function fieldsOf(entry: Entry | null): Fields | null {
+  if (entry === null) {
+    return null;
+  }
+  const { value, version, createRevision, modRevision, lease } = entry;
+  return lease === undefined
+    ? [value, version, createRevision, modRevision]
+    : [value, version, createRevision, modRevision, lease];
+}
+
+function entryOf(key: Uint8Array, fields: unknown): Entry | null {
+  if (fields === null) {
+    return null;
+  }
+  const [value, version, createRevision, modRevision, lease] = Array.isArray(fields) ? fields : [];
+  const counted = isCount(version) && isCount(createRevision) && isCount(modRevision);
+  if (!(value instanceof Uint8Array) || !counted) {
+    throw damaged('key');
+  }
+  const entry = { key, value, version, createRevision, modRevision };
+  return typeof lease === 'string' ? { ...entry, lease } : entry;
+}
+
+export function packState({ revision, entry }: KeyState): Uint8Array {
+  return packr.pack([revision, fieldsOf(entry)]);
+}
+
+export function unpackState(key: Uint8Array, bytes: Uint8Array): KeyState {
+  const [revision, fields] = unpackList(bytes, 'key');
+  if (!isCount(revision)) {
+    throw damaged('key');
+  }
+  return { key, revision, entry: entryOf(key, fields) };
+}
+
+export function packLogged({ atMs, events }: LoggedRevision): Uint8Array {
+  return packr.pack([
+    atMs,
+    events.map(({ key, entry, prev, before }) => [key, fieldsOf(entry), fieldsOf(prev), before]),
+  ]);
+}
+
+export function unpackLogged(revision: Revision, bytes: Uint8Array): LoggedRevision {
+  const [atMs, packed] = unpackList(bytes, 'revision');
+  if (typeof atMs !== 'number' || !Array.isArray(packed)) {
+    throw damaged('revision');
+  }
+  return { revision, atMs, events: packed.map(eventOf) };
+}
+
+function eventOf(fields: unknown): LoggedEvent {
+  const [key, entry, prev, before] = Array.isArray(fields) ? fields : [];
+  if (!(key instanceof Uint8Array) || !isCount(before)) {
+    throw damaged('revision');
+  }
+  return { key, entry: entryOf(key, entry), prev: entryOf(key, prev), before };
+}
+
+export function packLease(ttlSeconds: number): Uint8Array {
+  return packr.pack([ttlSeconds]);
+}
+
+export function unpackLease(bytes: Uint8Array): number {
+  const [ttlSeconds] = unpackList(bytes, 'lease');
+  if (!isCount(ttlSeconds)) {
+    throw damaged('lease');
+  }
+  return ttlSeconds;
+}
+
+export function packOutcome(result: TransactionResult): Uint8Array {
+  return packr.pack([result]);
+}
+
+export function unpackOutcome(bytes: Uint8Array): TransactionResult {
+  const [result] = unpackList(bytes, 'outcome');
+  if (typeof result !== 'object' || result === null || !('succeeded' in result)) {
+    throw damaged('outcome');
+  }
+  // What was packed above; its parts are bytes, numbers and texts, which the packing keeps.
+  return result as TransactionResult;
+}

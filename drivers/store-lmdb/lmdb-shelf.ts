@@ -1,0 +1,227 @@
+// What the store engine keeps, in one LMDB tree. Calls that write happen inside the transaction of a
+// group commit, which begins and finishes them; calls that read see the last commit outside of one.
+import {
+  invariant,
+  prefixEnd,
+  utf8,
+  type ByteRange,
+  type KeyState,
+  type LeaseId,
+  type LoggedRevision,
+  type Revision,
+  type Shelf,
+  type TransactionResult,
+} from '@hansa/foundation';
+import type { RootDatabase } from 'lmdb';
+import {
+  logKey,
+  packLease,
+  packLogged,
+  packMeta,
+  packOutcome,
+  packState,
+  recordKey,
+  recordKind,
+  revisionOf,
+  unpackLease,
+  unpackLogged,
+  unpackMeta,
+  unpackOutcome,
+  unpackState,
+  type Meta,
+} from './lmdb-records.ts';
+
+const leaseIdLength = 16; // hex digits: of one length, so that it parts cleanly from a key behind it
+const leaseId = new RegExp(`^[0-9a-f]{${leaseIdLength}}$`);
+const attached = Buffer.alloc(0); // all that matters is the key
+const metaKey = Buffer.of(recordKind.meta);
+
+export class LmdbShelf implements Shelf {
+  readonly #db: RootDatabase<Buffer, Buffer>;
+  #meta: Meta;
+  #metaChanged = false;
+  /** Bytes written since `begin`: work that failed with this unmoved has left nothing behind. */
+  written = 0;
+
+  constructor(db: RootDatabase<Buffer, Buffer>) {
+    this.#db = db;
+    this.#meta = unpackMeta(db.getBinary(metaKey));
+  }
+
+  /** First in a transaction: what the file says counts, not what was in memory before. */
+  begin(): void {
+    this.#meta = unpackMeta(this.#db.getBinary(metaKey));
+    this.#metaChanged = false;
+    this.written = 0;
+  }
+
+  /** Last in a transaction: one record for all the work in it. */
+  finish(): void {
+    if (this.#metaChanged) {
+      this.#put(metaKey, packMeta(this.#meta));
+    }
+  }
+
+  #put(key: Buffer, value: Uint8Array): void {
+    this.written += key.length + value.length;
+    this.#db.putSync(key, asBuffer(value));
+  }
+
+  #remove(key: Buffer): void {
+    this.written += key.length;
+    this.#db.removeSync(key);
+  }
+
+  #changeMeta(change: Partial<Meta>): void {
+    this.#meta = { ...this.#meta, ...change };
+    this.#metaChanged = true;
+  }
+
+  head(): Revision {
+    return this.#meta.head;
+  }
+
+  setHead(head: Revision): void {
+    this.#changeMeta({ head });
+  }
+
+  compacted(): Revision {
+    return this.#meta.compacted;
+  }
+
+  setCompacted(compacted: Revision): void {
+    this.#changeMeta({ compacted });
+  }
+
+  state(key: Uint8Array): KeyState | undefined {
+    const found = this.#db.getBinary(recordKey(recordKind.state, key));
+    return found === undefined ? undefined : unpackState(key, found);
+  }
+
+  *states({ start, end }: ByteRange, reverse: boolean): Generator<KeyState, void, undefined> {
+    const low = recordKey(recordKind.state, start);
+    const high =
+      end === undefined ? Buffer.of(recordKind.state + 1) : recordKey(recordKind.state, end);
+    if (Buffer.compare(low, high) >= 0) {
+      return;
+    }
+    // LMDB's own reverse takes its bounds the other way round.
+    const range = reverse
+      ? { start: high, end: low, reverse, exclusiveStart: true, inclusiveEnd: true }
+      : { start: low, end: high };
+    for (const { key, value } of this.#db.getRange(range)) {
+      yield unpackState(plain(key, 1), value);
+    }
+  }
+
+  putState(state: KeyState): void {
+    this.#put(recordKey(recordKind.state, state.key), packState(state));
+  }
+
+  dropState(key: Uint8Array): void {
+    this.#remove(recordKey(recordKind.state, key));
+  }
+
+  logged(revision: Revision): LoggedRevision | undefined {
+    const found = this.#db.getBinary(logKey(revision));
+    return found === undefined ? undefined : unpackLogged(revision, found);
+  }
+
+  *loggedFrom(revision: Revision): Generator<LoggedRevision, void, undefined> {
+    const range = { start: logKey(revision), end: Buffer.of(recordKind.end) };
+    for (const { key, value } of this.#db.getRange(range)) {
+      yield unpackLogged(revisionOf(key), value);
+    }
+  }
+
+  putLogged(logged: LoggedRevision): void {
+    this.#put(logKey(logged.revision), packLogged(logged));
+  }
+
+  dropLogged(revision: Revision): void {
+    this.#remove(logKey(revision));
+  }
+
+  newLease(): LeaseId {
+    const leasesGiven = this.#meta.leasesGiven + 1;
+    this.#changeMeta({ leasesGiven });
+    return leasesGiven.toString(16).padStart(leaseIdLength, '0');
+  }
+
+  lease(id: LeaseId): number | undefined {
+    const found = leaseId.test(id)
+      ? this.#db.getBinary(recordKey(recordKind.lease, utf8(id)))
+      : undefined;
+    return found === undefined ? undefined : unpackLease(found);
+  }
+
+  *leases(): Generator<{ id: LeaseId; ttlSeconds: number }, void, undefined> {
+    for (const { key, value } of this.#kind(recordKind.lease)) {
+      yield { id: key.toString('latin1', 1), ttlSeconds: unpackLease(value) };
+    }
+  }
+
+  #kind(kind: number): Iterable<{ key: Buffer; value: Buffer }> {
+    return this.#db.getRange({ start: Buffer.of(kind), end: Buffer.of(kind + 1) });
+  }
+
+  putLease(id: LeaseId, ttlSeconds: number): void {
+    this.#put(recordKey(recordKind.lease, utf8(id)), packLease(ttlSeconds));
+  }
+
+  dropLease(id: LeaseId): void {
+    this.#remove(recordKey(recordKind.lease, utf8(id)));
+  }
+
+  leaseKeys(id: LeaseId): readonly Uint8Array[] {
+    const start = recordKey(recordKind.leaseKey, utf8(id));
+    const end = prefixEnd(new Uint8Array(start)); // a Buffer's slice would be a view of `start`
+    invariant(end !== undefined, 'a lease id is not all 0xff');
+    const keys: Uint8Array[] = [];
+    for (const { key } of this.#db.getRange({ start, end: asBuffer(end) })) {
+      keys.push(plain(key, start.length));
+    }
+    return keys;
+  }
+
+  attach(id: LeaseId, key: Uint8Array): void {
+    this.#put(leaseKeyKey(id, key), attached);
+  }
+
+  detach(id: LeaseId, key: Uint8Array): void {
+    this.#remove(leaseKeyKey(id, key));
+  }
+
+  outcome(idempotencyKey: string): TransactionResult | undefined {
+    const found = this.#db.getBinary(recordKey(recordKind.outcome, utf8(idempotencyKey)));
+    return found === undefined ? undefined : unpackOutcome(found);
+  }
+
+  *outcomes(): Generator<string, void, undefined> {
+    for (const { key } of this.#kind(recordKind.outcome)) {
+      yield key.toString('utf8', 1);
+    }
+  }
+
+  putOutcome(idempotencyKey: string, result: TransactionResult): void {
+    this.#put(recordKey(recordKind.outcome, utf8(idempotencyKey)), packOutcome(result));
+  }
+
+  dropOutcome(idempotencyKey: string): void {
+    this.#remove(recordKey(recordKind.outcome, utf8(idempotencyKey)));
+  }
+}
+
+function leaseKeyKey(id: LeaseId, key: Uint8Array): Buffer {
+  return recordKey(recordKind.leaseKey, Buffer.concat([utf8(id), key]));
+}
+
+/** The same bytes, not a copy. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** The rest of a key as every other engine gives it: a Uint8Array, not a Buffer. */
+function plain(key: Buffer, from: number): Uint8Array {
+  return new Uint8Array(key.buffer, key.byteOffset + from, key.length - from);
+}
