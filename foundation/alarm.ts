@@ -12,7 +12,10 @@ export interface Alarm {
   stop(): void;
 }
 
-/** `ring` is told ids that are due; they are forgotten first, and set again for later where it throws. */
+/**
+ * `ring` is told ids that are due; they are forgotten first, and set again for later where it
+ * throws.
+ */
 export function createAlarm(needs: {
   readonly clock: Clock;
   readonly ring: (ids: readonly string[]) => Promise<void>;

@@ -15,7 +15,9 @@ export function toBase64Url(bytes: Uint8Array): string {
   return text;
 }
 
-/** Throws a RangeError on anything that `toBase64Url` does not make, non-zero spare bits included. */
+/**
+ * Throws a RangeError on anything that `toBase64Url` does not make, non-zero spare bits included.
+ */
 export function fromBase64Url(text: string): Uint8Array {
   const bytes = new Uint8Array(Math.floor((text.length * 3) / 4));
   let at = 0;

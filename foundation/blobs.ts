@@ -1,10 +1,12 @@
-// Content-addressed bytes. A blob's id is the BLAKE3 of its whole content. Above one chunk a blob also
-// has a manifest (`blob-manifest.ts`), so that every mebibyte can be verified as it arrives and a transfer
-// resumes anywhere. Drivers: blobs-disk, blobs-memory. Suite: testkit/blobs.suite.ts.
+// Content-addressed bytes. A blob's id is the BLAKE3 of its whole content. Above one chunk a blob
+// also has a manifest (`blob-manifest.ts`), so that every mebibyte can be verified as it arrives
+// and a transfer resumes anywhere. Drivers: blobs-disk, blobs-memory. Suite:
+// testkit/blobs.suite.ts.
 import type { BlobId } from './ids.ts';
 
 export const blobChunkBytes: number = 1_024 * 1_024; // verified, resumed and retried in this unit
-export const blobBytesMax: number = 64 * 1_024 * 1_024 * 1_024; // a manifest of 65,536 chunks is 2 MiB
+// a manifest of 65,536 chunks is 2 MiB
+export const blobBytesMax: number = 64 * 1_024 * 1_024 * 1_024;
 
 export interface BlobInfo {
   readonly id: BlobId;
@@ -16,9 +18,9 @@ export interface Blobs {
   put(source: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<BlobInfo>;
   info(id: BlobId): Promise<BlobInfo | undefined>;
   /**
-   * The bytes of `[start, end)`, in pieces of at most one chunk. `verify` (the default) checks every chunk
-   * against the manifest and throws BLOB_CORRUPT naming blob and chunk; a reader that will verify by itself
-   * (a peer) passes false.
+   * The bytes of `[start, end)`, in pieces of at most one chunk. `verify` (the default) checks
+   * every chunk against the manifest and throws BLOB_CORRUPT naming blob and chunk; a reader that
+   * will verify by itself (a peer) passes false.
    */
   read(
     id: BlobId,
@@ -26,17 +28,24 @@ export interface Blobs {
   ): AsyncIterable<Uint8Array>;
   /** Ids of the chunks, in order; for a blob of one chunk, its own id. */
   chunks(id: BlobId): Promise<readonly BlobId[]>;
-  /** Opens or resumes a transfer of a blob whose id, size and chunk ids are known; survives restarts. */
+  /**
+   * Opens or resumes a transfer of a blob whose id, size and chunk ids are known; survives
+   * restarts.
+   */
   receive(info: BlobInfo, chunks: readonly BlobId[]): Promise<BlobReceipt>;
   /** Removes one blob and what had arrived of it; fine where there is none. */
   delete(id: BlobId): Promise<void>;
   list(): AsyncIterable<BlobInfo>;
   /**
-   * Deletes every blob that `isLive` does not name and that was neither written nor protected since the
-   * collection began: what was put during it stays.
+   * Deletes every blob that `isLive` does not name and that was neither written nor protected since
+   * the collection began: what was put during it stays.
    */
-  collect(isLive: (id: BlobId) => Promise<boolean>): Promise<{ deleted: number; freedBytes: number }>;
-  /** Keeps a blob from collection until released: between its write and the record that names it. */
+  collect(
+    isLive: (id: BlobId) => Promise<boolean>,
+  ): Promise<{ deleted: number; freedBytes: number }>;
+  /**
+   * Keeps a blob from collection until released: between its write and the record that names it.
+   */
   protect(id: BlobId): { release(): void };
 }
 
@@ -44,7 +53,10 @@ export interface Blobs {
 export interface BlobReceipt {
   /** Indexes of chunks that have not arrived, ascending. */
   missing(): readonly number[];
-  /** Verifies, then writes one chunk; BLOB_CORRUPT (facts.blob, facts.chunk) where it does not hash to its id. */
+  /**
+   * Verifies, then writes one chunk; BLOB_CORRUPT (facts.blob, facts.chunk) where it does not hash
+   * to its id.
+   */
   accept(index: number, bytes: Uint8Array): Promise<void>;
   /** Verifies the whole, fsyncs and makes it visible; BLOB_INCOMPLETE while chunks are missing. */
   commit(): Promise<BlobInfo>;

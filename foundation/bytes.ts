@@ -69,7 +69,9 @@ export function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
   return bytes.length >= prefix.length && equalBytes(bytes.subarray(0, prefix.length), prefix);
 }
 
-/** The smallest key after every key with this prefix; `undefined` where there is none (all 0xff). */
+/**
+ * The smallest key after every key with this prefix; `undefined` where there is none (all 0xff).
+ */
 export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
   for (let i = prefix.length - 1; i >= 0; i -= 1) {
     const byte = prefix[i] ?? 0xff;

@@ -1,11 +1,14 @@
-// What a capability gives to the node that hosts it. `capabilities/X/capability.ts` returns one of these;
-// node/capabilities.ts is the one list of them.
+// What a capability gives to the node that hosts it. `capabilities/X/capability.ts` returns one of
+// these; node/capabilities.ts is the one list of them.
 import type { AnyContract, Call, Caller } from './contract.ts';
 import { HansaError } from './errors.ts';
 import type { HttpRoute } from './http.ts';
 import type { ClusterId, NodeId } from './ids.ts';
 
-/** Work that exactly one node of a cluster does: always this one on an embedded store, elected on etcd. */
+/**
+ * Work that exactly one node of a cluster does: always this one on an embedded store, elected on
+ * etcd.
+ */
 export interface Duty {
   readonly name: string;
   /** Runs until the signal aborts; restarted with backoff where it throws. */
@@ -18,7 +21,9 @@ export interface Served {
   readonly service: object;
 }
 
-/** One linked (or strange) cluster at the far end of a connection, proven by its node certificate. */
+/**
+ * One linked (or strange) cluster at the far end of a connection, proven by its node certificate.
+ */
 export interface PeerCaller {
   readonly cluster: ClusterId;
   readonly node: NodeId;
@@ -28,7 +33,10 @@ export interface Capability {
   readonly name: string;
   /** Contracts for people and programs of this cluster: over HTTP and in process. */
   readonly serves: readonly Served[];
-  /** Contracts for other clusters: over the wire only. The service reads `call.caller` and asks policy. */
+  /**
+   * Contracts for other clusters: over the wire only. The service reads `call.caller` and asks
+   * policy.
+   */
   readonly servesPeers: readonly Served[];
   readonly routes: readonly HttpRoute[];
   readonly duties: readonly Duty[];

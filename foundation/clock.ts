@@ -3,7 +3,10 @@
 export interface Clock {
   /** Wall clock, milliseconds since 1970-01-01T00:00:00Z; may jump. */
   now(): number;
-  /** Milliseconds from an arbitrary start; never goes back. Deadlines and silence are measured with it. */
+  /**
+   * Milliseconds from an arbitrary start; never goes back. Deadlines and silence are measured with
+   * it.
+   */
   monotonicMs(): number;
   /** Resolves after `ms`; rejects with the signal's reason as soon as it aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -16,7 +19,10 @@ export interface Random {
   fraction(): number;
 }
 
-/** An AbortSignal that fires after `ms` on the given clock, or with `signal`; `done` frees the timer. */
+/**
+ * An AbortSignal that fires after `ms` on the given clock, or with `signal`; `done` frees the
+ * timer.
+ */
 export function deadline(
   clock: Clock,
   ms: number,

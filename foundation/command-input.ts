@@ -1,5 +1,5 @@
-// What a command reads from the line it was given, and how it asks before an act that cannot be undone.
-// For the `cli.ts` rooms.
+// What a command reads from the line it was given, and how it asks before an act that cannot be
+// undone. For the `cli.ts` rooms.
 import type { CommandContext } from './command.ts';
 import { parseDuration } from './duration.ts';
 import { HansaError } from './errors.ts';

@@ -1,5 +1,5 @@
-// A command of the command line as a capability declares it in `cli.ts`: words, options, what it does,
-// and what it shows as data. Only the cli package knows terminals.
+// A command of the command line as a capability declares it in `cli.ts`: words, options, what it
+// does, and what it shows as data. Only the cli package knows terminals.
 import type { Carrier } from './contract.ts';
 
 export interface CommandOption {
@@ -36,7 +36,10 @@ export type CommandView =
       /** Shown where there are no rows. */
       readonly empty: string;
     }
-  | { readonly kind: 'record'; readonly fields: readonly (readonly [label: string, value: string])[] }
+  | {
+      readonly kind: 'record';
+      readonly fields: readonly (readonly [label: string, value: string])[];
+    }
   | { readonly kind: 'stack'; readonly views: readonly CommandView[] };
 
 export interface CommandContext {

@@ -1,6 +1,6 @@
-// A capability is a promise with an address: an interface in domain words and a table that gives every
-// method its permission, route, schemas, errors and limits. One table serves three roads: in process,
-// over the wire between clusters, over HTTP.
+// A capability is a promise with an address: an interface in domain words and a table that gives
+// every method its permission, route, schemas, errors and limits. One table serves three roads: in
+// process, over the wire between clusters, over HTTP.
 import type { z } from 'zod';
 import type { ErrorCode } from './error-codes.ts';
 import type { ClusterId, NodeId } from './ids.ts';
@@ -21,7 +21,10 @@ export interface Call {
   readonly caller?: Caller | undefined;
 }
 
-/** `links.write`: the contract's name, then `read` or `write`; `peer` for what linked clusters may call. */
+/**
+ * `links.write`: the contract's name, then `read` or `write`; `peer` for what linked clusters may
+ * call.
+ */
 export type Permission = `${string}.read` | `${string}.write` | 'peer' | 'open';
 
 interface Promised<I, O> {

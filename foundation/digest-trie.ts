@@ -1,7 +1,7 @@
-// The digest of a resource: the root of a 16-way Merkle trie over its entries. An entry sits at the path
-// of the hex digits of BLAKE3(key); a leaf is (key, version, value hash); a branch hashes its sixteen
-// children in order. A branch with one leaf below is that leaf, so the shape depends on the content alone.
-// Vectors: protocol/vectors/digest.json.
+// The digest of a resource: the root of a 16-way Merkle trie over its entries. An entry sits at the
+// path of the hex digits of BLAKE3(key); a leaf is (key, version, value hash); a branch hashes its
+// sixteen children in order. A branch with one leaf below is that leaf, so the shape depends on the
+// content alone. Vectors: protocol/vectors/digest.json.
 import type { Crypto } from './crypto.ts';
 import { transcript } from './transcript.ts';
 import { toHex } from './bytes.ts';

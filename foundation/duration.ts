@@ -1,5 +1,5 @@
-// Lengths of time as people write and read them: `15m`, "2 minutes 5 seconds". Pure; whoever has a clock
-// hands in the difference.
+// Lengths of time as people write and read them: `15m`, "2 minutes 5 seconds". Pure; whoever has a
+// clock hands in the difference.
 import { HansaError } from './errors.ts';
 
 const secondMs = 1_000;
@@ -35,7 +35,10 @@ export function parseDuration(text: string): number {
     ms += Number(count) * (unitsMs[unit ?? ''] ?? 0);
   }
   if (ms > durationMaxMs) {
-    throw new HansaError('INPUT_INVALID', `"${text}" is longer than ${durationText(durationMaxMs)}`);
+    throw new HansaError(
+      'INPUT_INVALID',
+      `"${text}" is longer than ${durationText(durationMaxMs)}`,
+    );
   }
   return ms;
 }

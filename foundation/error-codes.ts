@@ -1,5 +1,6 @@
-// The register of error codes: stable, documented, never reused. `status` is the HTTP status, `exit` the
-// command line's exit code: 2 usage, 3 not found, 4 refused, 5 conflict, 6 unavailable, 7 damaged, 1 other.
+// The register of error codes: stable, documented, never reused. `status` is the HTTP status,
+// `exit` the command line's exit code: 2 usage, 3 not found, 4 refused, 5 conflict, 6 unavailable,
+// 7 damaged, 1 other.
 
 export interface ErrorCodeEntry {
   readonly status: number;

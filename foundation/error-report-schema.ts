@@ -1,4 +1,5 @@
-// An error report as it crosses a gate. The code stays a string: a newer peer may know codes we do not.
+// An error report as it crosses a gate. The code stays a string: a newer peer may know codes we do
+// not.
 import { z } from 'zod';
 import type { ErrorReport } from './errors.ts';
 

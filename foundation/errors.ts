@@ -1,4 +1,5 @@
-// An error is a sentence for a human and a code for a machine. The register of codes is `error-codes.ts`.
+// An error is a sentence for a human and a code for a machine. The register of codes is
+// `error-codes.ts`.
 import { errorCodes, type ErrorCode, type ErrorCodeEntry } from './error-codes.ts';
 
 export interface ErrorDetails {
@@ -41,7 +42,9 @@ export function isHansaError(error: unknown, code?: ErrorCode): error is HansaEr
   return error instanceof HansaError && (code === undefined || error.code === code);
 }
 
-/** What may be told to the other side: a code we declared, or INTERNAL without the inner message. */
+/**
+ * What may be told to the other side: a code we declared, or INTERNAL without the inner message.
+ */
 export function reportOf(error: unknown): ErrorReport {
   if (!(error instanceof HansaError)) {
     return { code: 'INTERNAL', message: 'the node failed to answer; its log has the cause' };

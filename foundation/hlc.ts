@@ -21,7 +21,9 @@ export function compareHlc(a: Hlc, b: Hlc): number {
 export interface HybridClock {
   /** A timestamp after every one given or seen before. */
   tick(): Hlc;
-  /** Takes a remote timestamp in; CLOCK_AHEAD where it is more than 60 s ahead of this wall clock. */
+  /**
+   * Takes a remote timestamp in; CLOCK_AHEAD where it is more than 60 s ahead of this wall clock.
+   */
   observe(remote: Hlc): void;
 }
 

@@ -1,5 +1,5 @@
-// HTTP as a capability sees it: for the few routes a contract cannot say (git's smart protocol, uploads).
-// The node authenticates before the handler runs; no handler reads a token.
+// HTTP as a capability sees it: for the few routes a contract cannot say (git's smart protocol,
+// uploads). The node authenticates before the handler runs; no handler reads a token.
 import type { Call } from './contract.ts';
 
 export interface HttpRequest {
@@ -24,5 +24,8 @@ export interface HttpRoute {
   readonly path: string;
   readonly permission: string;
   readonly summary: string;
-  handle(request: HttpRequest, call: Call & { readonly signal: AbortSignal }): Promise<HttpResponse>;
+  handle(
+    request: HttpRequest,
+    call: Call & { readonly signal: AbortSignal },
+  ): Promise<HttpResponse>;
 }

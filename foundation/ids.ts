@@ -14,8 +14,8 @@ export type FederatedId = string & { readonly brand: 'FederatedId' };
 
 const hex64 = /^[0-9a-f]{64}$/;
 export const nameLengthMax = 128; // a label in a list: longer ones are text, not names
-// Segments of letters, digits, dot, dash, underscore; no segment starts with a dot or a dash, so that
-// no name is an option, a hidden file or a way out of a folder.
+// Segments of letters, digits, dot, dash, underscore; no segment starts with a dot or a dash, so
+// that no name is an option, a hidden file or a way out of a folder.
 const namePattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]*(?:\/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$/;
 
 export const clusterIdSchema: z.ZodType<ClusterId> = z

@@ -1,34 +1,99 @@
 export {
-  compareBytes, concatBytes, emptyBytes, equalBytes, fromHex, fromUtf8, prefixEnd, startsWith, toHex, utf8,
+  compareBytes,
+  concatBytes,
+  emptyBytes,
+  equalBytes,
+  fromHex,
+  fromUtf8,
+  prefixEnd,
+  startsWith,
+  toHex,
+  utf8,
 } from './bytes.ts';
-export { blobBytesMax, blobChunkBytes, type BlobInfo, type BlobReceipt, type Blobs } from './blobs.ts';
+export {
+  blobBytesMax,
+  blobChunkBytes,
+  type BlobInfo,
+  type BlobReceipt,
+  type Blobs,
+} from './blobs.ts';
 export { cancellable, mapItems, type Reading } from './cancellable.ts';
 export { abortable, cancellation, follow } from './cancellation.ts';
-export { callingCluster, capability, isPeer, type Capability, type Duty, type PeerCaller, type Served } from './capability.ts';
+export {
+  callingCluster,
+  capability,
+  isPeer,
+  type Capability,
+  type Duty,
+  type PeerCaller,
+  type Served,
+} from './capability.ts';
 export { deadline, type Clock, type Random } from './clock.ts';
 export type { Codec } from './codec.ts';
 export type {
-  Command, CommandArgument, CommandContext, CommandOption, CommandOutput, CommandView,
+  Command,
+  CommandArgument,
+  CommandContext,
+  CommandOption,
+  CommandOutput,
+  CommandView,
 } from './command.ts';
 export type {
-  AnyContract, Call, Caller, Carrier, Contract, Method, Permission, Traffic, Watch,
+  AnyContract,
+  Call,
+  Caller,
+  Carrier,
+  Contract,
+  Method,
+  Permission,
+  Traffic,
+  Watch,
 } from './contract.ts';
 export type { Crypto, Hasher } from './crypto.ts';
 export {
-  serve, type AuditEntry, type Credential, type Edge, type EdgeRequest, type Gate,
+  serve,
+  type AuditEntry,
+  type Credential,
+  type Edge,
+  type EdgeRequest,
+  type Gate,
 } from './edge.ts';
 export { errorCodes, type ErrorCode, type ErrorCodeEntry } from './error-codes.ts';
 export {
-  errorOf, HansaError, invariant, isHansaError, reportOf, type ErrorDetails, type ErrorReport,
+  errorOf,
+  HansaError,
+  invariant,
+  isHansaError,
+  reportOf,
+  type ErrorDetails,
+  type ErrorReport,
 } from './errors.ts';
 export {
-  compareHlc, createHybridClock, hlcAheadMaxMs, hlcSchema, type Hlc, type HybridClock,
+  compareHlc,
+  createHybridClock,
+  hlcAheadMaxMs,
+  hlcSchema,
+  type Hlc,
+  type HybridClock,
 } from './hlc.ts';
 export type { HttpRequest, HttpResponse, HttpRoute } from './http.ts';
 export {
-  blobIdSchema, clusterIdSchema, federatedId, federatedIdSchema, localId, localIdSchema, nameLengthMax,
-  nodeIdSchema, resourceNameSchema, splitFederatedId, splitLocalId,
-  type BlobId, type ClusterId, type FederatedId, type LocalId, type NodeId,
+  blobIdSchema,
+  clusterIdSchema,
+  federatedId,
+  federatedIdSchema,
+  localId,
+  localIdSchema,
+  nameLengthMax,
+  nodeIdSchema,
+  resourceNameSchema,
+  splitFederatedId,
+  splitLocalId,
+  type BlobId,
+  type ClusterId,
+  type FederatedId,
+  type LocalId,
+  type NodeId,
 } from './ids.ts';
 export { silentLog, type Log, type LogFields } from './log.ts';
 export { near } from './near.ts';
@@ -36,14 +101,33 @@ export { remote } from './remote.ts';
 export { schemaSentence } from './schema-sentence.ts';
 export {
   storeLimits,
-  type Compare, type CompareOp, type Entry, type KeyRange, type KeyValueStore, type LeaseId, type Op,
-  type OpResult, type Revision, type ScanOptions, type ScanPage, type StoreLimits, type StoreStatus,
-  type Transaction, type TransactionResult, type WatchBatch, type WatchEvent,
+  type Compare,
+  type CompareOp,
+  type Entry,
+  type KeyRange,
+  type KeyValueStore,
+  type LeaseId,
+  type Op,
+  type OpResult,
+  type Revision,
+  type ScanOptions,
+  type ScanPage,
+  type StoreLimits,
+  type StoreStatus,
+  type Transaction,
+  type TransactionResult,
+  type WatchBatch,
+  type WatchEvent,
 } from './store.ts';
 export { table, type Row, type Table } from './table.ts';
 export { transcript, type TranscriptField } from './transcript.ts';
 export {
-  dialTimeoutMs, frameBytesMax, type Connection, type FrameStream, type NodeAddress, type Transport,
+  dialTimeoutMs,
+  frameBytesMax,
+  type Connection,
+  type FrameStream,
+  type NodeAddress,
+  type Transport,
 } from './transport.ts';
 export { packTuple, unpackTuple, type TuplePart } from './tuple.ts';
 export { fromBase64Url, toBase64Url } from './base64url.ts';
@@ -60,7 +144,10 @@ export { createAlarm, type Alarm } from './alarm.ts';
 export { listAndWatch, type ListAndWatchOptions, type ListedOrChanged } from './list-and-watch.ts';
 export { scopeStore } from './scoped-store.ts';
 export {
-  createStoreEngine, historyKept, type HistoryKept, type StoreEngineNeeds,
+  createStoreEngine,
+  historyKept,
+  type HistoryKept,
+  type StoreEngineNeeds,
 } from './store-engine.ts';
 export type { ByteRange, KeyState, LoggedEvent, LoggedRevision, Shelf } from './store-shelf.ts';
 export { idempotencyKeyBytesMax, idempotencyMs } from './store-outcomes.ts';
@@ -72,5 +159,11 @@ export { bytesText } from './bytes-text.ts';
 export { momentText } from './moment.ts';
 export { problemText } from './problem-text.ts';
 export {
-  durationOption, flagOption, labelOption, requiredArgument, requiredOption, requireYes, textOption,
+  durationOption,
+  flagOption,
+  labelOption,
+  requiredArgument,
+  requiredOption,
+  requireYes,
+  textOption,
 } from './command-input.ts';

@@ -1,5 +1,5 @@
-// A list and then every change to it, without a gap: what a cache in memory is filled from. Where the
-// store can no longer say what was missed, the whole list comes again and replaces the cache.
+// A list and then every change to it, without a gap: what a cache in memory is filled from. Where
+// the store can no longer say what was missed, the whole list comes again and replaces the cache.
 import type { Clock } from './clock.ts';
 import { isHansaError } from './errors.ts';
 import type { Entry, KeyValueStore, Revision, WatchEvent } from './store.ts';
@@ -20,8 +20,8 @@ const retryFirstMs = 50;
 const retryMaxMs = 5_000; // a store that fails over is back within seconds
 
 /**
- * A `list` comes first, and again after STORE_COMPACTED or STORE_WATCH_OVERFLOW: replace the cache with
- * it. `events` are one revision's, in order, each exactly once. Ends when the signal aborts.
+ * A `list` comes first, and again after STORE_COMPACTED or STORE_WATCH_OVERFLOW: replace the cache
+ * with it. `events` are one revision's, in order, each exactly once. Ends when the signal aborts.
  */
 export async function* listAndWatch(
   store: KeyValueStore,
@@ -73,7 +73,9 @@ async function listAll(
   return { list, revision: first.revision };
 }
 
-/** Nothing at the first failure, so that a relist is prompt; throws the error where waiting is over. */
+/**
+ * Nothing at the first failure, so that a relist is prompt; throws the error where waiting is over.
+ */
 async function pause(
   error: unknown,
   failures: number,

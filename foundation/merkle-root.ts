@@ -1,6 +1,6 @@
-// A binary Merkle tree over hashes, for one signature over many heads. Leaves and inner nodes are hashed
-// under different domains, so no inner node can pass for a leaf (RFC 6962 section 2.1 gives the attack);
-// an odd node is carried up unchanged.
+// A binary Merkle tree over hashes, for one signature over many heads. Leaves and inner nodes are
+// hashed under different domains, so no inner node can pass for a leaf (RFC 6962 section 2.1 gives
+// the attack); an odd node is carried up unchanged.
 import type { Crypto } from './crypto.ts';
 import { transcript } from './transcript.ts';
 

@@ -1,5 +1,5 @@
-// A part of a store that looks like a whole one: every key lies under one tuple prefix and comes back
-// without it. What holds a scope can neither see nor touch its neighbours. Scopes nest.
+// A part of a store that looks like a whole one: every key lies under one tuple prefix and comes
+// back without it. What holds a scope can neither see nor touch its neighbours. Scopes nest.
 import { concatBytes, startsWith } from './bytes.ts';
 import { HansaError } from './errors.ts';
 import type {
@@ -17,8 +17,8 @@ import type {
 import { packTuple } from './tuple.ts';
 
 /**
- * Closing a scope does nothing: the store is its opener's to close. Compaction, status and revisions are
- * the whole store's.
+ * Closing a scope does nothing: the store is its opener's to close. Compaction, status and
+ * revisions are the whole store's.
  */
 export function scopeStore(store: KeyValueStore, name: string): KeyValueStore {
   if (name.includes('\0')) {

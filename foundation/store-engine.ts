@@ -1,5 +1,6 @@
-// The embedded store: etcd's semantics (revisions, history, transactions, leases, watches) over any shelf
-// that a driver brings. Readers see what is published, and a revision is published when it is durable.
+// The embedded store: etcd's semantics (revisions, history, transactions, leases, watches) over any
+// shelf that a driver brings. Readers see what is published, and a revision is published when it is
+// durable.
 import type { Clock } from './clock.ts';
 import { HansaError, invariant } from './errors.ts';
 import { silentLog, type Log } from './log.ts';
@@ -43,8 +44,8 @@ export interface StoreEngineNeeds {
   readonly shelf: Shelf;
   readonly clock: Clock;
   /**
-   * Runs work in one write transaction and resolves when it is durable, in the order of the calls. Work
-   * that throws before it wrote fails alone; one that throws later must leave nothing behind.
+   * Runs work in one write transaction and resolves when it is durable, in the order of the calls.
+   * Work that throws before it wrote fails alone; one that throws later must leave nothing behind.
    */
   readonly write: <T>(work: () => T) => Promise<T>;
   readonly sizeBytes: () => Promise<number>;

@@ -1,5 +1,5 @@
-// The past of a store: reading keys as they were at a revision, in pages that keep to it, and forgetting
-// what is too old. A key's states form a chain through the log; a walk back follows it.
+// The past of a store: reading keys as they were at a revision, in pages that keep to it, and
+// forgetting what is too old. A key's states form a chain through the log; a walk back follows it.
 import { concatBytes, emptyBytes, fromHex, toHex } from './bytes.ts';
 import { HansaError, invariant } from './errors.ts';
 import { byteRange, scanLimit } from './store-rules.ts';
@@ -13,13 +13,16 @@ import {
   type ScanPage,
 } from './store.ts';
 
-export const compactionStepRevisions = 256; // one transaction's worth: callers wait at most this long
+// one transaction's worth: callers wait at most this long
+export const compactionStepRevisions = 256;
 
 function sameKey(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
-/** The entry a key had at a revision that is not compacted: the log has every step down to there. */
+/**
+ * The entry a key had at a revision that is not compacted: the log has every step down to there.
+ */
 export function entryAt(shelf: Shelf, state: KeyState | undefined, at: Revision): Entry | null {
   let entry = state?.entry ?? null;
   let revision = state?.revision ?? 0;

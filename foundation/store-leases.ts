@@ -18,7 +18,10 @@ export interface StoreDuties {
   ) => Promise<T>;
 }
 
-/** Writes down why work that nobody waits for failed; the error still goes to the alarm, which retries. */
+/**
+ * Writes down why work that nobody waits for failed; the error still goes to the alarm, which
+ * retries.
+ */
 export async function noted(log: Log, name: string, work: Promise<unknown>): Promise<void> {
   try {
     await work;
@@ -34,8 +37,9 @@ export class StoreLeases {
   readonly #needs: StoreDuties;
   readonly #alarm: Alarm;
 
-  // Nobody could renew while the process was away, so every lease gets its whole time again. A stored
-  // deadline could only be later than that if the wall clock was set back, and then it would be wrong.
+  // Nobody could renew while the process was away, so every lease gets its whole time again. A
+  // stored deadline could only be later than that if the wall clock was set back, and then it would
+  // be wrong.
   constructor(needs: StoreDuties) {
     this.#needs = needs;
     this.#alarm = createAlarm({ clock: needs.clock, ring: (ids) => this.#end(ids) });

@@ -1,5 +1,6 @@
-// Outcomes of transactions that carried an idempotency key: written in the same transaction, kept for ten
-// minutes, so that a caller which never heard the answer may ask again without doing it twice.
+// Outcomes of transactions that carried an idempotency key: written in the same transaction, kept
+// for ten minutes, so that a caller which never heard the answer may ask again without doing it
+// twice.
 import { createAlarm, type Alarm } from './alarm.ts';
 import { utf8 } from './bytes.ts';
 import { noted, type StoreDuties } from './store-leases.ts';

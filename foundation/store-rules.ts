@@ -1,6 +1,6 @@
-// What a store refuses before it does anything: keys, values and transactions over their limits, and a
-// key written twice in one transaction. Every engine applies these, so that a program which works on one
-// works on all. What passes is copied: the caller may reuse its buffers at once.
+// What a store refuses before it does anything: keys, values and transactions over their limits,
+// and a key written twice in one transaction. Every engine applies these, so that a program which
+// works on one works on all. What passes is copied: the caller may reuse its buffers at once.
 import { compareBytes, prefixEnd, startsWith } from './bytes.ts';
 import { HansaError } from './errors.ts';
 import {
@@ -13,7 +13,8 @@ import {
 } from './store.ts';
 import type { ByteRange } from './store-shelf.ts';
 
-// One revision is one record in the log and one batch of a watch: what a prefix deletes has its bounds.
+// One revision is one record in the log and one batch of a watch: what a prefix deletes has its
+// bounds.
 export const prefixDeleteKeysMax = 100_000;
 export const prefixDeleteBytesMax: number = 64 * 1_024 * 1_024; // 128 of the largest values
 

@@ -1,6 +1,6 @@
-// What an embedded engine keeps for the store engine: ordered records, read and written synchronously
-// inside one write transaction. The drivers store-memory and store-lmdb each build one; the semantics
-// above it (`store-engine.ts`) are written once.
+// What an embedded engine keeps for the store engine: ordered records, read and written
+// synchronously inside one write transaction. The drivers store-memory and store-lmdb each build
+// one; the semantics above it (`store-engine.ts`) are written once.
 import type { Entry, LeaseId, Revision, TransactionResult } from './store.ts';
 
 /** The newest state of a key; a deleted key keeps its tombstone (`entry` null) until compaction. */
@@ -15,7 +15,10 @@ export interface LoggedEvent {
   readonly entry: Entry | null;
   /** The entry before: a walk back finds it here, however far the log has been compacted. */
   readonly prev: Entry | null;
-  /** Revision of the key's state before this one, the next step of a walk back; 0 where there is none. */
+  /**
+   * Revision of the key's state before this one, the next step of a walk back; 0 where there is
+   * none.
+   */
   readonly before: Revision;
 }
 

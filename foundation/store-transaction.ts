@@ -1,5 +1,5 @@
-// One transaction against a shelf: compare, then do one branch. Everything that can be refused is checked
-// before the first write, because an engine under it may not be able to take a write back.
+// One transaction against a shelf: compare, then do one branch. Everything that can be refused is
+// checked before the first write, because an engine under it may not be able to take a write back.
 import { compareBytes } from './bytes.ts';
 import { HansaError } from './errors.ts';
 import { scanAt } from './store-history.ts';

@@ -1,5 +1,5 @@
-// Watchers of an embedded store. A watcher first reads what it missed from the log, then stands in line
-// for what is committed, in a queue with an end: whoever is too slow is told where to resume.
+// Watchers of an embedded store. A watcher first reads what it missed from the log, then stands in
+// line for what is committed, in a queue with an end: whoever is too slow is told where to resume.
 import { compareBytes, startsWith } from './bytes.ts';
 import { HansaError } from './errors.ts';
 import type { LoggedEvent } from './store-shelf.ts';

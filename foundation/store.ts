@@ -1,5 +1,6 @@
-// The key-value store inside a cluster: etcd's semantics, whatever the engine. Drivers: store-memory,
-// store-lmdb (and etcd). The suite that says what every engine must do is testkit/store.suite.ts.
+// The key-value store inside a cluster: etcd's semantics, whatever the engine. Drivers:
+// store-memory, store-lmdb (and etcd). The suite that says what every engine must do is
+// testkit/store.suite.ts.
 
 /** Store-wide, strictly increasing, a safe integer; compare only, never assume +1. */
 export type Revision = number;
@@ -81,7 +82,10 @@ export interface WatchEvent {
   readonly prev?: Entry;
 }
 
-/** One revision's events that match the target, whole; or a mark that nothing up to `progress` is missing. */
+/**
+ * One revision's events that match the target, whole; or a mark that nothing up to `progress` is
+ * missing.
+ */
 export type WatchBatch =
   | { readonly revision: Revision; readonly events: readonly WatchEvent[] }
   | { readonly progress: Revision };
@@ -156,9 +160,10 @@ export interface KeyValueStore {
   leaseRevoke(id: LeaseId): Promise<void>;
   leaseTimeToLive(id: LeaseId): Promise<{ ttlSeconds: number; keys: readonly Uint8Array[] }>;
   /**
-   * Every change of the target after `from` (default: from now on), one batch per revision, in order, each
-   * exactly once, never before it is durable. Ends when the signal aborts. STORE_COMPACTED where `from` is
-   * no longer kept; STORE_WATCH_OVERFLOW (facts.resume) where the reader is too slow.
+   * Every change of the target after `from` (default: from now on), one batch per revision, in
+   * order, each exactly once, never before it is durable. Ends when the signal aborts.
+   * STORE_COMPACTED where `from` is no longer kept; STORE_WATCH_OVERFLOW (facts.resume) where the
+   * reader is too slow.
    */
   watch(
     target: { key: Uint8Array } | { prefix: Uint8Array },

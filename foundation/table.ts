@@ -1,5 +1,5 @@
-// A typed view of one kind of record in a store: keys are tuples, values are checked on the way out,
-// because a disk can lie. A capability's `keys.ts` is a list of these.
+// A typed view of one kind of record in a store: keys are tuples, values are checked on the way
+// out, because a disk can lie. A capability's `keys.ts` is a list of these.
 import type { z } from 'zod';
 import type { Codec } from './codec.ts';
 import { HansaError } from './errors.ts';

@@ -1,12 +1,14 @@
-// The one way bytes are laid out before they are hashed or signed: a domain, then fields, each with its
-// length, so that no two different lists of fields give the same bytes and no proof serves two purposes.
-// Layout: for the domain and then each field, u32 big-endian length, then the bytes. Numbers are u64
-// big-endian; text is UTF-8. Vectors: protocol/vectors/transcript.json.
+// The one way bytes are laid out before they are hashed or signed: a domain, then fields, each with
+// its length, so that no two different lists of fields give the same bytes and no proof serves two
+// purposes. Layout: for the domain and then each field, u32 big-endian length, then the bytes.
+// Numbers are u64 big-endian; text is UTF-8. Vectors: protocol/vectors/transcript.json.
 import { concatBytes, utf8 } from './bytes.ts';
 
 export type TranscriptField = Uint8Array | string | number;
 
-/** `domain` names purpose and version, e.g. `hansa/head/1`. Numbers are safe non-negative integers. */
+/**
+ * `domain` names purpose and version, e.g. `hansa/head/1`. Numbers are safe non-negative integers.
+ */
 export function transcript(domain: string, fields: readonly TranscriptField[]): Uint8Array {
   const parts: Uint8Array[] = [];
   for (const field of [domain, ...fields]) {

@@ -1,8 +1,9 @@
-// Bytes between nodes, as frames. A peer is a node key; addresses are hints. Drivers: transport-memory,
-// transport-iroh. Suite: testkit/transport.suite.ts.
+// Bytes between nodes, as frames. A peer is a node key; addresses are hints. Drivers:
+// transport-memory, transport-iroh. Suite: testkit/transport.suite.ts.
 import type { NodeId } from './ids.ts';
 
-export const frameBytesMax: number = 2 * 1_024 * 1_024; // one blob chunk with its envelope, and room
+// one blob chunk with its envelope, and room
+export const frameBytesMax: number = 2 * 1_024 * 1_024;
 export const dialTimeoutMs = 5_000; // iroh's own is 30 s and cannot be set
 
 export interface NodeAddress {
@@ -17,7 +18,9 @@ export interface Transport {
   addresses(): readonly string[];
   /** Resolves when the far side has accepted; DIAL_FAILED after 5 s or on the signal. */
   dial(to: NodeAddress, protocol: string, signal?: AbortSignal): Promise<Connection>;
-  /** Serves a protocol (its name ends in its version, `/hansa/link/1`); one handler per protocol. */
+  /**
+   * Serves a protocol (its name ends in its version, `/hansa/link/1`); one handler per protocol.
+   */
   accept(protocol: string, handler: (connection: Connection) => Promise<void>): void;
   /** Ends every connection and stops listening. */
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 // Keys as tuples whose byte order is their order: the encoding of FoundationDB's tuple layer (its
-// specification "Tuple Layer Typecodes") for the three types keys are made of here: byte strings (0x01),
-// text (0x02) and non-negative integers up to 2^53-1 (0x14 + their length in bytes).
+// specification "Tuple Layer Typecodes") for the three types keys are made of here: byte strings
+// (0x01), text (0x02) and non-negative integers up to 2^53-1 (0x14 + their length in bytes).
 import { concatBytes, fromUtf8, utf8 } from './bytes.ts';
 
 export type TuplePart = string | number | Uint8Array;
@@ -33,7 +33,8 @@ function packInteger(value: number): Uint8Array {
   return Uint8Array.from([zeroCode + digits.length, ...digits]);
 }
 
-// A zero byte inside is escaped as 00 FF, so that the terminating 00 sorts before every longer string.
+// A zero byte inside is escaped as 00 FF, so that the terminating 00 sorts before every longer
+// string.
 function packTerminated(code: number, bytes: Uint8Array): Uint8Array {
   let zeros = 0;
   for (const byte of bytes) {

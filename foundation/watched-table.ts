@@ -1,5 +1,5 @@
-// A table held in memory and kept current by list and watch: what any node can rebuild at any moment.
-// After a write of one's own, `reached` waits until the cache shows it.
+// A table held in memory and kept current by list and watch: what any node can rebuild at any
+// moment. After a write of one's own, `reached` waits until the cache shows it.
 import { listAndWatch } from './list-and-watch.ts';
 import { toHex } from './bytes.ts';
 import type { KeyValueStore, Revision } from './store.ts';
@@ -15,8 +15,8 @@ export interface WatchedTable<T> {
   /** Resolves once everything up to the revision is in `rows`. */
   reached(revision: Revision): Promise<void>;
   /**
-   * Called after every change of a row with its key, and with undefined after the whole table was read
-   * anew; until the returned function is called.
+   * Called after every change of a row with its key, and with undefined after the whole table was
+   * read anew; until the returned function is called.
    */
   subscribe(changed: (key: readonly TuplePart[] | undefined) => void): () => void;
   /** Fills the table, then keeps it current until the signal aborts; resolves when it is filled. */
@@ -28,7 +28,10 @@ export function watchedTable<T>(store: KeyValueStore, table: Table<T>): WatchedT
   const listeners = new Set<(key: readonly TuplePart[] | undefined) => void>();
   let generation = 0;
   let seen: Revision = 0;
-  const changed = (revision: Revision, keys: readonly (readonly TuplePart[] | undefined)[]): void => {
+  const changed = (
+    revision: Revision,
+    keys: readonly (readonly TuplePart[] | undefined)[],
+  ): void => {
     generation += 1;
     seen = revision;
     for (const listener of listeners) {

@@ -1,5 +1,5 @@
-// One cluster's capabilities put together from drivers that are handed in: the same for the daemon on real
-// disks and sockets, and for a simulated federation on virtual time.
+// One cluster's capabilities put together from drivers that are handed in: the same for the daemon
+// on real disks and sockets, and for a simulated federation on virtual time.
 import { daemonCapability, type ProcessFacts } from '@hansa/capabilities/daemon/capability';
 import { catalogCapability } from '@hansa/capabilities/catalog/capability';
 import { forgeCapability } from '@hansa/capabilities/forge/capability';
@@ -68,7 +68,11 @@ export function compose(needs: CompositionNeeds): Composition {
   const scoped = (name: string): KeyValueStore => scopeStore(store, name);
   const peerEdge = lateEdge();
 
-  const { log: resources, history, capability: resourcing } = resourcesCapability({
+  const {
+    log: resources,
+    history,
+    capability: resourcing,
+  } = resourcesCapability({
     ...needs,
     store: scoped('resources'),
     signer,
@@ -136,7 +140,9 @@ export function compose(needs: CompositionNeeds): Composition {
   return { capabilities, peerEdge: served, resources };
 }
 
-/** Links need the edge that serves all capabilities, links among them: it is set once all are made. */
+/**
+ * Links need the edge that serves all capabilities, links among them: it is set once all are made.
+ */
 function lateEdge(): { readonly edge: Edge; set(edge: Edge): void } {
   let real: Edge | undefined;
   const open = (): Edge => {

@@ -1,5 +1,5 @@
-// What a node is told: flags, then HANSA_… variables, then the file in the data folder, then defaults. One
-// table says all of it; `hansa up --help` and `hansa status --config` are made of it.
+// What a node is told: flags, then HANSA_… variables, then the file in the data folder, then
+// defaults. One table says all of it; `hansa up --help` and `hansa status --config` are made of it.
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Setting } from '@hansa/capabilities/daemon/contract';
@@ -32,7 +32,9 @@ interface Option {
 const port = z.coerce.number().int().min(0).max(65_535);
 const host = z.string().min(1).max(255);
 
-/** By the flag's name; the variable is `HANSA_` and the name in capitals, the file's key the name. */
+/**
+ * By the flag's name; the variable is `HANSA_` and the name in capitals, the file's key the name.
+ */
 export const configOptions: Readonly<Record<string, Option>> = {
   name: {
     schema: z
@@ -43,7 +45,11 @@ export const configOptions: Readonly<Record<string, Option>> = {
     description: 'what this cluster calls itself; a label, not its identity',
   },
   'api-host': { schema: host, fallback: '127.0.0.1', description: 'where the API listens' },
-  'api-port': { schema: port, fallback: 0, description: 'port of the API; 0 chooses one and keeps it' },
+  'api-port': {
+    schema: port,
+    fallback: 0,
+    description: 'port of the API; 0 chooses one and keeps it',
+  },
   'link-host': {
     schema: host,
     fallback: '127.0.0.1',

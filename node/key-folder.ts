@@ -1,5 +1,6 @@
-// The cluster's and the node's keys as files that only the owner of the process may read, or from the
-// environment. A key that cannot be used is a reason not to federate, never a reason to make another one.
+// The cluster's and the node's keys as files that only the owner of the process may read, or from
+// the environment. A key that cannot be used is a reason not to federate, never a reason to make
+// another one.
 import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeySeeds } from '@hansa/capabilities/identity/capability';
@@ -8,9 +9,13 @@ import { fromHex, HansaError, toHex, type Random } from '@hansa/foundation';
 export interface KeyFolderNeeds {
   readonly folder: string;
   readonly random: Random;
-  /** `HANSA_CLUSTER_KEY`, `HANSA_CLUSTER_NEXT_KEY`, `HANSA_NODE_KEY`: hex, in place of the files. */
+  /**
+   * `HANSA_CLUSTER_KEY`, `HANSA_CLUSTER_NEXT_KEY`, `HANSA_NODE_KEY`: hex, in place of the files.
+   */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Whether the store already knows an identity: then a missing key is a loss, not a first start. */
+  /**
+   * Whether the store already knows an identity: then a missing key is a loss, not a first start.
+   */
   readonly known: boolean;
 }
 

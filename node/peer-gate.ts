@@ -1,5 +1,5 @@
-// The decisions of the wire road: the transport has proven who calls; whether a resource may be seen,
-// pulled or pushed is policy's question inside the service.
+// The decisions of the wire road: the transport has proven who calls; whether a resource may be
+// seen, pulled or pushed is policy's question inside the service.
 import { HansaError, type Gate, type Log } from '@hansa/foundation';
 
 export function createPeerGate(log: Log): Gate {

@@ -1,9 +1,13 @@
-// Starts a node on real disks and sockets, and stops it in the reverse order. What federation needs and
-// cannot have is logged and shown; local service runs without it.
+// Starts a node on real disks and sockets, and stops it in the reverse order. What federation needs
+// and cannot have is logged and shown; local service runs without it.
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { internalRefPrefix } from '@hansa/capabilities/forge/git';
-import { createIdentity, identityIsKnown, type KeySeeds } from '@hansa/capabilities/identity/capability';
+import {
+  createIdentity,
+  identityIsKnown,
+  type KeySeeds,
+} from '@hansa/capabilities/identity/capability';
 import { openDiskBlobs } from '@hansa/blobs-disk';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
@@ -156,7 +160,9 @@ async function assemble(base: Base): Promise<RunningNode> {
   };
 }
 
-/** A remembered port that somebody else took meanwhile is given up; a configured one is an error. */
+/**
+ * A remembered port that somebody else took meanwhile is given up; a configured one is an error.
+ */
 async function openTransport(
   { config, clock, log, undo }: Base,
   keys: KeySeeds,
@@ -201,11 +207,7 @@ function beginDuties(base: Base, capabilities: readonly Capability[]): void {
   });
 }
 
-async function openApi(
-  base: Base,
-  { capabilities }: Composition,
-  ports: Ports,
-): Promise<HttpRoad> {
+async function openApi(base: Base, { capabilities }: Composition, ports: Ports): Promise<HttpRoad> {
   const { config, clock, log, random, undo } = base;
   const token = await ownerToken(config.data, random);
   const served = capabilities.flatMap((each) => each.serves);

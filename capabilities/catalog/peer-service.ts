@@ -1,4 +1,5 @@
-// The catalog as a peer sees it: what policy lets it see, and nothing else, not even by its absence.
+// The catalog as a peer sees it: what policy lets it see, and nothing else, not even by its
+// absence.
 import { callingCluster, changedKeys, type ClusterId } from '@hansa/foundation';
 import type { Enforcement } from '../policies/contract.ts';
 import { catalogPageMax } from './contract.ts';
@@ -11,7 +12,8 @@ export interface CatalogPeerNeeds extends CatalogNeeds {
 
 export function createCatalogPeer(needs: CatalogPeerNeeds): CatalogPeer {
   const { enforcement, resources } = needs;
-  const seen = (peer: ClusterId): readonly string[] => [...enforcement.visible(peer, 'see')].toSorted();
+  const seen = (peer: ClusterId): readonly string[] =>
+    [...enforcement.visible(peer, 'see')].toSorted();
   return {
     async list({ after }, call) {
       const peer = callingCluster(call);
@@ -45,4 +47,3 @@ export function createCatalogPeer(needs: CatalogPeerNeeds): CatalogPeer {
     },
   };
 }
-

@@ -1,4 +1,5 @@
-// The daemon's view of itself, gathered from the capabilities' contracts and the process's own facts.
+// The daemon's view of itself, gathered from the capabilities' contracts and the process's own
+// facts.
 import type { Clock, KeyValueStore } from '@hansa/foundation';
 import type { Identity } from '../identity/contract.ts';
 import type { Links } from '../links/contract.ts';

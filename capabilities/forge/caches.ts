@@ -1,5 +1,5 @@
-// Bare repositories on disk, kept equal to what the store says. The store is the truth: whatever a crash
-// left, `bring` makes the cache follow it, from the packs that the entries name.
+// Bare repositories on disk, kept equal to what the store says. The store is the truth: whatever a
+// crash left, `bring` makes the cache follow it, from the packs that the entries name.
 import {
   createMutex,
   isHansaError,

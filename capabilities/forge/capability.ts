@@ -18,4 +18,3 @@ export function forgeCapability(needs: ForgeNeeds): Capability {
     stop: () => needs.git.close(),
   });
 }
-

@@ -12,7 +12,8 @@ import { labelsSchema } from '../resources/contract.ts';
 
 export const gitKind = 'git';
 export const refsInlineMax = 100; // above, the ref table is a blob of its own
-export const refsMax = 100_000; // a table of about 10 MB; larger ones are not repositories but archives
+// a table of about 10 MB; larger ones are not repositories but archives
+export const refsMax = 100_000;
 export const packBytesMax: number = 8 * 1_024 * 1_024 * 1_024; // one push
 export const refsShownMax = 1_000; // what `repo show` lists
 
@@ -81,7 +82,12 @@ const repositoryFields = {
   sequence: z.number(),
 };
 const repository: z.ZodType<Repository> = z.object(repositoryFields);
-const named = z.strictObject({ name: z.string().min(1).max(nameLengthMax + 128) });
+const named = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .max(nameLengthMax + 128),
+});
 
 export const forgeContract: Contract<Forge> = {
   name: 'forge',

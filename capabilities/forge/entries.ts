@@ -1,5 +1,5 @@
-// A repository as entries of a resource: one table of refs, and one entry per pack in the order of pushes.
-// The table is inline up to 100 refs; above, it is a blob that the entry names.
+// A repository as entries of a resource: one table of refs, and one entry per pack in the order of
+// pushes. The table is inline up to 100 refs; above, it is a blob that the entry names.
 import {
   concatBytes,
   emptyBytes,
@@ -35,10 +35,7 @@ const stateSchema: z.ZodType<RepositoryState> = z.object({
   head: refName,
   shallow: z.array(objectId),
 });
-const tableSchema = z.union([
-  z.object({ inline: stateSchema }),
-  z.object({ blob: z.string() }),
-]);
+const tableSchema = z.union([z.object({ inline: stateSchema }), z.object({ blob: z.string() })]);
 
 /** Sorted by name: equal states have equal tables. */
 export async function refsOp(needs: EntryNeeds, state: RepositoryState): Promise<ChangeOp> {

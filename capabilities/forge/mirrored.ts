@@ -1,4 +1,5 @@
-// The git kind: how a mirror checks a batch of pushes before refs may move, and moves them after the store.
+// The git kind: how a mirror checks a batch of pushes before refs may move, and moves them after
+// the store.
 import { HansaError } from '@hansa/foundation';
 import type { SequencedChange } from '../resources/contract.ts';
 import type { FederatedKind, MirrorView, StagedBatch } from '../sync/contract.ts';
@@ -75,4 +76,3 @@ async function stateAfter(
   const held = await before.entry(refsKey);
   return held === undefined ? emptyState : stateOf(needs, held);
 }
-

@@ -105,10 +105,7 @@ function forgeOf(parts: Parts): Forge {
   };
 }
 
-function requireFound(
-  repository: StoredRepository | undefined,
-  name: string,
-): StoredRepository {
+function requireFound(repository: StoredRepository | undefined, name: string): StoredRepository {
   if (repository === undefined) {
     throw new HansaError('RESOURCE_NOT_FOUND', `there is no repository ${name} here`);
   }
@@ -205,7 +202,9 @@ async function find(
   service: Parameters<SmartHttpNeeds['find']>[1],
 ): Promise<FoundRepository | undefined> {
   try {
-    return path.startsWith('@') ? await findMirror(parts, path) : await findOwn(parts, path, service);
+    return path.startsWith('@')
+      ? await findMirror(parts, path)
+      : await findOwn(parts, path, service);
   } catch (error) {
     const absent = (['RESOURCE_NOT_FOUND', 'MIRROR_NOT_FOUND', 'LINK_NOT_FOUND'] as const).some(
       (code) => isHansaError(error, code),
@@ -232,8 +231,8 @@ async function findOwn(
   } else {
     await caches.ready(own);
   }
-  // The driver runs one decision per repository at a time; taking our own lock here could wait for somebody
-  // who waits for the driver.
+  // The driver runs one decision per repository at a time; taking our own lock here could wait for
+  // somebody who waits for the driver.
   const decide = async (push: Push): Promise<PushDecision> => {
     const decision = await accept(parts, id, push);
     caches.doubt(key);
@@ -244,7 +243,9 @@ async function findOwn(
 
 async function findMirror(parts: Parts, path: string): Promise<FoundRepository | undefined> {
   const slash = path.indexOf('/');
-  const resource = parts.mirrors.resolve(`${path.slice(1, slash)}:${gitKind}/${path.slice(slash + 1)}`);
+  const resource = parts.mirrors.resolve(
+    `${path.slice(1, slash)}:${gitKind}/${path.slice(slash + 1)}`,
+  );
   const view = await parts.mirrors.view(resource);
   const mirror = parts.mirrors.find(resource);
   if (view === undefined || mirror === undefined) {
@@ -257,7 +258,9 @@ async function findMirror(parts: Parts, path: string): Promise<FoundRepository |
   return { key: parts.caches.key(view), writable: { refusal } };
 }
 
-/** The store decides: pack into blobs, refs and pack into one change, then git may move its refs. */
+/**
+ * The store decides: pack into blobs, refs and pack into one change, then git may move its refs.
+ */
 async function accept(parts: Parts, id: LocalId, push: Push): Promise<PushDecision> {
   const { resources, signer } = parts;
   const position = await resources.position(id);
@@ -283,10 +286,7 @@ async function accept(parts: Parts, id: LocalId, push: Push): Promise<PushDecisi
   return { accept: true, head: after.head };
 }
 
-async function putPack(
-  parts: Parts,
-  pack: AsyncIterable<Uint8Array>,
-): Promise<BlobReference> {
+async function putPack(parts: Parts, pack: AsyncIterable<Uint8Array>): Promise<BlobReference> {
   let bytes = 0;
   const bounded = async function* (): AsyncIterable<Uint8Array> {
     for await (const piece of pack) {
@@ -309,4 +309,3 @@ function headAfter({ head, refs }: RepositoryState): string {
   const usual = ['refs/heads/main', 'refs/heads/master'].find((name) => branches.includes(name));
   return usual ?? branches[0] ?? head;
 }
-

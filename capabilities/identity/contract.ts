@@ -17,7 +17,9 @@ import { z } from 'zod';
 export interface Inception {
   /** The first public key: the cluster's id for ever. */
   readonly cluster: ClusterId;
-  /** BLAKE3 of the next public key, hex: a thief of today's key cannot rotate to a key of his own. */
+  /**
+   * BLAKE3 of the next public key, hex: a thief of today's key cannot rotate to a key of his own.
+   */
   readonly nextKeyHash: string;
   readonly createdMs: number;
   /** By the first key, over transcript `hansa/inception/1`. */
@@ -40,8 +42,10 @@ export interface NodeCertificate {
   readonly signature: Uint8Array;
 }
 
-export const certificateValidityMs: number = 7 * 24 * 3_600_000; // a lost node is harmless after a week
-export const certificateRenewMs: number = certificateValidityMs / 2; // renewed with half its time left
+// a lost node is harmless after a week
+export const certificateValidityMs: number = 7 * 24 * 3_600_000;
+// renewed with half its time left
+export const certificateRenewMs: number = certificateValidityMs / 2;
 export const certificateSkewMs = 60_000; // clocks differ; the same tolerance as tokens have
 
 /** Everything a stranger needs to check who speaks. */
@@ -70,7 +74,10 @@ export interface Signer {
   /** FEDERATION_OFF with the reason where the keys are unusable. */
   sign(message: Uint8Array): { keyIndex: number; signature: Uint8Array };
   proof(): IdentityProof;
-  /** CERTIFICATE_INVALID, CERTIFICATE_EXPIRED or IDENTITY_NOT_BOUND; `remote` is the transport's word. */
+  /**
+   * CERTIFICATE_INVALID, CERTIFICATE_EXPIRED or IDENTITY_NOT_BOUND; `remote` is the transport's
+   * word.
+   */
   check(proof: unknown, remote: NodeId): PeerIdentity;
 }
 

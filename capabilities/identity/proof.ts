@@ -1,4 +1,5 @@
-// The bytes of identity: what is signed at a cluster's birth and in a node's certificate, and the checks.
+// The bytes of identity: what is signed at a cluster's birth and in a node's certificate, and the
+// checks.
 import { HansaError, fromHex, toHex, transcript } from '@hansa/foundation';
 import type { ClusterId, Crypto, NodeId } from '@hansa/foundation';
 import {
@@ -41,17 +42,13 @@ export function makeInception(
 }
 
 export function inceptionVerifies(crypto: Crypto, inception: Inception): boolean {
-  return crypto.verify(
-    fromHex(inception.cluster),
-    inceptionBytes(inception),
-    inception.signature,
-  );
+  return crypto.verify(fromHex(inception.cluster), inceptionBytes(inception), inception.signature);
 }
 
 /**
- * Checks a stranger's proof against the node key that the transport has authenticated. The binding comes
- * last in the list and first in importance: a proof copied from somebody else's handshake names that
- * other's node, so it is worthless on the thief's connection.
+ * Checks a stranger's proof against the node key that the transport has authenticated. The binding
+ * comes last in the list and first in importance: a proof copied from somebody else's handshake
+ * names that other's node, so it is worthless on the thief's connection.
  */
 export function checkProof(
   crypto: Crypto,

@@ -38,7 +38,9 @@ export interface IdentityService {
   renew(): Promise<void>;
 }
 
-/** Whether the store was made with keys already: then a missing key is a loss, not a first start. */
+/**
+ * Whether the store was made with keys already: then a missing key is a loss, not a first start.
+ */
 export async function identityIsKnown(store: KeyValueStore, codec: Codec): Promise<boolean> {
   return (await identityTables(store, codec).inception.get()) !== undefined;
 }
@@ -81,7 +83,11 @@ export async function createIdentity(needs: IdentityNeeds): Promise<IdentityServ
   const renew = async (): Promise<void> => {
     const held = certificate ?? (await tables.certificates.get(node))?.value;
     const now = clock.now();
-    if (held !== undefined && now >= held.notBeforeMs && now < held.notAfterMs - certificateRenewMs) {
+    if (
+      held !== undefined &&
+      now >= held.notBeforeMs &&
+      now < held.notAfterMs - certificateRenewMs
+    ) {
       certificate = held;
       return;
     }

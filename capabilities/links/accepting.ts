@@ -1,5 +1,5 @@
-// Redeeming a token: dial who made it, prove ourselves, make our half-link, and look at the path while it
-// is fresh (the doctor's first checks).
+// Redeeming a token: dial who made it, prove ourselves, make our half-link, and look at the path
+// while it is fresh (the doctor's first checks).
 import { HansaError, remote, type ClusterId } from '@hansa/foundation';
 import { type Acceptance, type DoctorCheck, type Links } from './contract.ts';
 import { expiryOf } from './inspecting.ts';

@@ -1,5 +1,5 @@
-// Beats: what each side tells the other every two seconds, and what is concluded from it. One pulse per
-// linked peer lives as long as the process; its evidence feeds `judgeLink`.
+// Beats: what each side tells the other every two seconds, and what is concluded from it. One pulse
+// per linked peer lives as long as the process; its evidence feeds `judgeLink`.
 import {
   equalBytes,
   remote,

@@ -1,4 +1,5 @@
-// Ties links to their host: what people call, what peers call, and the duty that keeps links connected.
+// Ties links to their host: what people call, what peers call, and the duty that keeps links
+// connected.
 import { capability, type Capability } from '@hansa/foundation';
 import { linksContract, type Links, type Peers } from './contract.ts';
 import { createLinkPeer } from './peer-service.ts';

@@ -1,5 +1,5 @@
-// Six words that both sides of a new link compare by voice: 48 bits of a hash over both clusters and both
-// nonces, so that whoever took the token in between shows other words.
+// Six words that both sides of a new link compare by voice: 48 bits of a hash over both clusters
+// and both nonces, so that whoever took the token in between shows other words.
 import { fromHex, transcript, type ClusterId, type Crypto } from '@hansa/foundation';
 import { checkWordList } from './word-list.ts';
 
@@ -29,6 +29,11 @@ export function checkWords(
 
 /** Case, spacing and hyphens do not matter to people. */
 export function sameWords(a: string, b: string): boolean {
-  const plain = (text: string): string => text.toLowerCase().split(/[\s,-]+/).join(' ').trim();
+  const plain = (text: string): string =>
+    text
+      .toLowerCase()
+      .split(/[\s,-]+/)
+      .join(' ')
+      .trim();
   return plain(a) === plain(b);
 }

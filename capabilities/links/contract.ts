@@ -21,8 +21,9 @@ export const endpointsMax = 16; // nodes of one peer that a link keeps
 export const addressesMax = 8; // hints per node
 
 /**
- * `pending` waits for check words; `connecting` and `handshaking` are on the way; `syncing` waits for the
- * first beat. The next five come from proof of progress, never from a socket. `closed` is ended by us.
+ * `pending` waits for check words; `connecting` and `handshaking` are on the way; `syncing` waits
+ * for the first beat. The next five come from proof of progress, never from a socket. `closed` is
+ * ended by us.
  */
 export type LinkStatus =
   | 'pending'
@@ -106,10 +107,16 @@ export interface Acceptance {
 export interface Links {
   /** Makes a single-use token, and our half-link for whoever redeems it (unless `serveOnly`). */
   invite(
-    input: { ttlMs?: number | undefined; serveOnly?: boolean | undefined; confirm?: boolean | undefined },
+    input: {
+      ttlMs?: number | undefined;
+      serveOnly?: boolean | undefined;
+      confirm?: boolean | undefined;
+    },
     call?: Call,
   ): Promise<Invitation>;
-  /** Redeems a token: dials the inviter, makes our half-link (unless `serveOnly`), stays pending. */
+  /**
+   * Redeems a token: dials the inviter, makes our half-link (unless `serveOnly`), stays pending.
+   */
   accept(
     input: {
       token: string;

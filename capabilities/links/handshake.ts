@@ -1,5 +1,5 @@
-// Opening a link connection: three streams, one per traffic class; on the control stream both sides first
-// say who they are. Nothing else is read from a connection before its identity is proven.
+// Opening a link connection: three streams, one per traffic class; on the control stream both sides
+// first say who they are. Nothing else is read from a connection before its identity is proven.
 import {
   errorOf,
   errorReportSchema,

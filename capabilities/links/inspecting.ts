@@ -1,5 +1,5 @@
-// Tells what a token is and why it would fail: the inviter knows its own invitations, anybody else reads
-// only what the token itself says.
+// Tells what a token is and why it would fail: the inviter knows its own invitations, anybody else
+// reads only what the token itself says.
 import { HansaError, reportOf } from '@hansa/foundation';
 import type { TokenReport } from './contract.ts';
 import type { InviteRecord } from './keys.ts';

@@ -1,5 +1,5 @@
-// A link's status from proof of progress: a pure function of what beats have shown. A connected socket is
-// never evidence of anything here.
+// A link's status from proof of progress: a pure function of what beats have shown. A connected
+// socket is never evidence of anything here.
 import type { LinkStatus } from './contract.ts';
 
 export const beatIntervalMs = 2_000; // the design's beat

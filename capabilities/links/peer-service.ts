@@ -1,9 +1,5 @@
 // What a peer may ask of us about the link: the far end of `wire.ts`.
-import {
-  callingCluster,
-  HansaError,
-  type Call,
-} from '@hansa/foundation';
+import { callingCluster, HansaError, type Call } from '@hansa/foundation';
 import { uniqueName } from './accepting.ts';
 import { problemOfInvite } from './inspecting.ts';
 import type { LinkRecord } from './keys.ts';
@@ -69,4 +65,3 @@ export function createLinkPeer(parts: LinksParts): LinkPeer {
     probe: async ({ payload }) => ({ receivedBytes: payload.length, nowMs: clock.now() }),
   };
 }
-

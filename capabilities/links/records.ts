@@ -1,5 +1,5 @@
-// The durable half of links: which invitations are open, who is linked, what was confirmed. Every change is
-// one guarded transaction, so that two redeemers of one token cannot both succeed.
+// The durable half of links: which invitations are open, who is linked, what was confirmed. Every
+// change is one guarded transaction, so that two redeemers of one token cannot both succeed.
 import {
   HansaError,
   toHex,

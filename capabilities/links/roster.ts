@@ -1,4 +1,5 @@
-// Keeps every link connected: dials, waits, dials again; answers other capabilities' questions about peers.
+// Keeps every link connected: dials, waits, dials again; answers other capabilities' questions
+// about peers.
 import {
   HansaError,
   isHansaError,
@@ -98,9 +99,12 @@ export function createRoster(needs: RosterNeeds): Roster {
         });
 
   const roster: Roster = {
-    peers: peersOf({ records, listeners, pulse, session: (cluster) => sessions?.find(cluster) }, (source) => {
-      progress = source;
-    }),
+    peers: peersOf(
+      { records, listeners, pulse, session: (cluster) => sessions?.find(cluster) },
+      (source) => {
+        progress = source;
+      },
+    ),
     pulse,
     suggestedName: (peer) => sessions?.find(peer)?.identity.name ?? peer.slice(0, 8),
     observed: (peer) => ({ evidence: pulse(peer).evidence(), lastError: errors.get(peer) }),
@@ -199,9 +203,7 @@ function withStanding(link: LinkRecord, said: Standing): LinkRecord {
     link.theirs === said.mine &&
     link.confirmedThere === said.confirmed &&
     JSON.stringify(link.endpoints) === JSON.stringify(endpoints);
-  return same
-    ? link
-    : { ...link, theirs: said.mine, confirmedThere: said.confirmed, endpoints };
+  return same ? link : { ...link, theirs: said.mine, confirmedThere: said.confirmed, endpoints };
 }
 
 function peersOf(
@@ -227,7 +229,10 @@ function peersOf(
   const rows = (): LinkRecord[] => [...records.links.rows.values()].map(({ value }) => value);
   return {
     standing,
-    all: () => rows().filter((link) => !link.closed).map((link) => standing(link.peer)),
+    all: () =>
+      rows()
+        .filter((link) => !link.closed)
+        .map((link) => standing(link.peer)),
     resolve(nameOrId) {
       const exact = rows().filter((link) => link.name === nameOrId || link.peer === nameOrId);
       const found =
@@ -242,8 +247,7 @@ function peersOf(
       return standing(one.peer);
     },
     carrier: (cluster) => carrierTo(standing(cluster), given.session(cluster)),
-    observer: (cluster) =>
-      carrierTo({ ...standing(cluster), mine: true }, given.session(cluster)),
+    observer: (cluster) => carrierTo({ ...standing(cluster), mine: true }, given.session(cluster)),
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

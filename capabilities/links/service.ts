@@ -1,4 +1,5 @@
-// Links as people and other capabilities see them: invitations, records and sessions brought together.
+// Links as people and other capabilities see them: invitations, records and sessions brought
+// together.
 import {
   changedKeys,
   HansaError,
@@ -102,10 +103,7 @@ function linksOf(parts: LinksParts): Links {
     },
     async *changes(_input, call) {
       const last = new Map<ClusterId, string>();
-      const changed = changedKeys<ClusterId>(
-        (each) => roster.peers.subscribe(each),
-        call?.signal,
-      );
+      const changed = changedKeys<ClusterId>((each) => roster.peers.subscribe(each), call?.signal);
       for await (const cluster of changed) {
         if (records.find(cluster) === undefined) {
           continue;
@@ -128,7 +126,10 @@ async function invite(
   const { clock, codec, random, records, signer } = parts;
   const now = clock.now();
   if ((await records.openInvites(now)) >= invitesOpenMax) {
-    throw new HansaError('LINKS_FULL', `${invitesOpenMax} invitations are open, the most there may be`);
+    throw new HansaError(
+      'LINKS_FULL',
+      `${invitesOpenMax} invitations are open, the most there may be`,
+    );
   }
   const nonce = random.bytes(32);
   const id = toHex(random.bytes(4));
@@ -147,4 +148,3 @@ async function invite(
   parts.log.event('link.invited', { id, serveOnly });
   return { id, token, expiresMs, serveOnly };
 }
-

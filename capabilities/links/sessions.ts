@@ -1,5 +1,5 @@
-// The living half of links: connections to peers, at most one kept per peer, each carrying three wire
-// sessions. Which of two connections survives is decided the same way on both sides.
+// The living half of links: connections to peers, at most one kept per peer, each carrying three
+// wire sessions. Which of two connections survives is decided the same way on both sides.
 import {
   createWireSession,
   deadline,
@@ -147,9 +147,9 @@ export function createSessions(needs: SessionsNeeds): Sessions {
   };
 }
 
-// A peer that restarted has a new instance: its old connection is dead whatever the transport believes.
-// A second connection of the same direction is likewise a redial. Where both sides dialled at once, the one
-// dialled by the smaller id stays, on both sides.
+// A peer that restarted has a new instance: its old connection is dead whatever the transport
+// believes. A second connection of the same direction is likewise a redial. Where both sides
+// dialled at once, the one dialled by the smaller id stays, on both sides.
 function keepsOld(us: ClusterId, before: PeerSession, session: PeerSession): boolean {
   const restarted = toHex(before.hello.instance) !== toHex(session.hello.instance);
   if (restarted || before.dialled === session.dialled) {

@@ -1,5 +1,5 @@
-// The link token: what the inviter tells the other side, signed by the inviter's cluster key, carried as
-// text. The signed bytes travel as they are; nothing is re-encoded to be verified.
+// The link token: what the inviter tells the other side, signed by the inviter's cluster key,
+// carried as text. The signed bytes travel as they are; nothing is re-encoded to be verified.
 import {
   fromBase64Url,
   fromHex,

@@ -17,7 +17,9 @@ export function linkView(parts: LinksParts, peer: ClusterId): Link {
     ? { status: 'closed' as const }
     : judgeLink({ ...evidence, confirmed });
   const silentMs =
-    evidence.lastBeatMs === undefined ? undefined : Math.round(evidence.nowMs - evidence.lastBeatMs);
+    evidence.lastBeatMs === undefined
+      ? undefined
+      : Math.round(evidence.nowMs - evidence.lastBeatMs);
   return {
     peer,
     name: record.name,

@@ -1,16 +1,12 @@
 // What linked clusters say to each other about the link itself: redeeming a token, standing, beats.
-import {
-  hashSchema,
-  bytesSchema,
-  type Call,
-  type Contract,
-} from '@hansa/foundation';
+import { hashSchema, bytesSchema, type Call, type Contract } from '@hansa/foundation';
 import { z } from 'zod';
 import { endpointSchema, endpointsMax, type Endpoint } from './contract.ts';
 
 export const linkProtocol = '/hansa/link/1';
 export const protocolVersions: { readonly min: number; readonly max: number } = { min: 1, max: 1 };
-export const probeBytesMax: number = 256 * 1_024; // larger than any path's datagram, far below a frame
+// larger than any path's datagram, far below a frame
+export const probeBytesMax: number = 256 * 1_024;
 
 /** How the sender sees the link. */
 export interface Standing {

@@ -1,5 +1,5 @@
-// Two hundred and fifty-six words that are easy to tell apart when read over a telephone. Their order is
-// part of the protocol: both sides must show the same words.
+// Two hundred and fifty-six words that are easy to tell apart when read over a telephone. Their
+// order is part of the protocol: both sides must show the same words.
 
 export const checkWordList: readonly string[] = `
 acorn almond amber anchor apple arcade armour arrow autumn badge ballad banner basket

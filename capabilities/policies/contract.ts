@@ -45,7 +45,9 @@ export type RuleDraft = Omit<Rule, 'id' | 'createdMs'>;
 export interface RuleRequest extends Omit<RuleDraft, 'peers'> {
   /** A peer may be spelled: by our name for it, its id, or an unambiguous beginning of the id. */
   readonly peers: PeerSelector | { readonly peer: string };
-  /** Instead of `expiresMs`: from now on, by the clock of the node, which is the one that counts. */
+  /**
+   * Instead of `expiresMs`: from now on, by the clock of the node, which is the one that counts.
+   */
   readonly ttlMs?: number | undefined;
 }
 
@@ -98,8 +100,8 @@ export interface Policies {
 export interface Enforcement {
   decide(peer: ClusterId, verb: Verb, resource: LocalId): Decision;
   /**
-   * The ids a peer may use the verb on. Ask it before any look-up, so that what is unshared and what is
-   * unknown take the same way and the same time.
+   * The ids a peer may use the verb on. Ask it before any look-up, so that what is unshared and
+   * what is unknown take the same way and the same time.
    */
   visible(peer: ClusterId, verb: Verb): ReadonlySet<LocalId>;
   /** The verbs a peer has on a resource. */

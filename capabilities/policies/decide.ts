@@ -1,5 +1,5 @@
-// The decision itself: a pure function of rules, the peer's standing and the resource. Deny beats allow, and
-// no rule is a no.
+// The decision itself: a pure function of rules, the peer's standing and the resource. Deny beats
+// allow, and no rule is a no.
 
 import type { PeerStanding } from '../links/contract.ts';
 import type { Resource } from '../resources/contract.ts';
@@ -92,8 +92,8 @@ export function selects(
 }
 
 /**
- * `*` within a segment, `**` across. Walked by two indexes with one way back, so that no pattern takes more
- * than pattern length × name length steps.
+ * `*` within a segment, `**` across. Walked by two indexes with one way back, so that no pattern
+ * takes more than pattern length × name length steps.
  */
 export function globMatches(pattern: string, name: string): boolean {
   let p = 0;
@@ -131,4 +131,3 @@ function retry(back: Retry, backAcross: Retry, name: string): Retry {
   }
   return backAcross;
 }
-

@@ -1,5 +1,5 @@
-// Rules kept, decisions answered. What a peer may see is computed once per change of rules, resources or
-// links, and then looked up.
+// Rules kept, decisions answered. What a peer may see is computed once per change of rules,
+// resources or links, and then looked up.
 import {
   HansaError,
   toHex,
@@ -110,7 +110,10 @@ function known(rule: Rule | undefined, id: string): Rule {
   return rule;
 }
 
-/** What is kept of a request: the cluster itself, whatever it will be called; a moment, not a length. */
+/**
+ * What is kept of a request: the cluster itself, whatever it will be called; a moment, not a
+ * length.
+ */
 function draftOf({ peers, clock }: PoliciesNeeds, request: RuleRequest): RuleDraft {
   const { ttlMs, peers: chosen, ...rest } = request;
   return {
@@ -200,7 +203,11 @@ function planOf(needs: PoliciesNeeds, before: readonly Rule[], after: readonly R
         decide(rules, { peer, verb, resource, nowMs }).allowed;
       const gained = verbs.filter((verb) => !allowed(before, verb) && allowed(after, verb));
       const lost = verbs.filter((verb) => allowed(before, verb) && !allowed(after, verb));
-      const row = { peer: peer.cluster, peerName: peer.name ?? publicPlanName, resource: resource.id };
+      const row = {
+        peer: peer.cluster,
+        peerName: peer.name ?? publicPlanName,
+        resource: resource.id,
+      };
       if (gained.length > 0) {
         rows.push({ ...row, change: 'gains', verbs: gained });
       }

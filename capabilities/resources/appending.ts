@@ -1,5 +1,5 @@
-// Appending one change to a resource: the guarded transaction that moves state, change, entries and blobs
-// together, so that no reader ever sees a part of it.
+// Appending one change to a resource: the guarded transaction that moves state, change, entries and
+// blobs together, so that no reader ever sees a part of it.
 import {
   HansaError,
   type Clock,
@@ -26,7 +26,8 @@ import {
 import { applyToTrie, changeBytes, nextChain } from './history.ts';
 import type { ResourceTables, StoredResource, StoredState } from './keys.ts';
 
-const triesMax = 256; // resources whose digest trie is kept in memory; others are rebuilt when written
+// resources whose digest trie is kept in memory; others are rebuilt when written
+const triesMax = 256;
 
 export interface ResourceLogNeeds {
   readonly store: KeyValueStore;

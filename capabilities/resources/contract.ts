@@ -1,4 +1,5 @@
-// What this cluster owns: resources, the log of their changes, and the signed heads that prove them.
+// What this cluster owns: resources, the log of their changes, and the signed heads that prove
+// them.
 import {
   blobIdSchema,
   bytesSchema,
@@ -21,8 +22,10 @@ import {
 } from '@hansa/foundation';
 import { z } from 'zod';
 
-export const changeOpsMax = 90; // operations and the blobs they name: with the log's own, one transaction
-export const changeBytesMax: number = 384 * 1_024; // the encoded record stays below a value's 512 KiB
+// operations and the blobs they name: with the log's own, one transaction
+export const changeOpsMax = 90;
+// the encoded record stays below a value's 512 KiB
+export const changeBytesMax: number = 384 * 1_024;
 export const blobsPerOpMax = 16; // a change names manifests, not chunks
 export const batchChangesMax = 1_000; // a signed head at least this often
 export const batchBytesMax: number = 4 * 1_024 * 1_024; // what a mirror holds before it verifies
@@ -51,10 +54,19 @@ export interface BlobReference {
 }
 
 export type ChangeOp =
-  | { readonly put: { readonly key: Uint8Array; readonly value: Uint8Array; readonly blobs: readonly BlobReference[] } }
+  | {
+      readonly put: {
+        readonly key: Uint8Array;
+        readonly value: Uint8Array;
+        readonly blobs: readonly BlobReference[];
+      };
+    }
   | { readonly delete: { readonly key: Uint8Array } };
 
-/** One atomic step of a resource. Its sequence is known once it is stored; its predecessor's, before. */
+/**
+ * One atomic step of a resource. Its sequence is known once it is stored; its predecessor's,
+ * before.
+ */
 export interface Change {
   readonly epoch: number;
   /** The sequence before this change. */
@@ -112,7 +124,10 @@ export interface Resources {
     input: { kind?: string | undefined },
     call?: Call,
   ): Promise<{ resources: readonly Resource[] }>;
-  show(input: { id: LocalId }, call?: Call): Promise<Resource & { readonly position: ShownPosition }>;
+  show(
+    input: { id: LocalId },
+    call?: Call,
+  ): Promise<Resource & { readonly position: ShownPosition }>;
 }
 
 export interface ShownPosition {
@@ -167,13 +182,18 @@ export interface History {
   /** The chain before the first change of an epoch. */
   firstChain(resource: FederatedId, epoch: number): Uint8Array;
   nextChain(before: Uint8Array, change: Change): Uint8Array;
-  /** The digest trie after a change; `versionOf` tells an entry's version before it, 0 where absent. */
+  /**
+   * The digest trie after a change; `versionOf` tells an entry's version before it, 0 where absent.
+   */
   applyToTrie(
     trie: DigestTrie,
     given: { readonly change: Change; versionOf(key: Uint8Array): number },
   ): DigestTrie;
   /** BLAKE3 over a value and the blobs it names: what a trie leaf carries. */
-  valueHash(entry: { readonly value: Uint8Array; readonly blobs: readonly BlobReference[] }): Uint8Array;
+  valueHash(entry: {
+    readonly value: Uint8Array;
+    readonly blobs: readonly BlobReference[];
+  }): Uint8Array;
   /** HEAD_INVALID unless the owner's key signed exactly this head. */
   verifyHead(head: Head, ownerKey: Uint8Array): void;
 }

@@ -1,5 +1,5 @@
-// The bytes of a history: how a change is chained, how an entry becomes a leaf, what a head signs. Owner
-// and mirror compute the same from the same content. Vectors: protocol/vectors/history.json.
+// The bytes of a history: how a change is chained, how an entry becomes a leaf, what a head signs.
+// Owner and mirror compute the same from the same content. Vectors: protocol/vectors/history.json.
 import {
   fromHex,
   HansaError,

@@ -1,5 +1,5 @@
-// Where the resources of this cluster are kept. The key of a change is its predecessor's sequence, which is
-// known before the change is stored; its own sequence is the revision that stored it.
+// Where the resources of this cluster are kept. The key of a change is its predecessor's sequence,
+// which is known before the change is stored; its own sequence is the revision that stored it.
 import {
   bytesSchema,
   hashSchema,

@@ -1,4 +1,5 @@
-// The log of every resource this cluster owns: appended by one guarded transaction, read by mirrors.
+// The log of every resource this cluster owns: appended by one guarded transaction, read by
+// mirrors.
 import {
   compareBytes,
   createHybridClock,
@@ -184,12 +185,18 @@ async function create(
         operand: before?.modRevision ?? 0,
       },
     ],
-    then: [tables.resources.put([id], { resource, removed: false }), tables.states.put([id], state)],
+    then: [
+      tables.resources.put([id], { resource, removed: false }),
+      tables.states.put([id], state),
+    ],
   });
   if (!result.succeeded) {
     throw new HansaError('RESOURCE_EXISTS', `${id} was made at the same time`);
   }
-  await Promise.all([held.resources.reached(result.revision), held.states.reached(result.revision)]);
+  await Promise.all([
+    held.resources.reached(result.revision),
+    held.states.reached(result.revision),
+  ]);
   return resource;
 }
 

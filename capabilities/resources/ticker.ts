@@ -1,5 +1,5 @@
-// One signature per tick for all heads asked for in it: an Ed25519 signature costs its verifier a third of
-// a millisecond, a Merkle path a few hashes.
+// One signature per tick for all heads asked for in it: an Ed25519 signature costs its verifier a
+// third of a millisecond, a Merkle path a few hashes.
 import {
   federatedId,
   merkleTree,
@@ -66,12 +66,20 @@ function signTogether(
   const prepared = batch.map(({ id, position }) => {
     const resource = federatedId(signer.cluster, id);
     const salt = random.bytes(32);
-    return { resource, position, salt, leaf: headLeaf(crypto, salt, headBytes(resource, position)) };
+    return {
+      resource,
+      position,
+      salt,
+      leaf: headLeaf(crypto, salt, headBytes(resource, position)),
+    };
   });
   if (prepared.length === 0) {
     return [];
   }
-  const { root, paths } = merkleTree(crypto, prepared.map(({ leaf }) => leaf));
+  const { root, paths } = merkleTree(
+    crypto,
+    prepared.map(({ leaf }) => leaf),
+  );
   const body = { root, asOfMs: clock.now(), keyIndex: 0 };
   const { signature, keyIndex } = signer.sign(tickBytes(body));
   const tick = { ...body, keyIndex, signature };

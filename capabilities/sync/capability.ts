@@ -1,4 +1,5 @@
-// Ties sync to its host: mirrors for people, heads, changes and blobs for peers, the duty that follows.
+// Ties sync to its host: mirrors for people, heads, changes and blobs for peers, the duty that
+// follows.
 import { capability, type Capability } from '@hansa/foundation';
 import { syncContract, syncIntervalMs, type Mirrors } from './contract.ts';
 import { createSync, type SyncNeeds } from './service.ts';

@@ -20,8 +20,9 @@ export const retryMinMs = 500;
 export const retryMaxMs = 30_000; // at worst one interval late
 
 /**
- * `waiting` for the link, `absent` at the owner (not shared, or not there), `pulling`, `current`, `refused`
- * (what came did not verify; tried again), `halted` (two histories: a person has to decide).
+ * `waiting` for the link, `absent` at the owner (not shared, or not there), `pulling`, `current`,
+ * `refused` (what came did not verify; tried again), `halted` (two histories: a person has to
+ * decide).
  */
 export type MirrorState = 'waiting' | 'absent' | 'pulling' | 'current' | 'refused' | 'halted';
 
@@ -90,8 +91,8 @@ export interface StagedBatch {
 export interface FederatedKind {
   readonly kind: string;
   /**
-   * Checks what only the kind understands, its blobs being here already; throws the reason. `before` is the
-   * mirror as it stands, without the changes.
+   * Checks what only the kind understands, its blobs being here already; throws the reason.
+   * `before` is the mirror as it stands, without the changes.
    */
   stage(
     before: MirrorView,
@@ -136,7 +137,10 @@ const mirror: z.ZodType<Mirror> = z.object({
   lastError: errorReportSchema.optional(),
   addedMs: z.number(),
 });
-const spelled = z.string().min(3).max(nameLengthMax + 128);
+const spelled = z
+  .string()
+  .min(3)
+  .max(nameLengthMax + 128);
 const oneMirror = z.strictObject({ resource: spelled });
 
 export const syncContract: Contract<Sync> = {

@@ -1,4 +1,5 @@
-// The mirrors in the store: records, applied positions, entries; and the one place where a batch is applied.
+// The mirrors in the store: records, applied positions, entries; and the one place where a batch is
+// applied.
 import {
   emptyTrie,
   HansaError,
@@ -37,10 +38,17 @@ export interface Copies {
   remove(resource: FederatedId): Promise<void>;
   of(owner: ClusterId): readonly FederatedId[];
   view(resource: FederatedId, epoch: number): MirrorView;
-  /** The trie over what is stored in the epoch: computed from the store, or as the last apply left it. */
+  /**
+   * The trie over what is stored in the epoch: computed from the store, or as the last apply left
+   * it.
+   */
   trie(resource: FederatedId, epoch: number): Promise<DigestTrie>;
   /** Versions of the entries, of the present epoch, by the text of their key. */
-  versions(resource: FederatedId, epoch: number, keys: readonly Uint8Array[]): Promise<ReadonlyMap<string, number>>;
+  versions(
+    resource: FederatedId,
+    epoch: number,
+    keys: readonly Uint8Array[],
+  ): Promise<ReadonlyMap<string, number>>;
   /** Applies steps in transactions of at most 100 operations, each moving the applied position. */
   apply(head: Head, steps: readonly Step[]): Promise<void>;
   names(blob: BlobId): Promise<boolean>;
@@ -101,7 +109,9 @@ export function createCopies(needs: CopiesNeeds): Copies {
       const found = new Map<string, number>();
       for (let at = 0; at < keys.length; at += opsPerTransactionMax) {
         const page = keys.slice(at, at + opsPerTransactionMax);
-        const read = await store.batchRead(page.map((key) => tables.entries.key(resource, epoch, key)));
+        const read = await store.batchRead(
+          page.map((key) => tables.entries.key(resource, epoch, key)),
+        );
         read.entries.forEach((entry, index) => {
           const key = page[index];
           if (entry !== null && key !== undefined) {
@@ -157,7 +167,8 @@ function* groups(steps: readonly Step[]): Iterable<readonly Step[]> {
   for (const step of steps) {
     const stepKeys = [...step.versions.keys()];
     const stepOps = operationCount(step);
-    // A key may be written once in a transaction, so a step that writes it again begins the next one.
+    // A key may be written once in a transaction, so a step that writes it again begins the next
+    // one.
     if (ops + stepOps > opsPerTransactionMax || stepKeys.some((key) => keys.has(key))) {
       yield group;
       group = [];

@@ -1,5 +1,5 @@
-// Brings the blobs of a batch here: manifest first, bound to the signed change, then the missing chunks,
-// each verified before it is written. What has arrived is never fetched again.
+// Brings the blobs of a batch here: manifest first, bound to the signed change, then the missing
+// chunks, each verified before it is written. What has arrived is never fetched again.
 import {
   blobChunkBytes,
   HansaError,
@@ -137,4 +137,3 @@ function chunkIds(bytes: Uint8Array): readonly BlobId[] {
   }
   return ids;
 }
-

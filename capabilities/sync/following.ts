@@ -1,5 +1,5 @@
-// One mirror's conversation with its owner: follow, gather a batch, verify, fetch, stage, apply. Nothing of
-// a batch that fails any step is applied.
+// One mirror's conversation with its owner: follow, gather a batch, verify, fetch, stage, apply.
+// Nothing of a batch that fails any step is applied.
 import {
   createHybridClock,
   equalBytes,

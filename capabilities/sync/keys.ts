@@ -1,5 +1,5 @@
-// Where mirrors are kept. Entries lie under their epoch, so that another epoch is built beside the present
-// one and the applied row switches over.
+// Where mirrors are kept. Entries lie under their epoch, so that another epoch is built beside the
+// present one and the applied row switches over.
 import {
   bytesSchema,
   federatedIdSchema,

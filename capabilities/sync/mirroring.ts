@@ -1,5 +1,5 @@
-// Keeps every mirror with its owner: one loop per mirror that follows, and tries again; one round per
-// interval that repairs what a stream may have missed.
+// Keeps every mirror with its owner: one loop per mirror that follows, and tries again; one round
+// per interval that repairs what a stream may have missed.
 import {
   HansaError,
   isHansaError,
@@ -13,7 +13,13 @@ import {
   type Random,
 } from '@hansa/foundation';
 import type { Head } from '../resources/contract.ts';
-import { retryMaxMs, retryMinMs, syncIntervalMs, type Mirror, type MirrorState } from './contract.ts';
+import {
+  retryMaxMs,
+  retryMinMs,
+  syncIntervalMs,
+  type Mirror,
+  type MirrorState,
+} from './contract.ts';
 import { followOwner, type FollowNeeds, type FollowReport } from './following.ts';
 import { headsPerRequestMax, syncPeerContract } from './wire.ts';
 
@@ -284,7 +290,11 @@ function compareHead(parts: Parts, resource: FederatedId, head: Head | null): vo
     progress.head = head;
     const differs = toHex(head.digest) !== toHex(applied.digest);
     if (differs) {
-      fail(parts, resource, new HansaError('HEAD_FORKED', `${resource} has two states at one sequence`));
+      fail(
+        parts,
+        resource,
+        new HansaError('HEAD_FORKED', `${resource} has two states at one sequence`),
+      );
     }
     return;
   }

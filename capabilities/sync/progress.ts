@@ -1,4 +1,5 @@
-// What beats say about mirrors, and what is made of it: the proof of progress behind a link's status.
+// What beats say about mirrors, and what is made of it: the proof of progress behind a link's
+// status.
 import {
   compareBytes,
   equalBytes,
@@ -31,7 +32,9 @@ export interface ProgressNeeds {
   stateOf(resource: FederatedId): MirrorState;
 }
 
-/** What we hold of an owner's resources, sorted by id; the root a beat carries is over these rows. */
+/**
+ * What we hold of an owner's resources, sorted by id; the root a beat carries is over these rows.
+ */
 export function heldRows({ copies }: Pick<ProgressNeeds, 'copies'>, owner: ClusterId): HeldRow[] {
   return copies
     .of(owner)
@@ -156,7 +159,10 @@ async function challenge(
   return !comparable || equalBytes(said.answer, ours);
 }
 
-/** The answer to a challenge: the leaves of one sixteenth of the entries, by hash of key, under a salt. */
+/**
+ * The answer to a challenge: the leaves of one sixteenth of the entries, by hash of key, under a
+ * salt.
+ */
 export async function challengeAnswer(
   { crypto, history }: Pick<ProgressNeeds, 'crypto' | 'history'>,
   asked: { readonly nibble: number; readonly salt: Uint8Array },

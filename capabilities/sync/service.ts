@@ -13,7 +13,13 @@ import {
 } from '@hansa/foundation';
 import type { Enforcement } from '../policies/contract.ts';
 import type { ResourceLog } from '../resources/contract.ts';
-import { mirrorsMax, type FederatedKind, type Mirror, type Mirrors, type Sync } from './contract.ts';
+import {
+  mirrorsMax,
+  type FederatedKind,
+  type Mirror,
+  type Mirrors,
+  type Sync,
+} from './contract.ts';
 import { createCopies, type Copies } from './copies.ts';
 import { createMirroring, type Mirroring, type MirroringNeeds } from './mirroring.ts';
 import { challengeAnswer, createProgress, heldRows, type Progress } from './progress.ts';
@@ -126,7 +132,10 @@ function mirrorsOf({ copies, mirroring, peers, kinds, signer }: Parts): Mirrors 
   };
 }
 
-/** `<peer>:<name>`, `<peer>:<kind>/<name>` or a federated id. A name without kind is of the only kind. */
+/**
+ * `<peer>:<name>`, `<peer>:<kind>/<name>` or a federated id. A name without kind is of the only
+ * kind.
+ */
 function parseSpelled(
   { peers, kinds, signer }: Pick<Parts, 'peers' | 'kinds' | 'signer'>,
   spelled: string,
@@ -169,7 +178,10 @@ function syncOf(parts: Parts, mirrors: Mirrors): Sync {
         throw new HansaError('MIRROR_EXISTS', `${spelled} is mirrored already`);
       }
       if (copies.mirrors.rows.size >= mirrorsMax) {
-        throw new HansaError('STORE_LIMIT', `there are ${mirrorsMax} mirrors, the most there may be`);
+        throw new HansaError(
+          'STORE_LIMIT',
+          `there are ${mirrorsMax} mirrors, the most there may be`,
+        );
       }
       await copies.add({ resource, addedMs: clock.now() });
       parts.log.event('mirror.added', { resource });
@@ -196,7 +208,9 @@ function syncOf(parts: Parts, mirrors: Mirrors): Sync {
     },
     async now({ resource, waitMs }, call) {
       const chosen =
-        resource === undefined ? mirrors.all().map((each) => each.resource) : [mirrors.resolve(resource)];
+        resource === undefined
+          ? mirrors.all().map((each) => each.resource)
+          : [mirrors.resolve(resource)];
       const limit = deadline(
         clock,
         waitMs ?? nowWaitDefaultMs,

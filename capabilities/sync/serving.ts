@@ -1,5 +1,5 @@
-// The owner's side: follows, heads and blobs for peers, each decided by policy before anything is looked up
-// and again before anything more is sent.
+// The owner's side: follows, heads and blobs for peers, each decided by policy before anything is
+// looked up and again before anything more is sent.
 import {
   blobChunkBytes,
   concatBytes,
@@ -23,7 +23,6 @@ export interface ServingNeeds {
   readonly enforcement: Enforcement;
   readonly blobs: Blobs;
 }
-
 
 /** One answer for unknown, unshared and not ours: nobody learns which. */
 function absent(resource: FederatedId): HansaError {
@@ -94,7 +93,10 @@ function startOf(
   position: Position,
   resource: FederatedId,
 ): { epoch: number; sequence: number } {
-  if (at.epoch > position.epoch || (at.epoch === position.epoch && at.sequence > position.sequence)) {
+  if (
+    at.epoch > position.epoch ||
+    (at.epoch === position.epoch && at.sequence > position.sequence)
+  ) {
     throw new HansaError(
       'HEAD_REWOUND',
       `${resource} stands at ${position.epoch}/${position.sequence} here, ` +
@@ -104,7 +106,9 @@ function startOf(
   return at.epoch === position.epoch ? at : { epoch: position.epoch, sequence: 0 };
 }
 
-/** Resolves when the log or any decision may have changed since it was made, or the signal aborts. */
+/**
+ * Resolves when the log or any decision may have changed since it was made, or the signal aborts.
+ */
 function changeSignal(
   { resources, enforcement }: ServingNeeds,
   local: LocalId,
@@ -202,8 +206,14 @@ function servingBlobs(needs: ServingNeeds): BlobPeer {
         const start = index * blobChunkBytes;
         const end = Math.min(start + blobChunkBytes, sizeBytes);
         const pieces: Uint8Array[] = [];
-        // Read as it lies: the receiver hashes every chunk, and finds damage of ours and of the way alike.
-        const range = { start, end, verify: false, ...(call?.signal ? { signal: call.signal } : {}) };
+        // Read as it lies: the receiver hashes every chunk, and finds damage of ours and of the way
+        // alike.
+        const range = {
+          start,
+          end,
+          verify: false,
+          ...(call?.signal ? { signal: call.signal } : {}),
+        };
         for await (const piece of blobs.read(input.blob, range)) {
           pieces.push(piece);
         }

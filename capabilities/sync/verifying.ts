@@ -1,5 +1,5 @@
-// Whether a batch extends the history we hold: signature, gap, chain, digest, in this order; pure, and
-// before anything is fetched or applied.
+// Whether a batch extends the history we hold: signature, gap, chain, digest, in this order; pure,
+// and before anything is fetched or applied.
 import {
   equalBytes,
   fromHex,
@@ -39,8 +39,7 @@ export function verifyBatch(history: History, batch: Batch, held: Held): readonl
   requireNoGap(batch, held.applied);
   const steps = stepsOf(history, batch, held);
   const last = steps.at(-1);
-  const chain =
-    last?.chain ?? held.applied?.chain ?? history.firstChain(head.resource, head.epoch);
+  const chain = last?.chain ?? held.applied?.chain ?? history.firstChain(head.resource, head.epoch);
   if (!equalBytes(chain, head.chain)) {
     throw new HansaError(
       changes.length === 0 ? 'HEAD_FORKED' : 'CHANGE_INVALID',

@@ -10,7 +10,12 @@ import {
   type FederatedId,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import { changeSchema, headSchema, type Head, type SequencedChange } from '../resources/contract.ts';
+import {
+  changeSchema,
+  headSchema,
+  type Head,
+  type SequencedChange,
+} from '../resources/contract.ts';
 
 export const headsPerRequestMax = 500; // about 600 bytes each; a page stays far below a frame
 export const heldRowsMax = 2_000; // resources of one owner that one beat's root can be judged by
@@ -29,8 +34,8 @@ export interface HeldRow {
 /** State traffic: changes, heads, and what is held of whom. */
 export interface SyncPeer {
   /**
-   * Batches after a position, then every later one as it happens. Epoch and sequence are 0 for a mirror that
-   * holds nothing. RESOURCE_NOT_FOUND for what is unknown and what is not shared alike.
+   * Batches after a position, then every later one as it happens. Epoch and sequence are 0 for a
+   * mirror that holds nothing. RESOURCE_NOT_FOUND for what is unknown and what is not shared alike.
    */
   follow(
     input: { readonly resource: FederatedId; readonly epoch: number; readonly sequence: number },
@@ -42,11 +47,11 @@ export interface SyncPeer {
     call?: Call,
   ): Promise<{ readonly heads: readonly (Head | null)[] }>;
   /** What the asked cluster holds of the asking one's resources, as its last beat's root said. */
-  held(
-    input: Record<string, never>,
-    call?: Call,
-  ): Promise<{ readonly rows: readonly HeldRow[] }>;
-  /** Hashes a range of a mirror's entries with a salt, from its own store: cannot be answered from memory of a head. */
+  held(input: Record<string, never>, call?: Call): Promise<{ readonly rows: readonly HeldRow[] }>;
+  /**
+   * Hashes a range of a mirror's entries with a salt, from its own store: cannot be answered from
+   * memory of a head.
+   */
   challenge(
     input: { readonly resource: FederatedId; readonly nibble: number; readonly salt: Uint8Array },
     call?: Call,
