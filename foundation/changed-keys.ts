@@ -1,33 +1,48 @@
-// A subscription read as a stream: each key once, however often it changed while the reader was
-// busy, so that a slow reader costs a set of keys and never a growing queue.
+// A subscription read as a stream: each key once, however often it changed while the reader was busy, so
+// that a slow reader costs a set of keys and never a growing queue.
 
-/** Ends when the signal aborts; unsubscribes when the reader leaves. */
-export async function* changedKeys<K>(
+/**
+ * Subscribes at once, so that nothing between the call and the first read is missed. Ends, and
+ * unsubscribes, when the signal aborts or the reader leaves.
+ */
+export function changedKeys<K>(
   subscribe: (changed: (key: K) => void) => () => void,
   signal: AbortSignal | undefined,
-): AsyncIterable<K> {
+): AsyncIterableIterator<K> {
   const waiting = new Set<K>();
+  let ended = signal?.aborted === true;
   let wake = (): void => undefined;
-  const stop = subscribe((key) => {
+  const unsubscribe = subscribe((key) => {
     waiting.add(key);
     wake();
   });
-  const aborted = (): void => wake();
-  signal?.addEventListener('abort', aborted);
-  try {
-    while (signal?.aborted !== true) {
-      const [next] = waiting;
-      if (next !== undefined) {
-        waiting.delete(next);
-        yield next;
-        continue;
+  const end = (): void => {
+    ended = true;
+    unsubscribe();
+    signal?.removeEventListener('abort', end);
+    wake();
+  };
+  signal?.addEventListener('abort', end, { once: true });
+  const next = async (): Promise<IteratorResult<K>> => {
+    while (!ended) {
+      const [key] = waiting;
+      if (key !== undefined) {
+        waiting.delete(key);
+        return { done: false, value: key };
       }
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
     }
-  } finally {
-    stop();
-    signal?.removeEventListener('abort', aborted);
-  }
+    return { done: true, value: undefined };
+  };
+  const keys: AsyncIterableIterator<K> = {
+    next,
+    async return() {
+      end();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => keys,
+  };
+  return keys;
 }

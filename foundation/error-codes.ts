@@ -124,6 +124,11 @@ export const errorCodes = {
   KIND_UNKNOWN: { status: 400, exit: 2, meaning: 'no capability serves this kind' },
   RULE_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such rule', fix: 'hansa share list' },
   POLICY_DENIED: { status: 403, exit: 4, meaning: 'the owner’s policy does not allow it' },
+  LANES_NOT_SPOKEN: {
+    status: 501,
+    exit: 6,
+    meaning: 'policy allows the push, but this version has no lane to put it into',
+  },
   MIRROR_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such mirror', fix: 'hansa mirror list' },
   MIRROR_EXISTS: { status: 409, exit: 5, meaning: 'the resource is mirrored already' },
   HEAD_INVALID: { status: 502, exit: 7, meaning: 'a head’s signature does not verify' },

@@ -6,6 +6,7 @@ import {
   federatedIdSchema,
   HansaError,
   isPeer,
+  remote,
   splitFederatedId,
   type BlobId,
   type Call,
@@ -24,7 +25,7 @@ import { createCopies, type Copies } from './copies.ts';
 import { createMirroring, type Mirroring, type MirroringNeeds } from './mirroring.ts';
 import { challengeAnswer, createProgress, heldRows, type Progress } from './progress.ts';
 import { createServing } from './serving.ts';
-import type { BlobPeer, SyncPeer } from './wire.ts';
+import { syncPeerContract, type BlobPeer, type SyncPeer } from './wire.ts';
 import type { Signer } from '../identity/contract.ts';
 
 const nowWaitDefaultMs = 30_000; // one interval: what a person waits for at a prompt
@@ -75,6 +76,7 @@ export function createSync(needs: SyncNeeds): SyncService {
     syncPeer: {
       follow: serving.follow,
       heads: serving.heads,
+      propose: serving.propose,
       held: async (_input, call) => ({ rows: heldRows({ copies }, callingCluster(call)) }),
       challenge: (input, call) => answerChallenge(parts, input, call),
     },
@@ -169,7 +171,7 @@ function syncOf(parts: Parts, mirrors: Mirrors): Sync {
     return mirror;
   };
   return {
-    async add({ resource: spelled }) {
+    async add({ resource: spelled }, call) {
       const resource = parseSpelled(parts, spelled);
       const { owner, kind } = splitFederatedId(resource);
       kindNamed(parts.kinds, kind);
@@ -183,6 +185,7 @@ function syncOf(parts: Parts, mirrors: Mirrors): Sync {
           `there are ${mirrorsMax} mirrors, the most there may be`,
         );
       }
+      await requirePresent(parts, resource, call?.signal);
       await copies.add({ resource, addedMs: clock.now() });
       parts.log.event('mirror.added', { resource });
       return shown(resource);
@@ -221,6 +224,13 @@ function syncOf(parts: Parts, mirrors: Mirrors): Sync {
       limit.done();
       return { mirrors: chosen.map(shown) };
     },
+    async push({ resource: spelled, ref, target }, call) {
+      const resource = parseSpelled(parts, spelled);
+      const { owner } = splitFederatedId(resource);
+      const peer = remote(syncPeerContract, peers.carrier(owner));
+      const offer = target === undefined ? { resource, ref } : { resource, ref, target };
+      return peer.propose(offer, { signal: call?.signal });
+    },
     async *changes(_input, call) {
       const changed = changedKeys<FederatedId>((each) => mirroring.subscribe(each), call?.signal);
       for await (const resource of changed) {
@@ -247,6 +257,26 @@ function requirePullable({ peers, signer }: Parts, owner: Mirror['owner']): void
       `this cluster only serves ${standing.name}: it gave up its own half of the link`,
       { fix: 'make another link without --serve-only' },
     );
+  }
+}
+
+/** Asked where the owner can be asked; where it is away, the mirror waits for it. */
+async function requirePresent(
+  { peers }: Parts,
+  resource: FederatedId,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { owner } = splitFederatedId(resource);
+  if (!peers.connected(owner) || !peers.standing(owner).active) {
+    return;
+  }
+  const peer = remote(syncPeerContract, peers.carrier(owner));
+  const { heads } = await peer.heads({ resources: [resource] }, { signal });
+  if (heads[0] === null) {
+    const name = peers.standing(owner).name ?? owner.slice(0, 8);
+    throw new HansaError('RESOURCE_NOT_FOUND', `there is no ${resource} at ${name} for us`, {
+      fix: `hansa catalog list --peer ${name} shows what there is`,
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import {
   concatBytes,
   fromHex,
   callingCluster,
+  changedKeys,
   HansaError,
   splitFederatedId,
   type Blobs,
@@ -41,6 +42,7 @@ function requirePull(needs: ServingNeeds, resource: FederatedId, peer: ClusterId
 export function createServing(needs: ServingNeeds): {
   readonly follow: SyncPeer['follow'];
   readonly heads: SyncPeer['heads'];
+  readonly propose: SyncPeer['propose'];
   readonly blobs: BlobPeer;
 } {
   const { resources, enforcement } = needs;
@@ -49,26 +51,33 @@ export function createServing(needs: ServingNeeds): {
       const peer = callingCluster(call);
       let at: { epoch: number; sequence: number } = { ...input };
       let told = false;
-      while (call?.signal?.aborted !== true) {
-        const local = requirePull(needs, input.resource, peer);
-        const seen = changeSignal(needs, local, call?.signal);
-        const position = await resources.position(local);
-        if (position === undefined) {
-          throw absent(input.resource);
-        }
-        at = startOf(at, position, input.resource);
-        if (at.sequence === position.sequence && !told) {
-          yield { head: await resources.sign(local, position) };
-        }
-        for await (const { items, end } of batches(resources, { local, at, position })) {
-          for (const item of items) {
-            requirePull(needs, input.resource, peer);
-            yield item;
+      const local = requirePull(needs, input.resource, peer);
+      const changes = changedKeys<'changed'>(
+        (tell) => onChange(needs, local, () => tell('changed')),
+        call?.signal,
+      );
+      try {
+        do {
+          requirePull(needs, input.resource, peer);
+          const position = await resources.position(local);
+          if (position === undefined) {
+            throw absent(input.resource);
           }
-          at = end;
-        }
-        told = true;
-        await seen;
+          at = startOf(at, position, input.resource);
+          if (at.sequence === position.sequence && !told) {
+            yield { head: await resources.sign(local, position) };
+          }
+          for await (const { items, end } of batches(resources, { local, at, position })) {
+            for (const item of items) {
+              requirePull(needs, input.resource, peer);
+              yield item;
+            }
+            at = end;
+          }
+          told = true;
+        } while ((await changes.next()).done !== true);
+      } finally {
+        await changes.return?.();
       }
     },
     async heads({ resources: asked }, call) {
@@ -83,6 +92,25 @@ export function createServing(needs: ServingNeeds): {
         return position === undefined ? null : resources.sign(local, position);
       });
       return { heads: await Promise.all(heads) };
+    },
+    async propose({ resource }, call) {
+      const peer = callingCluster(call);
+      const { owner, local } = splitFederatedId(resource);
+      // What may not be seen is absent for a push as well; only then may the rule be named.
+      if (owner !== needs.cluster || !enforcement.visible(peer, 'see').has(local)) {
+        throw absent(resource);
+      }
+      const decision = enforcement.decide(peer, 'push', local);
+      if (!decision.allowed) {
+        throw new HansaError('POLICY_DENIED', `push refused: ${decision.reason}`, {
+          fix: `ask the owner to share it with "--allow see,pull,push"`,
+          ...(decision.rule === undefined ? {} : { facts: { rule: decision.rule.id } }),
+        });
+      }
+      throw new HansaError(
+        'LANES_NOT_SPOKEN',
+        `rule ${decision.rule?.id ?? ''} allows the push, but this version keeps no lanes`,
+      );
     },
     blobs: servingBlobs(needs),
   };
@@ -106,30 +134,21 @@ function startOf(
   return at.epoch === position.epoch ? at : { epoch: position.epoch, sequence: 0 };
 }
 
-/**
- * Resolves when the log or any decision may have changed since it was made, or the signal aborts.
- */
-function changeSignal(
+/** Calls back whenever the log or any decision may have changed. */
+function onChange(
   { resources, enforcement }: ServingNeeds,
   local: LocalId,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      stops.forEach((stop) => stop());
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const stops = [
-      resources.subscribe((id) => {
-        if (id === local) {
-          done();
-        }
-      }),
-      enforcement.subscribe(done),
-    ];
-    signal?.addEventListener('abort', done, { once: true });
-  });
+  changed: () => void,
+): () => void {
+  const stops = [
+    resources.subscribe((id) => {
+      if (id === local) {
+        changed();
+      }
+    }),
+    enforcement.subscribe(changed),
+  ];
+  return () => stops.forEach((stop) => stop());
 }
 
 /** Everything after `at` up to `position`, cut where a signed head may stand. */

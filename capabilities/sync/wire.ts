@@ -49,6 +49,18 @@ export interface SyncPeer {
   /** What the asked cluster holds of the asking one's resources, as its last beat's root said. */
   held(input: Record<string, never>, call?: Call): Promise<{ readonly rows: readonly HeldRow[] }>;
   /**
+   * Offers a change to the owner: RESOURCE_NOT_FOUND where it may not be seen, POLICY_DENIED with
+   * the rule.
+   */
+  propose(
+    input: {
+      readonly resource: FederatedId;
+      readonly ref: string;
+      readonly target?: string | undefined;
+    },
+    call?: Call,
+  ): Promise<{ readonly lane: string }>;
+  /**
    * Hashes a range of a mirror's entries with a salt, from its own store: cannot be answered from
    * memory of a head.
    */
@@ -118,6 +130,17 @@ export const syncPeerContract: Contract<SyncPeer> = {
           .max(heldRowsMax),
       }),
       errors: [],
+    },
+    propose: {
+      summary: 'Offers a change to the owner.',
+      permission: 'peer',
+      input: z.object({
+        resource: federatedIdSchema,
+        ref: z.string().min(1).max(1_024),
+        target: z.string().max(64).optional(),
+      }),
+      output: z.object({ lane: z.string() }),
+      errors: ['RESOURCE_NOT_FOUND', 'POLICY_DENIED', 'LANES_NOT_SPOKEN'],
     },
     challenge: {
       summary: 'Proof that a mirror still has what its position says.',
