@@ -14,7 +14,10 @@ import { expect } from 'vitest';
 
 export interface StoreFixture {
   readonly store: KeyValueStore;
-  /** Moves the store's time; without it, time passes by itself and tests of exact times are left out. */
+  /**
+   * Moves the store's time; without it, time passes by itself and tests of exact times are left
+   * out.
+   */
   readonly clock?: { advance(ms: number): void };
   cleanup(): Promise<void>;
 }

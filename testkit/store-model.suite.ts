@@ -1,5 +1,5 @@
-// Random work against a model that is a list of maps, one per revision: the store must answer like it at
-// every revision that is kept, and a watcher must have seen exactly its differences.
+// Random work against a model that is a list of maps, one per revision: the store must answer like
+// it at every revision that is kept, and a watcher must have seen exactly its differences.
 import {
   fromUtf8,
   type Entry,
@@ -256,7 +256,8 @@ export function behavesLikeItsModel(current: Current): void {
       run += 1;
       const { revision, compactRevision } = await store.status();
       const world = { store, model: new Model(revision, compactRevision), root: `run${run}/` };
-      // Watches from the start on, while the work goes on: it may lag behind, but not miss anything.
+      // Watches from the start on, while the work goes on: it may lag behind, but not miss
+      // anything.
       const control = new AbortController();
       const live = store.watch(
         { prefix: k(world.root) },

@@ -1,5 +1,5 @@
-// What every key-value store must do, whatever its engine: run by each driver, and once more inside a
-// scope, which must be indistinguishable from a store.
+// What every key-value store must do, whatever its engine: run by each driver, and once more inside
+// a scope, which must be indistinguishable from a store.
 import { scopeStore } from '@hansa/foundation';
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { MakeStore, StoreFixture } from './store-fixture.ts';

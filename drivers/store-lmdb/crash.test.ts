@@ -21,7 +21,9 @@ interface Ack {
   readonly revision: Revision;
 }
 
-/** Starts a writer, kills it in the middle of its work after so many acknowledgements, returns them. */
+/**
+ * Starts a writer, kills it in the middle of its work after so many acknowledgements, returns them.
+ */
 async function writeAndDie(folder: string, round: number, acks: number): Promise<Ack[]> {
   const args = ['--import', 'tsx', '--conditions=@hansa/source', writer, folder, String(round)];
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -74,7 +76,7 @@ describe('the LMDB store under kill -9', () => {
     await rm(folder, { recursive: true });
   });
 
-  test(`loses no acknowledged write of 64 callers in ${kills} kills, and no revision returns`, async () => {
+  test('loses no acknowledged write of 64 callers in 20 kills, and no revision returns', async () => {
     const given = new Set<Revision>();
     let total = 0;
     let headBefore = 0;

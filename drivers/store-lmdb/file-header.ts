@@ -1,5 +1,5 @@
-// A look at the first two pages before LMDB maps the file: on a file that is not its own, or was cut
-// short, LMDB does not fail, it takes the process down. What lies deeper carries no checksums.
+// A look at the first two pages before LMDB maps the file: on a file that is not its own, or was
+// cut short, LMDB does not fail, it takes the process down. What lies deeper carries no checksums.
 import { open, type FileHandle } from 'node:fs/promises';
 import { HansaError } from '@hansa/foundation';
 

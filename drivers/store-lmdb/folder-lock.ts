@@ -1,6 +1,7 @@
-// One process at a time in a data folder. Each holder has a numbered file that says who it is; a successor
-// links the next number, which the file system lets exactly one do, and the highest number counts. No file
-// is ever taken over or replaced, so nobody can remove a lock that somebody else has just made.
+// One process at a time in a data folder. Each holder has a numbered file that says who it is; a
+// successor links the next number, which the file system lets exactly one do, and the highest
+// number counts. No file is ever taken over or replaced, so nobody can remove a lock that somebody
+// else has just made.
 import { link, mkdir, readdir, readFile, truncate, unlink, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -54,7 +55,9 @@ function createLock(file: string): FolderLock {
   };
 }
 
-/** The number that is ours now; undefined where another process was faster and it must be looked at. */
+/**
+ * The number that is ours now; undefined where another process was faster and it must be looked at.
+ */
 async function claim(folder: string, draft: string): Promise<number | undefined> {
   const last = await lastHolder(folder);
   if (last?.process !== undefined && (await isSameProcess(last.process))) {
@@ -72,7 +75,8 @@ async function claim(folder: string, draft: string): Promise<number | undefined>
     }
     throw error;
   }
-  // Whoever stood still between looking and linking may find that higher numbers have come meanwhile.
+  // Whoever stood still between looking and linking may find that higher numbers have come
+  // meanwhile.
   const highest = Math.max(...(await numbers(folder)));
   if (highest > number) {
     await unlink(file).catch(ignoreMissing);

@@ -1,8 +1,7 @@
-// Many callers, one commit: whatever has queued up when a transaction begins is done in it, and everybody
-// is answered when it is on the disk. At most one transaction is under way.
+// Many callers, one commit: whatever has queued up when a transaction begins is done in it, and
+// everybody is answered when it is on the disk. At most one transaction is under way.
 import { HansaError, type Log } from '@hansa/foundation';
 import type { RootDatabase } from 'lmdb';
-import { commitFailure } from './lmdb-failure.ts';
 import type { LmdbShelf } from './lmdb-shelf.ts';
 
 const batchWorksMax = 1_024; // keeps the event loop free: this many small writes take about 10 ms
@@ -10,16 +9,10 @@ const batchBytesMax = 16 * 1_024 * 1_024; // dirty pages live in memory until th
 const queueMax = 100_000; // callers that wait; more than a second's work
 
 interface Queued {
-  /** Runs the work and keeps its value; says what failed, where it did. */
+  /** Runs the work and keeps its value. */
   readonly run: () => void;
   readonly done: () => void;
   readonly fail: (error: unknown) => void;
-}
-
-export interface GroupCommit {
-  write<T>(work: () => T): Promise<T>;
-  /** Resolves when everything queued is answered. */
-  drained(): Promise<void>;
 }
 
 interface Batch {
@@ -27,22 +20,81 @@ interface Batch {
   readonly refused: { readonly queued: Queued; readonly error: unknown }[];
 }
 
-export function createGroupCommit(needs: {
-  readonly db: RootDatabase<Buffer, Buffer>;
-  readonly shelf: LmdbShelf;
+export interface GroupCommitNeeds {
+  readonly db: Pick<RootDatabase<Buffer, Buffer>, 'childTransaction' | 'resetReadTxn'>;
+  readonly shelf: Pick<LmdbShelf, 'begin' | 'finish' | 'written'>;
   readonly log: Log;
-}): GroupCommit {
-  const { db, shelf, log } = needs;
-  let queue: Queued[] = [];
-  let pumping: Promise<void> | undefined;
-  let broken: HansaError | undefined;
+  /** What a failed commit means to callers; STORE_UNKNOWN_OUTCOME ends all writing. */
+  readonly explain: (error: unknown) => Promise<HansaError>;
+}
 
-  // Runs in the write transaction. What it throws takes the whole batch back.
-  const runBatch = (taken: Queued[]): Batch => {
+export class GroupCommit {
+  readonly #needs: GroupCommitNeeds;
+  #queue: Queued[] = [];
+  #pumping: Promise<void> | undefined;
+  #broken: HansaError | undefined;
+
+  constructor(needs: GroupCommitNeeds) {
+    this.#needs = needs;
+  }
+
+  write<T>(work: () => T): Promise<T> {
+    if (this.#broken !== undefined) {
+      return Promise.reject(this.#broken);
+    }
+    if (this.#queue.length >= queueMax) {
+      const sentence = `${queueMax} writes are waiting for the disk already`;
+      return Promise.reject(new HansaError('STORE_UNAVAILABLE', sentence));
+    }
+    return new Promise<T>((resolve, reject) => {
+      let value: { readonly of: T } | undefined;
+      this.#queue.push({
+        run: () => {
+          value = { of: work() };
+        },
+        done: () => value !== undefined && resolve(value.of),
+        fail: reject,
+      });
+      this.#pumping ??= this.#pump();
+    });
+  }
+
+  /** Resolves when everything queued is answered. */
+  async drained(): Promise<void> {
+    await this.#pumping;
+  }
+
+  async #pump(): Promise<void> {
+    while (this.#queue.length > 0) {
+      await this.#commitOnce();
+    }
+    this.#pumping = undefined;
+  }
+
+  async #commitOnce(): Promise<void> {
+    const { db, log, explain } = this.#needs;
+    const taken: Queued[] = [];
+    try {
+      // Only a child transaction is rolled back when its callback throws.
+      const batch = await db.childTransaction(() => this.#runBatch(taken));
+      db.resetReadTxn(); // whoever is answered now must see what was committed
+      this.#queue = this.#queue.slice(taken.length);
+      batch.refused.forEach(({ queued, error }) => queued.fail(error));
+      batch.committed.forEach((queued) => queued.done());
+    } catch (error) {
+      const failure = await explain(error);
+      log.problem('store.commit-failed', error, { writes: taken.length, code: failure.code });
+      this.#fail(taken.length, failure);
+    }
+  }
+
+  /** Runs in the write transaction. What it throws takes the whole batch back. */
+  #runBatch(taken: Queued[]): Batch {
+    const { shelf } = this.#needs;
     const batch: Batch = { committed: [], refused: [] };
     shelf.begin();
     while (taken.length < batchWorksMax && shelf.written < batchBytesMax) {
-      const queued = queue[taken.length];
+      const queued = this.#queue[taken.length];
       if (queued === undefined) {
         break;
       }
@@ -60,60 +112,20 @@ export function createGroupCommit(needs: {
     }
     shelf.finish();
     return batch;
-  };
+  }
 
-  const commitOnce = async (): Promise<void> => {
-    const taken: Queued[] = [];
-    try {
-      // Only a child transaction is rolled back when its callback throws.
-      const batch = await db.childTransaction(() => runBatch(taken));
-      db.resetReadTxn(); // whoever is answered now must see what was committed
-      queue = queue.slice(taken.length);
-      batch.refused.forEach(({ queued, error }) => queued.fail(error));
-      batch.committed.forEach((queued) => queued.done());
-    } catch (error) {
-      const failure = commitFailure(error);
-      if (failure.code === 'STORE_UNKNOWN_OUTCOME') {
-        broken = new HansaError('STORE_UNAVAILABLE', 'the store failed and must be opened again', {
-          cause: error,
-        });
-      }
-      log.problem('store.commit-failed', error, { writes: taken.length });
-      const failed = broken === undefined ? queue.slice(0, Math.max(1, taken.length)) : queue;
-      queue = queue.slice(failed.length);
-      failed.forEach((queued) => queued.fail(failure));
+  // After a failure of the disk nobody knows what it holds, and a second try may seem to succeed:
+  // so nothing more is written until the store was closed and what is there was read again.
+  #fail(taken: number, failure: HansaError): void {
+    const isLast = failure.code === 'STORE_UNKNOWN_OUTCOME';
+    const failed = this.#queue.slice(0, Math.max(1, taken));
+    this.#queue = this.#queue.slice(failed.length);
+    failed.forEach((queued) => queued.fail(failure));
+    if (isLast) {
+      const sentence = 'the disk failed; the store must be closed and opened again';
+      const broken = new HansaError('STORE_UNAVAILABLE', sentence, { cause: failure });
+      this.#broken = broken;
+      this.#queue.splice(0).forEach((queued) => queued.fail(broken));
     }
-  };
-
-  const pump = async (): Promise<void> => {
-    while (queue.length > 0) {
-      await commitOnce();
-    }
-    pumping = undefined;
-  };
-
-  return {
-    write<T>(work: () => T): Promise<T> {
-      if (broken !== undefined) {
-        return Promise.reject(broken);
-      }
-      if (queue.length >= queueMax) {
-        const sentence = `${queueMax} writes are waiting for the disk already`;
-        return Promise.reject(new HansaError('STORE_UNAVAILABLE', sentence));
-      }
-      return new Promise<T>((resolve, reject) => {
-        let value: { readonly of: T } | undefined;
-        const queued: Queued = {
-          run: () => {
-            value = { of: work() };
-          },
-          done: () => value !== undefined && resolve(value.of),
-          fail: reject,
-        };
-        queue.push(queued);
-        pumping ??= pump();
-      });
-    },
-    drained: async () => pumping,
-  };
+  }
 }

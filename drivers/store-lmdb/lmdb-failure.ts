@@ -1,35 +1,41 @@
-// What LMDB reports, in the words of the register. A disk that is full takes nothing of a transaction;
-// after any other failure to write, nobody can say what is on the disk.
+// What a failed commit means, in the words of the register. On a disk that is full, a transaction
+// leaves nothing behind; after any other failure to write, nobody can say what is on the disk.
+import { statfs } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import { HansaError } from '@hansa/foundation';
 
-const noSpaceErrno = 28; // ENOSPC, as LMDB passes it on
-const fullCodes: readonly unknown[] = [noSpaceErrno, 'ENOSPC', 'EDQUOT', -30_792]; // MDB_MAP_FULL
-const fullWords = /MDB_MAP_FULL|No space left|ENOSPC|Disk quota|mapsize limit/i;
+const fullCodes: readonly unknown[] = [28, 'ENOSPC', 122, 'EDQUOT', -30_792]; // MDB_MAP_FULL
+const inputOutputCode = 5; // EIO: also what LMDB makes of a write that the disk took only in part
+const fullBelowBytes = 1_024 * 1_024; // the part that was taken has used up what there was
+const causeWaitMs = 1_000; // the binding tells the cause right after the failure, or never
 
-/** The error and what it was made of: LMDB's own often stands one level down. */
-function* causes(error: unknown): Generator<object, void, undefined> {
-  let current = error;
-  for (let depth = 0; depth < 4 && typeof current === 'object' && current !== null; depth += 1) {
-    yield current;
-    current = 'commitError' in current ? current.commitError : Reflect.get(current, 'cause');
+export async function commitFailure(error: unknown, folder: string): Promise<HansaError> {
+  if (error instanceof HansaError) {
+    return error;
   }
+  const cause = await causeOf(error);
+  const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (fullCodes.includes(code) || (code === inputOutputCode && (await isFull(folder)))) {
+    return new HansaError('DISK_FULL', 'the disk is full: nothing was written', { cause });
+  }
+  return new HansaError('STORE_UNKNOWN_OUTCOME', 'the store failed while it wrote', { cause });
 }
 
-function isFull(error: unknown): boolean {
-  for (const one of causes(error)) {
-    const told = 'message' in one ? String(one.message) : '';
-    if (fullCodes.includes(Reflect.get(one, 'code')) || fullWords.test(told)) {
-      return true;
-    }
+/**
+ * The binding rejects with an error that says to look at a promise, which rejects with the reason.
+ */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && 'commitError' in error)) {
+    return error;
   }
-  return false;
+  const told = Promise.resolve(error.commitError).then(
+    () => error,
+    (reason: unknown) => reason,
+  );
+  return Promise.race([told, setTimeout(causeWaitMs, error, { ref: false })]);
 }
 
-export function commitFailure(error: unknown): HansaError {
-  if (isFull(error)) {
-    return new HansaError('DISK_FULL', 'the disk is full: nothing was written', { cause: error });
-  }
-  return error instanceof HansaError
-    ? error
-    : new HansaError('STORE_UNKNOWN_OUTCOME', 'the store failed while it wrote', { cause: error });
+async function isFull(folder: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize < fullBelowBytes;
 }

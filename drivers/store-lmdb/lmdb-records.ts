@@ -1,5 +1,5 @@
-// How the store's records lie in the LMDB file: one tree whose keys begin with a byte that says what the
-// record is. The log comes last, so that it grows at the right edge.
+// How the store's records lie in the LMDB file: one tree whose keys begin with a byte that says
+// what the record is. The log comes last, so that it grows at the right edge.
 import { HansaError, type Entry, type KeyState, type LoggedRevision } from '@hansa/foundation';
 import type { LoggedEvent, Revision, TransactionResult } from '@hansa/foundation';
 import { Packr } from 'msgpackr';

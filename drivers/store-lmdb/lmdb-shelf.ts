@@ -1,5 +1,6 @@
-// What the store engine keeps, in one LMDB tree. Calls that write happen inside the transaction of a
-// group commit, which begins and finishes them; calls that read see the last commit outside of one.
+// What the store engine keeps, in one LMDB tree. Calls that write happen inside the transaction of
+// a group commit, which begins and finishes them; calls that read see the last commit outside of
+// one.
 import {
   invariant,
   prefixEnd,
@@ -31,7 +32,8 @@ import {
   type Meta,
 } from './lmdb-records.ts';
 
-const leaseIdLength = 16; // hex digits: of one length, so that it parts cleanly from a key behind it
+// hex digits: of one length, so that it parts cleanly from a key behind it
+const leaseIdLength = 16;
 const leaseId = new RegExp(`^[0-9a-f]{${leaseIdLength}}$`);
 const attached = Buffer.alloc(0); // all that matters is the key
 const metaKey = Buffer.of(recordKind.meta);

@@ -13,7 +13,8 @@ import {
 import { open, type RootDatabase } from 'lmdb';
 import { checkHeader } from './file-header.ts';
 import { lockFolder } from './folder-lock.ts';
-import { createGroupCommit } from './group-commit.ts';
+import { GroupCommit } from './group-commit.ts';
+import { commitFailure } from './lmdb-failure.ts';
 import { LmdbShelf } from './lmdb-shelf.ts';
 
 const dataFile = 'data.mdb'; // LMDB's own name
@@ -34,13 +35,14 @@ export async function openLmdbStore(needs: LmdbStoreNeeds): Promise<KeyValueStor
     await checkHeader(join(folder, dataFile));
     const db = openDatabase(folder);
     const shelf = new LmdbShelf(db);
-    const commits = createGroupCommit({ db, shelf, log });
+    const explain = (error: unknown): Promise<HansaError> => commitFailure(error, folder);
+    const commits = new GroupCommit({ db, shelf, log, explain });
     return createStoreEngine({
       ...needs,
       engine: 'lmdb',
       durability: 'fsync',
       shelf,
-      write: commits.write,
+      write: (work) => commits.write(work),
       sizeBytes: async () => (await stat(join(folder, dataFile))).size,
       close: async () => {
         await commits.drained();
@@ -64,6 +66,9 @@ function openDatabase(folder: string): RootDatabase<Buffer, Buffer> {
       keyEncoding: 'binary',
       // With it, a commit would be visible before it is on the disk.
       overlappingSync: false,
+      // Batches are ours; the binding's own leave a promise that rejects unheard when a commit
+      // fails.
+      eventTurnBatching: false,
     });
   } catch (error) {
     throw new HansaError('STORE_DAMAGED', `the store in ${folder} cannot be opened`, {

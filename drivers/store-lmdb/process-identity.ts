@@ -1,5 +1,5 @@
-// Which process a pid means. Pids are reused, and after a reboot even with the same start time, so an
-// identity is the pid with the boot and the moment in which the process started.
+// Which process a pid means. Pids are reused, and after a reboot even with the same start time, so
+// an identity is the pid with the boot and the moment in which the process started.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -17,7 +17,10 @@ export async function describeProcess(pid: number): Promise<ProcessIdentity> {
   return { pid, started: (await startOf(pid)) ?? '' };
 }
 
-/** False where the process ended, also where another has its pid now, or only its parent's wait is left. */
+/**
+ * False where the process ended, also where another has its pid now, or only its parent's wait is
+ * left.
+ */
 export async function isSameProcess(identity: ProcessIdentity): Promise<boolean> {
   const { pid, started } = identity;
   return started === '' ? isRunning(pid) : (await startOf(pid)) === started;

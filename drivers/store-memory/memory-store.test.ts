@@ -1,6 +1,8 @@
+import type { KeyValueStore } from '@hansa/foundation';
+import { expect, test } from 'vitest';
 import { createHandClock } from '../../testkit/hand-clock.ts';
 import { inScope, storeSuite } from '../../testkit/store.suite.ts';
-import type { StoreFixture } from '../../testkit/store-fixture.ts';
+import { k, valueOf, type StoreFixture } from '../../testkit/store-fixture.ts';
 import { createMemoryStore } from './memory-store.ts';
 
 async function make(): Promise<StoreFixture> {
@@ -11,3 +13,51 @@ async function make(): Promise<StoreFixture> {
 
 storeSuite('the memory store', make);
 storeSuite('a scope of the memory store', inScope(make));
+
+/**
+ * Microtasks until the promise settles; a store that waited for the world would never come back.
+ */
+async function turnsOf(work: Promise<unknown>): Promise<number> {
+  let settled = false;
+  const settle = (): void => {
+    settled = true;
+  };
+  work.then(settle, settle);
+  let turns = 0;
+  while (!settled && turns < 1_000) {
+    turns += 1;
+    await Promise.resolve();
+  }
+  return turns;
+}
+
+test('everything resolves by microtasks alone, so that a simulation owns time', async () => {
+  const clock = createHandClock();
+  const store: KeyValueStore = createMemoryStore({ clock });
+  const { id } = await store.leaseGrant(5);
+  expect(await turnsOf(store.set(k('a'), k('1'), { lease: id }))).toBeLessThan(20);
+  expect(await turnsOf(store.compact(1))).toBeLessThan(20);
+  const { signal } = new AbortController();
+  const watch = store.watch({ prefix: k('') }, { signal })[Symbol.asyncIterator]();
+  expect(await turnsOf(watch.next())).toBeLessThan(20);
+  clock.advance(5_000);
+  expect(await turnsOf(watch.next())).toBeLessThan(100);
+  expect(await valueOf(store, 'a')).toBe('absent');
+});
+
+test('history is kept by age and by count, and forgotten beyond both', async () => {
+  const clock = createHandClock();
+  const store = createMemoryStore({ clock, history: { revisions: 2_000, ms: 60_000 } });
+  const write = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i += 1) {
+      await store.set(k('a'), k(String(i)));
+    }
+  };
+  await write(5_000);
+  expect((await store.status()).compactRevision).toBe(0);
+  clock.advance(60_001);
+  await write(2_000);
+  const { compactRevision, revision } = await store.status();
+  expect(revision - compactRevision).toBeGreaterThanOrEqual(2_000);
+  expect(revision - compactRevision).toBeLessThan(3_100);
+});

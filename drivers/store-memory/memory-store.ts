@@ -1,5 +1,5 @@
-// The store engine over maps: for tests and for simulations on virtual time. A write happens within its
-// call, and its promise resolves by microtasks alone, so that one seed gives one run.
+// The store engine over maps: for tests and for simulations on virtual time. A write happens within
+// its call, and its promise resolves by microtasks alone, so that one seed gives one run.
 import {
   createStoreEngine,
   type Clock,

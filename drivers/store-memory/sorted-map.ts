@@ -1,5 +1,5 @@
-// A map in the byte order of its keys. Keys are kept as text of one character per byte, whose order is
-// the order of the bytes, in runs short enough that inserting into one costs next to nothing.
+// A map in the byte order of its keys. Keys are kept as text of one character per byte, whose order
+// is the order of the bytes, in runs short enough that inserting into one costs next to nothing.
 
 const runKeysMax = 512; // a run is split in two when it grows longer
 
