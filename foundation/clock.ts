@@ -19,21 +19,24 @@ export interface Random {
   fraction(): number;
 }
 
-/**
- * An AbortSignal that fires after `ms` on the given clock, or with `signal`; `done` frees the
- * timer.
- */
+export interface DeadlineOptions {
+  /** What the signal aborts with when the time is over. */
+  readonly reason: () => Error;
+  /** Fires early with this one. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An AbortSignal that fires after `ms` on the given clock; `done` frees the timer. */
 export function deadline(
   clock: Clock,
   ms: number,
-  makeReason: () => Error,
-  signal?: AbortSignal,
+  { reason, signal }: DeadlineOptions,
 ): { signal: AbortSignal; done(): void } {
   const expiry = new AbortController();
   const timer = new AbortController();
   const stop = signal === undefined ? timer.signal : AbortSignal.any([timer.signal, signal]);
   clock.sleep(ms, stop).then(
-    () => expiry.abort(makeReason()),
+    () => expiry.abort(reason()),
     () => undefined,
   );
   return {

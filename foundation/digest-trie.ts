@@ -43,10 +43,13 @@ function trieOf(crypto: Crypto, top: Node | undefined): DigestTrie {
     root: top?.hash ?? emptyRoot,
     set({ key, version, valueHash }) {
       const hash = crypto.hash(transcript('hansa/trie-leaf/1', [key, version, valueHash]));
-      return trieOf(crypto, insert(crypto, top, { path: pathOf(crypto, key), hash }, 0));
+      return trieOf(
+        crypto,
+        insert(crypto, { node: top, depth: 0 }, { path: pathOf(crypto, key), hash }),
+      );
     },
     remove(key) {
-      return trieOf(crypto, without(crypto, top, pathOf(crypto, key), 0));
+      return trieOf(crypto, without(crypto, { node: top, depth: 0 }, pathOf(crypto, key)));
     },
   };
 }
@@ -55,22 +58,23 @@ function pathOf(crypto: Crypto, key: Uint8Array): string {
   return toHex(crypto.hash(key));
 }
 
-function insert(crypto: Crypto, node: Node | undefined, leaf: Leaf, depth: number): Node {
+/** Where a walk down stands: a node, or none, and how many digits of the path lead to it. */
+interface Spot {
+  readonly node: Node | undefined;
+  readonly depth: number;
+}
+
+function insert(crypto: Crypto, { node, depth }: Spot, leaf: Leaf): Node {
   if (node === undefined || (isLeaf(node) && node.path === leaf.path)) {
     return leaf;
   }
   const children = isLeaf(node) ? childrenOf(node, depth) : [...node.children];
   const at = digitAt(leaf.path, depth);
-  children[at] = insert(crypto, children[at], leaf, depth + 1);
+  children[at] = insert(crypto, { node: children[at], depth: depth + 1 }, leaf);
   return branch(crypto, children);
 }
 
-function without(
-  crypto: Crypto,
-  node: Node | undefined,
-  path: string,
-  depth: number,
-): Node | undefined {
+function without(crypto: Crypto, { node, depth }: Spot, path: string): Node | undefined {
   if (node === undefined) {
     return undefined;
   }
@@ -79,7 +83,7 @@ function without(
   }
   const children = [...node.children];
   const at = digitAt(path, depth);
-  children[at] = without(crypto, children[at], path, depth + 1);
+  children[at] = without(crypto, { node: children[at], depth: depth + 1 }, path);
   const left = children.filter((child) => child !== undefined);
   const [only] = left;
   return left.length === 1 && only !== undefined && isLeaf(only) ? only : branch(crypto, children);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createMutex } from './mutex.ts';
+import { createKeyedMutex, createMutex } from './mutex.ts';
 
 test('work runs one at a time, in the order asked', async () => {
   const mutex = createMutex();
@@ -27,4 +27,32 @@ test('work that fails does not hold up what was asked after it', async () => {
     throw new Error('at once');
   });
   await expect(thrown).rejects.toThrow('at once');
+});
+
+test('work of one key runs one at a time, work of another key beside it', async () => {
+  const mutex = createKeyedMutex<string>();
+  const seen: string[] = [];
+  let open = (): void => undefined;
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const first = mutex.run('a', async () => {
+    await gate;
+    seen.push('first of a');
+  });
+  const second = mutex.run('a', async () => {
+    seen.push('second of a');
+  });
+  await mutex.run('b', async () => {
+    seen.push('b');
+  });
+  open();
+  await Promise.all([first, second]);
+  expect(seen).toEqual(['b', 'first of a', 'second of a']);
+});
+
+test('a key whose work failed is free again', async () => {
+  const mutex = createKeyedMutex<string>();
+  await expect(mutex.run('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  await expect(mutex.run('a', async () => 'yes')).resolves.toBe('yes');
 });

@@ -5,6 +5,11 @@ export interface Mutex {
   run<T>(work: () => Promise<T>): Promise<T>;
 }
 
+/** A mutex for every key, which exists only while somebody holds it or waits for it. */
+export interface KeyedMutex<K> {
+  run<T>(key: K, work: () => Promise<T>): Promise<T>;
+}
+
 export function createMutex(): Mutex {
   let last: Promise<unknown> = Promise.resolve();
   return {
@@ -12,6 +17,25 @@ export function createMutex(): Mutex {
       const result = last.then(work);
       last = result.catch(() => undefined);
       return result;
+    },
+  };
+}
+
+export function createKeyedMutex<K>(): KeyedMutex<K> {
+  const inUse = new Map<K, { readonly mutex: Mutex; users: number }>();
+  return {
+    async run(key, work) {
+      const one = inUse.get(key) ?? { mutex: createMutex(), users: 0 };
+      inUse.set(key, one);
+      one.users += 1;
+      try {
+        return await one.mutex.run(work);
+      } finally {
+        one.users -= 1;
+        if (one.users === 0) {
+          inUse.delete(key);
+        }
+      }
     },
   };
 }

@@ -120,8 +120,6 @@ function scopedWrites(store: KeyValueStore, scope: Scope, name: string): Writes 
   return {
     set: async (key, value, options) => store.set(scope.into(key), value, options),
     delete: async (key) => store.delete(scope.into(key)),
-    // The contract's own shape.
-    // oxlint-disable-next-line eslint/max-params
     compareAndSet: async (key, expect, value, options) =>
       swapped(scope, await store.compareAndSet(scope.into(key), expect, value, options)),
     compareAndDelete: async (key, expect) =>

@@ -148,8 +148,6 @@ class StoreEngine implements KeyValueStore {
     return { revision, deleted: deleted ? 1 : 0 };
   }
 
-  // The contract's own shape.
-  // oxlint-disable-next-line eslint/max-params
   async compareAndSet(
     key: Uint8Array,
     expect: { modRevision: Revision },

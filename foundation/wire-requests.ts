@@ -58,10 +58,7 @@ export class Requests {
   }
 
   readonly carrier: Carrier = {
-    // The carrier's own shape: whom, what, with what, and how.
-    // oxlint-disable-next-line eslint/max-params
     call: (contract, method, input, { signal }) => this.#call({ contract, method, input }, signal),
-    // oxlint-disable-next-line eslint/max-params
     watch: (contract, method, input, { signal }) => ({
       [Symbol.asyncIterator]: () =>
         new WatchReader({

@@ -37,7 +37,7 @@ async function readWhole(request: IncomingMessage, { clock, limits }: BodyNeeds)
   }
   const late = (): HansaError =>
     new HansaError('TIMED_OUT', `the body did not arrive within ${jsonBodyMs / 1_000} s`);
-  const { signal, done } = deadline(clock, jsonBodyMs, late);
+  const { signal, done } = deadline(clock, jsonBodyMs, { reason: late });
   const parts: Buffer[] = [];
   let size = 0;
   try {
@@ -78,7 +78,7 @@ async function* patientPieces(
   // A clock for each wait, so that only the client's pauses count and never our own.
   const perWait = (): AbortSignal => {
     end();
-    const { signal, done } = deadline(clock, bodyIdleMs, late);
+    const { signal, done } = deadline(clock, bodyIdleMs, { reason: late });
     end = done;
     return signal;
   };

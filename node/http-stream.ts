@@ -23,7 +23,10 @@ export async function write(
     return;
   }
   const stalled = (): HansaError => new HansaError('TIMED_OUT', 'the client stopped reading');
-  const { signal, done } = deadline(needs.clock, needs.stalledReaderMs, stalled, needs.signal);
+  const { signal, done } = deadline(needs.clock, needs.stalledReaderMs, {
+    reason: stalled,
+    signal: needs.signal,
+  });
   const waiting = new AbortController();
   try {
     await abortable(once(response, 'drain', { signal: waiting.signal }), signal);
@@ -59,7 +62,9 @@ export async function end(response: ServerResponse, needs: StreamNeeds): Promise
   if (response.destroyed) {
     return;
   }
-  const { signal, done } = deadline(needs.clock, needs.stalledReaderMs, () => new Error('stalled'));
+  const { signal, done } = deadline(needs.clock, needs.stalledReaderMs, {
+    reason: () => new Error('stalled'),
+  });
   const ended = new Promise<void>((resolve) => {
     response.once('close', resolve);
     response.end(resolve);

@@ -67,12 +67,10 @@ export function createSessions(needs: SessionsNeeds): Sessions {
 
   const greet = async (connection: Connection): Promise<PeerSession> => {
     const nonce = random.bytes(32);
-    const limit = deadline(
-      clock,
-      handshakeTimeoutMs,
-      () => new HansaError('TIMED_OUT', 'the handshake took too long'),
-      lifetime.signal,
-    );
+    const limit = deadline(clock, handshakeTimeoutMs, {
+      reason: () => new HansaError('TIMED_OUT', 'the handshake took too long'),
+      signal: lifetime.signal,
+    });
     limit.signal.addEventListener('abort', () => connection.close('handshake too slow'));
     try {
       const greeting = connection.dialled ? greetAsDialler : greetAsListener;

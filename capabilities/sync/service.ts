@@ -214,14 +214,15 @@ function syncOf(parts: Parts, mirrors: Mirrors): Sync {
         resource === undefined
           ? mirrors.all().map((each) => each.resource)
           : [mirrors.resolve(resource)];
-      const limit = deadline(
-        clock,
-        waitMs ?? nowWaitDefaultMs,
-        () => new HansaError('TIMED_OUT', 'the round is not over yet'),
-        call?.signal,
-      );
-      await Promise.all(chosen.map((each) => mirroring.renew(each, limit.signal)));
-      limit.done();
+      const limit = deadline(clock, waitMs ?? nowWaitDefaultMs, {
+        reason: () => new HansaError('TIMED_OUT', 'the round is not over yet'),
+        signal: call?.signal,
+      });
+      try {
+        await Promise.all(chosen.map((each) => mirroring.renew(each, limit.signal)));
+      } finally {
+        limit.done();
+      }
       return { mirrors: chosen.map(shown) };
     },
     async push({ resource: spelled, ref, target }, call) {

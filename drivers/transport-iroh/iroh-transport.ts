@@ -120,7 +120,7 @@ class IrohTransport implements Transport {
 
   async dial(to: NodeAddress, protocol: string, signal?: AbortSignal): Promise<Connection> {
     const slow = (): Error => new Error(`no answer within ${dialTimeoutMs} ms`);
-    const limit = deadline(this.#clock, dialTimeoutMs, slow, signal);
+    const limit = deadline(this.#clock, dialTimeoutMs, { reason: slow, signal });
     try {
       limit.signal.throwIfAborted();
       const native = await firstOf(this.#reach(to, protocol, limit.signal), limit.signal);
@@ -141,7 +141,9 @@ class IrohTransport implements Transport {
     for (const connection of this.#connections) {
       connection.close('the node is closing');
     }
-    const limit = deadline(this.#clock, closeTimeoutMs, () => new Error('still closing'));
+    const limit = deadline(this.#clock, closeTimeoutMs, {
+      reason: () => new Error('still closing'),
+    });
     await firstOf(this.#endpoint.close(), limit.signal).catch((error: unknown) => {
       this.#log.event('transport.abandoned', { reason: nativeReason(error) });
     });

@@ -54,7 +54,7 @@ export class MemoryTransport implements Transport {
 
   async dial(to: NodeAddress, protocol: string, signal?: AbortSignal): Promise<Connection> {
     const slow = (): Error => new Error(`no answer within ${dialTimeoutMs} ms`);
-    const limit = deadline(this.#around.clock, dialTimeoutMs, slow, signal);
+    const limit = deadline(this.#around.clock, dialTimeoutMs, { reason: slow, signal });
     try {
       limit.signal.throwIfAborted();
       return await this.#reach(to, protocol, limit.signal);

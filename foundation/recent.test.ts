@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { createRecent } from './recent.ts';
+
+test('what was not used for longest is forgotten first', () => {
+  const recent = createRecent<string, number>(2);
+  recent.set('a', 1);
+  recent.set('b', 2);
+  expect(recent.get('a')).toBe(1);
+  recent.set('c', 3);
+  expect([recent.get('a'), recent.get('b'), recent.get('c')]).toEqual([1, undefined, 3]);
+});
+
+test('what is set again counts once, with its new value', () => {
+  const recent = createRecent<string, number>(2);
+  recent.set('a', 1);
+  recent.set('b', 2);
+  recent.set('a', 3);
+  expect([recent.get('a'), recent.get('b')]).toEqual([3, 2]);
+  recent.delete('a');
+  expect(recent.get('a')).toBeUndefined();
+});
