@@ -1,0 +1,129 @@
+// `hansa status` and `hansa down`: what people type, and what they see.
+import {
+  agoText,
+  bytesText,
+  flagOption,
+  problemText,
+  remote,
+  type Command,
+  type CommandContext,
+  type CommandOutput,
+  type CommandView,
+} from '@hansa/foundation';
+import { daemonContract, type Daemon, type DaemonStatus } from './contract.ts';
+
+const status: Command = {
+  noun: 'status',
+  summary: 'Show how the node is: identity, federation, store, links, mirrors.',
+  options: [
+    { flags: '--config', description: 'list every setting and where it came from instead' },
+  ],
+  examples: ['hansa status', 'hansa status --config'],
+  async run(context) {
+    if (flagOption(context, 'config')) {
+      return settings(context);
+    }
+    const data = await daemonOf(context).status({}, { signal: context.signal });
+    return {
+      data,
+      view: {
+        kind: 'stack',
+        views: [nodeRecord(data), ...problemViews(data), linksTable(data), mirrorsTable(data)],
+      },
+      next: nextOf(data),
+    };
+  },
+};
+
+async function settings(context: CommandContext): Promise<CommandOutput> {
+  const data = await daemonOf(context).config({}, { signal: context.signal });
+  return {
+    data,
+    view: {
+      kind: 'table',
+      columns: ['SETTING', 'VALUE', 'FROM', 'MEANING'],
+      rows: data.settings.map(({ name, value, source, description }) => [
+        name,
+        value,
+        source,
+        description,
+      ]),
+      empty: 'There is nothing to set.',
+    },
+    next: ['hansa status'],
+  };
+}
+
+function nodeRecord(now: DaemonStatus): CommandView {
+  const { store } = now;
+  return {
+    kind: 'record',
+    fields: [
+      ['cluster', `${now.name} (${now.cluster})`],
+      ['node', now.node],
+      ['federation', now.federation],
+      ['addresses', now.addresses.length === 0 ? 'none' : now.addresses.join(' ')],
+      ['api', now.api],
+      ['data', now.data],
+      ['store', `${store.engine}, ${store.durability}, ${bytesText(store.sizeBytes)}`],
+      ['revision', String(store.revision)],
+      ['owns', `${now.resources} resource(s), shared by ${now.rules} rule(s)`],
+      ['process', `hansa ${now.version}, pid ${now.pid}, ${bytesText(now.memoryBytes)}`],
+      ['started', agoText(now.uptimeMs)],
+    ],
+  };
+}
+
+function problemViews({ problem }: DaemonStatus): readonly CommandView[] {
+  return problem === undefined
+    ? []
+    : [{ kind: 'text', text: `Federation is off, local service runs on. ${problemText(problem)}` }];
+}
+
+function linksTable({ links }: DaemonStatus): CommandView {
+  return {
+    kind: 'table',
+    columns: ['LINK', 'STATUS', 'REASON'],
+    rows: links.map((link) => [link.name, link.status, link.reason ?? '']),
+    empty: 'No links yet.',
+  };
+}
+
+function mirrorsTable({ mirrors }: DaemonStatus): CommandView {
+  return {
+    kind: 'table',
+    columns: ['MIRROR', 'STATE', 'APPLIED'],
+    rows: mirrors.map(({ mirror, state, sequence }) => [mirror, state, String(sequence ?? '-')]),
+    empty: 'No mirrors yet.',
+  };
+}
+
+function nextOf({ links, mirrors, federation }: DaemonStatus): readonly string[] {
+  if (federation === 'off') {
+    return ['hansa status --config'];
+  }
+  if (links.length === 0) {
+    return ['hansa link invite'];
+  }
+  return ['hansa link list', mirrors.length === 0 ? 'hansa catalog list' : 'hansa sync status'];
+}
+
+const down: Command = {
+  noun: 'down',
+  summary: 'Stop the node in order; what it answered is kept.',
+  examples: ['hansa down'],
+  async run(context) {
+    const data = await daemonOf(context).stop({}, { signal: context.signal });
+    return {
+      data,
+      view: { kind: 'text', text: `The node (pid ${data.pid}) is stopping.` },
+      next: ['hansa up'],
+    };
+  },
+};
+
+export const daemonCommands: readonly Command[] = [status, down];
+
+function daemonOf({ carrier }: CommandContext): Daemon {
+  return remote(daemonContract, carrier);
+}

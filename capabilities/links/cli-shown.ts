@@ -1,0 +1,107 @@
+// How links, tokens and the doctor's checks look to a person.
+import {
+  agoText,
+  durationText,
+  momentText,
+  problemText,
+  type CommandView,
+} from '@hansa/foundation';
+import type { DoctorCheck, Link, TokenReport } from './contract.ts';
+
+const nothingKnown = '-';
+
+export function linksTable(links: readonly Link[]): CommandView {
+  return {
+    kind: 'table',
+    columns: ['NAME', 'STATUS', 'MINE', 'THEIRS', 'SILENT', 'MISSING', 'REASON'],
+    rows: links.map((link) => [
+      link.name,
+      link.status,
+      yesNo(link.mine),
+      yesNo(link.theirs),
+      link.silentMs === undefined ? nothingKnown : durationText(link.silentMs),
+      link.missing === undefined ? nothingKnown : String(link.missing),
+      link.reason ?? '',
+    ]),
+    empty: 'No links yet.',
+  };
+}
+
+export function linkRecord(link: Link): CommandView {
+  const fields: (readonly [string, string])[] = [
+    ['name', link.name],
+    ['cluster', link.peer],
+    ['status', link.reason === undefined ? link.status : `${link.status}: ${link.reason}`],
+    ['our half', link.mine ? 'yes: we may pull from it' : 'no: we only serve it'],
+    ['their half', link.theirs ? 'yes: it may pull from us' : 'no: it only serves us'],
+    ['check words', link.checkWords],
+    ['confirmed', confirmationText(link)],
+    ['link epoch', String(link.epoch)],
+    ['made', momentText(link.createdMs)],
+    ['last beat', link.silentMs === undefined ? 'none yet' : agoText(link.silentMs)],
+    ['missing', link.missing === undefined ? nothingKnown : `${link.missing} resource(s)`],
+    ...link.endpoints.map((endpoint): readonly [string, string] => [
+      'endpoint',
+      `${endpoint.node} ${endpoint.addresses.join(' ')}`.trim(),
+    ]),
+  ];
+  const record: CommandView = { kind: 'record', fields };
+  return link.lastError === undefined
+    ? record
+    : stack(record, text(`last error: ${problemText(link.lastError)}`));
+}
+
+export function confirmationText({ confirmedHere, confirmedThere, name }: Link): string {
+  if (confirmedHere && confirmedThere) {
+    return 'on both sides';
+  }
+  if (confirmedHere) {
+    return `here; waiting for ${name}`;
+  }
+  return confirmedThere ? `by ${name}; not yet here` : 'not yet, on either side';
+}
+
+/** The words stand alone: they are read aloud. */
+export function wordsBlock({ name, checkWords }: Link): CommandView {
+  return text(`Check words with ${name}:\n\n    ${checkWords}\n`);
+}
+
+export function checksTable(checks: readonly DoctorCheck[]): CommandView {
+  return {
+    kind: 'table',
+    columns: ['CHECK', 'RESULT', 'FINDING'],
+    rows: checks.map(({ check, passed, finding }) => [check, passed ? 'ok' : 'failed', finding]),
+    empty: 'Nothing was checked.',
+  };
+}
+
+export function tokenRecord(report: TokenReport): CommandView {
+  const record: CommandView = {
+    kind: 'record',
+    fields: [
+      ['made by', `${report.name} (${report.cluster})`],
+      ['usable', report.usable ? 'yes, as far as this cluster can tell' : 'no'],
+      ['expires', momentText(report.expiresMs)],
+      ['serve-only', report.serveOnly ? 'yes: its maker serves and does not pull' : 'no'],
+      ...(report.usedBy === undefined ? [] : [['used by', report.usedBy] as const]),
+      ...(report.usedMs === undefined ? [] : [['used', momentText(report.usedMs)] as const]),
+      ...report.endpoints.map((endpoint): readonly [string, string] => [
+        'endpoint',
+        `${endpoint.node} ${endpoint.addresses.join(' ')}`.trim(),
+      ]),
+    ],
+  };
+  return report.problem === undefined ? record : stack(record, text(problemText(report.problem)));
+}
+
+export function text(words: string): CommandView {
+  return { kind: 'text', text: words };
+}
+
+export function stack(...views: readonly CommandView[]): CommandView {
+  return { kind: 'stack', views };
+}
+
+function yesNo(value: boolean): string {
+  return value ? 'yes' : 'no';
+}

@@ -1,0 +1,206 @@
+import type { ClusterId, LocalId } from '@hansa/foundation';
+import { describe, expect, test } from 'vitest';
+import { commandNamed, runCommand, type CommandLine } from '../../testkit/command-context.ts';
+import { policiesCommands } from './cli.ts';
+import { policiesContract, type Plan, type ShownRule } from './contract.ts';
+
+const cluster = 'ab'.repeat(32) as ClusterId;
+const rule: ShownRule = {
+  id: 'r-1',
+  effect: 'allow',
+  resources: { name: 'hansa' },
+  peers: { cluster },
+  peerName: 'bergen',
+  verbs: ['see', 'pull'],
+  createdMs: 0,
+};
+const row = { peer: cluster, peerName: 'bergen', resource: 'git/hansa' as LocalId };
+const plan: Plan = {
+  rows: [{ ...row, change: 'gains', verbs: ['see', 'pull'] }],
+  truncated: false,
+};
+const losing: Plan = {
+  rows: [{ ...row, change: 'loses', verbs: ['see', 'pull'] }],
+  truncated: false,
+};
+
+const run = (name: string, line: CommandLine, calls?: (readonly [string, unknown])[]) =>
+  runCommand(commandNamed(policiesCommands, name), line, calls);
+
+describe('hansa share add', () => {
+  const add = (options: CommandLine['options'], resource = 'hansa') =>
+    run('share add', {
+      answers: { 'policies.plan': plan, 'policies.add': rule },
+      args: { resource },
+      options: { to: 'bergen', ...options },
+    });
+  const asked = async (options: CommandLine['options'], resource?: string) =>
+    (await add(options, resource)).calls.at(-1)?.[1];
+
+  test('shares read-only, and tells what that changed', async () => {
+    const { calls, output, shown } = await add({});
+    const request = {
+      effect: 'allow',
+      verbs: ['see', 'pull'],
+      resources: { name: 'hansa' },
+      peers: { peer: 'bergen' },
+    };
+    expect(calls).toEqual([
+      ['policies.plan', { add: request }],
+      ['policies.add', request],
+    ]);
+    expect(policiesContract.methods.add.input.safeParse(request).success).toBe(true);
+    expect(output.data).toEqual(rule);
+    expect(shown.split('\n')).toEqual([
+      'Rule r-1: allow see, pull on hansa to bergen.',
+      'CHANGE|PEER|RESOURCE|VERBS',
+      'gains|bergen|git/hansa|see, pull',
+    ]);
+    expect(output.next).toEqual(['hansa why bergen pull hansa', 'hansa share list']);
+  });
+
+  test('with --plan changes nothing, and ends with the command that would', async () => {
+    const { calls, output, shown } = await add({ plan: true, label: ['team=a'] }, 'team-a/**');
+    expect(calls.map(([method]) => method)).toEqual(['policies.plan']);
+    expect(output.data).toEqual(plan);
+    expect(shown).toContain('nothing was changed');
+    expect(output.next).toEqual(["hansa share add 'team-a/**' --to bergen --label team=a"]);
+  });
+
+  test.each([
+    [{ allow: 'push,see' }, { effect: 'allow', verbs: ['see', 'push'] }],
+    [{ deny: 'push' }, { effect: 'deny', verbs: ['push'] }],
+    [{ direction: 'pull' }, { verbs: ['see', 'pull'] }],
+    [{ direction: 'push' }, { verbs: ['see', 'push'] }],
+    [{ direction: 'bidirectional' }, { verbs: ['see', 'pull', 'push'] }],
+    [{ expires: '2h' }, { ttlMs: 7_200_000 }],
+    [{ to: 'public' }, { peers: { public: true } }],
+    [
+      { label: 'team=a', type: 'site' },
+      { resources: { name: 'hansa', labels: { team: 'a' }, type: 'site' } },
+    ],
+  ])('understands %j', async (options, expected) => {
+    expect(await asked(options)).toMatchObject(expected);
+  });
+
+  test('takes a kind before the name', async () => {
+    expect(await asked({}, 'git/hansa')).toMatchObject({
+      resources: { kind: 'git', name: 'hansa' },
+    });
+    expect(await asked({}, 'team-a/**')).toMatchObject({ resources: { name: 'team-a/**' } });
+  });
+
+  test.each([
+    [{ allow: 'see,write' }, 'INPUT_INVALID'],
+    [{ allow: '' }, 'INPUT_INVALID'],
+    [{ deny: 'all' }, 'INPUT_INVALID'],
+    [{ direction: 'sideways' }, 'INPUT_INVALID'],
+    [{ direction: 'constructor' }, 'INPUT_INVALID'],
+    [{ expires: 'soon' }, 'INPUT_INVALID'],
+    [{ label: 'team' }, 'INPUT_INVALID'],
+    [{ allow: 'see', deny: 'push' }, 'USAGE'],
+    [{ to: undefined }, 'USAGE'],
+  ])('refuses %j before it asks the node', (options, code) =>
+    expect(add(options)).rejects.toMatchObject({ code }),
+  );
+
+  test('a rule that expires twice does not fit the contract', () => {
+    const twice = {
+      effect: 'allow',
+      verbs: ['see'],
+      resources: {},
+      peers: { public: true },
+      ttlMs: 1_000,
+      expiresMs: 1,
+    };
+    expect(policiesContract.methods.add.input.safeParse(twice).success).toBe(false);
+  });
+});
+
+describe('hansa share list', () => {
+  test('names the peers of the rules and when they end', async () => {
+    const rules = [
+      rule,
+      { ...rule, id: 'r-2', peers: { public: true }, peerName: undefined, expiresMs: 0 },
+      { ...rule, id: 'r-3', effect: 'deny', peerName: undefined, resources: { kind: 'git' } },
+    ];
+    const { shown } = await run('share list', { answers: { 'policies.list': { rules } } });
+    expect(shown.split('\n')).toEqual([
+      'RULE|EFFECT|VERBS|RESOURCES|TO|EXPIRES',
+      'r-1|allow|see, pull|hansa|bergen|never',
+      'r-2|allow|see, pull|hansa|public|1970-01-01 00:00:00 UTC',
+      'r-3|deny|see, pull|git/**|abababab…|never',
+    ]);
+  });
+});
+
+describe('hansa share remove', () => {
+  const answers = { 'policies.plan': losing, 'policies.remove': rule };
+
+  test('asks with the consequences, and removes nothing without a yes', async () => {
+    const calls: (readonly [string, unknown])[] = [];
+    const removing = run('share remove', { answers, args: { rule: 'r-1' } }, calls);
+    await expect(removing).rejects.toMatchObject({
+      code: 'NOT_CONFIRMED',
+      facts: { question: 'Remove rule r-1? bergen loses access to 1 resource(s).' },
+    });
+    expect(calls).toEqual([['policies.plan', { remove: 'r-1' }]]);
+  });
+
+  test('with --yes removes the rule and tells who lost what', async () => {
+    const { calls, output, shown } = await run('share remove', {
+      answers,
+      args: { rule: 'r-1' },
+      options: { yes: true },
+    });
+    expect(calls.at(-1)).toEqual(['policies.remove', { id: 'r-1' }]);
+    expect(output.data).toEqual(rule);
+    expect(shown).toContain('loses|bergen|git/hansa|see, pull');
+  });
+
+  test('with --plan only tells', async () => {
+    const { calls, output } = await run('share remove', {
+      answers,
+      args: { rule: 'r-1' },
+      options: { plan: true },
+    });
+    expect(calls.map(([method]) => method)).toEqual(['policies.plan']);
+    expect(output.next).toEqual(['hansa share remove r-1']);
+  });
+});
+
+describe('hansa why', () => {
+  const why = (answer: object, args: CommandLine['args'] = {}) =>
+    run('why', {
+      answers: {
+        'policies.why': { verb: 'pull', resource: 'git/hansa', peer: cluster, ...answer },
+      },
+      args: { peer: 'bergen', verb: 'pull', resource: 'hansa', ...args },
+    });
+
+  test('tells a permission with its rule', async () => {
+    const { calls, shown, output } = await why({ allowed: true, rule, reason: 'rule r-1 allows' });
+    expect(calls).toEqual([
+      ['policies.why', { peer: 'bergen', verb: 'pull', resource: 'git/hansa' }],
+    ]);
+    expect(shown.split('\n')).toEqual([
+      'decision: allowed: bergen pull git/hansa',
+      'reason: rule r-1 allows',
+      'rule: r-1: allow see, pull on hansa to bergen',
+    ]);
+    expect(output.exit ?? 0).toBe(0);
+  });
+
+  test('tells a refusal without failing, and what would change it', async () => {
+    const { shown, output } = await why({ allowed: false, reason: 'no rule allows it' });
+    expect(shown).toContain('decision: refused: bergen pull git/hansa');
+    expect(shown).toContain('rule: none');
+    expect(output.exit ?? 0).toBe(0);
+    expect(output.next?.[0]).toBe('hansa share add git/hansa --to bergen --plan');
+    const denied = await why({ allowed: false, rule: { ...rule, effect: 'deny' }, reason: 'no' });
+    expect(denied.output.next).toEqual(['hansa share remove r-1 --plan']);
+  });
+
+  test('about an unknown verb is INPUT_INVALID', () =>
+    expect(why({}, { verb: 'write' })).rejects.toMatchObject({ code: 'INPUT_INVALID' }));
+});

@@ -1,0 +1,83 @@
+// How mirrors look to a person.
+import { bytesText, momentText, problemText, type CommandView } from '@hansa/foundation';
+import type { Mirror } from './contract.ts';
+
+const nothingYet = '-';
+
+/** As every command takes it. */
+export function mirrorName({ ownerName, name }: Pick<Mirror, 'ownerName' | 'name'>): string {
+  return `${ownerName}:${name}`;
+}
+
+export function mirrorsTable(mirrors: readonly Mirror[]): CommandView {
+  return {
+    kind: 'table',
+    columns: ['MIRROR', 'KIND', 'STATE', 'APPLIED', 'ADDED'],
+    rows: mirrors.map((mirror) => [
+      mirrorName(mirror),
+      mirror.kind,
+      mirror.state,
+      appliedText(mirror),
+      momentText(mirror.addedMs),
+    ]),
+    empty: 'No mirrors yet.',
+  };
+}
+
+/** How far every mirror is, and below it in full what keeps some of them back. */
+export function progressView(mirrors: readonly Mirror[]): CommandView {
+  const progress: CommandView = {
+    kind: 'table',
+    columns: ['MIRROR', 'STATE', 'APPLIED', 'HEAD', 'FETCHED', 'LAST-APPLIED', 'ERROR'],
+    rows: mirrors.map((mirror) => [
+      mirrorName(mirror),
+      mirror.state,
+      appliedText(mirror),
+      mirror.headSequence === undefined ? nothingYet : String(mirror.headSequence),
+      bytesText(mirror.fetchedBytes),
+      mirror.applied === undefined ? 'never' : momentText(mirror.applied.appliedMs),
+      mirror.lastError?.code ?? '',
+    ]),
+    empty: 'No mirrors yet.',
+  };
+  return { kind: 'stack', views: [progress, ...mirrors.flatMap(errorViews)] };
+}
+
+export function mirrorRecord(mirror: Mirror): CommandView {
+  const { applied, headSequence, headAsOfMs } = mirror;
+  const record: CommandView = {
+    kind: 'record',
+    fields: [
+      ['mirror', mirrorName(mirror)],
+      ['resource', mirror.resource],
+      ['kind', mirror.kind],
+      ['state', mirror.state],
+      ['applied', appliedText(mirror)],
+      ['applied at', applied === undefined ? 'never' : momentText(applied.appliedMs)],
+      ['digest', applied?.digest ?? nothingYet],
+      ['newest head', headSequence === undefined ? nothingYet : String(headSequence)],
+      ['head as of', headAsOfMs === undefined ? nothingYet : momentText(headAsOfMs)],
+      ['fetched', `${mirror.fetchedBlobs} blobs, ${bytesText(mirror.fetchedBytes)}`],
+      ['added', momentText(mirror.addedMs)],
+    ],
+  };
+  return { kind: 'stack', views: [record, ...errorViews(mirror)] };
+}
+
+/** One line while a round lasts. */
+export function progressLine(mirror: Mirror): string {
+  const { state, fetchedBlobs, fetchedBytes } = mirror;
+  const fetched = fetchedBytes === 0 ? '' : `, ${fetchedBlobs} blobs, ${bytesText(fetchedBytes)}`;
+  return `${mirrorName(mirror)} ${state}${fetched}`;
+}
+
+/** Epoch and sequence; where two copies have the same, their digests tell whether they agree. */
+function appliedText({ applied }: Mirror): string {
+  return applied === undefined ? 'nothing yet' : `${applied.epoch}/${applied.sequence}`;
+}
+
+function errorViews(mirror: Mirror): readonly CommandView[] {
+  return mirror.lastError === undefined
+    ? []
+    : [{ kind: 'text', text: `${mirrorName(mirror)}: ${problemText(mirror.lastError)}` }];
+}

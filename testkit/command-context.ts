@@ -1,0 +1,88 @@
+// A command run against answers made by hand: no node, no terminal. What it calls, asks and tells
+// is written down.
+import type { Command, CommandContext, CommandOutput, CommandView } from '@hansa/foundation';
+
+export interface CommandRun {
+  readonly output: CommandOutput;
+  /** `links.close`, with its input. */
+  readonly calls: readonly (readonly [method: string, input: unknown])[];
+  readonly questions: readonly string[];
+  readonly progress: readonly string[];
+  /** Everything of the view that a person reads, line by line; cells are joined by `|`. */
+  readonly shown: string;
+}
+
+export interface CommandLine {
+  /** By `contract.method`; a watch is answered by a list. */
+  readonly answers: Readonly<Record<string, unknown>>;
+  readonly args?: CommandContext['args'];
+  readonly options?: CommandContext['options'];
+  /** Absent: there is no terminal. */
+  readonly confirm?: boolean;
+}
+
+/** Rejects as the command does; then `calls` tells whether anything was changed. */
+export async function runCommand(
+  command: Command,
+  line: CommandLine,
+  calls: (readonly [method: string, input: unknown])[] = [],
+): Promise<CommandRun> {
+  const questions: string[] = [];
+  const progress: string[] = [];
+  const answer = (contract: string, method: string, input: unknown): unknown => {
+    calls.push([`${contract}.${method}`, input]);
+    const made = line.answers[`${contract}.${method}`];
+    if (made === undefined) {
+      throw new Error(`no answer was made for ${contract}.${method}`);
+    }
+    if (made instanceof Error) {
+      throw made;
+    }
+    return made;
+  };
+  const output = await command.run({
+    carrier: {
+      call: async (contract, method, input) => answer(contract.name, method, input),
+      async *watch(contract, method, input) {
+        yield* answer(contract.name, method, input) as Iterable<unknown>;
+      },
+    },
+    args: line.args ?? {},
+    options: line.options ?? {},
+    signal: new AbortController().signal,
+    confirm: async (question) => {
+      questions.push(question);
+      return line.confirm ?? false;
+    },
+    progress: (told) => {
+      progress.push(told);
+    },
+  });
+  return { output, calls, questions, progress, shown: shownText(output.view) };
+}
+
+/** The command with these words, which must be there. */
+export function commandNamed(commands: readonly Command[], words: string): Command {
+  const found = commands.find(
+    ({ noun, verb }) => (verb === undefined ? noun : `${noun} ${verb}`) === words,
+  );
+  if (found === undefined) {
+    throw new Error(`there is no command "${words}"`);
+  }
+  return found;
+}
+
+function shownText(view: CommandView): string {
+  switch (view.kind) {
+    case 'text':
+      return view.text;
+    case 'record':
+      return view.fields.map(([label, value]) => `${label}: ${value}`).join('\n');
+    case 'table':
+      return view.rows.length === 0
+        ? view.empty
+        : [view.columns, ...view.rows].map((cells) => cells.join('|')).join('\n');
+    case 'stack':
+      return view.views.map(shownText).join('\n');
+  }
+}
