@@ -10,7 +10,7 @@ export function changedKeys<K>(
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<K> {
   const waiting = new Set<K>();
-  let ended = signal?.aborted === true;
+  let ended = false;
   let wake = (): void => undefined;
   const unsubscribe = subscribe((key) => {
     waiting.add(key);
@@ -23,6 +23,9 @@ export function changedKeys<K>(
     wake();
   };
   signal?.addEventListener('abort', end, { once: true });
+  if (signal?.aborted === true) {
+    end(); // its event was before us
+  }
   const next = async (): Promise<IteratorResult<K>> => {
     while (!ended) {
       const [key] = waiting;
