@@ -2,8 +2,10 @@
 import type { IncomingMessage } from 'node:http';
 import { HansaError } from '@hansa/foundation';
 
-export const answerBytesMax: number = 64 * 1_024 * 1_024; // a thousand of the largest stored values, in base64
-export const lineBytesMax: number = 16 * 1_024 * 1_024; // one item of a watch; far above any contract's
+// a thousand of the largest stored values, in base64
+export const answerBytesMax: number = 64 * 1_024 * 1_024;
+// one item of a watch; far above any contract's
+export const lineBytesMax: number = 16 * 1_024 * 1_024;
 
 export async function wholeText(response: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];

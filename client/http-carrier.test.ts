@@ -3,7 +3,14 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HansaError, serve, silentLog, type Call, type Contract, type Gate } from '@hansa/foundation';
+import {
+  HansaError,
+  serve,
+  silentLog,
+  type Call,
+  type Contract,
+  type Gate,
+} from '@hansa/foundation';
 import { openHttp, type HttpRoad } from '@hansa/node';
 import { createSystemClock } from '@hansa/system-node';
 import { expect, onTestFinished, test } from 'vitest';
@@ -11,7 +18,10 @@ import { z } from 'zod';
 import { connect, createHttpCarrier } from './index.ts';
 
 interface Harbour {
-  moor(input: { berth: string; ship: string; tons?: number | undefined }, call?: Call): Promise<{ ok: true }>;
+  moor(
+    input: { berth: string; ship: string; tons?: number | undefined },
+    call?: Call,
+  ): Promise<{ ok: true }>;
   find(input: Search, call?: Call): Promise<Search>;
   clear(input: { berth: string }, call?: Call): Promise<undefined>;
   arrivals(input: { count: number }, call?: Call): AsyncIterable<{ ship: number }>;
@@ -32,25 +42,44 @@ const harbour: Contract<Harbour> = {
   version: 1,
   methods: {
     moor: {
-      summary: 'Moors.', permission: 'harbour.write', route: 'POST /berths/:berth/ships', errors: [],
+      summary: 'Moors.',
+      permission: 'harbour.write',
+      route: 'POST /berths/:berth/ships',
+      errors: [],
       input: z.strictObject({ berth: z.string(), ship: z.string(), tons: z.number().optional() }),
       output: z.object({ ok: z.literal(true) }),
     },
     find: {
-      summary: 'Finds.', permission: 'harbour.read', route: 'GET /ships', errors: [],
-      input: search, output: search,
+      summary: 'Finds.',
+      permission: 'harbour.read',
+      route: 'GET /ships',
+      errors: [],
+      input: search,
+      output: search,
     },
     clear: {
-      summary: 'Clears.', permission: 'harbour.write', route: 'DELETE /berths/:berth', errors: [],
-      input: z.strictObject({ berth: z.string() }), output: z.undefined(),
+      summary: 'Clears.',
+      permission: 'harbour.write',
+      route: 'DELETE /berths/:berth',
+      errors: [],
+      input: z.strictObject({ berth: z.string() }),
+      output: z.undefined(),
     },
     arrivals: {
-      watch: true, summary: 'Arrivals.', permission: 'harbour.read', route: 'GET /arrivals/:count',
-      errors: [], input: z.strictObject({ count: z.number() }), output: z.object({ ship: z.number() }),
+      watch: true,
+      summary: 'Arrivals.',
+      permission: 'harbour.read',
+      route: 'GET /arrivals/:count',
+      errors: [],
+      input: z.strictObject({ count: z.number() }),
+      output: z.object({ ship: z.number() }),
     },
     secret: {
-      summary: 'Not over HTTP.', permission: 'harbour.read', errors: [],
-      input: z.strictObject({}), output: z.undefined(),
+      summary: 'Not over HTTP.',
+      permission: 'harbour.read',
+      errors: [],
+      input: z.strictObject({}),
+      output: z.undefined(),
     },
   },
 };
@@ -88,8 +117,13 @@ const gate: Gate = {
 async function openHarbour(parts: Partial<Harbour> = {}, socketPath?: string): Promise<HttpRoad> {
   const road = await openHttp({
     edge: serve([{ contract: harbour, service: { ...service, ...parts } }], gate),
-    routes: [], gate, listen: { host: '127.0.0.1', port: 0 }, log: silentLog,
-    clock: createSystemClock(), version: '1', ...(socketPath !== undefined && { socketPath }),
+    routes: [],
+    gate,
+    listen: { host: '127.0.0.1', port: 0 },
+    log: silentLog,
+    clock: createSystemClock(),
+    version: '1',
+    ...(socketPath !== undefined && { socketPath }),
   });
   onTestFinished(() => road.close());
   return road;
@@ -119,14 +153,19 @@ test('a call arrives whole: path, body and query, whatever the values are', asyn
 test('an error arrives with its code, fix and facts', async () => {
   const at = await harbourAt();
   await expect(at.clear({ berth: 'x' })).rejects.toMatchObject({
-    code: 'RESOURCE_NOT_FOUND', message: 'no berth x', fix: 'look again', facts: { berth: 'x' },
+    code: 'RESOURCE_NOT_FOUND',
+    message: 'no berth x',
+    fix: 'look again',
+    facts: { berth: 'x' },
   });
 });
 
 test('a wrong token is UNAUTHENTICATED, for calls and watches', async () => {
   const at = await harbourAt({}, 'wrong');
   await expect(at.find({})).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
-  await expect(collect(at.arrivals({ count: 1 }))).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  await expect(collect(at.arrivals({ count: 1 }))).rejects.toMatchObject({
+    code: 'UNAUTHENTICATED',
+  });
 });
 
 test('a method without a route is not offered', async () => {
@@ -224,9 +263,13 @@ test('where nobody listens the node is unreachable, with the cause', async () =>
   await road.close();
   const at = connect(harbour, { url: `http://127.0.0.1:${road.address.port}`, token: 'right' });
   await expect(at.find({})).rejects.toMatchObject({
-    code: 'NODE_UNREACHABLE', fix: 'start it: hansa up', cause: { code: 'ECONNREFUSED' },
+    code: 'NODE_UNREACHABLE',
+    fix: 'start it: hansa up',
+    cause: { code: 'ECONNREFUSED' },
   });
-  await expect(collect(at.arrivals({ count: 1 }))).rejects.toMatchObject({ code: 'NODE_UNREACHABLE' });
+  await expect(collect(at.arrivals({ count: 1 }))).rejects.toMatchObject({
+    code: 'NODE_UNREACHABLE',
+  });
 });
 
 test('an address that is none is refused before anything is sent', () => {

@@ -1,5 +1,5 @@
-// Calls to a node over HTTP: on its unix socket where there is one, else at its address. Errors arrive as
-// the node reported them; a node that does not answer is NODE_UNREACHABLE with the cause.
+// Calls to a node over HTTP: on its unix socket where there is one, else at its address. Errors
+// arrive as the node reported them; a node that does not answer is NODE_UNREACHABLE with the cause.
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
 import {
   abortable,
@@ -24,7 +24,8 @@ export interface HttpCarrierOptions {
   readonly timeoutMs?: number;
 }
 
-export const callTimeoutMs = 120_000; // the longest single call, a large import, stays below two minutes
+// the longest single call, a large import, stays below two minutes
+export const callTimeoutMs = 120_000;
 const socketsMax = 64; // watches and calls of one program; more would be a loop gone wild
 
 export function createHttpCarrier(options: HttpCarrierOptions): Carrier {
@@ -36,6 +37,7 @@ export function createHttpCarrier(options: HttpCarrierOptions): Carrier {
   const timeoutMs = options.timeoutMs ?? callTimeoutMs;
 
   return {
+    // oxlint-disable-next-line eslint/max-params
     async call(contract, method, input, { signal }) {
       const call = httpCall(contract, method, input);
       const late = AbortSignal.timeout(timeoutMs);
@@ -51,6 +53,7 @@ export function createHttpCarrier(options: HttpCarrierOptions): Carrier {
         throw error;
       }
     },
+    // oxlint-disable-next-line eslint/max-params
     watch: (contract, method, input, { signal }) => ({
       [Symbol.asyncIterator]: () => createReading({ contract, method, input, signal }, send),
     }),
@@ -64,7 +67,8 @@ interface Watched {
   readonly signal: AbortSignal | undefined;
 }
 
-// Not a bare generator: one that waits for a line would hear `return()` only when the line is there.
+// Not a bare generator: one that waits for a line would hear `return()` only when the line is
+// there.
 function createReading(
   watched: Watched,
   send: (call: HttpCall, signal: AbortSignal) => Promise<IncomingMessage>,
@@ -100,10 +104,7 @@ function createReading(
   };
 }
 
-async function* itemsOf(
-  response: IncomingMessage,
-  signal: AbortSignal,
-): AsyncGenerator<unknown> {
+async function* itemsOf(response: IncomingMessage, signal: AbortSignal): AsyncGenerator<unknown> {
   let ended = false;
   try {
     // Read past the last line, to the end: then the connection can serve again.
@@ -149,7 +150,12 @@ function targetOf({ url, socketPath }: HttpCarrierOptions): Target {
   const { hostname, port, pathname, host } = parsed;
   // Node wants an IPv6 host without the brackets that a URL needs.
   const bare = hostname.replace(/^\[|\]$/g, '');
-  return { name: `http://${host}`, hostname: bare, port: port || '80', prefix: pathname.replace(/\/$/, '') };
+  return {
+    name: `http://${host}`,
+    hostname: bare,
+    port: port || '80',
+    prefix: pathname.replace(/\/$/, ''),
+  };
 }
 
 interface Exchange {
