@@ -1,11 +1,11 @@
 // Redeeming a token: dial who made it, prove ourselves, make our half-link, and look at the path
 // while it is fresh (the doctor's first checks).
-import { HansaError, remote, type ClusterId } from '@hansa/foundation';
-import { type Acceptance, type DoctorCheck, type Links } from './contract.ts';
+import { HansaError, remote } from '@hansa/foundation';
+import type { Acceptance, DoctorCheck, Links } from './contract.ts';
 import { expiryOf } from './inspecting.ts';
 import type { LinkRecord } from './keys.ts';
-import { mergeEndpoints } from './records.ts';
-import type { LinksParts } from './service.ts';
+import type { LinksParts } from './parts.ts';
+import { mergeEndpoints, uniqueName } from './records.ts';
 import type { PeerSession } from './sessions.ts';
 import { readToken, type LinkToken } from './token.ts';
 import { linkView } from './view.ts';
@@ -91,7 +91,7 @@ async function redeem(
   });
   const link: LinkRecord = {
     peer: token.cluster,
-    name: uniqueName(parts, input.name ?? token.name, token.cluster),
+    name: uniqueName(parts.records, input.name ?? token.name, token.cluster),
     epoch: answer.standing.epoch,
     mine,
     theirs: answer.standing.mine,
@@ -108,19 +108,6 @@ async function redeem(
   return link;
 }
 
-/** A name is ours to give: a second "bergen" gets the beginning of its id appended. */
-export function uniqueName(
-  { records }: Pick<LinksParts, 'records'>,
-  wanted: string,
-  cluster: ClusterId,
-): string {
-  const plain = wanted.replaceAll(/[^A-Za-z0-9_.-]/g, '-').slice(0, 64) || cluster.slice(0, 8);
-  const taken = [...records.links.rows.values()].some(
-    ({ value }) => value.name === plain && value.peer !== cluster,
-  );
-  return taken ? `${plain}-${cluster.slice(0, 8)}` : plain;
-}
-
 async function examine(
   parts: LinksParts,
   given: { readonly session: PeerSession; readonly reachedMs: number },
@@ -131,6 +118,7 @@ async function examine(
   const probe = await remote(linkPeerContract, session.carrier).probe({ payload });
   const offsetMs = Math.round(probe.nowMs - (sentMs + parts.clock.now()) / 2);
   const { min, max } = session.hello.versions;
+  const spoken = Math.min(max, protocolVersions.max);
   return [
     {
       check: 'reachability',
@@ -145,7 +133,7 @@ async function examine(
     {
       check: 'protocol',
       passed: true,
-      finding: `both speak link protocol ${Math.min(max, protocolVersions.max)} (peer: ${min}-${max})`,
+      finding: `both speak link protocol ${spoken} (peer: ${min}-${max})`,
     },
     {
       check: 'frame size',

@@ -2,8 +2,9 @@
 // connected.
 import { capability, type Capability } from '@hansa/foundation';
 import { linksContract, type Links, type Peers } from './contract.ts';
+import type { LinksNeeds } from './parts.ts';
 import { createLinkPeer } from './peer-service.ts';
-import { createLinks, type LinksNeeds } from './service.ts';
+import { createLinks } from './service.ts';
 import { linkPeerContract } from './wire.ts';
 
 export interface LinksCapability {
@@ -23,7 +24,7 @@ export function linksCapability(needs: LinksNeeds): LinksCapability {
       serves: [{ contract: linksContract, service: links }],
       servesPeers: [{ contract: linkPeerContract, service: createLinkPeer(parts) }],
       duties: [{ name: 'links.connect', run: (signal) => parts.roster.run(signal) }],
-      start: () => parts.records.links.start(caches.signal),
+      start: () => parts.records.links.start(caches.signal, needs.clock),
       stop: async () => caches.abort(),
     }),
   };

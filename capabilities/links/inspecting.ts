@@ -1,9 +1,9 @@
 // Tells what a token is and why it would fail: the inviter knows its own invitations, anybody else
 // reads only what the token itself says.
-import { HansaError, reportOf } from '@hansa/foundation';
+import { agoText, HansaError, reportOf } from '@hansa/foundation';
 import type { TokenReport } from './contract.ts';
 import type { InviteRecord } from './keys.ts';
-import type { LinksParts } from './service.ts';
+import type { LinksParts } from './parts.ts';
 import { readToken } from './token.ts';
 
 export async function inspectToken(parts: LinksParts, text: string): Promise<TokenReport> {
@@ -38,7 +38,7 @@ export function problemOfInvite(
   if (invite.state === 'used') {
     const by = invite.usedBy === undefined ? '' : ` by ${nameOf(parts, invite.usedBy)}`;
     const ago = agoText(parts.clock.now() - (invite.usedMs ?? 0));
-    return new HansaError('LINK_TOKEN_USED', `the token was used${by} ${ago} ago`, {
+    return new HansaError('LINK_TOKEN_USED', `the token was used${by} ${ago}`, {
       fix: 'ask for a new one: hansa link invite',
     });
   }
@@ -54,7 +54,7 @@ export function expiryOf(
   const late = clock.now() - expiresMs;
   return late < 0
     ? undefined
-    : new HansaError('LINK_TOKEN_EXPIRED', `the token expired ${agoText(late)} ago`, {
+    : new HansaError('LINK_TOKEN_EXPIRED', `the token expired ${agoText(late)}`, {
         fix: 'ask for a new one: hansa link invite',
       });
 }
@@ -64,13 +64,4 @@ function nameOf(
   cluster: NonNullable<InviteRecord['usedBy']>,
 ): string {
   return records.find(cluster)?.name ?? `${cluster.slice(0, 8)}…`;
-}
-
-function agoText(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1_000));
-  if (seconds < 120) {
-    return `${seconds} s`;
-  }
-  const minutes = Math.round(seconds / 60);
-  return minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`;
 }

@@ -1,9 +1,9 @@
 // What a peer may ask of us about the link: the far end of `wire.ts`.
 import { callingCluster, HansaError, type Call } from '@hansa/foundation';
-import { uniqueName } from './accepting.ts';
 import { problemOfInvite } from './inspecting.ts';
 import type { LinkRecord } from './keys.ts';
-import type { LinksParts } from './service.ts';
+import type { LinksParts } from './parts.ts';
+import { uniqueName } from './records.ts';
 import type { LinkPeer } from './wire.ts';
 
 export function createLinkPeer(parts: LinksParts): LinkPeer {
@@ -32,7 +32,7 @@ export function createLinkPeer(parts: LinksParts): LinkPeer {
       }
       const link: LinkRecord = {
         peer,
-        name: uniqueName(parts, roster.suggestedName(peer), peer),
+        name: uniqueName(records, roster.suggestedName(peer), peer),
         epoch: Math.max(before?.epoch ?? 0, lastEpoch) + 1,
         mine: !invite.serveOnly,
         theirs: standing.mine,

@@ -6,13 +6,13 @@ import {
   watchedTable,
   type ClusterId,
   type Codec,
+  type Compare,
   type Crypto,
   type KeyValueStore,
   type Op,
-  type Row,
   type WatchedTable,
 } from '@hansa/foundation';
-import { linksMax, type Endpoint } from './contract.ts';
+import { endpointsMax, linksMax, type Endpoint } from './contract.ts';
 import { linkTables, type InviteRecord, type LinkRecord, type LinkTables } from './keys.ts';
 
 export interface LinkRecords {
@@ -29,6 +29,12 @@ export interface LinkRecords {
   update(peer: ClusterId, change: (link: LinkRecord) => LinkRecord): Promise<LinkRecord>;
 }
 
+interface Kept {
+  readonly store: KeyValueStore;
+  readonly tables: LinkTables;
+  readonly links: WatchedTable<LinkRecord>;
+}
+
 export function createLinkRecords(needs: {
   readonly store: KeyValueStore;
   readonly codec: Codec;
@@ -37,28 +43,8 @@ export function createLinkRecords(needs: {
   const { store, codec, crypto } = needs;
   const tables = linkTables(store, codec);
   const links = watchedTable(store, tables.links);
-  const inviteKey = (nonce: Uint8Array): string => toHex(crypto.hash(nonce));
-
-  const commit = async (
-    guards: readonly { key: Uint8Array; modRevision: number }[],
-    ops: readonly Op[],
-  ): Promise<boolean> => {
-    const result = await store.transact({
-      if: guards.map(({ key, modRevision }) => ({
-        key,
-        target: 'modRevision',
-        op: '=',
-        operand: modRevision,
-      })),
-      then: ops,
-    });
-    if (result.succeeded) {
-      await links.reached(result.revision);
-    }
-    return result.succeeded;
-  };
-  const linkRow = (peer: ClusterId): Promise<Row<LinkRecord> | undefined> => tables.links.get(peer);
-
+  const kept: Kept = { store, tables, links };
+  const inviteId = (nonce: Uint8Array): string => toHex(crypto.hash(nonce));
   return {
     tables,
     links,
@@ -71,56 +57,101 @@ export function createLinkRecords(needs: {
       return open;
     },
     async addInvite(nonce, invite) {
-      await store.batchWrite([tables.invites.put([inviteKey(nonce)], invite)]);
+      await store.batchWrite([tables.invites.put([inviteId(nonce)], invite)]);
     },
-    async invite(nonce) {
-      return (await tables.invites.get(inviteKey(nonce)))?.value;
-    },
-    async redeem(nonce, { usedMs, link }) {
-      const row = await tables.invites.get(inviteKey(nonce));
-      const before = await linkRow(link.peer);
-      if (row?.value.state !== 'open') {
-        throw new HansaError('LINK_TOKEN_USED', 'the token was used a moment ago');
-      }
-      if (before === undefined && links.rows.size >= linksMax) {
-        throw new HansaError('LINKS_FULL', `this cluster has ${linksMax} links, the most it may`);
-      }
-      const used: InviteRecord = { ...row.value, state: 'used', usedBy: link.peer, usedMs };
+    invite: async (nonce) => (await tables.invites.get(inviteId(nonce)))?.value,
+    redeem: (nonce, redeemer) => redeem(kept, inviteId(nonce), redeemer),
+    async put(link) {
+      const before = await tables.links.get(link.peer);
       const done = await commit(
-        [
-          { key: tables.invites.key(inviteKey(nonce)), modRevision: row.modRevision },
-          { key: tables.links.key(link.peer), modRevision: before?.modRevision ?? 0 },
-        ],
-        [tables.invites.put([inviteKey(nonce)], used), tables.links.put([link.peer], link)],
+        kept,
+        [unchanged(tables.links.key(link.peer), before)],
+        [tables.links.put([link.peer], link)],
       );
       if (!done) {
-        throw new HansaError('LINK_TOKEN_USED', 'the token was used a moment ago');
-      }
-    },
-    async put(link) {
-      const before = await linkRow(link.peer);
-      const guard = { key: tables.links.key(link.peer), modRevision: before?.modRevision ?? 0 };
-      if (!(await commit([guard], [tables.links.put([link.peer], link)]))) {
         throw new HansaError('CONFLICT', 'the link was changed at the same time');
       }
     },
-    async update(peer, change) {
-      for (;;) {
-        const row = await linkRow(peer);
-        if (row === undefined) {
-          throw new HansaError('LINK_NOT_FOUND', `no link to ${peer.slice(0, 8)}…`);
-        }
-        const next = change(row.value);
-        if (next === row.value) {
-          return next;
-        }
-        const guard = { key: tables.links.key(peer), modRevision: row.modRevision };
-        if (await commit([guard], [tables.links.put([peer], next)])) {
-          return next;
-        }
-      }
-    },
+    update: (peer, change) => update(kept, peer, change),
   };
+}
+
+async function redeem(
+  kept: Kept,
+  invite: string,
+  { usedMs, link }: { readonly usedMs: number; readonly link: LinkRecord },
+): Promise<void> {
+  const { tables, links } = kept;
+  const row = await tables.invites.get(invite);
+  const before = await tables.links.get(link.peer);
+  if (row?.value.state !== 'open') {
+    throw new HansaError('LINK_TOKEN_USED', 'the token was used a moment ago');
+  }
+  if (before === undefined && links.rows.size >= linksMax) {
+    throw new HansaError('LINKS_FULL', `this cluster has ${linksMax} links, the most it may`);
+  }
+  const used: InviteRecord = { ...row.value, state: 'used', usedBy: link.peer, usedMs };
+  const done = await commit(
+    kept,
+    [unchanged(tables.invites.key(invite), row), unchanged(tables.links.key(link.peer), before)],
+    [tables.invites.put([invite], used), tables.links.put([link.peer], link)],
+  );
+  if (!done) {
+    throw new HansaError('LINK_TOKEN_USED', 'the token was used a moment ago');
+  }
+}
+
+async function update(
+  kept: Kept,
+  peer: ClusterId,
+  change: (link: LinkRecord) => LinkRecord,
+): Promise<LinkRecord> {
+  const { tables } = kept;
+  for (;;) {
+    const row = await tables.links.get(peer);
+    if (row === undefined) {
+      throw new HansaError('LINK_NOT_FOUND', `no link to ${peer.slice(0, 8)}…`);
+    }
+    const next = change(row.value);
+    if (next === row.value) {
+      return next;
+    }
+    const guard = unchanged(tables.links.key(peer), row);
+    if (await commit(kept, [guard], [tables.links.put([peer], next)])) {
+      return next;
+    }
+  }
+}
+
+/** The record is as it was read; absent where it was. */
+function unchanged(key: Uint8Array, row: { readonly modRevision: number } | undefined): Compare {
+  return { key, target: 'modRevision', op: '=', operand: row?.modRevision ?? 0 };
+}
+
+/** False where a guard did not hold; else the cache shows what was written. */
+async function commit(
+  { store, links }: Kept,
+  guards: readonly Compare[],
+  ops: readonly Op[],
+): Promise<boolean> {
+  const result = await store.transact({ if: guards, then: ops });
+  if (result.succeeded) {
+    await links.reached(result.revision);
+  }
+  return result.succeeded;
+}
+
+/** A name is ours to give: a second "bergen" gets the beginning of its id appended. */
+export function uniqueName(
+  { links }: Pick<LinkRecords, 'links'>,
+  wanted: string,
+  cluster: ClusterId,
+): string {
+  const plain = wanted.replaceAll(/[^A-Za-z0-9_.-]/g, '-').slice(0, 64) || cluster.slice(0, 8);
+  const taken = [...links.rows.values()].some(
+    ({ value }) => value.name === plain && value.peer !== cluster,
+  );
+  return taken ? `${plain}-${cluster.slice(0, 8)}` : plain;
 }
 
 /** Theirs first where both name a node: the node itself knows its addresses best. */
@@ -129,5 +160,8 @@ export function mergeEndpoints(
   known: readonly Endpoint[],
 ): readonly Endpoint[] {
   const toldNodes = new Set(told.map((endpoint) => endpoint.node));
-  return [...told, ...known.filter((endpoint) => !toldNodes.has(endpoint.node))].slice(0, 16);
+  return [...told, ...known.filter((endpoint) => !toldNodes.has(endpoint.node))].slice(
+    0,
+    endpointsMax,
+  );
 }

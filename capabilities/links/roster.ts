@@ -1,50 +1,31 @@
-// Keeps every link connected: dials, waits, dials again; answers other capabilities' questions
-// about peers.
+// The living half of links put together: who is connected, how each link's pulse is, and what both
+// sides last said of their standing.
 import {
   HansaError,
   isHansaError,
   remote,
   reportOf,
-  type Carrier,
   type ClusterId,
   type ErrorReport,
 } from '@hansa/foundation';
 import { createPulse, type Phase, type Pulse } from './beats.ts';
-import type { Endpoint, Peers, PeerStanding, ProgressSource } from './contract.ts';
+import type { ProgressSource } from './contract.ts';
+import { beginDialling } from './dialling.ts';
 import type { LinkRecord } from './keys.ts';
-import type { LinkEvidence } from './link-state.ts';
-import { mergeEndpoints, type LinkRecords } from './records.ts';
-import { createSessions, type PeerSession, type Sessions } from './sessions.ts';
-import type { LinksNeeds } from './service.ts';
+import type { Roster, RosterNeeds } from './parts.ts';
+import { createPeers } from './peers.ts';
+import { mergeEndpoints } from './records.ts';
+import { createSessions, type Sessions } from './sessions.ts';
 import { linkPeerContract, type Standing } from './wire.ts';
 
-const redialMinMs = 250;
-const redialMaxMs = 15_000; // an edge that comes back is found within this, whoever dials
-
-export interface RosterNeeds extends LinksNeeds {
-  readonly records: LinkRecords;
-  ownEndpoints(): readonly Endpoint[];
-}
-
-export interface Roster {
-  readonly peers: Peers;
-  observed(peer: ClusterId): {
-    readonly evidence: Omit<LinkEvidence, 'confirmed'>;
-    readonly lastError: ErrorReport | undefined;
-  };
-  pulse(peer: ClusterId): Pulse;
-  /** What a connected cluster calls itself. */
-  suggestedName(peer: ClusterId): string;
-  dial(to: Endpoint, expected: ClusterId, signal?: AbortSignal): Promise<PeerSession>;
-  /** A link was made: its session's pulse begins now. */
-  linked(peer: ClusterId): void;
-  /** Tells the peer how we see the link, and takes in how the peer does; quiet where it is away. */
-  announce(peer: ClusterId, signal?: AbortSignal): Promise<void>;
-  ownStanding(link: LinkRecord): Standing;
-  takeStanding(peer: ClusterId, said: Standing): Promise<void>;
-  drop(peer: ClusterId, reason: string): void;
-  /** Dials and redials until the signal aborts. */
-  run(signal: AbortSignal): Promise<void>;
+/** What is known of peers while the process lives; all of it can be learned again. */
+interface Living extends RosterNeeds {
+  readonly pulses: Map<ClusterId, Pulse>;
+  readonly errors: Map<ClusterId, ErrorReport>;
+  readonly listeners: Set<(cluster: ClusterId) => void>;
+  progress: ProgressSource;
+  /** Undefined where federation is off. */
+  sessions: Sessions | undefined;
 }
 
 const noProgress: ProgressSource = {
@@ -53,145 +34,144 @@ const noProgress: ProgressSource = {
 };
 
 export function createRoster(needs: RosterNeeds): Roster {
-  const { records, clock, random, signer, log } = needs;
-  const pulses = new Map<ClusterId, Pulse>();
-  const errors = new Map<ClusterId, ErrorReport>();
-  const listeners = new Set<(cluster: ClusterId) => void>();
-  let progress = noProgress;
-  const changed = (cluster: ClusterId): void => {
-    for (const listener of listeners) {
-      listener(cluster);
-    }
+  const living: Living = {
+    ...needs,
+    pulses: new Map(),
+    errors: new Map(),
+    listeners: new Set(),
+    progress: noProgress,
+    sessions: undefined,
   };
-  const pulse = (peer: ClusterId): Pulse => {
-    const held = pulses.get(peer);
-    if (held !== undefined) {
-      return held;
-    }
-    const made = createPulse({
-      clock,
-      random,
-      log,
-      peer,
-      progress: () => progress,
-      changed: () => changed(peer),
-    });
-    pulses.set(peer, made);
-    return made;
-  };
-  const isLinked = (cluster: ClusterId): boolean => records.find(cluster)?.closed === false;
-  const sessions: Sessions | undefined =
-    needs.transport === undefined
-      ? undefined
-      : createSessions({
-          ...needs,
-          transport: needs.transport,
-          isLinked,
-          opened(session) {
-            roster.linked(session.identity.cluster);
-            void roster.announce(session.identity.cluster);
-          },
-          ended(session, reason) {
-            const { cluster } = session.identity;
-            log.event('link.disconnected', { peer: cluster, reason });
-            changed(cluster);
-          },
-        });
-
-  const roster: Roster = {
-    peers: peersOf(
-      { records, listeners, pulse, session: (cluster) => sessions?.find(cluster) },
-      (source) => {
-        progress = source;
+  living.sessions = sessionsOf(living);
+  return {
+    peers: createPeers({
+      records: needs.records,
+      listeners: living.listeners,
+      pulse: (peer) => pulseOf(living, peer),
+      session: (peer) => living.sessions?.find(peer),
+      setProgressSource: (source) => {
+        living.progress = source;
       },
-    ),
-    pulse,
-    suggestedName: (peer) => sessions?.find(peer)?.identity.name ?? peer.slice(0, 8),
-    observed: (peer) => ({ evidence: pulse(peer).evidence(), lastError: errors.get(peer) }),
-    dial(to, expected, signal) {
-      if (sessions === undefined) {
-        signer.sign(new Uint8Array(0)); // throws FEDERATION_OFF with the reason
-        throw new HansaError('FEDERATION_OFF', 'this cluster has no transport');
-      }
-      const never = new AbortController().signal;
-      return sessions.dial(to, expected, signal ?? never);
-    },
-    linked(peer) {
-      const session = sessions?.find(peer);
-      const record = records.find(peer);
-      if (session === undefined || record === undefined || record.closed) {
-        return;
-      }
-      errors.delete(peer);
-      log.event('link.connected', { peer, dialled: session.dialled });
-      void pulse(peer).run(session, record.epoch);
-      changed(peer);
-    },
-    ownStanding: (link) => ({
-      epoch: link.epoch,
-      mine: link.mine,
-      confirmed: link.confirmedHere,
-      endpoints: needs.ownEndpoints(),
     }),
-    async takeStanding(peer, said) {
-      await records.update(peer, (link) => withStanding(link, said));
-      changed(peer);
+    pulse: (peer) => pulseOf(living, peer),
+    suggestedName: (peer) => living.sessions?.find(peer)?.identity.name ?? peer.slice(0, 8),
+    observed: (peer) => ({
+      evidence: pulseOf(living, peer).evidence(),
+      lastError: living.errors.get(peer),
+    }),
+    async dial(to, expected, signal) {
+      const never = new AbortController().signal;
+      return requireSessions(living).dial(to, expected, signal ?? never);
     },
-    async announce(peer, signal) {
-      const session = sessions?.find(peer);
-      const record = records.find(peer);
-      if (session === undefined || record === undefined) {
-        return;
-      }
-      const wire = remote(linkPeerContract, session.carrier);
-      try {
-        await roster.takeStanding(
-          peer,
-          await wire.standing(roster.ownStanding(record), { signal }),
-        );
-      } catch (error) {
-        errors.set(peer, reportOf(error));
-        if (isHansaError(error, 'LINK_CLOSED') || isHansaError(error, 'LINK_NOT_FOUND')) {
-          session.close('the peer holds no link with us');
-        }
-      }
-    },
+    linked: (peer) => linked(living, peer),
+    announce: (peer, signal) => announce(living, peer, signal),
+    ownStanding: (link) => ownStanding(living, link),
+    takeStanding: (peer, said) => takeStanding(living, peer, said),
     drop(peer, reason) {
-      sessions?.find(peer)?.close(reason);
-      changed(peer);
+      living.sessions?.find(peer)?.close(reason);
+      changed(living, peer);
     },
-    async run(signal) {
-      if (sessions === undefined) {
-        return;
-      }
-      sessions.listen();
-      const dialling = new Map<ClusterId, Promise<void>>();
-      const setPhase = (peer: ClusterId, phase: Phase): void => {
-        pulse(peer).phase = phase;
-        changed(peer);
-      };
-      const begin = (): void => {
-        for (const { value } of records.links.rows.values()) {
-          if (value.mine && !value.closed && !dialling.has(value.peer)) {
-            const work = keepDialling({ ...needs, sessions, setPhase, errors }, value.peer, signal);
-            dialling.set(
-              value.peer,
-              work.finally(() => dialling.delete(value.peer)),
-            );
-          }
-        }
-      };
-      const stop = records.links.subscribe(begin);
-      begin();
-      await new Promise<void>((resolve) => {
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
-      stop();
-      sessions.closeAll('the node is stopping');
-      await Promise.allSettled(dialling.values());
-    },
+    run: (signal) => run(living, signal),
   };
-  return roster;
+}
+
+function sessionsOf(living: Living): Sessions | undefined {
+  const { transport, records, log } = living;
+  if (transport === undefined) {
+    return undefined;
+  }
+  return createSessions({
+    ...living,
+    transport,
+    isLinked: (cluster) => records.find(cluster)?.closed === false,
+    opened({ identity }) {
+      linked(living, identity.cluster);
+      void announce(living, identity.cluster);
+    },
+    ended({ identity }, reason) {
+      log.event('link.disconnected', { peer: identity.cluster, reason });
+      changed(living, identity.cluster);
+    },
+  });
+}
+
+function requireSessions({ sessions, signer }: Living): Sessions {
+  if (sessions === undefined) {
+    signer.sign(new Uint8Array(0)); // throws FEDERATION_OFF with the reason
+    throw new HansaError('FEDERATION_OFF', 'this cluster has no transport');
+  }
+  return sessions;
+}
+
+function changed({ listeners }: Living, cluster: ClusterId): void {
+  for (const listener of listeners) {
+    listener(cluster);
+  }
+}
+
+function pulseOf(living: Living, peer: ClusterId): Pulse {
+  const { pulses, clock, random, log } = living;
+  const held = pulses.get(peer);
+  if (held !== undefined) {
+    return held;
+  }
+  const made = createPulse({
+    clock,
+    random,
+    log,
+    peer,
+    progress: () => living.progress,
+    changed: () => changed(living, peer),
+  });
+  pulses.set(peer, made);
+  return made;
+}
+
+function linked(living: Living, peer: ClusterId): void {
+  const { sessions, records, errors, log } = living;
+  const session = sessions?.find(peer);
+  const record = records.find(peer);
+  if (session === undefined || record === undefined || record.closed) {
+    return;
+  }
+  errors.delete(peer);
+  log.event('link.connected', { peer, dialled: session.dialled });
+  pulseOf(living, peer)
+    .run(session, record.epoch)
+    .catch((error: unknown) => log.problem('link.pulse-failed', error, { peer }));
+  changed(living, peer);
+}
+
+async function announce(living: Living, peer: ClusterId, signal?: AbortSignal): Promise<void> {
+  const session = living.sessions?.find(peer);
+  const record = living.records.find(peer);
+  if (session === undefined || record === undefined) {
+    return;
+  }
+  const wire = remote(linkPeerContract, session.carrier);
+  try {
+    const said = await wire.standing(ownStanding(living, record), { signal });
+    await takeStanding(living, peer, said);
+  } catch (error) {
+    living.errors.set(peer, reportOf(error));
+    if (isHansaError(error, 'LINK_CLOSED') || isHansaError(error, 'LINK_NOT_FOUND')) {
+      session.close('the peer holds no link with us');
+    }
+  }
+}
+
+function ownStanding({ ownEndpoints }: Living, link: LinkRecord): Standing {
+  return {
+    epoch: link.epoch,
+    mine: link.mine,
+    confirmed: link.confirmedHere,
+    endpoints: ownEndpoints(),
+  };
+}
+
+async function takeStanding(living: Living, peer: ClusterId, said: Standing): Promise<void> {
+  await living.records.update(peer, (link) => withStanding(link, said));
+  changed(living, peer);
 }
 
 function withStanding(link: LinkRecord, said: Standing): LinkRecord {
@@ -206,126 +186,27 @@ function withStanding(link: LinkRecord, said: Standing): LinkRecord {
   return same ? link : { ...link, theirs: said.mine, confirmedThere: said.confirmed, endpoints };
 }
 
-function peersOf(
-  given: {
-    readonly records: LinkRecords;
-    readonly listeners: Set<(cluster: ClusterId) => void>;
-    pulse(cluster: ClusterId): Pulse;
-    session(cluster: ClusterId): PeerSession | undefined;
-  },
-  setProgressSource: (source: ProgressSource) => void,
-): Peers {
-  const { records, listeners } = given;
-  const standing = (cluster: ClusterId): PeerStanding => {
-    const record = records.find(cluster);
-    return {
-      cluster,
-      name: record?.name,
-      mine: record?.mine ?? false,
-      theirs: record?.theirs ?? false,
-      active: record !== undefined && !record.closed && record.confirmedHere,
-    };
+async function run(living: Living, signal: AbortSignal): Promise<void> {
+  const { sessions } = living;
+  if (sessions === undefined) {
+    return;
+  }
+  sessions.listen();
+  const setPhase = (peer: ClusterId, phase: Phase): void => {
+    pulseOf(living, peer).phase = phase;
+    changed(living, peer);
   };
-  const rows = (): LinkRecord[] => [...records.links.rows.values()].map(({ value }) => value);
-  return {
-    standing,
-    all: () =>
-      rows()
-        .filter((link) => !link.closed)
-        .map((link) => standing(link.peer)),
-    resolve(nameOrId) {
-      const exact = rows().filter((link) => link.name === nameOrId || link.peer === nameOrId);
-      const found =
-        exact.length > 0 || nameOrId.length < 4
-          ? exact
-          : rows().filter((link) => link.peer.startsWith(nameOrId));
-      const [one, another] = found;
-      if (one === undefined || another !== undefined) {
-        const how = one === undefined ? 'no link is called' : 'several links begin with';
-        throw new HansaError('LINK_NOT_FOUND', `${how} "${nameOrId}"`);
-      }
-      return standing(one.peer);
-    },
-    carrier: (cluster) => carrierTo(standing(cluster), given.session(cluster)),
-    observer: (cluster) => carrierTo({ ...standing(cluster), mine: true }, given.session(cluster)),
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    connected: (cluster) => given.session(cluster) !== undefined,
-    hurry: (cluster) => given.pulse(cluster).hurry(),
-    setProgressSource,
-    get generation() {
-      return records.links.generation;
-    },
-  };
+  const ended = beginDialling({ ...living, sessions, setPhase }, signal);
+  await aborted(signal);
+  sessions.closeAll('the node is stopping');
+  await ended();
 }
 
-function carrierTo(standing: PeerStanding, session: PeerSession | undefined): Carrier {
-  const name = standing.name ?? `${standing.cluster.slice(0, 8)}…`;
-  if (standing.name === undefined) {
-    throw new HansaError('LINK_NOT_FOUND', `no link to ${name}`);
-  }
-  if (!standing.active) {
-    throw new HansaError('LINK_PENDING', `the link to ${name} is not confirmed here`);
-  }
-  if (!standing.mine) {
-    throw new HansaError('LINK_NOT_OURS', `this cluster serves ${name} and holds no half-link`);
-  }
-  if (session === undefined) {
-    throw new HansaError('LINK_DOWN', `${name} is not connected now`, {
-      fix: `hansa link list shows since when and why`,
-    });
-  }
-  return session.carrier;
-}
-
-async function keepDialling(
-  needs: RosterNeeds & {
-    readonly sessions: Sessions;
-    readonly errors: Map<ClusterId, ErrorReport>;
-    setPhase(peer: ClusterId, phase: Phase): void;
-  },
-  peer: ClusterId,
-  signal: AbortSignal,
-): Promise<void> {
-  const { sessions, records, clock, random } = needs;
-  let waitMs = redialMinMs;
-  for (;;) {
-    const record = records.find(peer);
-    if (signal.aborted || record === undefined || record.closed || !record.mine) {
-      return;
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) {
+      resolve();
     }
-    const session = sessions.find(peer) ?? (await tryDial(needs, record, signal));
-    if (session === undefined) {
-      // Full jitter keeps a hub's thousand leaves from coming back in the same instant.
-      await clock.sleep(waitMs * (0.5 + random.fraction()), signal).catch(() => undefined);
-      waitMs = Math.min(waitMs * 2, redialMaxMs);
-      continue;
-    }
-    waitMs = redialMinMs;
-    await session.closed;
-  }
-}
-
-async function tryDial(
-  needs: RosterNeeds & {
-    readonly sessions: Sessions;
-    readonly errors: Map<ClusterId, ErrorReport>;
-    setPhase(peer: ClusterId, phase: Phase): void;
-  },
-  record: LinkRecord,
-  signal: AbortSignal,
-): Promise<PeerSession | undefined> {
-  const { peer, endpoints } = record;
-  needs.setPhase(peer, 'connecting');
-  for (const endpoint of endpoints) {
-    try {
-      return await needs.sessions.dial(endpoint, peer, signal);
-    } catch (error) {
-      needs.errors.set(peer, reportOf(error));
-    }
-  }
-  needs.setPhase(peer, 'none');
-  return needs.sessions.find(peer);
+  });
 }

@@ -1,20 +1,6 @@
 // Links as people and other capabilities see them: invitations, records and sessions brought
 // together.
-import {
-  changedKeys,
-  HansaError,
-  toHex,
-  type Clock,
-  type ClusterId,
-  type Codec,
-  type Crypto,
-  type Edge,
-  type KeyValueStore,
-  type Log,
-  type Random,
-  type Transport,
-} from '@hansa/foundation';
-import type { Signer } from '../identity/contract.ts';
+import { changedKeys, HansaError, toHex, type ClusterId } from '@hansa/foundation';
 import { createAccepting } from './accepting.ts';
 import { sameWords } from './check-words.ts';
 import {
@@ -25,30 +11,11 @@ import {
   type Links,
 } from './contract.ts';
 import { inspectToken } from './inspecting.ts';
-import { createLinkRecords, type LinkRecords } from './records.ts';
-import { createRoster, type Roster } from './roster.ts';
-import { linkView } from './view.ts';
+import type { LinksNeeds, LinksParts, RosterNeeds } from './parts.ts';
+import { createLinkRecords } from './records.ts';
+import { createRoster } from './roster.ts';
 import { writeToken } from './token.ts';
-
-export interface LinksNeeds {
-  readonly store: KeyValueStore;
-  readonly codec: Codec;
-  readonly crypto: Crypto;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly signer: Signer;
-  /** Absent where federation is off. */
-  readonly transport: Transport | undefined;
-  /** What peers may call here, of all capabilities. */
-  readonly edge: Edge;
-}
-
-export interface LinksParts extends LinksNeeds {
-  readonly records: LinkRecords;
-  readonly roster: Roster;
-  ownEndpoints(): readonly Endpoint[];
-}
+import { linkView } from './view.ts';
 
 export interface LinksService {
   readonly links: Links;
@@ -61,8 +28,8 @@ export function createLinks(needs: LinksNeeds): LinksService {
     needs.transport === undefined
       ? []
       : [{ node: needs.signer.node, addresses: needs.transport.addresses() }];
-  const roster = createRoster({ ...needs, records, ownEndpoints });
-  const parts: LinksParts = { ...needs, records, roster, ownEndpoints };
+  const halves: RosterNeeds = { ...needs, records, ownEndpoints };
+  const parts: LinksParts = { ...halves, roster: createRoster(halves) };
   return { parts, links: linksOf(parts) };
 }
 

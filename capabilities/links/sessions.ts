@@ -4,6 +4,8 @@ import {
   createWireSession,
   deadline,
   HansaError,
+  toHex,
+  type AnyContract,
   type Carrier,
   type Clock,
   type ClusterId,
@@ -15,13 +17,14 @@ import {
   type Random,
   type Traffic,
   type Transport,
-  toHex,
 } from '@hansa/foundation';
 import type { PeerIdentity, Signer } from '../identity/contract.ts';
 import { greetAsDialler, greetAsListener, type Handshaken, type LinkStreams } from './handshake.ts';
 import { linkProtocol, type Hello } from './wire.ts';
 
 export const handshakeTimeoutMs = 10_000; // a stranger may not hold a half-open door for longer
+// lets a refusal reach the peer before the connection goes
+const refusalLingerMs = 200;
 export const strangersMax = 64; // unlinked clusters that are connected at the same time
 
 export interface PeerSession {
@@ -59,77 +62,37 @@ export interface Sessions {
   closeAll(reason: string): void;
 }
 
+/** The connections of one process, until it ends. */
+interface Living extends SessionsNeeds {
+  readonly current: Map<ClusterId, PeerSession>;
+  readonly instance: Uint8Array;
+  readonly lifetime: AbortController;
+}
+
 export function createSessions(needs: SessionsNeeds): Sessions {
-  const { transport, clock, random, signer, log } = needs;
+  const { transport, random, log } = needs;
   const current = new Map<ClusterId, PeerSession>();
-  const instance = random.bytes(32);
   const lifetime = new AbortController();
-
-  const greet = async (connection: Connection): Promise<PeerSession> => {
-    const nonce = random.bytes(32);
-    const limit = deadline(clock, handshakeTimeoutMs, {
-      reason: () => new HansaError('TIMED_OUT', 'the handshake took too long'),
-      signal: lifetime.signal,
-    });
-    limit.signal.addEventListener('abort', () => connection.close('handshake too slow'));
-    try {
-      const greeting = connection.dialled ? greetAsDialler : greetAsListener;
-      const done = await greeting(needs, connection, { instance, nonce });
-      return openSession(needs, { connection, done, nonce, signal: lifetime.signal });
-    } catch (error) {
-      // Lets the refusal reach the peer before the connection goes.
-      void clock.sleep(200, lifetime.signal).then(
-        () => connection.close('handshake failed'),
-        () => connection.close('handshake failed'),
-      );
-      throw error;
-    } finally {
-      limit.done();
-    }
-  };
-
-  const adopt = (session: PeerSession): PeerSession => {
-    const { cluster } = session.identity;
-    const before = current.get(cluster);
-    if (before !== undefined && keepsOld(signer.cluster, before, session)) {
-      session.close('another connection to the same peer is kept');
-      return before;
-    }
-    if (!needs.isLinked(cluster) && strangers(current, needs) >= strangersMax) {
-      session.close('too many strangers');
-      throw new HansaError('RATE_LIMITED', 'too many unlinked clusters are connected');
-    }
-    current.set(cluster, session);
-    before?.close('replaced by a newer connection');
-    void session.closed.then(({ reason }) => {
-      if (current.get(cluster) === session) {
-        current.delete(cluster);
-        needs.ended(session, reason);
-      }
-    });
-    needs.opened(session);
-    return session;
-  };
-
+  const living: Living = { ...needs, current, lifetime, instance: random.bytes(32) };
   return {
     find: (cluster) => current.get(cluster),
     async dial(to, expected, signal) {
       const connection = await transport.dial(to, linkProtocol, signal);
-      const session = await greet(connection);
-      if (session.identity.cluster !== expected) {
+      const session = await greet(living, connection);
+      const { cluster } = session.identity;
+      if (cluster !== expected) {
         session.close('not the expected cluster');
         throw new HansaError(
           'LINK_TOKEN_WRONG_CLUSTER',
-          `cluster ${session.identity.cluster.slice(0, 8)}… answers there, ` +
-            `not ${expected.slice(0, 8)}…`,
+          `cluster ${cluster.slice(0, 8)}… answers there, not ${expected.slice(0, 8)}…`,
         );
       }
-      return adopt(session);
+      return adopt(living, session);
     },
     listen() {
       transport.accept(linkProtocol, async (connection) => {
         try {
-          const session = adopt(await greet(connection));
+          const session = adopt(living, await greet(living, connection));
           await session.closed;
         } catch (error) {
           log.problem('link.refused', error, { node: connection.remote });
@@ -145,6 +108,56 @@ export function createSessions(needs: SessionsNeeds): Sessions {
   };
 }
 
+/** Who is at the other end, found out within the time that a stranger has. */
+async function greet(living: Living, connection: Connection): Promise<PeerSession> {
+  const { clock, random, instance, lifetime } = living;
+  const nonce = random.bytes(32);
+  const limit = deadline(clock, handshakeTimeoutMs, {
+    reason: () => new HansaError('TIMED_OUT', 'the handshake took too long'),
+    signal: lifetime.signal,
+  });
+  const giveUp = (): void => connection.close('handshake too slow');
+  limit.signal.addEventListener('abort', giveUp);
+  try {
+    const greeting = connection.dialled ? greetAsDialler : greetAsListener;
+    const done = await greeting(living, connection, { instance, nonce });
+    return openSession(living, { connection, done, nonce });
+  } catch (error) {
+    const close = (): void => connection.close('handshake failed');
+    void clock.sleep(refusalLingerMs, lifetime.signal).then(close, close);
+    throw error;
+  } finally {
+    // The limit's signal lives as long as the node: what it held would never be freed.
+    limit.signal.removeEventListener('abort', giveUp);
+    limit.done();
+  }
+}
+
+/** Makes the session the one that is kept with its cluster, unless a better one is there. */
+function adopt(living: Living, session: PeerSession): PeerSession {
+  const { current, signer } = living;
+  const { cluster } = session.identity;
+  const before = current.get(cluster);
+  if (before !== undefined && keepsOld(signer.cluster, before, session)) {
+    session.close('another connection to the same peer is kept');
+    return before;
+  }
+  if (!living.isLinked(cluster) && strangers(living) >= strangersMax) {
+    session.close('too many strangers');
+    throw new HansaError('RATE_LIMITED', 'too many unlinked clusters are connected');
+  }
+  current.set(cluster, session);
+  before?.close('replaced by a newer connection');
+  void session.closed.then(({ reason }) => {
+    if (current.get(cluster) === session) {
+      current.delete(cluster);
+      living.ended(session, reason);
+    }
+  });
+  living.opened(session);
+  return session;
+}
+
 // A peer that restarted has a new instance: its old connection is dead whatever the transport
 // believes. A second connection of the same direction is likewise a redial. Where both sides
 // dialled at once, the one dialled by the smaller id stays, on both sides.
@@ -158,39 +171,30 @@ function keepsOld(us: ClusterId, before: PeerSession, session: PeerSession): boo
   return diallerOfOld < diallerOfNew;
 }
 
-function strangers(
-  current: ReadonlyMap<ClusterId, PeerSession>,
-  needs: Pick<SessionsNeeds, 'isLinked'>,
-): number {
-  let count = 0;
-  for (const cluster of current.keys()) {
-    count += needs.isLinked(cluster) ? 0 : 1;
-  }
-  return count;
+function strangers({ current, isLinked }: Living): number {
+  return [...current.keys()].filter((cluster) => !isLinked(cluster)).length;
 }
 
 function openSession(
-  needs: SessionsNeeds,
+  living: Living,
   given: {
     readonly connection: Connection;
     readonly done: Handshaken;
     readonly nonce: Uint8Array;
-    readonly signal: AbortSignal;
   },
 ): PeerSession {
-  const { connection, done, nonce, signal } = given;
-  const carriers = startWire(needs, { connection, done, signal });
+  const { connection, done, nonce } = given;
+  const carriers = startWire(living, connection, done);
+  const carrierFor = (contract: AnyContract): Carrier => carriers[contract.traffic ?? 'state'];
   return {
     identity: done.identity,
     hello: done.hello,
     dialled: connection.dialled,
-    openedMs: needs.clock.monotonicMs(),
+    openedMs: living.clock.monotonicMs(),
     nonce,
     carrier: {
-      call: (contract, method, input, call) =>
-        carriers[contract.traffic ?? 'state'].call(contract, method, input, call),
-      watch: (contract, method, input, call) =>
-        carriers[contract.traffic ?? 'state'].watch(contract, method, input, call),
+      call: (contract, ...rest) => carrierFor(contract).call(contract, ...rest),
+      watch: (contract, ...rest) => carrierFor(contract).watch(contract, ...rest),
     },
     closed: connection.closed,
     close: (reason) => connection.close(reason),
@@ -198,28 +202,24 @@ function openSession(
 }
 
 function startWire(
-  needs: SessionsNeeds,
-  given: {
-    readonly connection: Connection;
-    readonly done: Handshaken;
-    readonly signal: AbortSignal;
-  },
+  living: Living,
+  connection: Connection,
+  done: Handshaken,
 ): Readonly<Record<Traffic, Carrier>> {
-  const { connection, done, signal } = given;
   const { cluster, node } = done.identity;
   const start = (traffic: keyof LinkStreams): Carrier => {
     const session = createWireSession({
       stream: done.streams[traffic],
-      codec: needs.codec,
-      clock: needs.clock,
-      edge: needs.edge,
+      codec: living.codec,
+      clock: living.clock,
+      edge: living.edge,
       credential: { proven: { kind: 'cluster', cluster, node }, source: cluster },
     });
     // One broken stream ends the connection: half a link would only look alive.
-    void session.run(signal).then(
+    void session.run(living.lifetime.signal).then(
       () => connection.close(`the ${traffic} stream ended`),
       (error: unknown) => {
-        needs.log.event('link.stream-broke', { cluster, traffic, reason: String(error) });
+        living.log.event('link.stream-broke', { cluster, traffic, reason: String(error) });
         connection.close(`the ${traffic} stream broke`);
       },
     );

@@ -4,7 +4,7 @@ import { checkWords } from './check-words.ts';
 import type { Link } from './contract.ts';
 import type { LinkRecord } from './keys.ts';
 import { judgeLink } from './link-state.ts';
-import type { LinksParts } from './service.ts';
+import type { LinksParts } from './parts.ts';
 
 export function linkView(parts: LinksParts, peer: ClusterId): Link {
   const record = parts.records.find(peer);

@@ -1,0 +1,66 @@
+// What links are made of: what a host hands in, and the two halves they are put together from, the
+// durable records and the living roster.
+import type {
+  Clock,
+  ClusterId,
+  Codec,
+  Crypto,
+  Edge,
+  ErrorReport,
+  KeyValueStore,
+  Log,
+  Random,
+  Transport,
+} from '@hansa/foundation';
+import type { Signer } from '../identity/contract.ts';
+import type { Pulse } from './beats.ts';
+import type { Endpoint, Peers } from './contract.ts';
+import type { LinkRecord } from './keys.ts';
+import type { LinkEvidence } from './link-state.ts';
+import type { LinkRecords } from './records.ts';
+import type { PeerSession } from './sessions.ts';
+import type { Standing } from './wire.ts';
+
+export interface LinksNeeds {
+  readonly store: KeyValueStore;
+  readonly codec: Codec;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signer: Signer;
+  /** Absent where federation is off. */
+  readonly transport: Transport | undefined;
+  /** What peers may call here, of all capabilities. */
+  readonly edge: Edge;
+}
+
+export interface RosterNeeds extends LinksNeeds {
+  readonly records: LinkRecords;
+  ownEndpoints(): readonly Endpoint[];
+}
+
+export interface Roster {
+  readonly peers: Peers;
+  observed(peer: ClusterId): {
+    readonly evidence: Omit<LinkEvidence, 'confirmed'>;
+    readonly lastError: ErrorReport | undefined;
+  };
+  pulse(peer: ClusterId): Pulse;
+  /** What a connected cluster calls itself. */
+  suggestedName(peer: ClusterId): string;
+  dial(to: Endpoint, expected: ClusterId, signal?: AbortSignal): Promise<PeerSession>;
+  /** A link was made: its session's pulse begins now. */
+  linked(peer: ClusterId): void;
+  /** Tells the peer how we see the link, and takes in how the peer does; quiet where it is away. */
+  announce(peer: ClusterId, signal?: AbortSignal): Promise<void>;
+  ownStanding(link: LinkRecord): Standing;
+  takeStanding(peer: ClusterId, said: Standing): Promise<void>;
+  drop(peer: ClusterId, reason: string): void;
+  /** Dials and redials until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface LinksParts extends RosterNeeds {
+  readonly roster: Roster;
+}
