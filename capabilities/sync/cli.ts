@@ -8,6 +8,7 @@ import {
   type CommandContext,
 } from '@hansa/foundation';
 import { now } from './cli-now.ts';
+import { push } from './cli-push.ts';
 import { mirrorName, mirrorRecord, mirrorsTable, progressView } from './cli-shown.ts';
 import { syncContract, type Mirror, type Sync } from './contract.ts';
 
@@ -110,7 +111,15 @@ function nextOf(mirrors: readonly Mirror[]): readonly string[] {
   ];
 }
 
-export const syncCommands: readonly Command[] = [add, list, show, remove, status, now];
+export const syncCommands: readonly Command[] = [
+  add,
+  list,
+  show,
+  remove,
+  status,
+  now,
+  push,
+];
 
 function syncOf({ carrier }: CommandContext): Sync {
   return remote(syncContract, carrier);

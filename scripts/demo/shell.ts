@@ -59,10 +59,7 @@ export function createShell(options: DemoOptions): Shell {
       if (done.code === 0) {
         throw new DemoFailure(`"${typed(context, args)}" succeeded, and must not`);
       }
-      const report = JSON.parse(done.stderr.trim().split('\n').at(-1) ?? '{}') as {
-        code: string;
-        message: string;
-      };
+      const report = parseReport(done.stderr);
       showOutput(`${report.message} [${report.code}]`);
       return report;
     },
@@ -73,4 +70,14 @@ export function createShell(options: DemoOptions): Shell {
     },
     quietGit: (cwd, ...args) => run('git', args, cwd),
   };
+}
+
+/** The last line of what went to stderr: with `-o json` it is the error report. */
+function parseReport(stderr: string): { code: string; message: string } {
+  const last = stderr.trim().split('\n').at(-1) ?? '';
+  try {
+    return JSON.parse(last) as { code: string; message: string };
+  } catch {
+    throw new DemoFailure(`the command failed without a report: ${stderr.trim()}`);
+  }
 }

@@ -1,0 +1,24 @@
+// Every command, in the order of their nouns: what `hansa --help` lists.
+import { catalogCommands } from '@hansa/capabilities/catalog/cli';
+import { daemonCommands } from '@hansa/capabilities/daemon/cli';
+import { forgeCommands } from '@hansa/capabilities/forge/cli';
+import { greetingCommands } from '@hansa/capabilities/greeting/cli';
+import { linksCommands } from '@hansa/capabilities/links/cli';
+import { policiesCommands } from '@hansa/capabilities/policies/cli';
+import { syncCommands } from '@hansa/capabilities/sync/cli';
+import type { Command } from '@hansa/foundation';
+import { localCommands, type LocalCommand } from './local-commands.ts';
+
+/** Commands that call a node. */
+export const nodeCommands: readonly Command[] = [
+  ...catalogCommands,
+  ...daemonCommands,
+  ...forgeCommands,
+  ...greetingCommands,
+  ...linksCommands,
+  ...policiesCommands,
+  ...syncCommands,
+];
+
+/** All of them. */
+export const commands: readonly (Command | LocalCommand)[] = [...nodeCommands, ...localCommands];

@@ -1,0 +1,168 @@
+// Which clusters this user knows: names for data folders, in one small file that commands and `up` share.
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { HansaError } from '@hansa/foundation';
+import { z } from 'zod';
+
+/** The folder that holds contexts.json; absolute. */
+export type Home = string & { readonly brand: 'Home' };
+
+export interface Contexts {
+  readonly current?: string | undefined;
+  /** By name: the data folder, relative to the home folder where it lies below it. */
+  readonly contexts: Readonly<Record<string, { readonly data: string }>>;
+}
+
+export interface Api {
+  readonly url: string;
+  readonly socketPath?: string | undefined;
+  readonly pid: number;
+}
+
+export interface Context {
+  readonly name: string;
+  /** Absolute. */
+  readonly data: string;
+}
+
+const contextsFile = 'contexts.json';
+const contextsSchema: z.ZodType<Contexts> = z.object({
+  current: z.string().optional(),
+  contexts: z.record(z.string(), z.object({ data: z.string().min(1) })),
+});
+const apiSchema: z.ZodType<Api> = z.object({
+  url: z.url(),
+  socketPath: z.string().optional(),
+  pid: z.number().int().positive(),
+});
+
+/**
+ * `HANSA_HOME`; else the nearest `.hansa` upwards that knows contexts; else that of the checkout this
+ * program runs from; else `~/.hansa`.
+ */
+export function findHome(environment: NodeJS.ProcessEnv, from: string): Home {
+  const given = environment['HANSA_HOME'];
+  if (given !== undefined && given !== '') {
+    return resolve(given) as Home;
+  }
+  const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
+  for (const folder of [...upwards(from), checkout]) {
+    const home = join(folder, '.hansa');
+    if (existsSync(join(home, contextsFile))) {
+      return home as Home;
+    }
+  }
+  return join(homedir(), '.hansa') as Home;
+}
+
+function* upwards(from: string): Iterable<string> {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    yield folder;
+    if (dirname(folder) === folder) {
+      return;
+    }
+  }
+}
+
+export function defaultDataFolder(home: Home, name: string): string {
+  return join(home, 'clusters', name);
+}
+
+export async function readContexts(home: Home): Promise<Contexts> {
+  const path = join(home, contextsFile);
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') {
+      return undefined;
+    }
+    throw new HansaError('CONFIG_INVALID', `${path} cannot be read: ${error.code ?? ''}`);
+  });
+  if (text === undefined) {
+    return { contexts: {} };
+  }
+  try {
+    return contextsSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new HansaError('CONFIG_INVALID', `${path} is damaged`, {
+      cause,
+      fix: 'mend or delete it; "hansa up" writes it again',
+    });
+  }
+}
+
+/** Whole or not at all. */
+export async function writeContexts(home: Home, contexts: Contexts): Promise<void> {
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const path = join(home, contextsFile);
+  const temporary = `${path}.${process.pid}.new`;
+  const file = await open(temporary, 'w', 0o600);
+  try {
+    await file.writeFile(`${JSON.stringify(contexts, undefined, 2)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}
+
+/** Adds a context; the first one becomes the current. */
+export async function rememberContext(home: Home, context: Context): Promise<void> {
+  const known = await readContexts(home);
+  const below = relative(home, context.data);
+  const data = below.startsWith('..') || isAbsolute(below) ? context.data : below;
+  if (known.contexts[context.name]?.data === data) {
+    return;
+  }
+  await writeContexts(home, {
+    current: known.current ?? context.name,
+    contexts: { ...known.contexts, [context.name]: { data } },
+  });
+}
+
+export async function useContext(home: Home, name: string): Promise<Context> {
+  const context = await resolveContext(home, name);
+  await writeContexts(home, { ...(await readContexts(home)), current: name });
+  return context;
+}
+
+/** The named context, or the current one, or the only one; CONTEXT_NOT_FOUND. */
+export async function resolveContext(home: Home, name: string | undefined): Promise<Context> {
+  const { current, contexts } = await readContexts(home);
+  const names = Object.keys(contexts);
+  const wanted = name ?? current ?? (names.length === 1 ? names[0] : undefined);
+  const found = wanted === undefined ? undefined : contexts[wanted];
+  if (wanted === undefined || found === undefined) {
+    const sentence =
+      wanted === undefined ? 'no cluster is known here yet' : `there is no context "${wanted}"`;
+    throw new HansaError('CONTEXT_NOT_FOUND', `${sentence} (looked in ${home})`, {
+      fix: names.length === 0 ? 'start one: hansa up' : `known: ${names.join(', ')}`,
+    });
+  }
+  return { name: wanted, data: resolve(home, found.data) };
+}
+
+/** NODE_UNREACHABLE where no node has written it: none runs. */
+export async function readApi(data: string): Promise<Api> {
+  try {
+    return apiSchema.parse(JSON.parse(await readFile(join(data, 'api.json'), 'utf8')));
+  } catch (cause) {
+    throw new HansaError('NODE_UNREACHABLE', `no node runs on ${data}`, {
+      cause,
+      fix: `start it: hansa up --data ${data}`,
+    });
+  }
+}
+
+export async function readOwnerToken(data: string): Promise<string> {
+  const path = join(data, 'owner.token');
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (cause) {
+    throw new HansaError('UNAUTHENTICATED', `the owner token ${path} cannot be read`, {
+      cause,
+      fix: 'run the command as the user who runs the node',
+    });
+  }
+}

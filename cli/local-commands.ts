@@ -1,0 +1,120 @@
+// Commands of this machine alone: they start a node, choose among contexts, or answer git.
+import type { CommandArgument, CommandOption, CommandOutput } from '@hansa/foundation';
+import { readContexts, resolveContext, useContext, type Home } from './contexts.ts';
+import { answerGit } from './credential.ts';
+import { runUp } from './up.ts';
+
+export interface LocalContext {
+  readonly home: Home;
+  readonly context: string | undefined;
+  readonly args: Readonly<Record<string, string | undefined>>;
+  readonly options: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+  readonly print: (line: string) => void;
+}
+
+export interface LocalCommand {
+  readonly local: true;
+  readonly noun: string;
+  readonly verb?: string;
+  readonly summary: string;
+  readonly hidden?: boolean;
+  readonly args?: readonly CommandArgument[];
+  readonly options?: readonly CommandOption[];
+  readonly examples: readonly string[];
+  /** What to show, or the exit code where the command has printed by itself. */
+  run(context: LocalContext): Promise<CommandOutput | number>;
+}
+
+const nodeFlags: readonly (readonly [flag: string, value: string, description: string])[] = [
+  ['name', 'name', 'what the cluster calls itself (default hansa)'],
+  ['api-host', 'host', 'where the API listens (default 127.0.0.1)'],
+  ['api-port', 'port', 'port of the API (default 0: choose one and keep it)'],
+  ['link-host', 'host', 'where peers connect (default 127.0.0.1; 0.0.0.0 for all)'],
+  ['link-port', 'port', 'UDP port of links (default 0: choose one and keep it)'],
+  ['relays', 'urls', 'own iroh relays, comma-separated (default none)'],
+  ['sync-interval', 'seconds', 'between anti-entropy rounds (default 30)'],
+  ['log-level', 'level', 'event or problem (default event)'],
+];
+
+const up: LocalCommand = {
+  local: true,
+  noun: 'up',
+  summary: 'Runs a node of a cluster on this machine, in the foreground.',
+  options: [
+    { flags: '--data <folder>', description: 'data folder (default: below the home folder)' },
+    { flags: '-d, --detach', description: 'run in the background; "hansa down" stops it' },
+    ...nodeFlags.map(([flag, value, description]) => ({
+      flags: `--${flag} <${value}>`,
+      description,
+    })),
+  ],
+  examples: ['hansa up --name lubeck', 'hansa up --name lubeck --detach'],
+  run({ options, home, print }) {
+    const text = (value: unknown): string | undefined =>
+      typeof value === 'string' ? value : undefined;
+    const flags = Object.fromEntries(
+      nodeFlags.map(([flag]) => [flag, text(options[camelCase(flag)])]),
+    );
+    const detach = options['detach'] === true;
+    return runUp({ flags, data: text(options['data']), detach, home, print });
+  },
+};
+
+function camelCase(flag: string): string {
+  return flag.replaceAll(/-([a-z])/g, (_dash, letter: string) => letter.toUpperCase());
+}
+
+const contextList: LocalCommand = {
+  local: true,
+  noun: 'context',
+  verb: 'list',
+  summary: 'Lists the clusters that commands can be sent to.',
+  examples: ['hansa context list'],
+  async run({ home }) {
+    const { current, contexts } = await readContexts(home);
+    const rows = await Promise.all(
+      Object.keys(contexts)
+        .toSorted()
+        .map(async (name) => ({ ...(await resolveContext(home, name)), current: name === current })),
+    );
+    return {
+      data: { home, contexts: rows },
+      view: {
+        kind: 'table',
+        columns: ['CURRENT', 'NAME', 'DATA'],
+        rows: rows.map((row) => [row.current ? '*' : '', row.name, row.data]),
+        empty: `no cluster is known in ${home}`,
+      },
+      next: rows.length === 0 ? ['hansa up'] : [],
+    };
+  },
+};
+
+const contextUse: LocalCommand = {
+  local: true,
+  noun: 'context',
+  verb: 'use',
+  summary: 'Chooses the cluster that commands are sent to.',
+  args: [{ name: '<name>', description: 'as "hansa context list" shows it' }],
+  examples: ['hansa context use bergen'],
+  async run({ home, args }) {
+    const context = await useContext(home, args['name'] ?? '');
+    return {
+      data: context,
+      view: { kind: 'text', text: `commands go to ${context.name} (${context.data})` },
+      next: ['hansa status'],
+    };
+  },
+};
+
+const credential: LocalCommand = {
+  local: true,
+  noun: 'credential',
+  hidden: true,
+  summary: 'Answers git’s credential protocol with the owner token of a known cluster.',
+  args: [{ name: '<operation>', description: 'get, store or erase, as git calls it' }],
+  examples: ["git -c credential.helper='!hansa credential' clone http://127.0.0.1:4870/git/hansa.git"],
+  run: ({ home, args }) => answerGit(home, args['operation'] ?? ''),
+};
+
+export const localCommands: readonly LocalCommand[] = [contextList, contextUse, credential, up];

@@ -1,0 +1,244 @@
+// The command line: builds `hansa <noun> <verb>` from the list of commands, runs one, shows what it answers.
+import { createInterface } from 'node:readline/promises';
+import { createHttpCarrier } from '@hansa/client';
+import {
+  errorCodes,
+  HansaError,
+  type Carrier,
+  type Command,
+  type CommandOutput,
+} from '@hansa/foundation';
+import { Command as Program, CommanderError, Option } from 'commander';
+import { commands } from './commands.ts';
+import { findHome, readApi, readOwnerToken, resolveContext, type Home } from './contexts.ts';
+import { exitCodeOf, tellFailure } from './failure.ts';
+import type { LocalCommand } from './local-commands.ts';
+import { palette, render, type OutputFormat, type Palette } from './rendering.ts';
+
+interface GlobalOptions {
+  readonly output: OutputFormat;
+  readonly context?: string;
+  readonly timeout?: string;
+  readonly color: boolean;
+}
+
+interface Terminal {
+  readonly home: Home;
+  readonly globals: () => GlobalOptions;
+  readonly colours: () => Palette;
+  readonly signal: AbortSignal;
+}
+
+type Options = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+
+const interrupted = 130;
+
+/** Resolves with the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  process.stdout.on('error', ignoreBrokenPipe);
+  const program = new Program('hansa');
+  const ending = new AbortController();
+  const terminal: Terminal = {
+    home: findHome(process.env, process.cwd()),
+    globals: () => program.opts<GlobalOptions>(),
+    colours: () => palette(wantsColours(program.opts<GlobalOptions>())),
+    signal: ending.signal,
+  };
+  let exit = 0;
+  const set = (code: number): void => {
+    exit = code;
+  };
+  describe(program);
+  const nouns = new Map<string, Program>();
+  for (const command of commands) {
+    addCommand(program, nouns, { command, terminal, set, ending });
+  }
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? 0 : errorCodes.USAGE.exit;
+    }
+    if (ending.signal.aborted) {
+      return interrupted;
+    }
+    process.stderr.write(tellFailure(error, terminal.globals().output, terminal.colours()));
+    return exitCodeOf(error);
+  }
+  return exit;
+}
+
+function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') {
+    throw error;
+  }
+}
+
+function wantsColours({ color, output }: GlobalOptions): boolean {
+  const refused = process.env['NO_COLOR'] !== undefined && process.env['NO_COLOR'] !== '';
+  return color && output === 'table' && process.stdout.isTTY && !refused;
+}
+
+function describe(program: Program): void {
+  program
+    .description('Federates independent clusters: links, policy, verified sync.')
+    .addOption(
+      new Option('-o, --output <format>', 'how to show the answer')
+        .choices(['table', 'json', 'yaml'])
+        .default('table'),
+    )
+    .option('--context <name>', 'the cluster to ask (default: the current context)')
+    .option('--timeout <seconds>', 'how long one call may take (default 120)')
+    .option('--no-color', 'no colours (NO_COLOR is respected too)')
+    .version('0.1.0', '-V, --version', 'the version')
+    .helpCommand(false)
+    .showHelpAfterError('(hansa --help lists everything)')
+    .showSuggestionAfterError()
+    .enablePositionalOptions(false)
+    .exitOverride()
+    .addHelpText('after', exitCodesText);
+}
+
+const exitCodesText = `
+Exit codes: 0 done · 1 a fault · 2 usage or input · 3 not found · 4 refused · 5 conflict
+            6 unavailable, worth a retry · 7 damaged or not verified · 130 interrupted
+
+Examples:
+  $ hansa up --name lubeck
+  $ hansa link invite
+  $ hansa share add my-repository --to bergen --plan
+`;
+
+interface Adding {
+  readonly command: Command | LocalCommand;
+  readonly terminal: Terminal;
+  readonly set: (exit: number) => void;
+  readonly ending: AbortController;
+}
+
+function addCommand(program: Program, nouns: Map<string, Program>, adding: Adding): void {
+  const { command } = adding;
+  const parent = command.verb === undefined ? program : nounOf(program, nouns, command.noun);
+  const hidden = 'hidden' in command && command.hidden === true;
+  const made = parent.command(command.verb ?? command.noun, { hidden });
+  made.description(command.summary).exitOverride().showSuggestionAfterError();
+  for (const { name, description } of command.args ?? []) {
+    made.argument(name, description);
+  }
+  for (const each of command.options ?? []) {
+    const option = new Option(each.flags, each.description);
+    if (each.choices !== undefined) {
+      option.choices([...each.choices]);
+    }
+    if (each.default !== undefined) {
+      option.default(each.default);
+    }
+    option.makeOptionMandatory(each.required === true);
+    made.addOption(option);
+  }
+  const examples = command.examples.map((line) => `  $ ${line}`).join('\n');
+  made.addHelpText('after', `\nExamples:\n${examples}\n`);
+  made.action(async (...given: unknown[]) => {
+    const names = (command.args ?? []).map(({ name }) => name.replaceAll(/[<>[\].]/g, ''));
+    const args = Object.fromEntries(names.map((name, index) => [name, given[index] as string]));
+    await runCommand(adding, args, made.opts<Options>());
+  });
+}
+
+function nounOf(program: Program, nouns: Map<string, Program>, noun: string): Program {
+  const held = nouns.get(noun);
+  if (held !== undefined) {
+    return held;
+  }
+  const made = program.command(noun).description(nounSummary(noun));
+  made.exitOverride().showSuggestionAfterError().helpCommand(false);
+  nouns.set(noun, made);
+  return made;
+}
+
+function nounSummary(noun: string): string {
+  const verbs = commands.filter((each) => each.noun === noun).map((each) => each.verb ?? '');
+  return verbs.join(' · ');
+}
+
+async function runCommand(
+  { command, terminal, set, ending }: Adding,
+  args: Readonly<Record<string, string | undefined>>,
+  options: Options,
+): Promise<void> {
+  const { home, globals } = terminal;
+  if ('local' in command) {
+    const { context } = globals();
+    const print = (line: string): void => void process.stdout.write(`${line}\n`);
+    const done = await command.run({ home, context, args, options, print });
+    set(typeof done === 'number' ? done : show(terminal, done));
+    return;
+  }
+  const interrupt = (): void => ending.abort(new HansaError('CANCELLED', 'interrupted'));
+  process.once('SIGINT', interrupt);
+  try {
+    const output = await command.run({
+      carrier: lazyCarrier(terminal),
+      args,
+      options,
+      signal: terminal.signal,
+      confirm: (question) => confirm(question, terminal),
+      progress: (line) => {
+        if (globals().output === 'table') {
+          process.stderr.write(`${terminal.colours().dim(line)}\n`);
+        }
+      },
+    });
+    set(show(terminal, output));
+  } finally {
+    process.off('SIGINT', interrupt);
+  }
+}
+
+function show({ globals, colours }: Terminal, output: CommandOutput): number {
+  process.stdout.write(render(output, globals().output, colours()));
+  return output.exit ?? 0;
+}
+
+/** The context is looked up when the first call is made: a wrong option is told before a missing node. */
+function lazyCarrier({ home, globals }: Terminal): Carrier {
+  const connect = async (): Promise<Carrier> => {
+    const { context: name, timeout } = globals();
+    const context = await resolveContext(home, name);
+    const api = await readApi(context.data);
+    const token = await readOwnerToken(context.data);
+    return createHttpCarrier({ url: api.url, token, ...timeoutOf(timeout) });
+  };
+  let made: Promise<Carrier> | undefined;
+  const carrier = (): Promise<Carrier> => (made ??= connect());
+  return {
+    call: async (...given) => (await carrier()).call(...given),
+    async *watch(...given) {
+      yield* (await carrier()).watch(...given);
+    },
+  };
+}
+
+function timeoutOf(text: string | undefined): { timeoutMs?: number } {
+  if (text === undefined) {
+    return {};
+  }
+  const seconds = Number(text);
+  if (!(seconds > 0 && seconds <= 86_400)) {
+    throw new HansaError('USAGE', `--timeout is a number of seconds, not "${text}"`);
+  }
+  return { timeoutMs: Math.round(seconds * 1_000) };
+}
+
+async function confirm(question: string, { globals, signal }: Terminal): Promise<boolean> {
+  if (!process.stdin.isTTY || globals().output !== 'table') {
+    return false;
+  }
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await lines.question(`${question} [y/N] `, { signal });
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    lines.close();
+  }
+}

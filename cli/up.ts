@@ -1,0 +1,89 @@
+// `hansa up`: runs a node in the foreground, or detached. The only command that does not call a node but is
+// one; the daemon's code is loaded for it alone.
+import { spawn } from 'node:child_process';
+import { mkdirSync, openSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { HansaError } from '@hansa/foundation';
+import { defaultDataFolder, rememberContext, type Home } from './contexts.ts';
+
+export interface UpOptions {
+  /** By the flag's name; absent ones come from environment, file or defaults. */
+  readonly flags: Readonly<Record<string, string | undefined>>;
+  readonly data: string | undefined;
+  readonly detach: boolean;
+  readonly home: Home;
+  /** A line for people, to stdout. */
+  readonly print: (line: string) => void;
+}
+
+const detachedReadyMs = 20_000; // a first start makes keys and opens a store; it takes a second
+
+/** Resolves with the exit code when the node has stopped, or when the detached one answers. */
+export async function runUp(options: UpOptions): Promise<number> {
+  const name = options.flags['name'];
+  const data = resolve(options.data ?? defaultDataFolder(options.home, name ?? 'hansa'));
+  return options.detach ? startDetached(options, data) : runHere(options, data);
+}
+
+async function runHere(options: UpOptions, data: string): Promise<number> {
+  const { readConfig, startNode } = await import('@hansa/node');
+  const config = await readConfig({ data, flags: options.flags, environment: process.env });
+  const ended = signalled();
+  const node = await startNode(config, (line) => process.stderr.write(line));
+  await rememberContext(options.home, { name: config.name, data });
+  options.print(`${node.name} is up: ${node.url}`);
+  options.print(`data in ${data}`);
+  if (node.problem !== undefined) {
+    options.print(`federation is OFF: ${node.problem.message} [${node.problem.code}]`);
+    options.print(`fix: ${node.problem.fix ?? 'see the log'}`);
+  }
+  await Promise.race([ended, node.stopAsked]);
+  await node.stop();
+  return 0;
+}
+
+function signalled(): Promise<void> {
+  return new Promise((resolveEnd) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => resolveEnd());
+    }
+  });
+}
+
+async function startDetached(options: UpOptions, data: string): Promise<number> {
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  const logFile = join(data, 'node.log');
+  const log = openSync(logFile, 'a', 0o600);
+  const words = process.argv.slice(1).filter((word) => word !== '--detach' && word !== '-d');
+  const child = spawn(process.execPath, [...process.execArgv, ...words], {
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
+  const failed = new Promise<number>((resolveExit) => {
+    child.once('exit', (code) => resolveExit(code ?? 1));
+  });
+  const ready = await Promise.race([waitForApi(data, child.pid), failed]);
+  if (ready !== 'ready') {
+    throw new HansaError('NODE_UNREACHABLE', `the node ended while it started`, {
+      fix: `read ${logFile}`,
+    });
+  }
+  child.unref();
+  options.print(`up in the background, process ${child.pid ?? 0}; log in ${logFile}`);
+  return 0;
+}
+
+async function waitForApi(data: string, pid: number | undefined): Promise<'ready' | 'late'> {
+  const { readApi } = await import('./contexts.ts');
+  const deadline = Date.now() + detachedReadyMs;
+  while (Date.now() < deadline) {
+    const api = await readApi(data).catch(() => undefined);
+    if (api !== undefined && api.pid === pid) {
+      return 'ready';
+    }
+    await new Promise((later) => {
+      setTimeout(later, 50);
+    });
+  }
+  return 'late';
+}
