@@ -46,6 +46,28 @@ describe('a table', () => {
     expect(await boats.get('kiel', 7)).toBeUndefined();
   });
 
+  test('lists the rows from a part onwards, whether or not one is there', async () => {
+    const boat = { name: 'A', masts: 1 };
+    await store.batchWrite(
+      [
+        ['kiel', 7],
+        ['kiel', 9],
+        ['kiel', 300],
+        ['kiel2', 9],
+      ].map((parts) => boats.put(parts, boat)),
+    );
+    const from = async (part: number): Promise<unknown[]> => {
+      const keys: unknown[] = [];
+      for await (const { key } of boats.rowsFrom(['kiel'], part)) {
+        keys.push(key[1]);
+      }
+      return keys;
+    };
+    expect(await from(9)).toEqual([9, 300]);
+    expect(await from(8)).toEqual([9, 300]);
+    expect(await from(301)).toEqual([]);
+  });
+
   test('lists the rows under some parts, in the order of the rest, and no neighbour’s', async () => {
     const boat = { name: 'A', masts: 1 };
     await store.batchWrite(

@@ -1,9 +1,10 @@
 // A typed view of one kind of record in a store: keys are tuples, values are checked on the way
 // out, because a disk can lie. A capability's `keys.ts` is a list of these.
 import type { z } from 'zod';
+import { prefixEnd } from './bytes.ts';
 import type { Codec } from './codec.ts';
-import { HansaError } from './errors.ts';
-import type { Entry, KeyValueStore, Op, Revision } from './store.ts';
+import { HansaError, invariant } from './errors.ts';
+import type { Entry, KeyRange, KeyValueStore, Op, Revision } from './store.ts';
 import { packTuple, unpackTuple, type TuplePart } from './tuple.ts';
 
 export interface Row<T> {
@@ -23,6 +24,8 @@ export interface Table<T> {
   get(...parts: TuplePart[]): Promise<Row<T> | undefined>;
   /** Every row under the parts, in key order, read in pages pinned to one revision. */
   rows(...parts: TuplePart[]): AsyncIterable<Row<T>>;
+  /** Like `rows`, from the row whose next part is `from`, or the first after it. */
+  rowsFrom(parts: readonly TuplePart[], from: TuplePart): AsyncIterable<Row<T>>;
 }
 
 export function table<T>(needs: {
@@ -47,6 +50,14 @@ export function table<T>(needs: {
       modRevision: entry.modRevision,
     };
   };
+  const pages = async function* (range: KeyRange): AsyncIterable<Row<T>> {
+    let cursor: string | undefined;
+    do {
+      const page = await store.scan(range, cursor === undefined ? {} : { cursor });
+      yield* page.entries.map(row);
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  };
   return {
     key,
     prefix: key,
@@ -57,16 +68,11 @@ export function table<T>(needs: {
       const { entry } = await store.get(key(...parts));
       return entry === null ? undefined : row(entry);
     },
-    async *rows(...parts) {
-      let cursor: string | undefined;
-      do {
-        const page = await store.scan(
-          { prefix: key(...parts) },
-          cursor === undefined ? {} : { cursor },
-        );
-        yield* page.entries.map(row);
-        cursor = page.cursor;
-      } while (cursor !== undefined);
+    rows: (...parts) => pages({ prefix: key(...parts) }),
+    rowsFrom(parts, from) {
+      const end = prefixEnd(key(...parts));
+      invariant(end !== undefined, 'a key begins with the name of its table');
+      return pages({ start: key(...parts, from), end });
     },
   };
 }

@@ -7,10 +7,13 @@ import {
   type Identity,
   type Inception,
   type NodeCertificate,
+  type Profile,
   type Signer,
 } from './contract.ts';
-import { identityTables } from './keys.ts';
+import { identityTables, type IdentityTables } from './keys.ts';
 import { certificateBytes, checkProof, inceptionVerifies, makeInception } from './proof.ts';
+
+const noNode = '0'.repeat(64) as NodeId; // shown where the node's key is unusable
 
 /** 32-byte seeds, or the reason why there are none: a bad key file must not stop local service. */
 export interface KeySeeds {
@@ -45,92 +48,118 @@ export async function identityIsKnown(store: KeyValueStore, codec: Codec): Promi
   return (await identityTables(store, codec).inception.get()) !== undefined;
 }
 
+/** What a cluster is, once its inception record is found and its keys are judged by it. */
+interface Known extends IdentityNeeds {
+  readonly tables: IdentityTables;
+  readonly inception: Inception;
+  readonly problem: HansaError | undefined;
+  /** Undefined where they are unusable. */
+  readonly seeds: KeySeeds | undefined;
+  readonly node: NodeId;
+  /** Undefined before the first renewal. */
+  certificate: NodeCertificate | undefined;
+}
+
 /** Finds the inception record, or makes it on the first start. */
 export async function createIdentity(needs: IdentityNeeds): Promise<IdentityService> {
-  const { store, codec, crypto, clock, name } = needs;
-  const tables = identityTables(store, codec);
-  const known = (await tables.inception.get())?.value;
-  const inception = known ?? (await firstInception(needs));
+  const { codec, crypto, keys } = needs;
+  const tables = identityTables(needs.store, codec);
+  const inception = (await tables.inception.get())?.value ?? (await firstInception(needs));
   const problem = problemOf(needs, inception);
-  const seeds = problem === undefined && !(needs.keys instanceof HansaError) ? needs.keys : null;
-  const node = (seeds === null ? '0'.repeat(64) : toHex(crypto.publicKey(seeds.node))) as NodeId;
-  let certificate: NodeCertificate | undefined;
-
-  const open = (): KeySeeds => {
-    if (seeds === null) {
-      throw new HansaError('FEDERATION_OFF', `federation is off: ${problem?.message ?? ''}`, {
-        cause: problem,
-        ...(problem?.fix === undefined ? {} : { fix: problem.fix }),
-      });
-    }
-    return seeds;
+  const seeds = problem === undefined && !(keys instanceof HansaError) ? keys : undefined;
+  const node = seeds === undefined ? noNode : (toHex(crypto.publicKey(seeds.node)) as NodeId);
+  const known: Known = {
+    ...needs,
+    tables,
+    inception,
+    problem,
+    seeds,
+    node,
+    certificate: undefined,
   };
-  const signer: Signer = {
+  return {
+    signer: signerOf(known),
+    problem,
+    renew: () => renew(known),
+    identity: { show: async () => profileOf(known) },
+  };
+}
+
+function signerOf(known: Known): Signer {
+  const { crypto, clock, inception, node, name } = known;
+  return {
     cluster: inception.cluster,
     node,
     name,
-    sign: (message) => ({ keyIndex: 0, signature: crypto.sign(open().cluster, message) }),
+    sign: (message) => sign(known, message),
     proof() {
-      open();
-      if (certificate === undefined) {
+      requireSeeds(known);
+      if (known.certificate === undefined) {
         throw new HansaError('CERTIFICATE_INVALID', 'this node has no certificate yet');
       }
-      return { inception, certificate, name };
+      return { inception, certificate: known.certificate, name };
     },
     check: (proof, remote) => checkProof(crypto, { proof, remote, nowMs: clock.now() }),
   };
+}
 
-  const renew = async (): Promise<void> => {
-    const held = certificate ?? (await tables.certificates.get(node))?.value;
-    const now = clock.now();
-    if (
-      held !== undefined &&
-      now >= held.notBeforeMs &&
-      now < held.notAfterMs - certificateRenewMs
-    ) {
-      certificate = held;
-      return;
-    }
-    const body = {
-      cluster: inception.cluster,
-      keyIndex: 0,
-      node,
-      serial: (held?.serial ?? 0) + 1,
-      notBeforeMs: now,
-      notAfterMs: now + certificateValidityMs,
-      uses: ['link', 'sign'] as const,
-    };
-    const { signature } = signer.sign(certificateBytes(body));
-    const fresh: NodeCertificate = { ...body, signature };
-    await store.batchWrite([tables.certificates.put([node], fresh)]);
-    certificate = fresh;
-    needs.log.event('identity.certified', { node, serial: fresh.serial });
+function sign(known: Known, message: Uint8Array): ReturnType<Signer['sign']> {
+  const { cluster } = requireSeeds(known);
+  return { keyIndex: 0, signature: known.crypto.sign(cluster, message) };
+}
+
+function requireSeeds({ seeds, problem }: Known): KeySeeds {
+  if (seeds === undefined) {
+    throw new HansaError('FEDERATION_OFF', `federation is off: ${problem?.message ?? ''}`, {
+      cause: problem,
+      ...(problem?.fix === undefined ? {} : { fix: problem.fix }),
+    });
+  }
+  return seeds;
+}
+
+async function renew(known: Known): Promise<void> {
+  const { store, clock, log, tables, inception, node } = known;
+  const held = known.certificate ?? (await tables.certificates.get(node))?.value;
+  const now = clock.now();
+  if (held !== undefined && now >= held.notBeforeMs && now < held.notAfterMs - certificateRenewMs) {
+    known.certificate = held;
+    return;
+  }
+  const body = {
+    cluster: inception.cluster,
+    keyIndex: 0,
+    node,
+    serial: (held?.serial ?? 0) + 1,
+    notBeforeMs: now,
+    notAfterMs: now + certificateValidityMs,
+    uses: ['link', 'sign'] as const,
   };
+  const { signature } = sign(known, certificateBytes(body));
+  const fresh: NodeCertificate = { ...body, signature };
+  await store.batchWrite([tables.certificates.put([node], fresh)]);
+  known.certificate = fresh;
+  log.event('identity.certified', { node, serial: fresh.serial });
+}
 
+function profileOf({ inception, name, node, problem, certificate }: Known): Profile {
   return {
-    signer,
-    problem,
-    renew,
-    identity: {
-      show: async () => ({
-        cluster: inception.cluster,
-        name,
-        node,
-        createdMs: inception.createdMs,
-        keyIndex: 0,
-        nextKeyHash: inception.nextKeyHash,
-        federation: problem === undefined ? 'on' : 'off',
-        problem: problem === undefined ? undefined : reportOf(problem),
-        certificate:
-          certificate === undefined
-            ? undefined
-            : {
-                serial: certificate.serial,
-                notBeforeMs: certificate.notBeforeMs,
-                notAfterMs: certificate.notAfterMs,
-              },
-      }),
-    },
+    cluster: inception.cluster,
+    name,
+    node,
+    createdMs: inception.createdMs,
+    keyIndex: 0,
+    nextKeyHash: inception.nextKeyHash,
+    federation: problem === undefined ? 'on' : 'off',
+    problem: problem === undefined ? undefined : reportOf(problem),
+    certificate:
+      certificate === undefined
+        ? undefined
+        : {
+            serial: certificate.serial,
+            notBeforeMs: certificate.notBeforeMs,
+            notAfterMs: certificate.notAfterMs,
+          },
   };
 }
 

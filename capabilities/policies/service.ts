@@ -1,6 +1,7 @@
 // Rules kept, decisions answered. What a peer may see is computed once per change of rules,
 // resources or links, and then looked up.
 import {
+  createRecent,
   HansaError,
   toHex,
   watchedTable,
@@ -13,12 +14,11 @@ import {
   type Random,
 } from '@hansa/foundation';
 import type { Peers, PeerStanding } from '../links/contract.ts';
-import type { Resource, ResourceLog } from '../resources/contract.ts';
+import type { ResourceLog } from '../resources/contract.ts';
 import {
   planRowsMax,
   rulesMax,
   verbs,
-  type Decision,
   type Enforcement,
   type Plan,
   type PlanRow,
@@ -33,6 +33,8 @@ import { decide } from './decide.ts';
 import { ruleTable } from './keys.ts';
 
 const publicPlanName = 'any cluster';
+// answers kept: three verbs of every link there may be, and room for strangers
+const visibleSetsMax = 4_096;
 
 export interface PoliciesNeeds {
   readonly store: KeyValueStore;
@@ -100,7 +102,7 @@ export function createPolicies(needs: PoliciesNeeds): PoliciesService {
       return rule === undefined ? decision : { ...decision, rule: named(peers, rule) };
     },
   };
-  return { policies, enforcement, start: (signal) => cache.start(signal) };
+  return { policies, enforcement, start: (signal) => cache.start(signal, clock) };
 }
 
 function known(rule: Rule | undefined, id: string): Rule {
@@ -136,16 +138,14 @@ function createEnforcement(
     onRules(changed: () => void): () => void;
   },
 ): Enforcement {
-  const sets = new Map<string, ReadonlySet<LocalId>>();
+  let sets = createRecent<string, ReadonlySet<LocalId>>(visibleSetsMax);
   let generation = '';
   let freshUntilMs = 0;
-  const ask = (standing: PeerStanding, verb: Verb, resource: Resource): Decision =>
-    decide(given.rules(), { peer: standing, verb, resource, nowMs: clock.now() });
 
   const visible = (peer: ClusterId, verb: Verb): ReadonlySet<LocalId> => {
     const now = given.generation();
     if (now !== generation || clock.now() >= freshUntilMs) {
-      sets.clear();
+      sets = createRecent(visibleSetsMax);
       generation = now;
       freshUntilMs = nextExpiry(given.rules(), clock.now());
     }
@@ -154,11 +154,12 @@ function createEnforcement(
     if (held !== undefined) {
       return held;
     }
-    const standing = peers.standing(peer);
+    const rules = given.rules();
+    const base = { peer: peers.standing(peer), verb, nowMs: clock.now() };
     const made = new Set(
       resources
         .all()
-        .filter((resource) => ask(standing, verb, resource).allowed)
+        .filter((resource) => decide(rules, { ...base, resource }).allowed)
         .map(({ id }) => id),
     );
     sets.set(key, made);
@@ -170,14 +171,30 @@ function createEnforcement(
       const resource = resources.find(id);
       return resource === undefined
         ? { allowed: false, verb, resource: id, peer, reason: `there is no ${id} here` }
-        : ask(peers.standing(peer), verb, resource);
+        : decide(given.rules(), {
+            peer: peers.standing(peer),
+            verb,
+            resource,
+            nowMs: clock.now(),
+          });
     },
     granted: (peer, resource) => verbs.filter((verb) => visible(peer, verb).has(resource)),
     subscribe(changed) {
+      // Beats and pushes come by the thousand; hardly any of them changes a decision.
+      let before = given.generation();
+      let untilMs = nextExpiry(given.rules(), clock.now());
+      const compare = (): void => {
+        const now = given.generation();
+        if (now !== before || clock.now() >= untilMs) {
+          before = now;
+          untilMs = nextExpiry(given.rules(), clock.now());
+          changed();
+        }
+      };
       const stops = [
-        given.onRules(changed),
-        resources.subscribe(() => changed()),
-        peers.subscribe(() => changed()),
+        given.onRules(compare),
+        resources.subscribe(compare),
+        peers.subscribe(compare),
       ];
       return () => stops.forEach((stop) => stop());
     },
@@ -197,7 +214,7 @@ function planOf(needs: PoliciesNeeds, before: readonly Rule[], after: readonly R
   const { clock, resources, peers } = needs;
   const nowMs = clock.now();
   const rows: PlanRow[] = [];
-  for (const peer of [...peers.all(), anybody]) {
+  for (const peer of planned(peers, [...before, ...after])) {
     for (const resource of resources.all()) {
       const allowed = (rules: readonly Rule[], verb: Verb): boolean =>
         decide(rules, { peer, verb, resource, nowMs }).allowed;
@@ -205,7 +222,7 @@ function planOf(needs: PoliciesNeeds, before: readonly Rule[], after: readonly R
       const lost = verbs.filter((verb) => allowed(before, verb) && !allowed(after, verb));
       const row = {
         peer: peer.cluster,
-        peerName: peer.name ?? publicPlanName,
+        peerName: peer.name ?? (peer === anybody ? publicPlanName : peer.cluster.slice(0, 8)),
         resource: resource.id,
       };
       if (gained.length > 0) {
@@ -219,7 +236,18 @@ function planOf(needs: PoliciesNeeds, before: readonly Rule[], after: readonly R
   return { rows: rows.slice(0, planRowsMax), truncated: rows.length > planRowsMax };
 }
 
-/** Stands in a plan for every cluster that is not linked: what it gains is public. */
+/** Whoever is linked, whoever a rule names without a link, and anybody. */
+function planned(peers: Peers, rules: readonly Rule[]): readonly PeerStanding[] {
+  const linked = peers.all();
+  const named = new Set(
+    rules.flatMap((rule) => ('cluster' in rule.peers ? [rule.peers.cluster] : [])),
+  );
+  linked.forEach(({ cluster }) => named.delete(cluster));
+  const unlinked = [...named].map((cluster) => peers.standing(cluster));
+  return [...linked, ...unlinked, anybody];
+}
+
+/** Stands in a plan for every cluster that no rule names: what it gains is public. */
 const anybody: PeerStanding = {
   cluster: '0'.repeat(64) as ClusterId,
   name: undefined,

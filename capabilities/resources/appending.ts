@@ -10,6 +10,7 @@ import {
   type LocalId,
   type Op,
   type Random,
+  type Recent,
   type Row,
   type WatchedTable,
 } from '@hansa/foundation';
@@ -25,9 +26,6 @@ import {
 } from './contract.ts';
 import { applyToTrie, changeBytes, nextChain } from './history.ts';
 import type { ResourceTables, StoredResource, StoredState } from './keys.ts';
-
-// resources whose digest trie is kept in memory; others are rebuilt when written
-const triesMax = 256;
 
 export interface ResourceLogNeeds {
   readonly store: KeyValueStore;
@@ -47,7 +45,7 @@ export interface Held extends ResourceLogNeeds {
   readonly tables: ResourceTables;
   readonly resources: WatchedTable<StoredResource>;
   readonly states: WatchedTable<StoredState>;
-  readonly tries: Map<LocalId, { readonly sequence: number; readonly trie: DigestTrie }>;
+  readonly tries: Recent<LocalId, { readonly sequence: number; readonly trie: DigestTrie }>;
 }
 
 /** Undefined where somebody else appended first. */
@@ -94,7 +92,7 @@ export async function append(
   if (!result.succeeded) {
     return undefined;
   }
-  remember(held, id, { sequence: result.revision, trie });
+  held.tries.set(id, { sequence: result.revision, trie });
   await held.states.reached(result.revision);
   return { ...next, sequence: result.revision };
 }
@@ -167,19 +165,4 @@ function entryOps(
     return tables.entries.put([id, epoch, key], { value, blobs, version: versionOf(key) + 1 });
   });
   return [...entryOpsOnly, ...blobOps.values()];
-}
-
-export function remember(
-  { tries }: Held,
-  id: LocalId,
-  entry: { readonly sequence: number; readonly trie: DigestTrie },
-): void {
-  tries.delete(id);
-  tries.set(id, entry);
-  for (const oldest of tries.keys()) {
-    if (tries.size <= triesMax) {
-      return;
-    }
-    tries.delete(oldest);
-  }
 }

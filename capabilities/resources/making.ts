@@ -1,0 +1,77 @@
+// Making a resource, and removing it with its whole history: a tombstone keeps the epoch, so that a
+// name that comes back is never mistaken for what had it before.
+import { emptyTrie, federatedId, HansaError, localId, type Revision } from '@hansa/foundation';
+import type { Held } from './appending.ts';
+import type { NewResource, Resource } from './contract.ts';
+import { firstChain } from './history.ts';
+import type { StoredState } from './keys.ts';
+
+export async function createResource(
+  held: Held,
+  wanted: NewResource,
+  hlc: readonly [number, number],
+): Promise<Resource> {
+  const { store, tables, crypto, clock, signer } = held;
+  const id = localId(wanted.kind, wanted.name);
+  const before = await tables.resources.get(id);
+  if (before !== undefined && !before.value.removed) {
+    throw new HansaError('RESOURCE_EXISTS', `${id} exists already`);
+  }
+  const resource: Resource = {
+    id,
+    kind: wanted.kind,
+    name: wanted.name,
+    type: wanted.type ?? wanted.kind,
+    description: wanted.description ?? '',
+    labels: wanted.labels ?? {},
+    createdMs: clock.now(),
+    epoch: (before?.value.resource.epoch ?? 0) + 1,
+  };
+  const { epoch } = resource;
+  const state: StoredState = {
+    epoch,
+    chain: firstChain(crypto, federatedId(signer.cluster, id), epoch),
+    digest: emptyTrie(crypto).root,
+    hlc,
+    changes: 0,
+    bytes: 0,
+  };
+  const result = await store.transact({
+    if: [
+      {
+        key: tables.resources.key(id),
+        target: 'modRevision',
+        op: '=',
+        operand: before?.modRevision ?? 0,
+      },
+    ],
+    then: [
+      tables.resources.put([id], { resource, removed: false }),
+      tables.states.put([id], state),
+    ],
+  });
+  if (!result.succeeded) {
+    throw new HansaError('RESOURCE_EXISTS', `${id} was made at the same time`);
+  }
+  await reached(held, result.revision);
+  return resource;
+}
+
+export async function removeResource(held: Held, resource: Resource): Promise<Resource> {
+  const { store, tables } = held;
+  const { id } = resource;
+  const { revision } = await store.batchWrite([
+    tables.resources.put([id], { resource, removed: true }),
+    tables.states.delete([id]),
+    ...[tables.changes, tables.checkpoints, tables.entries, tables.blobs].map((each) => ({
+      delete: { prefix: each.prefix(id) },
+    })),
+  ]);
+  await reached(held, revision);
+  held.tries.delete(id);
+  return resource;
+}
+
+async function reached({ resources, states }: Held, revision: Revision): Promise<void> {
+  await Promise.all([resources.reached(revision), states.reached(revision)]);
+}

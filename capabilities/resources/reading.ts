@@ -1,0 +1,73 @@
+// The log as its readers see it: what there is, where each resource stands, its entries, changes
+// and blobs.
+import { HansaError, type LocalId } from '@hansa/foundation';
+import { positionFrom, type Held } from './appending.ts';
+import type { Resource, ResourceEntry, ResourceLog } from './contract.ts';
+
+export type Reading = Pick<
+  ResourceLog,
+  'find' | 'all' | 'position' | 'entry' | 'entries' | 'changes' | 'checkpoints' | 'blob'
+>;
+
+export function createReading(held: Held): Reading {
+  const { tables, resources, states } = held;
+  const epochOf = (id: LocalId): number => requireResource(held, id).epoch;
+  return {
+    find: (id) => findResource(held, id),
+    all: () =>
+      [...resources.rows.values()]
+        .filter(({ value }) => !value.removed)
+        .map(({ value }) => value.resource)
+        .toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    async position(id) {
+      const row = findResource(held, id) === undefined ? undefined : states.find(id);
+      return row === undefined ? undefined : positionFrom(row);
+    },
+    async entry(id, key) {
+      const row = await tables.entries.get(id, epochOf(id), key);
+      return row === undefined ? undefined : { key, ...row.value };
+    },
+    entries: (id) => entriesOf(held, id, epochOf(id)),
+    async *changes(id, since) {
+      const epoch = epochOf(id);
+      // A change lies at its predecessor's sequence: the first one after `since` lies at it.
+      const from = since.epoch === epoch ? since.sequence : 0;
+      for await (const { modRevision, value } of tables.changes.rowsFrom([id, epoch], from)) {
+        yield { sequence: modRevision, change: value };
+      }
+    },
+    async *checkpoints(id, since) {
+      const epoch = epochOf(id);
+      const from = since.epoch === epoch ? since.sequence + 1 : 0;
+      for await (const { value } of tables.checkpoints.rowsFrom([id, epoch], from)) {
+        yield value;
+      }
+    },
+    async blob(id, blob) {
+      return (await tables.blobs.get(id, epochOf(id), blob))?.value;
+    },
+  };
+}
+
+function findResource({ resources }: Held, id: LocalId): Resource | undefined {
+  const row = resources.find(id)?.value;
+  return row === undefined || row.removed ? undefined : row.resource;
+}
+
+export function requireResource(held: Held, id: LocalId): Resource {
+  const resource = findResource(held, id);
+  if (resource === undefined) {
+    throw new HansaError('RESOURCE_NOT_FOUND', `there is no ${id} here`);
+  }
+  return resource;
+}
+
+export async function* entriesOf(
+  { tables }: Held,
+  id: LocalId,
+  epoch: number,
+): AsyncIterable<ResourceEntry> {
+  for await (const { key, value } of tables.entries.rows(id, epoch)) {
+    yield { key: key[2] as Uint8Array, ...value };
+  }
+}
