@@ -214,7 +214,7 @@ function planOf(needs: PoliciesNeeds, before: readonly Rule[], after: readonly R
   const { clock, resources, peers } = needs;
   const nowMs = clock.now();
   const rows: PlanRow[] = [];
-  for (const peer of planned(peers, [...before, ...after])) {
+  for (const peer of concerned(peers, [...before, ...after])) {
     for (const resource of resources.all()) {
       const allowed = (rules: readonly Rule[], verb: Verb): boolean =>
         decide(rules, { peer, verb, resource, nowMs }).allowed;
@@ -237,14 +237,13 @@ function planOf(needs: PoliciesNeeds, before: readonly Rule[], after: readonly R
 }
 
 /** Whoever is linked, whoever a rule names without a link, and anybody. */
-function planned(peers: Peers, rules: readonly Rule[]): readonly PeerStanding[] {
+function concerned(peers: Peers, rules: readonly Rule[]): readonly PeerStanding[] {
   const linked = peers.all();
-  const named = new Set(
+  const unlinked = new Set(
     rules.flatMap((rule) => ('cluster' in rule.peers ? [rule.peers.cluster] : [])),
   );
-  linked.forEach(({ cluster }) => named.delete(cluster));
-  const unlinked = [...named].map((cluster) => peers.standing(cluster));
-  return [...linked, ...unlinked, anybody];
+  linked.forEach(({ cluster }) => unlinked.delete(cluster));
+  return [...linked, ...Array.from(unlinked, (cluster) => peers.standing(cluster)), anybody];
 }
 
 /** Stands in a plan for every cluster that no rule names: what it gains is public. */
