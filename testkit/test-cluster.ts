@@ -1,5 +1,5 @@
 // The parts that a capability is handed, small and under a test's hand: a signer with real keys,
-// peers whose standing a test sets, chance from a seed.
+// peers whose standing a test sets.
 import type { Signer } from '@hansa/capabilities/identity/contract';
 import type { Peers, PeerStanding, ProgressSource } from '@hansa/capabilities/links/contract';
 import {
@@ -12,7 +12,6 @@ import {
   type ClusterId,
   type Crypto,
   type NodeId,
-  type Random,
 } from '@hansa/foundation';
 
 /** 32 equal bytes: a key of a test. */
@@ -40,22 +39,6 @@ export function createTestSigner(crypto: Crypto, byte: number, name: string): Si
     sign: (message) => ({ keyIndex: 0, signature: crypto.sign(seedOf(byte), message) }),
     proof: offline,
     check: offline,
-  };
-}
-
-/** The same bytes and fractions for the same seed (xorshift, Marsaglia 2003). */
-export function createSeededRandom(seed: number): Random {
-  let state = (seed ^ 0x9e3779b9) >>> 0 || 1;
-  const next = (): number => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    return state;
-  };
-  return {
-    bytes: (length) => Uint8Array.from({ length }, () => next() >>> 24),
-    fraction: () => next() / 2 ** 32,
   };
 }
 
