@@ -1,0 +1,90 @@
+// What a federation's owners have allowed, as the simulation itself has asked for it: shares no code
+// with the clusters' own decisions. It answers what a peer may see at this moment, in doubt yes, for
+// judging what crossed the wire; what it must get, in doubt no, for judging where everybody ends.
+import type { Verb } from '@hansa/capabilities/policies/contract';
+
+export interface ModelRule {
+  readonly owner: string;
+  /** Undefined is everybody. */
+  readonly peer: string | undefined;
+  /** The resource's name, whole. */
+  readonly name: string;
+  readonly verbs: readonly Verb[];
+  readonly effect: 'allow' | 'deny';
+}
+
+export interface AskedRule extends ModelRule {
+  /** As the owner's cluster calls it; undefined until it answered. */
+  id: string | undefined;
+  /** Since when it certainly holds; undefined while that is not known. */
+  sureSinceMs: number | undefined;
+  /** When its removal was acknowledged. */
+  endedMs: number | undefined;
+}
+
+export interface LinkFacts {
+  /** The owner's own record of the peer: there, confirmed, not closed. */
+  readonly open: boolean;
+  readonly closedMs: number | undefined;
+}
+
+/** What is under way when something is forbidden may still arrive: one scheduling of one process. */
+const graceMs = 50;
+
+export interface SharingModel {
+  ask(rule: ModelRule): AskedRule;
+  /** Rules that are not known to be over. */
+  readonly rules: readonly AskedRule[];
+  /** All that were ever asked for. */
+  readonly asked: readonly AskedRule[];
+  may(question: { owner: string; peer: string; name: string; verbs: readonly Verb[] }): boolean;
+}
+
+export function createSharingModel(needs: {
+  nowMs(): number;
+  link(owner: string, peer: string): LinkFacts;
+}): SharingModel {
+  const rules: AskedRule[] = [];
+  const recently = (ms: number | undefined): boolean =>
+    ms !== undefined && needs.nowMs() - ms <= graceMs;
+  const holds = (rule: AskedRule): boolean =>
+    rule.endedMs === undefined || recently(rule.endedMs);
+  const certain = (rule: AskedRule): boolean =>
+    rule.endedMs === undefined && rule.sureSinceMs !== undefined && !recently(rule.sureSinceMs);
+  const doorOpen = (rule: AskedRule, owner: string, peer: string): boolean => {
+    const { open, closedMs } = needs.link(owner, peer);
+    return rule.peer === undefined || open || recently(closedMs);
+  };
+  return {
+    ask(rule) {
+      const asked = { ...rule, id: undefined, sureSinceMs: undefined, endedMs: undefined };
+      rules.push(asked);
+      return asked;
+    },
+    asked: rules,
+    get rules() {
+      return rules.filter(({ endedMs }) => endedMs === undefined);
+    },
+    may({ owner, peer, name, verbs }) {
+      const about = rules.filter(
+        (rule) =>
+          rule.owner === owner &&
+          rule.name === name &&
+          (rule.peer === undefined || rule.peer === peer),
+      );
+      return verbs.some(
+        (verb) =>
+          about.some(
+            (rule) =>
+              rule.effect === 'allow' &&
+              rule.verbs.includes(verb) &&
+              holds(rule) &&
+              doorOpen(rule, owner, peer),
+          ) &&
+          !about.some(
+            (rule) => rule.effect === 'deny' && rule.verbs.includes(verb) && certain(rule),
+          ),
+      );
+    },
+  };
+}

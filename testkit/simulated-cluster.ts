@@ -1,0 +1,267 @@
+// One cluster of a simulated federation: the node's own composition on drivers that live in memory
+// and on virtual time. It can be stopped, killed at any moment, and started again on the same disk.
+import { catalogContract, type Catalog } from '@hansa/capabilities/catalog/contract';
+import { createIdentity, type KeySeeds } from '@hansa/capabilities/identity/capability';
+import { linksContract, type Links } from '@hansa/capabilities/links/contract';
+import { policiesContract, type Policies } from '@hansa/capabilities/policies/contract';
+import {
+  resourcesContract,
+  type ResourceLog,
+  type Resources,
+} from '@hansa/capabilities/resources/contract';
+import { syncContract, type Sync } from '@hansa/capabilities/sync/contract';
+import {
+  near,
+  remote,
+  scopeStore,
+  serve,
+  type Capability,
+  type Codec,
+  type Crypto,
+  type Gate,
+} from '@hansa/foundation';
+import { compose, createPeerGate, runDuties } from '@hansa/node';
+import { createNoteKind } from './note-kind.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import type { NetworkPlace, SimulatedNetwork } from './simulated-network.ts';
+import {
+  createProcess,
+  openDisk,
+  type SimulatedDisk,
+  type SimulatedProcess,
+} from './simulated-process.ts';
+import type { Trace } from './trace.ts';
+import type { ClockTraits, VirtualClock } from './virtual-clock.ts';
+
+/** What the cluster's owner may call. */
+export interface Services {
+  readonly links: Links;
+  readonly policies: Policies;
+  readonly resources: Resources;
+  readonly catalog: Catalog;
+  readonly sync: Sync;
+  /** In process: what a kind appends with. */
+  readonly log: ResourceLog;
+  readonly disk: SimulatedDisk;
+  /** Resolves when this process is gone: what was asked of it before then has no known outcome. */
+  readonly died: Promise<void>;
+}
+
+export interface SimulatedCluster {
+  readonly name: string;
+  readonly place: NetworkPlace;
+  /** What is on it, past every process: for checks, which must not trust the cluster's own word. */
+  readonly disk: SimulatedDisk;
+  readonly running: boolean;
+  /** Since when no process runs; undefined while one does. */
+  readonly downSinceMs: number | undefined;
+  /** Of the present process; throws while none runs. */
+  readonly services: Services;
+  start(): Promise<void>;
+  /** In good order, as SIGTERM does it. */
+  stop(): Promise<void>;
+  /** At once, as SIGKILL does it. */
+  crash(): void;
+  crashAtWrite(nth: number, when: 'before' | 'after'): void;
+  setSkew(skewMs: number): void;
+  /** The present link statuses, unasked by any road: cheap enough to look all the time. */
+  links(): ReturnType<Links['list']>;
+}
+
+export interface ClusterNeeds {
+  readonly place: NetworkPlace;
+  readonly keys: KeySeeds;
+  readonly disk: SimulatedDisk;
+  readonly time: VirtualClock;
+  readonly clock: ClockTraits;
+  readonly random: SeededRandom;
+  readonly network: SimulatedNetwork;
+  readonly codec: Codec;
+  readonly crypto: Crypto;
+  readonly trace: Trace;
+}
+
+interface Running {
+  readonly process: SimulatedProcess;
+  readonly services: Services;
+  readonly links: Links;
+  stop(): Promise<void>;
+}
+
+export function createCluster(needs: ClusterNeeds): SimulatedCluster {
+  const { place, time, trace } = needs;
+  const { name } = place;
+  let generation = 0;
+  let skewMs = needs.clock.skewMs ?? 0;
+  let process: SimulatedProcess | undefined;
+  let running: Running | undefined;
+  let downSinceMs: number | undefined = time.monotonicMs();
+  const present = (): Running => {
+    if (running === undefined) {
+      throw new Error(`${name} does not run`);
+    }
+    return running;
+  };
+  const boot = (): SimulatedProcess => {
+    generation += 1;
+    return createProcess({
+      clock: time.view({ ...needs.clock, skewMs }),
+      random: needs.random.fork(`disk ${generation}`),
+      onDeath() {
+        running = undefined;
+        process = undefined;
+        downSinceMs = time.monotonicMs();
+        trace.add(name, 'process.ended');
+        needs.network.vanish(place);
+      },
+    });
+  };
+  return {
+    name,
+    place,
+    disk: needs.disk,
+    get running() {
+      return running !== undefined;
+    },
+    get downSinceMs() {
+      return downSinceMs;
+    },
+    get services() {
+      return present().services;
+    },
+    async start() {
+      if (process !== undefined) {
+        return;
+      }
+      const booting = boot();
+      process = booting;
+      downSinceMs = undefined;
+      trace.add(name, 'process.started');
+      // A process that dies while it starts never resolves by itself.
+      await Promise.race([
+        booting.died,
+        run(needs, booting, generation).then((made) => {
+          running = booting.alive ? made : undefined;
+        }),
+      ]);
+    },
+    async stop() {
+      const made = running;
+      if (made !== undefined) {
+        await Promise.race([made.process.died, made.stop()]);
+        made.process.kill();
+      }
+    },
+    crash: () => process?.kill(),
+    crashAtWrite: (nth, when) => process?.killAtWrite(nth, when),
+    setSkew(ms) {
+      skewMs = ms;
+      process?.clock.setSkew(ms);
+    },
+    links: () => present().links.list({}),
+  };
+}
+
+async function run(
+  needs: ClusterNeeds,
+  process: SimulatedProcess,
+  generation: number,
+): Promise<Running> {
+  const { place, network, codec, crypto, trace } = needs;
+  const { clock } = process;
+  const disk = openDisk(needs.disk, process);
+  const random = needs.random.fork(`process ${generation}`);
+  const log = trace.log(place.name, () => process.alive);
+  const identity = await createIdentity({
+    store: scopeStore(disk.store, 'identity'),
+    codec,
+    crypto,
+    clock,
+    log,
+    keys: needs.keys,
+    name: place.name,
+  });
+  const transport = network.open(place, process);
+  const { capabilities, resources } = compose({
+    ...disk,
+    codec,
+    crypto,
+    clock,
+    random,
+    log,
+    transport,
+    git: undefined,
+    identity,
+    peerGate: createPeerGate(log),
+    kinds: [createNoteKind(disk)],
+    facts: simulatedFacts,
+  });
+  const ending = new AbortController();
+  for (const each of capabilities) {
+    await each.start(ending.signal);
+  }
+  const duties = runDuties({ clock, log }, capabilities, ending.signal);
+  return {
+    process,
+    links: linksOf(capabilities),
+    services: {
+      ...servicesOf(capabilities),
+      log: resources,
+      disk,
+      died: process.died,
+    },
+    async stop() {
+      ending.abort();
+      await duties;
+      for (const each of capabilities.toReversed()) {
+        await each.stop();
+      }
+      await transport.close();
+    },
+  };
+}
+
+const simulatedFacts = {
+  version: 'simulated',
+  pid: 0,
+  data: '',
+  settings: [],
+  api: () => '',
+  addresses: () => [],
+  memoryBytes: () => 0,
+  stop: () => undefined,
+};
+
+/** Everybody who asks is the owner: what gates decide is tested where gates are made. */
+const ownerGate: Gate = {
+  admit: () => undefined,
+  authenticate: async () => ({ kind: 'owner' }),
+  authorise: () => undefined,
+  record: () => undefined,
+};
+
+function servicesOf(
+  capabilities: readonly Capability[],
+): Omit<Services, 'log' | 'disk' | 'died'> {
+  const edge = serve(
+    capabilities.flatMap((each) => each.serves),
+    ownerGate,
+  );
+  const carrier = near(edge, { source: 'simulation' });
+  return {
+    links: remote(linksContract, carrier),
+    policies: remote(policiesContract, carrier),
+    resources: remote(resourcesContract, carrier),
+    catalog: remote(catalogContract, carrier),
+    sync: remote(syncContract, carrier),
+  };
+}
+
+function linksOf(capabilities: readonly Capability[]): Links {
+  const served = capabilities.flatMap((each) => each.serves);
+  const found = served.find(({ contract }) => contract.name === linksContract.name);
+  if (found === undefined) {
+    throw new Error('the composition serves no links');
+  }
+  return found.service as Links;
+}

@@ -1,0 +1,177 @@
+// A process that can be killed at any moment without stopping anything: once dead, nothing it asked
+// of the world ever answers, so whatever code of it still runs stands still for ever. Its disk stays.
+import { createMemoryBlobs } from '@hansa/blobs-memory';
+import type { Blobs, BlobReceipt, Clock, Crypto, KeyValueStore } from '@hansa/foundation';
+import { createMemoryStore } from '@hansa/store-memory';
+import type { SeededRandom } from './seeded-random.ts';
+import type { ClockView } from './virtual-clock.ts';
+
+export interface SimulatedProcess {
+  readonly clock: ClockView;
+  readonly alive: boolean;
+  /** Resolves when the process dies, of whatever. */
+  readonly died: Promise<void>;
+  kill(): void;
+  /** Dies at the nth durable write from now: before it happened, or before anybody heard of it. */
+  killAtWrite(nth: number, when: 'before' | 'after'): void;
+  /** Settles as the work does while the process lives. */
+  fence<T>(work: Promise<T>): Promise<T>;
+  /** A durable write: takes its time, and is where a process may be told to die. */
+  write<T>(work: () => Promise<T>): Promise<T>;
+}
+
+const writeMsUsual = 2; // an fsync on a good disk
+const writeMsRare = 40; // and on a busy one
+const rareWrite = 0.03;
+
+export function createProcess(needs: {
+  readonly clock: ClockView;
+  readonly random: SeededRandom;
+  /** Ends what lives outside the process: its sockets. */
+  readonly onDeath: () => void;
+}): SimulatedProcess {
+  const { clock, random } = needs;
+  let alive = true;
+  let doom: { left: number; readonly when: 'before' | 'after' } | undefined;
+  let tellDeath = (): void => undefined;
+  const died = new Promise<void>((resolve) => {
+    tellDeath = resolve;
+  });
+  const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
+  const kill = (): void => {
+    if (alive) {
+      alive = false;
+      clock.stop();
+      tellDeath();
+      needs.onDeath();
+    }
+  };
+  const fence = <T>(work: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      work.then(
+        (value) => (alive ? resolve(value) : undefined),
+        (error: unknown) => (alive ? reject(error) : undefined),
+      );
+    });
+  const strikes = (when: 'before' | 'after'): boolean => {
+    if (doom?.when === when && doom.left === 0) {
+      kill();
+    }
+    return !alive;
+  };
+  return {
+    clock,
+    died,
+    kill,
+    fence,
+    get alive() {
+      return alive;
+    },
+    killAtWrite(nth, when) {
+      doom = { left: nth, when };
+    },
+    async write(work) {
+      if (!alive) {
+        return never();
+      }
+      await clock.sleep(random.fraction() * (random.chance(rareWrite) ? writeMsRare : writeMsUsual));
+      if (doom !== undefined) {
+        doom.left -= 1;
+      }
+      if (strikes('before')) {
+        return never();
+      }
+      const done = await work();
+      return strikes('after') ? never() : fence(Promise.resolve(done));
+    },
+  };
+}
+
+/** What survives a crash. */
+export interface SimulatedDisk {
+  readonly store: KeyValueStore;
+  readonly blobs: Blobs;
+}
+
+export function createDisk(needs: {
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  /** Tests plant faults between the cluster and its blobs. */
+  readonly wrapBlobs?: ((blobs: Blobs) => Blobs) | undefined;
+}): SimulatedDisk {
+  const blobs = createMemoryBlobs(needs);
+  return {
+    store: createMemoryStore(needs),
+    blobs: needs.wrapBlobs?.(blobs) ?? blobs,
+  };
+}
+
+/** The disk as one process has it open. */
+export function openDisk(disk: SimulatedDisk, process: SimulatedProcess): SimulatedDisk {
+  return { store: openStore(disk.store, process), blobs: openBlobs(disk.blobs, process) };
+}
+
+function openStore(store: KeyValueStore, process: SimulatedProcess): KeyValueStore {
+  const { fence, write } = process;
+  return {
+    limits: store.limits,
+    durability: store.durability,
+    get: (...given) => fence(store.get(...given)),
+    scan: (...given) => fence(store.scan(...given)),
+    batchRead: (...given) => fence(store.batchRead(...given)),
+    status: () => fence(store.status()),
+    leaseTimeToLive: (...given) => fence(store.leaseTimeToLive(...given)),
+    set: (...given) => write(() => store.set(...given)),
+    delete: (...given) => write(() => store.delete(...given)),
+    compareAndSet: (...given) => write(() => store.compareAndSet(...given)),
+    compareAndDelete: (...given) => write(() => store.compareAndDelete(...given)),
+    batchWrite: (...given) => write(() => store.batchWrite(...given)),
+    transact: (...given) => write(() => store.transact(...given)),
+    leaseGrant: (...given) => write(() => store.leaseGrant(...given)),
+    leaseKeepAlive: (...given) => write(() => store.leaseKeepAlive(...given)),
+    leaseRevoke: (...given) => write(() => store.leaseRevoke(...given)),
+    compact: (...given) => write(() => store.compact(...given)),
+    watch: (...given) => fencedItems(store.watch(...given), process),
+    // The store outlives the process that closes it.
+    close: async () => undefined,
+  };
+}
+
+function openBlobs(blobs: Blobs, process: SimulatedProcess): Blobs {
+  const { fence, write } = process;
+  return {
+    put: (...given) => write(() => blobs.put(...given)),
+    info: (...given) => fence(blobs.info(...given)),
+    read: (...given) => fencedItems(blobs.read(...given), process),
+    chunks: (...given) => fence(blobs.chunks(...given)),
+    receive: async (...given) => openReceipt(await fence(blobs.receive(...given)), process),
+    delete: (...given) => write(() => blobs.delete(...given)),
+    list: () => fencedItems(blobs.list(), process),
+    collect: (...given) => write(() => blobs.collect(...given)),
+    protect: (...given) => blobs.protect(...given),
+  };
+}
+
+function openReceipt(receipt: BlobReceipt, { fence, write }: SimulatedProcess): BlobReceipt {
+  return {
+    missing: () => receipt.missing(),
+    accept: (...given) => write(() => receipt.accept(...given)),
+    commit: () => write(() => receipt.commit()),
+    close: () => fence(receipt.close()),
+  };
+}
+
+function fencedItems<T>(items: AsyncIterable<T>, process: SimulatedProcess): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      const iterator = items[Symbol.asyncIterator]();
+      return {
+        next: () => process.fence(iterator.next()),
+        return: () =>
+          process.fence(
+            iterator.return?.() ?? Promise.resolve({ done: true as const, value: undefined }),
+          ),
+      };
+    },
+  };
+}

@@ -1,0 +1,59 @@
+// Plays one scenario with one seed, from the first process to the last check; a failure names both.
+import { createActs } from './federation-acts.ts';
+import { finish } from './federation-ending.ts';
+import { createFederation, type FederationOptions } from './federation.ts';
+import { scenarios, type Scenario } from './scenarios.ts';
+import { createSeededRandom } from './seeded-random.ts';
+
+export interface Played {
+  readonly hash: string;
+  readonly events: number;
+  /** Of the federation's own time. */
+  readonly virtualMs: number;
+}
+
+export function replayCommand(scenario: string, seed: number): string {
+  return `npm run sim -- --scenario ${scenario} --seed ${seed}`;
+}
+
+export function scenarioNamed(name: string): Scenario {
+  const found = scenarios.find((each) => each.name === name);
+  if (found === undefined) {
+    const names = scenarios.map((each) => each.name).join(', ');
+    throw new Error(`there is no scenario "${name}"; there are ${names}`);
+  }
+  return found;
+}
+
+/** Throws where an invariant broke, with the seed and the way to see it again. */
+export async function playSeed(
+  scenario: Scenario,
+  seed: number,
+  options: FederationOptions = {},
+): Promise<Played> {
+  const random = createSeededRandom(seed).fork(scenario.name);
+  const federation = await createFederation({
+    seed,
+    clusters: scenario.clusters,
+    options: { ...scenario.options?.(random), ...options },
+  });
+  try {
+    const acts = createActs(federation);
+    await scenario.play({ federation, acts, random });
+    await finish(federation);
+    const { trace, time } = federation;
+    return {
+      hash: trace.hash(),
+      events: trace.events.length,
+      virtualMs: Math.round(time.monotonicMs()),
+    };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `scenario ${scenario.name}, seed ${seed}: ${why}\nagain: ${replayCommand(scenario.name, seed)}`,
+      { cause: error },
+    );
+  } finally {
+    federation.close();
+  }
+}
