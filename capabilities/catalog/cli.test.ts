@@ -48,7 +48,9 @@ test('options narrow the list', async () => {
   const { calls, shown } = await list(answer, { peer: 'lubeck', kind: 'git' });
   expect(calls[0]?.[1]).toEqual({ peer: 'lubeck', kind: 'git' });
   expect(shown).toBe('lubeck shares nothing with this cluster.');
-  expect((await list(answer, { own: true })).calls[0]?.[1]).toMatchObject({ own: true });
+  const own = await list({ ...answer, items: [item] }, { own: true });
+  expect(own.calls[0]?.[1]).toMatchObject({ own: true });
+  expect(own.output.next).toEqual(['hansa share add hansa --to <peer>']);
 });
 
 test('--own of a peer is USAGE', () =>

@@ -8,7 +8,14 @@ import {
   type Command,
   type CommandView,
 } from '@hansa/foundation';
-import { catalogContract, type CatalogItem, type UnansweredPeer } from './contract.ts';
+import {
+  catalogContract,
+  type Catalog,
+  type CatalogItem,
+  type UnansweredPeer,
+} from './contract.ts';
+
+type Listed = Awaited<ReturnType<Catalog['list']>>;
 
 const list: Command = {
   noun: 'catalog',
@@ -38,7 +45,7 @@ const list: Command = {
         kind: 'stack',
         views: [itemsTable(data.items, peer), ...data.unanswered.map(unansweredText)],
       },
-      next: nextOf(data.items, peer),
+      next: own ? nextOfOwn(data.items) : nextOf(data, peer),
     };
   },
 };
@@ -68,16 +75,21 @@ function unansweredText({ peer, problem }: UnansweredPeer): CommandView {
 }
 
 /** A thing to mirror: surely a peer's, since its owner may do everything with it. */
-function nextOf(items: readonly CatalogItem[], peer: string | undefined): readonly string[] {
+function nextOf({ items, unanswered }: Listed, peer: string | undefined): readonly string[] {
   const offered = items.find(
     ({ verbs }) => verbs.includes('pull') && (peer !== undefined || !verbs.includes('push')),
   );
   if (offered !== undefined) {
     return [`hansa mirror add ${offered.ownerName}:${offered.name}`];
   }
-  return items.length === 0 && peer === undefined
-    ? ['hansa repo create <name>', 'hansa link list']
-    : ['hansa link list'];
+  const lonely = items.length === 0 && unanswered.length === 0 && peer === undefined;
+  return lonely ? ['hansa repo create <name>', 'hansa link list'] : ['hansa link list'];
+}
+
+function nextOfOwn([first]: readonly CatalogItem[]): readonly string[] {
+  return [
+    first === undefined ? 'hansa repo create <name>' : `hansa share add ${first.name} --to <peer>`,
+  ];
 }
 
 export const catalogCommands: readonly Command[] = [list];

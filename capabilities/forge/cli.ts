@@ -104,14 +104,19 @@ function record(shown: ShownRepository): CommandView {
       ['name', spelled(shown)],
       ['role', shown.role === 'own' ? 'own' : `read-only mirror of ${shown.ownerName}`],
       ['resource', shown.resource],
-      ['description', shown.description],
-      ['labels', labelsText(shown)],
+      ...given('description', shown.description),
+      ...given('labels', labelsText(shown)),
       ['url', shown.url],
       ['head', shown.head],
       ['size', `${bytesText(shown.sizeBytes)} in ${shown.packCount} pack(s)`],
       ['position', `${shown.epoch}/${shown.sequence}`],
     ],
   };
+}
+
+/** A mirror knows its owner's refs, not its words about them. */
+function given(label: string, value: string): readonly (readonly [string, string])[] {
+  return value === '' ? [] : [[label, value]];
 }
 
 function refsTable({ refs, role }: ShownRepository): CommandView {

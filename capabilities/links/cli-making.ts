@@ -174,7 +174,7 @@ const confirm: Command = {
     if (!assured && !(await context.confirm(wordsQuestion(pending)))) {
       throw unconfirmed(pending);
     }
-    const data = await links.confirm({ peer: pending.peer, words }, { signal });
+    const data = await links.confirm({ peer: pending.name, words }, { signal });
     return {
       data,
       view: stack(wordsBlock(data), text(outcomeText(data))),

@@ -58,12 +58,12 @@ export function confirmationText({ confirmedHere, confirmedThere, name }: Link):
   if (confirmedHere) {
     return `here; waiting for ${name}`;
   }
-  return confirmedThere ? `by ${name}; not yet here` : 'not yet, on either side';
+  return confirmedThere ? `by ${name}; not yet here` : 'on neither side yet';
 }
 
 /** The words stand alone: they are read aloud. */
 export function wordsBlock({ name, checkWords }: Link): CommandView {
-  return text(`Check words with ${name}:\n\n    ${checkWords}\n`);
+  return text(`Check words with ${name}:\n\n    ${checkWords}`);
 }
 
 export function checksTable(checks: readonly DoctorCheck[]): CommandView {

@@ -96,7 +96,7 @@ describe('hansa link accept', () => {
     expect(output.data).toEqual(acceptance);
     expect(shown).toContain(`\n    ${words}\n`);
     expect(shown).toContain("clock|failed|the peer's clock is 90000 ms from ours");
-    expect(shown).toContain('is pending: confirmed not yet, on either side');
+    expect(shown).toContain('is pending: confirmed on neither side yet');
     expect(output.next?.[0]).toBe('hansa link confirm bergen  # where the words agree');
   });
 
@@ -152,7 +152,10 @@ describe('hansa link confirm', () => {
     [{ options: { words } }],
   ])('confirms with %j', async (line) => {
     const { calls, output, shown } = await confirm(line);
-    expect(calls.at(-1)).toEqual(['links.confirm', { peer, words: line.options?.['words'] }]);
+    expect(calls.at(-1)).toEqual([
+      'links.confirm',
+      { peer: 'bergen', words: line.options?.['words'] },
+    ]);
     expect(output.data).toMatchObject({ name: 'bergen' });
     expect(shown).toContain('confirmed on both sides');
   });
@@ -177,7 +180,7 @@ describe('hansa link list', () => {
       'NAME|STATUS|MINE|THEIRS|SILENT|MISSING|REASON',
       'bergen|live|yes|yes|1 second|0|',
       'visby|pending|yes|yes|-|-|the check words are not confirmed on both sides',
-      'Check words with visby, confirmed not yet, on either side:',
+      'Check words with visby, confirmed on neither side yet:',
       `    ${words}`,
     ]);
     expect(output.next).toEqual(['hansa link confirm visby  # where the words agree']);

@@ -48,9 +48,8 @@ function nextOf(links: readonly Link[]): readonly string[] {
     ...waiting.map(({ name }) => `hansa link confirm ${name}  # where the words agree`),
     ...worrying.map(({ name }) => `hansa link show ${name}`),
   ];
-  return hints.length > 0
-    ? hints
-    : [links.length === 0 ? 'hansa link invite' : 'hansa catalog list'];
+  const none = links.every(({ status }) => status === 'closed');
+  return hints.length > 0 ? hints : [none ? 'hansa link invite' : 'hansa catalog list'];
 }
 
 const show: Command = {

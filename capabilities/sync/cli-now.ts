@@ -8,7 +8,7 @@ import {
   type CommandContext,
   type FederatedId,
 } from '@hansa/foundation';
-import { progressLine, progressView } from './cli-shown.ts';
+import { progressLine, progressView, remedies } from './cli-shown.ts';
 import { syncContract, type Mirror, type MirrorState, type Sync } from './contract.ts';
 
 export const waitMaxMs = 600_000; // what the contract takes: one call is not held open for longer
@@ -54,7 +54,10 @@ export const now: Command = {
     return {
       data,
       view: progressView(data.mirrors),
-      next: data.mirrors.length === 0 ? ['hansa mirror add <peer>:<name>'] : ['hansa sync status'],
+      next:
+        data.mirrors.length === 0
+          ? ['hansa mirror add <peer>:<name>']
+          : [...remedies(data.mirrors), 'hansa sync status'],
       exit: Math.max(0, ...data.mirrors.map(({ state }) => exitByState[state])),
     };
   },

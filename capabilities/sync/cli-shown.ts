@@ -57,7 +57,7 @@ export function mirrorRecord(mirror: Mirror): CommandView {
       ['digest', applied?.digest ?? nothingYet],
       ['newest head', headSequence === undefined ? nothingYet : String(headSequence)],
       ['head as of', headAsOfMs === undefined ? nothingYet : momentText(headAsOfMs)],
-      ['fetched', `${mirror.fetchedBlobs} blobs, ${bytesText(mirror.fetchedBytes)}`],
+      ['fetched', `${mirror.fetchedBlobs} blob(s), ${bytesText(mirror.fetchedBytes)}`],
       ['added', momentText(mirror.addedMs)],
     ],
   };
@@ -67,13 +67,34 @@ export function mirrorRecord(mirror: Mirror): CommandView {
 /** One line while a round lasts. */
 export function progressLine(mirror: Mirror): string {
   const { state, fetchedBlobs, fetchedBytes } = mirror;
-  const fetched = fetchedBytes === 0 ? '' : `, ${fetchedBlobs} blobs, ${bytesText(fetchedBytes)}`;
+  const fetched = fetchedBytes === 0 ? '' : `, ${fetchedBlobs} blob(s), ${bytesText(fetchedBytes)}`;
   return `${mirrorName(mirror)} ${state}${fetched}`;
 }
 
 /** Epoch and sequence; where two copies have the same, their digests tell whether they agree. */
 function appliedText({ applied }: Mirror): string {
   return applied === undefined ? 'nothing yet' : `${applied.epoch}/${applied.sequence}`;
+}
+
+/** What may bring the mirrors that are not current further, each command once. */
+export function remedies(mirrors: readonly Mirror[]): readonly string[] {
+  return [...new Set(mirrors.flatMap(remedy))];
+}
+
+function remedy(mirror: Mirror): readonly string[] {
+  switch (mirror.state) {
+    case 'current':
+      return [];
+    case 'waiting':
+      return ['hansa link list'];
+    case 'absent':
+      return [`hansa catalog list --peer ${mirror.ownerName}`];
+    case 'pulling':
+      return [`hansa sync now ${mirrorName(mirror)}`];
+    case 'refused':
+    case 'halted':
+      return [`hansa mirror show ${mirrorName(mirror)}`];
+  }
 }
 
 function errorViews(mirror: Mirror): readonly CommandView[] {

@@ -51,7 +51,7 @@ test('hansa mirror list and show tell the state', async () => {
     answers: { 'sync.show': refused },
     args: { mirror: 'lubeck:hansa' },
   });
-  expect(shown.shown).toContain('fetched: 3 blobs, 3.4 MiB');
+  expect(shown.shown).toContain('fetched: 3 blob(s), 3.4 MiB');
   expect(shown.shown).toContain('lubeck:hansa: DIGEST_MISMATCH: ');
 });
 
@@ -89,7 +89,7 @@ describe('hansa sync status', () => {
       '  fix: tell the owner',
     ]);
     expect(output.exit ?? 0).toBe(0);
-    expect(output.next).toEqual(['hansa sync now lubeck:hansa']);
+    expect(output.next).toEqual(['hansa mirror show lubeck:hansa']);
   });
 
   test('of a mirror that waits points at the links', async () => {
@@ -97,6 +97,16 @@ describe('hansa sync status', () => {
     const { shown, output } = await status([waiting]);
     expect(shown).toContain('lubeck:hansa|waiting|nothing yet|-|');
     expect(output.next?.[0]).toBe('hansa link list');
+  });
+
+  test('names each way out once', async () => {
+    const absent = mirror({ state: 'absent' });
+    const { output } = await status([absent, absent, mirror({ state: 'pulling' })]);
+    expect(output.next).toEqual([
+      'hansa catalog list --peer lubeck',
+      'hansa sync now lubeck:hansa',
+    ]);
+    expect((await status([mirror()])).output.next).toEqual(['hansa repo list']);
   });
 
   test('without mirrors says how to find one', async () => {
@@ -130,7 +140,7 @@ describe('hansa sync now', () => {
 
   test('of one mirror tells its progress while it lasts, in steps', async () => {
     const { progress } = await now([mirror()], { args: { mirror: 'lubeck:hansa' } });
-    expect(progress).toEqual(['lubeck:hansa pulling', 'lubeck:hansa pulling, 3 blobs, 9.0 MiB']);
+    expect(progress).toEqual(['lubeck:hansa pulling', 'lubeck:hansa pulling, 3 blob(s), 9.0 MiB']);
   });
 
   test.each([

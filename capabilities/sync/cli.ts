@@ -9,7 +9,7 @@ import {
 } from '@hansa/foundation';
 import { now } from './cli-now.ts';
 import { push } from './cli-push.ts';
-import { mirrorName, mirrorRecord, mirrorsTable, progressView } from './cli-shown.ts';
+import { mirrorName, mirrorRecord, mirrorsTable, progressView, remedies } from './cli-shown.ts';
 import { syncContract, type Mirror, type Sync } from './contract.ts';
 
 const mirrorArgument = {
@@ -103,23 +103,11 @@ function nextOf(mirrors: readonly Mirror[]): readonly string[] {
   if (mirrors.length === 0) {
     return ['hansa catalog list', 'hansa mirror add <peer>:<name>'];
   }
-  const waiting = mirrors.some(({ state }) => state === 'waiting');
-  const behind = mirrors.find(({ state }) => state !== 'current');
-  return [
-    ...(waiting ? ['hansa link list'] : []),
-    behind === undefined ? 'hansa repo list' : `hansa sync now ${mirrorName(behind)}`,
-  ];
+  const hints = remedies(mirrors);
+  return hints.length === 0 ? ['hansa repo list'] : hints;
 }
 
-export const syncCommands: readonly Command[] = [
-  add,
-  list,
-  show,
-  remove,
-  status,
-  now,
-  push,
-];
+export const syncCommands: readonly Command[] = [add, list, show, remove, status, now, push];
 
 function syncOf({ carrier }: CommandContext): Sync {
   return remote(syncContract, carrier);
