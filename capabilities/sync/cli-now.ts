@@ -32,11 +32,11 @@ export const now: Command = {
   options: [
     {
       flags: '--wait <duration>',
-      description: `how long to wait for the round, at most ${durationText(waitMaxMs)}`,
+      description: `at most ${durationText(waitMaxMs)}; to wait for minutes, raise --timeout too`,
       default: '30s',
     },
   ],
-  examples: ['hansa sync now', 'hansa sync now lubeck:hansa --wait 2m'],
+  examples: ['hansa sync now', 'hansa sync now lubeck:hansa --wait 90s'],
   async run(context) {
     const waitMs = durationOption(context, 'wait');
     if (waitMs !== undefined && waitMs > waitMaxMs) {
