@@ -93,6 +93,10 @@ async function tryDial(
       needs.errors.set(peer, reportOf(error));
     }
   }
-  needs.setPhase(peer, 'none');
-  return needs.sessions.find(peer);
+  // The peer may have reached us while we dialled in vain: then the link is up.
+  const session = needs.sessions.find(peer);
+  if (session === undefined) {
+    needs.setPhase(peer, 'none');
+  }
+  return session;
 }
