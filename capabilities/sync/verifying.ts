@@ -39,7 +39,8 @@ export function verifyBatch(history: History, batch: Batch, held: Held): readonl
   requireNoGap(batch, held.applied);
   const steps = stepsOf(history, batch, held);
   const last = steps.at(-1);
-  const chain = last?.chain ?? held.applied?.chain ?? history.firstChain(head.resource, head.epoch);
+  const before = held.applied?.epoch === head.epoch ? held.applied.chain : undefined;
+  const chain = last?.chain ?? before ?? history.firstChain(head.resource, head.epoch);
   if (!equalBytes(chain, head.chain)) {
     throw new HansaError(
       changes.length === 0 ? 'HEAD_FORKED' : 'CHANGE_INVALID',
@@ -62,7 +63,8 @@ function requireNoFork(head: Head, applied: AppliedRecord | undefined): void {
   if (head.sequence < applied.sequence) {
     throw new HansaError(
       'HEAD_REWOUND',
-      `the owner of ${head.resource} signs ${head.sequence}, behind the ${applied.sequence} we hold`,
+      `the owner of ${head.resource} signs ${head.sequence}, ` +
+        `behind the ${applied.sequence} we hold`,
     );
   }
   if (head.sequence === applied.sequence && !equalBytes(head.digest, applied.digest)) {
