@@ -100,4 +100,15 @@ describe('a table held in memory', () => {
     await Promise.all(Array.from({ length: 10 }, () => cache.reached(last)));
     expect(cache.rows.size).toBe(3);
   });
+
+  test('lets nobody wait for what it will never show, after its end or after damage', async () => {
+    await cache.start(stop.signal);
+    stop.abort();
+    await expect(cache.reached(await put('a', 1))).rejects.toMatchObject({ code: 'CANCELLED' });
+    const other = watchedTable(store, sizes);
+    await other.start(new AbortController().signal);
+    const { revision } = await store.set(sizes.key('bad'), codec.encode({ size: 'large' }));
+    await expect(other.reached(revision)).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
+    await expect(other.reached(revision + 1)).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
+  });
 });

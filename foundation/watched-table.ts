@@ -4,7 +4,7 @@ import { toHex } from './bytes.ts';
 import { cancellation } from './cancellation.ts';
 import type { Clock } from './clock.ts';
 import { listAndWatch, type ListAndWatchOptions } from './list-and-watch.ts';
-import type { KeyValueStore, Revision } from './store.ts';
+import type { Entry, KeyValueStore, Revision, WatchEvent } from './store.ts';
 import type { Row, Table } from './table.ts';
 import { unpackTuple, type TuplePart } from './tuple.ts';
 
@@ -35,90 +35,112 @@ interface Waiting {
 }
 
 export function watchedTable<T>(store: KeyValueStore, table: Table<T>): WatchedTable<T> {
-  const rows = new Map<string, Row<T>>();
-  const listeners = new Set<(key: readonly TuplePart[] | undefined) => void>();
-  const waiting = new Set<Waiting>();
-  let generation = 0;
-  let seen: Revision = 0;
-  let over: { readonly reason: unknown } | undefined;
-  const changed = (
-    revision: Revision,
-    keys: readonly (readonly TuplePart[] | undefined)[],
-  ): void => {
-    generation += 1;
-    seen = revision;
-    for (const one of waiting) {
+  return new CachedTable(store, table);
+}
+
+class CachedTable<T> implements WatchedTable<T> {
+  readonly rows = new Map<string, Row<T>>();
+  readonly #store: KeyValueStore;
+  readonly #table: Table<T>;
+  readonly #listeners = new Set<(key: readonly TuplePart[] | undefined) => void>();
+  readonly #waiting = new Set<Waiting>();
+  #generation = 0;
+  #seen: Revision = 0;
+  #over: { readonly reason: unknown } | undefined;
+
+  constructor(store: KeyValueStore, table: Table<T>) {
+    this.#store = store;
+    this.#table = table;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  find(...parts: Parameters<Table<T>['key']>): Row<T> | undefined {
+    return this.rows.get(toHex(this.#table.key(...parts)));
+  }
+
+  reached(revision: Revision): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#seen >= revision) {
+        resolve();
+      } else if (this.#over === undefined) {
+        this.#waiting.add({ revision, resolve, reject });
+      } else {
+        reject(this.#over.reason);
+      }
+    });
+  }
+
+  subscribe(listener: (key: readonly TuplePart[] | undefined) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  start(signal: AbortSignal, clock?: Clock): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (reason: unknown): void => {
+        this.#giveUp(reason);
+        reject(reason);
+      };
+      this.#follow(clock === undefined ? { signal } : { signal, clock }, resolve).then(
+        () => end(cancellation(signal)),
+        end,
+      );
+    });
+  }
+
+  async #follow(options: ListAndWatchOptions, filled: () => void): Promise<void> {
+    const target = { prefix: this.#table.prefix() };
+    for await (const step of listAndWatch(this.#store, target, options)) {
+      if ('list' in step) {
+        this.#fill(step.list);
+        this.#changed(step.revision, [undefined]);
+        filled();
+      } else {
+        this.#apply(step.events);
+        const keys = step.events.map((event) => unpackTuple(event.key).slice(1));
+        this.#changed(step.revision, keys);
+      }
+    }
+  }
+
+  #fill(list: readonly Entry[]): void {
+    this.rows.clear();
+    for (const entry of list) {
+      this.rows.set(toHex(entry.key), this.#table.row(entry));
+    }
+  }
+
+  #apply(events: readonly WatchEvent[]): void {
+    for (const { key, entry } of events) {
+      if (entry === null) {
+        this.rows.delete(toHex(key));
+      } else {
+        this.rows.set(toHex(key), this.#table.row(entry));
+      }
+    }
+  }
+
+  #changed(revision: Revision, keys: readonly (readonly TuplePart[] | undefined)[]): void {
+    this.#generation += 1;
+    this.#seen = revision;
+    for (const one of this.#waiting) {
       if (one.revision <= revision) {
-        waiting.delete(one);
+        this.#waiting.delete(one);
         one.resolve();
       }
     }
-    for (const listener of listeners) {
-      for (const key of keys) {
-        listener(key);
-      }
+    for (const listener of this.#listeners) {
+      keys.forEach((key) => listener(key));
     }
-  };
-  const follow = async (options: ListAndWatchOptions, filled: () => void): Promise<void> => {
-    for await (const step of listAndWatch(store, { prefix: table.prefix() }, options)) {
-      if ('list' in step) {
-        rows.clear();
-        for (const entry of step.list) {
-          rows.set(toHex(entry.key), table.row(entry));
-        }
-        changed(step.revision, [undefined]);
-        filled();
-        continue;
-      }
-      for (const event of step.events) {
-        if (event.entry === null) {
-          rows.delete(toHex(event.key));
-        } else {
-          rows.set(toHex(event.key), table.row(event.entry));
-        }
-      }
-      changed(
-        step.revision,
-        step.events.map((event) => unpackTuple(event.key).slice(1)),
-      );
-    }
-  };
-  // Whoever waits for a cache that follows no longer would wait for ever.
-  const giveUp = (reason: unknown): void => {
-    over = { reason };
-    waiting.forEach(({ reject }) => reject(reason));
-    waiting.clear();
-  };
-  return {
-    rows,
-    get generation() {
-      return generation;
-    },
-    find: (...parts) => rows.get(toHex(table.key(...parts))),
-    reached: (revision) =>
-      new Promise((resolve, reject) => {
-        if (seen >= revision) {
-          resolve();
-        } else if (over === undefined) {
-          waiting.add({ revision, resolve, reject });
-        } else {
-          reject(over.reason);
-        }
-      }),
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    start: (signal, clock) =>
-      new Promise((resolve, reject) => {
-        const end = (reason: unknown): void => {
-          giveUp(reason);
-          reject(reason);
-        };
-        follow(clock === undefined ? { signal } : { signal, clock }, resolve).then(
-          () => end(cancellation(signal)),
-          end,
-        );
-      }),
-  };
+  }
+
+  /** Whoever waits for a cache that follows no longer would wait for ever. */
+  #giveUp(reason: unknown): void {
+    this.#over = { reason };
+    this.#waiting.forEach(({ reject }) => reject(reason));
+    this.#waiting.clear();
+  }
 }

@@ -9,6 +9,7 @@ import {
   type Blobs,
   type Carrier,
   type FederatedId,
+  type Log,
 } from '@hansa/foundation';
 import type { Peers } from '../links/contract.ts';
 import {
@@ -26,6 +27,7 @@ import { syncPeerContract } from './wire.ts';
 const batchSlack = 2; // an owner's last change may cross the line; twice is an attack
 
 export interface FollowNeeds extends CopiesNeeds {
+  readonly log: Log;
   readonly blobs: Blobs;
   readonly peers: Peers;
   readonly copies: Copies;
@@ -101,10 +103,17 @@ async function applyBatch(needs: FollowNeeds, work: BatchWork): Promise<void> {
     return;
   }
   await fetchMissing(needs, work);
-  const { kind } = splitFederatedId(resource);
+  const kind = needs.kind(splitFederatedId(resource).kind);
+  const held = needs.copies.applied.find(resource)?.value;
   const before = needs.copies.view(resource, head.epoch);
-  const staged = await needs.kind(kind).stage(before, batch.changes, signal);
+  const staged = await kind.stage(before, batch.changes, signal);
   await applyStaged(needs, { head, steps, staged });
+  if (held !== undefined && held.epoch !== head.epoch) {
+    // What the kind kept of the epoch before is of no use; that it stays does not harm the new one.
+    await kind
+      .purge({ resource, epoch: held.epoch })
+      .catch((error: unknown) => needs.log.problem('mirror.unpurged', error, { resource }));
+  }
 }
 
 async function verify(needs: FollowNeeds, batch: Batch): Promise<readonly Step[]> {

@@ -1,15 +1,16 @@
 // Keeps every mirror with its owner: one loop per mirror that follows, and tries again; one round
 // per interval that repairs what a stream may have missed.
 import {
+  changedKeys,
   HansaError,
   isHansaError,
   remote,
   reportOf,
   splitFederatedId,
   toHex,
+  type ClusterId,
   type ErrorReport,
   type FederatedId,
-  type Log,
   type Random,
 } from '@hansa/foundation';
 import type { Head } from '../resources/contract.ts';
@@ -25,7 +26,6 @@ import { headsPerRequestMax, syncPeerContract } from './wire.ts';
 
 export interface MirroringNeeds extends FollowNeeds {
   readonly random: Random;
-  readonly log: Log;
   /** Default `syncIntervalMs`. */
   readonly intervalMs?: number | undefined;
 }
@@ -47,8 +47,10 @@ export interface Mirroring {
   subscribe(changed: (resource: FederatedId) => void): () => void;
   /** Starts the stream anew, at once; resolves when that round has ended well or badly. */
   renew(resource: FederatedId, signal: AbortSignal): Promise<void>;
-  /** Ends the loop of a mirror that is being removed. */
-  stop(resource: FederatedId): void;
+  /** Before a mirror is removed: resolves when nothing of it is being applied any more. */
+  stop(resource: FederatedId): Promise<void>;
+  /** After it was removed: a mirror of the same resource begins anew. */
+  forget(resource: FederatedId): void;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -67,42 +69,35 @@ export function createMirroring(needs: MirroringNeeds): Mirroring {
   };
   const parts: Parts = { ...needs, progressOf, changed };
 
+  const subscribe: Mirroring['subscribe'] = (listener) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+
   return {
     mirror: (resource) => mirrorView(parts, resource),
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    subscribe,
     async renew(resource, signal) {
       const progress = progressOf(resource);
       const { rounds } = progress;
+      const changes = changedKeys<FederatedId>(subscribe, signal);
       progress.restart.abort();
-      while (progress.rounds === rounds && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          const stop = listen(listeners, resource, resolve);
-          signal.addEventListener('abort', () => resolve(), { once: true });
-          void stop;
-        });
+      for await (const each of changes) {
+        if (each === resource && progress.rounds > rounds) {
+          return;
+        }
       }
     },
-    stop(resource) {
-      progressOf(resource).stop.abort();
-      table.delete(resource);
+    async stop(resource) {
+      const progress = progressOf(resource);
+      progress.stop.abort();
+      await loops.get(resource);
+      progress.rounds += 1; // no other round comes: nobody waits for it
+      changed(resource);
     },
+    forget: (resource) => void table.delete(resource),
     async run(signal) {
-      const begin = (): void => {
-        for (const { value } of copies.mirrors.rows.values()) {
-          const { resource } = value;
-          if (!loops.has(resource)) {
-            const stop = AbortSignal.any([signal, progressOf(resource).stop.signal]);
-            const loop = keepFollowing(parts, resource, stop);
-            loops.set(
-              resource,
-              loop.finally(() => loops.delete(resource)),
-            );
-          }
-        }
-      };
+      const begin = (): void => beginLoops(parts, loops, signal);
       const stops = [
         copies.mirrors.subscribe(begin),
         // A link that comes back, or a rule that opens a door, is no reason to wait for a timer.
@@ -111,9 +106,7 @@ export function createMirroring(needs: MirroringNeeds): Mirroring {
       begin();
       while (!signal.aborted) {
         await clock.sleep(needs.intervalMs ?? syncIntervalMs, signal).catch(() => undefined);
-        await repairRound(parts, signal).catch((error: unknown) =>
-          needs.log.problem('sync.round-failed', error),
-        );
+        await repairRound(parts, signal);
       }
       stops.forEach((stop) => stop());
       await Promise.allSettled(loops.values());
@@ -139,19 +132,23 @@ function freshProgress(): Progress {
   };
 }
 
-function listen(
-  listeners: Set<(resource: FederatedId) => void>,
-  wanted: FederatedId,
-  resolve: () => void,
-): () => void {
-  const listener = (resource: FederatedId): void => {
-    if (resource === wanted) {
-      listeners.delete(listener);
-      resolve();
+/** One loop for every mirror that has none. */
+function beginLoops(
+  parts: Parts,
+  loops: Map<FederatedId, Promise<void>>,
+  signal: AbortSignal,
+): void {
+  for (const { value } of parts.copies.mirrors.rows.values()) {
+    const { resource } = value;
+    if (loops.has(resource)) {
+      continue;
     }
-  };
-  listeners.add(listener);
-  return () => listeners.delete(listener);
+    const stop = AbortSignal.any([signal, parts.progressOf(resource).stop.signal]);
+    const loop = keepFollowing(parts, resource, stop)
+      .catch((error: unknown) => parts.log.problem('mirror.loop-failed', error, { resource }))
+      .finally(() => loops.delete(resource));
+    loops.set(resource, loop);
+  }
 }
 
 function wakeWaiting(
@@ -262,22 +259,28 @@ function fail(parts: Parts, resource: FederatedId, error: unknown): void {
 
 /** Asks owners for fresh heads and restarts the streams that fell behind without noticing. */
 async function repairRound(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { copies, peers, log } = parts;
   const owners = new Set(
-    [...parts.copies.mirrors.rows.values()].map(
-      ({ value }) => splitFederatedId(value.resource).owner,
-    ),
+    [...copies.mirrors.rows.values()].map(({ value }) => splitFederatedId(value.resource).owner),
   );
   for (const owner of owners) {
-    if (signal.aborted || !parts.peers.connected(owner)) {
-      continue;
+    const { mine, active } = peers.standing(owner);
+    if (!signal.aborted && mine && active && peers.connected(owner)) {
+      // One owner that does not answer must not keep the others from being asked.
+      await askOwner(parts, owner, signal).catch((error: unknown) =>
+        log.problem('sync.round-failed', error, { owner }),
+      );
     }
-    const resources = parts.copies.of(owner);
-    const peer = remote(syncPeerContract, parts.peers.carrier(owner));
-    for (let at = 0; at < resources.length; at += headsPerRequestMax) {
-      const page = resources.slice(at, at + headsPerRequestMax);
-      const { heads } = await peer.heads({ resources: page }, { signal });
-      page.forEach((resource, index) => compareHead(parts, resource, heads[index] ?? null));
-    }
+  }
+}
+
+async function askOwner(parts: Parts, owner: ClusterId, signal: AbortSignal): Promise<void> {
+  const resources = parts.copies.of(owner);
+  const peer = remote(syncPeerContract, parts.peers.carrier(owner));
+  for (let at = 0; at < resources.length; at += headsPerRequestMax) {
+    const page = resources.slice(at, at + headsPerRequestMax);
+    const { heads } = await peer.heads({ resources: page }, { signal });
+    page.forEach((resource, index) => compareHead(parts, resource, heads[index] ?? null));
   }
 }
 

@@ -5,12 +5,14 @@ import {
   equalBytes,
   HansaError,
   remote,
+  reportOf,
   splitFederatedId,
   toHex,
   transcript,
   type ClusterId,
   type Crypto,
   type FederatedId,
+  type Log,
   type Random,
 } from '@hansa/foundation';
 import type { Peers, ProgressSource } from '../links/contract.ts';
@@ -28,6 +30,7 @@ export interface ProgressNeeds {
   readonly enforcement: Enforcement;
   readonly peers: Peers;
   readonly random: Random;
+  readonly log: Log;
   readonly history: History;
   stateOf(resource: FederatedId): MirrorState;
 }
@@ -69,10 +72,16 @@ export function createProgress(needs: ProgressNeeds): Progress {
     async challengeAll(signal) {
       for (const [peer, { rows }] of known) {
         const row = rows[Math.floor(needs.random.fraction() * rows.length)];
-        if (row !== undefined && needs.peers.connected(peer)) {
+        if (row === undefined || !needs.peers.connected(peer)) {
+          continue;
+        }
+        try {
           const proven = await challenge(needs, { peer, row, signal });
           const before = [...(failed.get(peer) ?? [])].filter((id) => id !== row.resource);
           failed.set(peer, new Set(proven ? before : [...before, row.resource]));
+        } catch (error) {
+          // Silence proves nothing, and must not spare the other peers their question.
+          needs.log.event('sync.unproven', { peer, reason: reportOf(error).code });
         }
       }
     },

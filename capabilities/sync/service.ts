@@ -12,6 +12,7 @@ import {
   type Call,
   type FederatedId,
 } from '@hansa/foundation';
+import type { Signer } from '../identity/contract.ts';
 import type { Enforcement } from '../policies/contract.ts';
 import type { ResourceLog } from '../resources/contract.ts';
 import {
@@ -26,7 +27,6 @@ import { createMirroring, type Mirroring, type MirroringNeeds } from './mirrorin
 import { challengeAnswer, createProgress, heldRows, type Progress } from './progress.ts';
 import { createServing } from './serving.ts';
 import { syncPeerContract, type BlobPeer, type SyncPeer } from './wire.ts';
-import type { Signer } from '../identity/contract.ts';
 
 const nowWaitDefaultMs = 30_000; // one interval: what a person waits for at a prompt
 
@@ -81,7 +81,8 @@ export function createSync(needs: SyncNeeds): SyncService {
       challenge: (input, call) => answerChallenge(parts, input, call),
     },
     async start(signal) {
-      await Promise.all([copies.mirrors.start(signal), copies.applied.start(signal)]);
+      const { clock } = needs;
+      await Promise.all([copies.mirrors.start(signal, clock), copies.applied.start(signal, clock)]);
       await settleAll(parts, mirrors, signal);
     },
   };
@@ -162,33 +163,11 @@ function parseSpelled(
 }
 
 function syncOf(parts: Parts, mirrors: Mirrors): Sync {
-  const { copies, mirroring, peers, clock } = parts;
-  const shown = (resource: FederatedId): Mirror => {
-    const mirror = mirrors.find(resource);
-    if (mirror === undefined) {
-      throw new HansaError('MIRROR_NOT_FOUND', `there is no mirror of ${resource} here`);
-    }
-    return mirror;
-  };
+  const { mirroring, peers } = parts;
+  const shown = (resource: FederatedId): Mirror => requireMirror(mirrors, resource);
   return {
-    async add({ resource: spelled }, call) {
-      const resource = parseSpelled(parts, spelled);
-      const { owner, kind } = splitFederatedId(resource);
-      kindNamed(parts.kinds, kind);
-      requirePullable(parts, owner);
-      if (mirrors.find(resource) !== undefined) {
-        throw new HansaError('MIRROR_EXISTS', `${spelled} is mirrored already`);
-      }
-      if (copies.mirrors.rows.size >= mirrorsMax) {
-        throw new HansaError(
-          'STORE_LIMIT',
-          `there are ${mirrorsMax} mirrors, the most there may be`,
-        );
-      }
-      await requirePresent(parts, resource, call?.signal);
-      await copies.add({ resource, addedMs: clock.now() });
-      parts.log.event('mirror.added', { resource });
-      return shown(resource);
+    async add({ resource }, call) {
+      return shown(await addMirror(parts, resource, call?.signal));
     },
     async list({ peer }) {
       const owner = peer === undefined ? undefined : peers.resolve(peer).cluster;
@@ -196,17 +175,9 @@ function syncOf(parts: Parts, mirrors: Mirrors): Sync {
       return { mirrors: chosen };
     },
     show: async ({ resource }) => shown(mirrors.resolve(resource)),
-    async remove({ resource: spelled }) {
-      const resource = mirrors.resolve(spelled);
-      const mirror = shown(resource);
-      const { kind } = splitFederatedId(resource);
-      mirroring.stop(resource);
-      const epoch = copies.applied.find(resource)?.value.epoch;
-      await copies.remove(resource);
-      if (epoch !== undefined) {
-        await parts.kinds.get(kind)?.purge({ resource, epoch });
-      }
-      parts.log.event('mirror.removed', { resource });
+    async remove({ resource }) {
+      const mirror = shown(mirrors.resolve(resource));
+      await removeMirror(parts, mirror.resource);
       return mirror;
     },
     async now({ resource, waitMs }, call) {
@@ -214,15 +185,7 @@ function syncOf(parts: Parts, mirrors: Mirrors): Sync {
         resource === undefined
           ? mirrors.all().map((each) => each.resource)
           : [mirrors.resolve(resource)];
-      const limit = deadline(clock, waitMs ?? nowWaitDefaultMs, {
-        reason: () => new HansaError('TIMED_OUT', 'the round is not over yet'),
-        signal: call?.signal,
-      });
-      try {
-        await Promise.all(chosen.map((each) => mirroring.renew(each, limit.signal)));
-      } finally {
-        limit.done();
-      }
+      await renewAll(parts, chosen, { waitMs, signal: call?.signal });
       return { mirrors: chosen.map(shown) };
     },
     async push({ resource: spelled, ref, target }, call) {
@@ -242,6 +205,68 @@ function syncOf(parts: Parts, mirrors: Mirrors): Sync {
       }
     },
   };
+}
+
+function requireMirror(mirrors: Mirrors, resource: FederatedId): Mirror {
+  const mirror = mirrors.find(resource);
+  if (mirror === undefined) {
+    throw new HansaError('MIRROR_NOT_FOUND', `there is no mirror of ${resource} here`);
+  }
+  return mirror;
+}
+
+async function addMirror(
+  parts: Parts,
+  spelled: string,
+  signal: AbortSignal | undefined,
+): Promise<FederatedId> {
+  const { copies, clock, log } = parts;
+  const resource = parseSpelled(parts, spelled);
+  const { owner, kind } = splitFederatedId(resource);
+  kindNamed(parts.kinds, kind);
+  requirePullable(parts, owner);
+  if (copies.mirrors.find(resource) !== undefined) {
+    throw new HansaError('MIRROR_EXISTS', `${spelled} is mirrored already`);
+  }
+  if (copies.mirrors.rows.size >= mirrorsMax) {
+    throw new HansaError('STORE_LIMIT', `there are ${mirrorsMax} mirrors, the most there may be`);
+  }
+  await requirePresent(parts, resource, signal);
+  await copies.add({ resource, addedMs: clock.now() });
+  log.event('mirror.added', { resource });
+  return resource;
+}
+
+/** Nothing is applied any more before anything is deleted: a late batch would bring it back. */
+async function removeMirror(parts: Parts, resource: FederatedId): Promise<void> {
+  const { copies, mirroring, kinds, log } = parts;
+  await mirroring.stop(resource);
+  const epoch = copies.applied.find(resource)?.value.epoch;
+  try {
+    await copies.remove(resource);
+  } finally {
+    mirroring.forget(resource);
+  }
+  if (epoch !== undefined) {
+    await kinds.get(splitFederatedId(resource).kind)?.purge({ resource, epoch });
+  }
+  log.event('mirror.removed', { resource });
+}
+
+async function renewAll(
+  { clock, mirroring }: Parts,
+  resources: readonly FederatedId[],
+  given: { readonly waitMs: number | undefined; readonly signal: AbortSignal | undefined },
+): Promise<void> {
+  const limit = deadline(clock, given.waitMs ?? nowWaitDefaultMs, {
+    reason: () => new HansaError('TIMED_OUT', 'the round is not over yet'),
+    signal: given.signal,
+  });
+  try {
+    await Promise.all(resources.map((each) => mirroring.renew(each, limit.signal)));
+  } finally {
+    limit.done();
+  }
 }
 
 function requirePullable({ peers, signer }: Parts, owner: Mirror['owner']): void {

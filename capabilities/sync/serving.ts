@@ -45,47 +45,15 @@ export function createServing(needs: ServingNeeds): {
   readonly propose: SyncPeer['propose'];
   readonly blobs: BlobPeer;
 } {
-  const { resources, enforcement } = needs;
+  const { resources, enforcement, cluster } = needs;
   return {
-    async *follow(input, call) {
-      const peer = callingCluster(call);
-      let at: { epoch: number; sequence: number } = { ...input };
-      let told = false;
-      const local = requirePull(needs, input.resource, peer);
-      const changes = changedKeys<'changed'>(
-        (tell) => onChange(needs, local, () => tell('changed')),
-        call?.signal,
-      );
-      try {
-        do {
-          requirePull(needs, input.resource, peer);
-          const position = await resources.position(local);
-          if (position === undefined) {
-            throw absent(input.resource);
-          }
-          at = startOf(at, position, input.resource);
-          if (at.sequence === position.sequence && !told) {
-            yield { head: await resources.sign(local, position) };
-          }
-          for await (const { items, end } of batches(resources, { local, at, position })) {
-            for (const item of items) {
-              requirePull(needs, input.resource, peer);
-              yield item;
-            }
-            at = end;
-          }
-          told = true;
-        } while ((await changes.next()).done !== true);
-      } finally {
-        await changes.return?.();
-      }
-    },
+    follow: (input, call) => follow(needs, input, call),
     async heads({ resources: asked }, call) {
       const peer = callingCluster(call);
       const readable = enforcement.visible(peer, 'pull');
       const heads = asked.map(async (id): Promise<Head | null> => {
         const { owner, local } = splitFederatedId(id);
-        if (owner !== needs.cluster || !readable.has(local)) {
+        if (owner !== cluster || !readable.has(local)) {
           return null;
         }
         const position = await resources.position(local);
@@ -94,26 +62,73 @@ export function createServing(needs: ServingNeeds): {
       return { heads: await Promise.all(heads) };
     },
     async propose({ resource }, call) {
-      const peer = callingCluster(call);
-      const { owner, local } = splitFederatedId(resource);
-      // What may not be seen is absent for a push as well; only then may the rule be named.
-      if (owner !== needs.cluster || !enforcement.visible(peer, 'see').has(local)) {
-        throw absent(resource);
-      }
-      const decision = enforcement.decide(peer, 'push', local);
-      if (!decision.allowed) {
-        throw new HansaError('POLICY_DENIED', `push refused: ${decision.reason}`, {
-          fix: `ask the owner to share it with "--allow see,pull,push"`,
-          ...(decision.rule === undefined ? {} : { facts: { rule: decision.rule.id } }),
-        });
-      }
-      throw new HansaError(
-        'LANES_NOT_SPOKEN',
-        `rule ${decision.rule?.id ?? ''} allows the push, but this version keeps no lanes`,
-      );
+      throw refusal(needs, resource, callingCluster(call));
     },
     blobs: servingBlobs(needs),
   };
+}
+
+async function* follow(
+  needs: ServingNeeds,
+  input: Parameters<SyncPeer['follow']>[0],
+  call: Call | undefined,
+): AsyncIterable<FollowItem> {
+  const { resources } = needs;
+  const peer = callingCluster(call);
+  let at: { epoch: number; sequence: number } = { ...input };
+  let told = false;
+  const local = requirePull(needs, input.resource, peer);
+  const changes = changedKeys<'changed'>(
+    (tell) => onChange(needs, local, () => tell('changed')),
+    call?.signal,
+  );
+  try {
+    do {
+      requirePull(needs, input.resource, peer);
+      const position = await resources.position(local);
+      if (position === undefined) {
+        throw absent(input.resource);
+      }
+      at = startOf(at, position, input.resource);
+      if (at.sequence === position.sequence && !told) {
+        yield { head: await resources.sign(local, position) };
+      }
+      for await (const { items, end } of batches(resources, { local, at, position })) {
+        for (const item of items) {
+          requirePull(needs, input.resource, peer);
+          yield item;
+        }
+        at = end;
+      }
+      told = true;
+    } while ((await changes.next()).done !== true);
+  } finally {
+    await changes.return?.();
+  }
+}
+
+/** Why a change is not taken: this version keeps no lanes, and policy may not allow it anyway. */
+function refusal(
+  { cluster, enforcement }: ServingNeeds,
+  resource: FederatedId,
+  peer: ClusterId,
+): HansaError {
+  const { owner, local } = splitFederatedId(resource);
+  // What may not be seen is absent for a push as well; only then may the rule be named.
+  if (owner !== cluster || !enforcement.visible(peer, 'see').has(local)) {
+    return absent(resource);
+  }
+  const decision = enforcement.decide(peer, 'push', local);
+  if (!decision.allowed) {
+    return new HansaError('POLICY_DENIED', `push refused: ${decision.reason}`, {
+      fix: `ask the owner to share it with "--allow see,pull,push"`,
+      ...(decision.rule === undefined ? {} : { facts: { rule: decision.rule.id } }),
+    });
+  }
+  return new HansaError(
+    'LANES_NOT_SPOKEN',
+    `rule ${decision.rule?.id ?? ''} allows the push, but this version keeps no lanes`,
+  );
 }
 
 function startOf(
