@@ -119,6 +119,7 @@ export {
   type WatchBatch,
   type WatchEvent,
 } from './store.ts';
+export { deletePrefix } from './delete-prefix.ts';
 export { table, type Row, type Table } from './table.ts';
 export { transcript, type TranscriptField } from './transcript.ts';
 export {

@@ -1,6 +1,13 @@
 // Making a resource, and removing it with its whole history: a tombstone keeps the epoch, so that a
 // name that comes back is never mistaken for what had it before.
-import { emptyTrie, federatedId, HansaError, localId, type Revision } from '@hansa/foundation';
+import {
+  deletePrefix,
+  emptyTrie,
+  federatedId,
+  HansaError,
+  localId,
+  type Revision,
+} from '@hansa/foundation';
 import type { Held } from './appending.ts';
 import type { NewResource, Resource } from './contract.ts';
 import { firstChain } from './history.ts';
@@ -57,18 +64,22 @@ export async function createResource(
   return resource;
 }
 
+/**
+ * Gone with the first transaction. The history follows in as many as it takes: it lies under its
+ * epoch, which never comes back, so what a crash leaves of it is never read.
+ */
 export async function removeResource(held: Held, resource: Resource): Promise<Resource> {
   const { store, tables } = held;
-  const { id } = resource;
+  const { id, epoch } = resource;
   const { revision } = await store.batchWrite([
     tables.resources.put([id], { resource, removed: true }),
     tables.states.delete([id]),
-    ...[tables.changes, tables.checkpoints, tables.entries, tables.blobs].map((each) => ({
-      delete: { prefix: each.prefix(id) },
-    })),
   ]);
   await reached(held, revision);
   held.tries.delete(id);
+  for (const each of [tables.changes, tables.checkpoints, tables.entries, tables.blobs]) {
+    await deletePrefix(store, each.prefix(id, epoch));
+  }
   return resource;
 }
 
