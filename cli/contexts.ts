@@ -1,6 +1,7 @@
-// Which clusters this user knows: names for data folders, in one small file that commands and `up` share.
+// Which clusters this user knows: names for data folders, in one small file that commands and `up`
+// share.
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,6 +30,8 @@ export interface Context {
 }
 
 const contextsFile = 'contexts.json';
+const lockRetryMs = 10;
+const lockStaleMs = 5_000; // the work under the lock takes milliseconds
 const contextsSchema: z.ZodType<Contexts> = z.object({
   current: z.string().optional(),
   contexts: z.record(z.string(), z.object({ data: z.string().min(1) })),
@@ -40,8 +43,8 @@ const apiSchema: z.ZodType<Api> = z.object({
 });
 
 /**
- * `HANSA_HOME`; else the nearest `.hansa` upwards that knows contexts; else that of the checkout this
- * program runs from; else `~/.hansa`.
+ * `HANSA_HOME`; else the nearest `.hansa` upwards that knows contexts; else that of the checkout
+ * this program runs from; else `~/.hansa`.
  */
 export function findHome(environment: NodeJS.ProcessEnv, from: string): Home {
   const given = environment['HANSA_HOME'];
@@ -93,7 +96,7 @@ export async function readContexts(home: Home): Promise<Contexts> {
 }
 
 /** Whole or not at all. */
-export async function writeContexts(home: Home, contexts: Contexts): Promise<void> {
+async function writeContexts(home: Home, contexts: Contexts): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 });
   const path = join(home, contextsFile);
   const temporary = `${path}.${process.pid}.new`;
@@ -109,22 +112,63 @@ export async function writeContexts(home: Home, contexts: Contexts): Promise<voi
 
 /** Adds a context; the first one becomes the current. */
 export async function rememberContext(home: Home, context: Context): Promise<void> {
-  const known = await readContexts(home);
   const below = relative(home, context.data);
   const data = below.startsWith('..') || isAbsolute(below) ? context.data : below;
-  if (known.contexts[context.name]?.data === data) {
-    return;
-  }
-  await writeContexts(home, {
-    current: known.current ?? context.name,
-    contexts: { ...known.contexts, [context.name]: { data } },
-  });
+  await changeContexts(home, (known) =>
+    known.contexts[context.name]?.data === data
+      ? known
+      : {
+          current: known.current ?? context.name,
+          contexts: { ...known.contexts, [context.name]: { data } },
+        },
+  );
 }
 
 export async function useContext(home: Home, name: string): Promise<Context> {
   const context = await resolveContext(home, name);
-  await writeContexts(home, { ...(await readContexts(home)), current: name });
+  await changeContexts(home, (known) => ({ ...known, current: name }));
   return context;
+}
+
+/** One process at a time: clusters that start together each add their line. */
+async function changeContexts(
+  home: Home,
+  change: (known: Contexts) => Contexts,
+): Promise<void> {
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const lock = join(home, 'contexts.lock');
+  await takeLock(lock);
+  try {
+    const known = await readContexts(home);
+    const changed = change(known);
+    if (changed !== known) {
+      await writeContexts(home, changed);
+    }
+  } finally {
+    await rm(lock, { force: true });
+  }
+}
+
+/** A lock older than any honest holder's work was left by a killed one. */
+async function takeLock(path: string): Promise<void> {
+  for (;;) {
+    try {
+      await (await open(path, 'wx', 0o600)).close();
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+        throw error;
+      }
+    }
+    const held = await stat(path).catch(() => undefined);
+    if (held !== undefined && Date.now() - held.mtimeMs > lockStaleMs) {
+      await rm(path, { force: true });
+    } else {
+      await new Promise((later) => {
+        setTimeout(later, lockRetryMs);
+      });
+    }
+  }
 }
 
 /** The named context, or the current one, or the only one; CONTEXT_NOT_FOUND. */
@@ -146,7 +190,10 @@ export async function resolveContext(home: Home, name: string | undefined): Prom
 /** NODE_UNREACHABLE where no node has written it: none runs. */
 export async function readApi(data: string): Promise<Api> {
   try {
-    return apiSchema.parse(JSON.parse(await readFile(join(data, 'api.json'), 'utf8')));
+    const api = apiSchema.parse(JSON.parse(await readFile(join(data, 'api.json'), 'utf8')));
+    const { socketPath, ...rest } = api;
+    // Below a very deep data folder a node has no socket: the system would cut its path off.
+    return socketPath !== undefined && existsSync(socketPath) ? api : rest;
   } catch (cause) {
     throw new HansaError('NODE_UNREACHABLE', `no node runs on ${data}`, {
       cause,

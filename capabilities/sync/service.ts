@@ -300,7 +300,8 @@ async function requirePresent(
   const { heads } = await peer.heads({ resources: [resource] }, { signal });
   if (heads[0] === null) {
     const name = peers.standing(owner).name ?? owner.slice(0, 8);
-    throw new HansaError('RESOURCE_NOT_FOUND', `there is no ${resource} at ${name} for us`, {
+    const { local } = splitFederatedId(resource);
+    throw new HansaError('RESOURCE_NOT_FOUND', `${name} has no ${local} for us`, {
       fix: `hansa catalog list --peer ${name} shows what there is`,
     });
   }
