@@ -176,7 +176,7 @@ async function keepFollowing(
     const attempt = AbortSignal.any([signal, progress.restart.signal]);
     const roundsBefore = progress.rounds;
     try {
-      const report = reportTo(parts, resource);
+      const report = reportTo(parts, resource, attempt);
       await followOwner(parts, resource, { report, signal: attempt });
     } catch (error) {
       if (!attempt.aborted) {
@@ -192,7 +192,7 @@ async function keepFollowing(
   }
 }
 
-function reportTo(parts: Parts, resource: FederatedId): FollowReport {
+function reportTo(parts: Parts, resource: FederatedId, attempt: AbortSignal): FollowReport {
   const progress = parts.progressOf(resource);
   const { owner } = splitFederatedId(resource);
   return {
@@ -215,7 +215,8 @@ function reportTo(parts: Parts, resource: FederatedId): FollowReport {
     applied(head) {
       progress.state = 'current';
       progress.lastError = undefined;
-      progress.rounds += 1;
+      // What ends after it was told to end is not the round that somebody asked for.
+      progress.rounds += attempt.aborted ? 0 : 1;
       parts.log.event('mirror.applied', { resource, sequence: head.sequence, epoch: head.epoch });
       parts.peers.hurry(owner);
       parts.changed(resource);
