@@ -176,7 +176,9 @@ export async function resolveContext(home: Home, name: string | undefined): Prom
   const { current, contexts } = await readContexts(home);
   const names = Object.keys(contexts);
   const wanted = name ?? current ?? (names.length === 1 ? names[0] : undefined);
-  const found = wanted === undefined ? undefined : contexts[wanted];
+  // Own names only: "constructor" is in every object.
+  const found =
+    wanted !== undefined && Object.hasOwn(contexts, wanted) ? contexts[wanted] : undefined;
   if (wanted === undefined || found === undefined) {
     const sentence =
       wanted === undefined ? 'no cluster is known here yet' : `there is no context "${wanted}"`;

@@ -1,6 +1,15 @@
-// git's credential helper protocol (gitcredentials(7), git-credential(1)): git asks on stdin in lines of
-// `key=value`; for an address that is a known cluster's API it gets the owner token, for others nothing.
-import { readApi, readContexts, readOwnerToken, resolveContext, type Home } from './contexts.ts';
+// git's credential helper protocol (gitcredentials(7), git-credential(1)): git asks on stdin in
+// lines of `key=value`; for an address that is a known cluster's API it gets the owner token, for
+// others nothing.
+import { connect } from 'node:net';
+import {
+  readApi,
+  readContexts,
+  readOwnerToken,
+  resolveContext,
+  type Api,
+  type Home,
+} from './contexts.ts';
 
 const inputBytesMax = 16_384; // git's questions are a few hundred bytes
 
@@ -13,12 +22,37 @@ export async function answerGit(home: Home, operation: string): Promise<number> 
   for (const name of Object.keys(contexts)) {
     const { data } = await resolveContext(home, name);
     const api = await readApi(data).catch(() => undefined);
-    if (api !== undefined && new URL(api.url).host === asked.get('host')) {
+    const asksUs = api !== undefined && new URL(api.url).host === asked.get('host');
+    if (asksUs && (await isAlive(api))) {
       process.stdout.write(`username=hansa\npassword=${await readOwnerToken(data)}\n`);
       return 0;
     }
   }
   return 0;
+}
+
+// After a crash the file remains and another program may have the port: git would send it the
+// token. The socket is this user's alone, and a dead node's does not answer.
+function isAlive({ socketPath, pid }: Api): Promise<boolean> {
+  if (socketPath === undefined) {
+    return Promise.resolve(runs(pid)); // a data folder too deep for a socket
+  }
+  return new Promise((resolve) => {
+    const socket = connect({ path: socketPath });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+function runs(pid: number): boolean {
+  try {
+    return process.kill(pid, 0); // sends nothing, only asks
+  } catch {
+    return false;
+  }
 }
 
 async function readInput(): Promise<string> {

@@ -1,4 +1,5 @@
-// How a failure is told: a sentence with its code, the cause, the fix; for programs the report as JSON.
+// How a failure is told: a sentence with its code, the cause, the fix; for programs the report as
+// JSON.
 import { errorCodes, HansaError, reportOf, type ErrorCodeEntry } from '@hansa/foundation';
 import type { OutputFormat, Palette } from './rendering.ts';
 
@@ -21,6 +22,32 @@ export function tellFailure(error: unknown, format: OutputFormat, colours: Palet
 export function exitCodeOf(error: unknown): number {
   const entry: ErrorCodeEntry = errorCodes[asHansaError(error).code];
   return entry.exit;
+}
+
+/** What the parser has against the command line, as a failure like every other. */
+export function usageFailure(message: string): HansaError {
+  const [sentence = '', ...rest] = message
+    .replace(/^error: /, '')
+    .trim()
+    .split('\n');
+  const [, suggestion] = /Did you mean (.+?)\?/.exec(rest.join(' ')) ?? [];
+  return new HansaError('USAGE', sentence, {
+    fix:
+      suggestion === undefined
+        ? 'add --help to see what is understood'
+        : `did you mean ${suggestion}?`,
+  });
+}
+
+/** Where a failure and its causes were thrown; shown with --verbose only. */
+export function stacksOf(error: unknown): string {
+  const stacks: string[] = [];
+  let one = error;
+  while (one instanceof Error && stacks.length <= causesMax) {
+    stacks.push(one.stack ?? one.message);
+    one = one.cause;
+  }
+  return stacks.length === 0 ? '' : `${stacks.join('\ncaused by ')}\n`;
 }
 
 function reportForPrograms(error: unknown): unknown {

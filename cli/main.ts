@@ -1,4 +1,5 @@
-// The command line: builds `hansa <noun> <verb>` from the list of commands, runs one, shows what it answers.
+// The command line: builds `hansa <noun> <verb>` from the list of commands, runs one, shows what it
+// answers.
 import { createInterface } from 'node:readline/promises';
 import { createHttpCarrier } from '@hansa/client';
 import {
@@ -11,7 +12,7 @@ import {
 import { Command as Program, CommanderError, Option } from 'commander';
 import { commands } from './commands.ts';
 import { findHome, readApi, readOwnerToken, resolveContext, type Home } from './contexts.ts';
-import { exitCodeOf, tellFailure } from './failure.ts';
+import { exitCodeOf, stacksOf, tellFailure, usageFailure } from './failure.ts';
 import type { LocalCommand } from './local-commands.ts';
 import { palette, render, type OutputFormat, type Palette } from './rendering.ts';
 
@@ -20,6 +21,7 @@ interface GlobalOptions {
   readonly context?: string;
   readonly timeout?: string;
   readonly color: boolean;
+  readonly verbose: boolean;
 }
 
 interface Terminal {
@@ -56,16 +58,24 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError) {
+    if (error instanceof CommanderError && isHelp(error)) {
       return error.exitCode === 0 ? 0 : errorCodes.USAGE.exit;
     }
     if (ending.signal.aborted) {
       return interrupted;
     }
-    process.stderr.write(tellFailure(error, terminal.globals().output, terminal.colours()));
-    return exitCodeOf(error);
+    const failure = error instanceof CommanderError ? usageFailure(error.message) : error;
+    const { output, verbose } = terminal.globals();
+    process.stderr.write(tellFailure(failure, output, terminal.colours()));
+    process.stderr.write(verbose ? stacksOf(failure) : '');
+    return exitCodeOf(failure);
   }
   return exit;
+}
+
+// Help has been printed already, asked for or instead of a missing verb.
+function isHelp({ code }: CommanderError): boolean {
+  return ['commander.help', 'commander.helpDisplayed', 'commander.version'].includes(code);
 }
 
 function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
@@ -90,9 +100,10 @@ function describe(program: Program): void {
     .option('--context <name>', 'the cluster to ask (default: the current context)')
     .option('--timeout <seconds>', 'how long one call may take (default 120)')
     .option('--no-color', 'no colours (NO_COLOR is respected too)')
+    .option('-v, --verbose', 'where an error came from, for reports', false)
     .version('0.1.0', '-V, --version', 'the version')
     .helpCommand(false)
-    .showHelpAfterError('(hansa --help lists everything)')
+    .configureOutput({ outputError: () => undefined }) // told by tellFailure, like every failure
     .showSuggestionAfterError()
     .enablePositionalOptions(false)
     .exitOverride()
@@ -200,14 +211,21 @@ function show({ globals, colours }: Terminal, output: CommandOutput): number {
   return output.exit ?? 0;
 }
 
-/** The context is looked up when the first call is made: a wrong option is told before a missing node. */
+/**
+ * The context is looked up when the first call is made: a wrong option is told before a missing
+ * node.
+ */
 function lazyCarrier({ home, globals }: Terminal): Carrier {
   const connect = async (): Promise<Carrier> => {
     const { context: name, timeout } = globals();
     const context = await resolveContext(home, name);
     const api = await readApi(context.data);
     const token = await readOwnerToken(context.data);
-    return createHttpCarrier({ url: api.url, token, ...timeoutOf(timeout) });
+    // Only this user can listen on the socket: after a crash another program may have the port, and
+    // would be sent the token.
+    const { url, socketPath } = api;
+    const where = socketPath === undefined ? { url } : { socketPath };
+    return createHttpCarrier({ ...where, token, ...timeoutOf(timeout) });
   };
   let made: Promise<Carrier> | undefined;
   const carrier = (): Promise<Carrier> => (made ??= connect());

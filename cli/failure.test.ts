@@ -1,0 +1,60 @@
+import { HansaError } from '@hansa/foundation';
+import { expect, test } from 'vitest';
+import { exitCodeOf, stacksOf, tellFailure, usageFailure } from './failure.ts';
+import { palette } from './rendering.ts';
+
+const plain = palette(false);
+
+test('a failure is a sentence with its code, its cause and its fix', () => {
+  const cause = new Error('connect ECONNREFUSED', { cause: new Error('no route') });
+  const error = new HansaError('NODE_UNREACHABLE', 'no node answers', { cause });
+  expect(tellFailure(error, 'table', plain).split('\n')).toEqual([
+    'error: no node answers [NODE_UNREACHABLE]',
+    'cause: connect ECONNREFUSED',
+    'cause: no route',
+    'fix: start it: hansa up',
+    '',
+  ]);
+});
+
+test('a far side that reported the failure is named', () => {
+  const error = new HansaError('POLICY_DENIED', 'not shared', { reportedBy: 'bergen' });
+  expect(tellFailure(error, 'table', plain)).toContain('[POLICY_DENIED] (reported by bergen)');
+});
+
+test('programs get the report as JSON', () => {
+  const error = new HansaError('LINK_NOT_FOUND', 'no link', { facts: { peer: 'x' } });
+  expect(JSON.parse(tellFailure(error, 'json', plain))).toEqual({
+    code: 'LINK_NOT_FOUND',
+    message: 'no link',
+    fix: 'hansa link list',
+    facts: { peer: 'x' },
+  });
+});
+
+test('the exit code is the register’s; a fault of ours is 1', () => {
+  expect(exitCodeOf(new HansaError('LINK_NOT_FOUND', 'x'))).toBe(3);
+  expect(exitCodeOf(new TypeError('x'))).toBe(1);
+});
+
+test('a command line that is not understood is USAGE, with a suggestion where there is one', () => {
+  const unknown = usageFailure("error: unknown command 'lnk'\n(Did you mean link?)");
+  expect(unknown).toMatchObject({
+    code: 'USAGE',
+    message: "unknown command 'lnk'",
+    fix: 'did you mean link?',
+  });
+  expect(usageFailure("error: missing required argument 'name'").fix).toContain('--help');
+  expect(exitCodeOf(unknown)).toBe(2);
+});
+
+test('stacks name every cause, within a bound', () => {
+  let error = new Error('innermost');
+  for (let i = 0; i < 9; i += 1) {
+    error = new Error(`outer ${i}`, { cause: error });
+  }
+  const stacks = stacksOf(error);
+  expect(stacks).toContain('outer 8');
+  expect(stacks.match(/caused by/g)).toHaveLength(3);
+  expect(stacksOf('text')).toBe('');
+});
