@@ -14,7 +14,7 @@ import { abandonedAfterMs, beatIntervalMs, type LinkEvidence } from './link-stat
 import type { PeerSession } from './sessions.ts';
 import { linkPeerContract, type Beat } from './wire.ts';
 
-const noncesKept = 4; // beats cross on the way; an echo of one of the last few is fresh
+const noncesMax = 384; // an early beat every 50 ms, until the connection is abandoned
 const progressBeatDelayMs = 50; // many applied changes in a row are told in one extra beat
 
 export type Phase = LinkEvidence['phase'];
@@ -40,6 +40,11 @@ export interface PulseNeeds {
   readonly changed: () => void;
 }
 
+interface SentNonce {
+  readonly nonce: Uint8Array;
+  readonly sentMs: number;
+}
+
 interface PulseState {
   session: PeerSession | undefined;
   connectedMs: number;
@@ -51,7 +56,7 @@ interface PulseState {
   diverged: number;
   lastRoots: string;
   counter: number;
-  ourNonces: Uint8Array[];
+  ourNonces: SentNonce[];
   theirNonce: Uint8Array;
   judging: boolean;
   wake: AbortController;
@@ -73,10 +78,14 @@ export function createPulse(needs: PulseNeeds): Pulse {
       diverged: state.diverged,
     }),
     received(beat, signal) {
-      if (!state.ourNonces.some((nonce) => equalBytes(nonce, beat.yours))) {
+      const echoed = state.ourNonces.find(({ nonce }) => equalBytes(nonce, beat.yours));
+      if (echoed === undefined) {
         return; // an old beat replayed or delayed proves nothing about now
       }
-      state.lastBeatMs = clock.monotonicMs();
+      // What an echo proves is that our side got through when the echoed beat was sent: a link that
+      // is cut in our direction alone must not live on by the other side's beats.
+      const provenMs = Math.min(clock.monotonicMs(), echoed.sentMs + beatIntervalMs);
+      state.lastBeatMs = Math.max(state.lastBeatMs ?? 0, provenMs);
       state.theirNonce = beat.mine;
       noteProgress(needs, state, beat.root);
       void judge(needs, state, { beat, signal }).catch((error: unknown) =>
@@ -88,7 +97,7 @@ export function createPulse(needs: PulseNeeds): Pulse {
     async run(session, epoch) {
       Object.assign(state, freshState(clock.monotonicMs()));
       state.session = session;
-      state.ourNonces = [session.nonce];
+      state.ourNonces = [{ nonce: session.nonce, sentMs: clock.monotonicMs() }];
       state.theirNonce = session.hello.nonce;
       pulse.phase = 'connected';
       const ended = new AbortController();
@@ -149,7 +158,9 @@ async function send(
   state.missingHere = missing;
   noteMissing(needs, state);
   const mine = needs.random.bytes(32);
-  state.ourNonces = [mine, ...state.ourNonces].slice(0, noncesKept);
+  const sentMs = needs.clock.monotonicMs();
+  const fresh = state.ourNonces.filter((sent) => sentMs - sent.sentMs < abandonedAfterMs);
+  state.ourNonces = [{ nonce: mine, sentMs }, ...fresh].slice(0, noncesMax);
   state.counter += 1;
   await remote(linkPeerContract, to.session.carrier).beat({
     epoch: to.epoch,
