@@ -57,14 +57,14 @@ export function verifyBatch(history: History, batch: Batch, held: Held): readonl
 }
 
 function requireNoFork(head: Head, applied: AppliedRecord | undefined): void {
-  if (applied === undefined || applied.epoch !== head.epoch) {
+  if (applied === undefined || head.epoch > applied.epoch) {
     return;
   }
-  if (head.sequence < applied.sequence) {
+  if (head.epoch < applied.epoch || head.sequence < applied.sequence) {
     throw new HansaError(
       'HEAD_REWOUND',
-      `the owner of ${head.resource} signs ${head.sequence}, ` +
-        `behind the ${applied.sequence} we hold`,
+      `the owner of ${head.resource} signs ${head.epoch}/${head.sequence}, ` +
+        `behind the ${applied.epoch}/${applied.sequence} we hold`,
     );
   }
   if (head.sequence === applied.sequence && !equalBytes(head.digest, applied.digest)) {
