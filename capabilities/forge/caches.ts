@@ -1,7 +1,7 @@
 // Bare repositories on disk, kept equal to what the store says. The store is the truth: whatever a
 // crash left, `bring` makes the cache follow it, from the packs that the entries name.
 import {
-  createMutex,
+  createKeyedMutex,
   isHansaError,
   toHex,
   utf8,
@@ -45,7 +45,7 @@ export interface Caches {
 
 export function createCaches(needs: CacheNeeds): Caches {
   const { git, crypto } = needs;
-  const mutexes = new Map<string, ReturnType<typeof createMutex>>();
+  const oneAtATime = createKeyedMutex<string>();
   const opened = new Set<string>();
   const doubted = new Set<string>();
   const keyOf: Caches['key'] = ({ resource, epoch }) =>
@@ -58,11 +58,7 @@ export function createCaches(needs: CacheNeeds): Caches {
   };
   const caches: Caches = {
     key: keyOf,
-    exclusively(key, work) {
-      const mutex = mutexes.get(key) ?? createMutex();
-      mutexes.set(key, mutex);
-      return mutex.run(work);
-    },
+    exclusively: (key, work) => oneAtATime.run(key, work),
     async ready(repository) {
       const key = keyOf(repository);
       if (!opened.has(key) || doubted.has(key)) {
@@ -75,18 +71,23 @@ export function createCaches(needs: CacheNeeds): Caches {
     async bring(repository, signal) {
       const key = keyOf(repository);
       await open(key);
+      // Cleared first: a doubt that comes up meanwhile stays.
       doubted.delete(key);
-      const wanted = await stateOf(needs, await repository.entry(refsKey));
-      if (!sameState(await git.state(key), wanted)) {
-        await follow(needs, { key, repository, wanted, signal });
+      try {
+        const wanted = await stateOf(needs, await repository.entry(refsKey));
+        if (!sameState(await git.state(key), wanted)) {
+          await follow(needs, { key, repository, wanted, signal });
+        }
+        return wanted;
+      } catch (error) {
+        doubted.add(key);
+        throw error;
       }
-      return wanted;
     },
     async drop(repository) {
       const key = keyOf(repository);
       opened.delete(key);
       doubted.delete(key);
-      mutexes.delete(key);
       await git.remove(key);
     },
   };

@@ -5,6 +5,9 @@ import { forgeContract } from './contract.ts';
 import { forgeRoutes } from './http.ts';
 import { createGitKind } from './mirrored.ts';
 import { createForge, type ForgeNeeds } from './service.ts';
+import { smartHttp } from './smart-http.ts';
+
+export { internalRefPrefix } from './git.ts';
 
 export function forgeCapability(needs: ForgeNeeds): Capability {
   const caches = createCaches(needs);
@@ -13,7 +16,7 @@ export function forgeCapability(needs: ForgeNeeds): Capability {
   return capability({
     name: 'forge',
     serves: [{ contract: forgeContract, service: forge }],
-    routes: forgeRoutes({ git: needs.git, find }),
+    routes: forgeRoutes(smartHttp({ git: needs.git, find })),
     start: settle,
     stop: () => needs.git.close(),
   });

@@ -6,7 +6,7 @@ import type { FederatedKind, MirrorView, StagedBatch } from '../sync/contract.ts
 import type { CacheNeeds, Caches } from './caches.ts';
 import { gitKind } from './contract.ts';
 import { emptyState, isPackKey, refsKey, stateOf } from './entries.ts';
-import type { RepositoryState } from './git.ts';
+import type { RepositoryState, Staged } from './git.ts';
 
 const missingNamedMax = 10; // enough to see what is wrong
 
@@ -43,16 +43,14 @@ async function stage(
     .flatMap((op) => ('put' in op && isPackKey(op.put.key) ? op.put.blobs : []))
     .map(({ id }) => blobs.read(id, { signal }));
   const staged = await git.stage(key, { packs, shallow: after.shallow, signal });
-  const missing = await staged.missing([...new Set(after.refs.map(({ target }) => target))]);
-  if (missing.length > 0) {
+  try {
+    await requireWhole(staged, after);
+    // Objects may be there before refs name them; refs move only after the store has moved.
+    await staged.adopt();
+  } catch (error) {
     await staged.discard();
-    throw new HansaError(
-      'GIT_CLOSURE_INCOMPLETE',
-      `the owner's refs need objects that are nowhere: ${missing.slice(0, missingNamedMax).join(', ')}`,
-    );
+    throw error;
   }
-  // Objects may be there before refs name them; refs move only after the store has moved.
-  await staged.adopt();
   return {
     async commit() {
       caches.doubt(key);
@@ -60,6 +58,17 @@ async function stage(
     },
     discard: async () => undefined,
   };
+}
+
+async function requireWhole(staged: Staged, { refs }: RepositoryState): Promise<void> {
+  const missing = await staged.missing([...new Set(refs.map(({ target }) => target))]);
+  if (missing.length > 0) {
+    const named = missing.slice(0, missingNamedMax).join(', ');
+    throw new HansaError(
+      'GIT_CLOSURE_INCOMPLETE',
+      `the owner's refs need objects that are nowhere: ${named}`,
+    );
+  }
 }
 
 async function stateAfter(

@@ -79,16 +79,13 @@ function forgeOf(parts: Parts): Forge {
       return { repositories: described };
     },
     async show({ name }) {
-      const mirrored = name.includes(':');
-      const repository = mirrored
-        ? await mirrorRepository(parts, mirrors.resolve(name))
-        : ownRepository(parts, localId(gitKind, name));
-      const described = mirrored
-        ? await describeMirror(parts, mirrors.resolve(name))
-        : await describe(parts, requireFound(repository, name));
-      const { refs } = await stateOf(parts, await repository?.entry(refsKey));
-      const shown: ShownRepository = { ...described, refs: refs.slice(0, refsShownMax) };
-      return shown;
+      if (!name.includes(':')) {
+        const own = ownRepository(parts, localId(gitKind, name));
+        return withRefs(parts, await describe(parts, own), own);
+      }
+      const resource = mirrors.resolve(name);
+      const described = await describeMirror(parts, resource);
+      return withRefs(parts, described, await mirrors.view(resource));
     },
     async delete({ name }) {
       if (name.includes(':')) {
@@ -105,11 +102,14 @@ function forgeOf(parts: Parts): Forge {
   };
 }
 
-function requireFound(repository: StoredRepository | undefined, name: string): StoredRepository {
-  if (repository === undefined) {
-    throw new HansaError('RESOURCE_NOT_FOUND', `there is no repository ${name} here`);
-  }
-  return repository;
+/** A mirror has no repository before its first head was applied. */
+async function withRefs(
+  parts: Parts,
+  described: Repository,
+  repository: StoredRepository | undefined,
+): Promise<ShownRepository> {
+  const { refs } = await stateOf(parts, await repository?.entry(refsKey));
+  return { ...described, refs: refs.slice(0, refsShownMax) };
 }
 
 /** RESOURCE_NOT_FOUND where this cluster owns none by that id. */
@@ -126,14 +126,6 @@ function ownRepository({ resources, signer }: Parts, id: LocalId): StoredReposit
     entry: (key) => resources.entry(id, key),
     entries: () => resources.entries(id),
   };
-}
-
-/** Undefined before the first head was applied. */
-async function mirrorRepository(
-  { mirrors }: Parts,
-  resource: FederatedId,
-): Promise<StoredRepository | undefined> {
-  return mirrors.view(resource);
 }
 
 async function describe(parts: Parts, repository: StoredRepository): Promise<Repository> {
@@ -160,7 +152,7 @@ async function describeMirror(parts: Parts, resource: FederatedId): Promise<Repo
   if (mirror === undefined) {
     throw new HansaError('MIRROR_NOT_FOUND', `there is no mirror of ${resource} here`);
   }
-  const repository = await mirrorRepository(parts, resource);
+  const repository = await parts.mirrors.view(resource);
   return {
     resource,
     name: mirror.name,
