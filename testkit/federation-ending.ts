@@ -15,6 +15,7 @@ export async function finish(federation: Federation): Promise<void> {
   const { network, trace, clusters } = federation;
   trace.add('', 'calm');
   network.calm();
+  clusters.forEach((cluster) => cluster.spare());
   await federation.complete(Promise.all(clusters.map((cluster) => cluster.start())));
   await requireRules(federation);
   await federation.until('links are green', () => redLinks(federation), greenWithinMs);

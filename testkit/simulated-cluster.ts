@@ -63,6 +63,8 @@ export interface SimulatedCluster {
   /** At once, as SIGKILL does it. */
   crash(): void;
   crashAtWrite(nth: number, when: 'before' | 'after'): void;
+  /** Takes back a crash that has not come yet. */
+  spare(): void;
   setSkew(skewMs: number): void;
   /** The present link statuses, unasked by any road: cheap enough to look all the time. */
   links(): ReturnType<Links['list']>;
@@ -154,6 +156,7 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
     },
     crash: () => process?.kill(),
     crashAtWrite: (nth, when) => process?.killAtWrite(nth, when),
+    spare: () => process?.spare(),
     setSkew(ms) {
       skewMs = ms;
       process?.clock.setSkew(ms);

@@ -26,7 +26,9 @@ export interface NetworkPlace {
 export interface TappedFrame {
   readonly from: string;
   readonly to: string;
+  /** As the sender wrote it, and as it arrives. */
   readonly bytes: Uint8Array;
+  readonly arriving: Uint8Array;
 }
 
 export interface Flips {
@@ -190,14 +192,15 @@ function wrapStream(
     send(frame) {
       const known = traffic !== undefined;
       learn(frame);
-      opened.tap({ ...ends, bytes: frame });
       const flips = known ? opened.flipsOf(ends.from, ends.to) : undefined;
       const strikes =
         flips !== undefined &&
         traffic !== undefined &&
         flips.traffic.includes(traffic) &&
         opened.flipped.fraction() < flips.probability;
-      return fence(inner.send(strikes ? flippedFrame(opened.flipped, frame) : frame));
+      const arriving = strikes ? flippedFrame(opened.flipped, frame) : frame;
+      opened.tap({ ...ends, bytes: frame, arriving });
+      return fence(inner.send(arriving));
     },
     async receive() {
       const frame = await fence(inner.receive());

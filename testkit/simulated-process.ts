@@ -14,6 +14,8 @@ export interface SimulatedProcess {
   kill(): void;
   /** Dies at the nth durable write from now: before it happened, or before anybody heard of it. */
   killAtWrite(nth: number, when: 'before' | 'after'): void;
+  /** Takes back `killAtWrite`. */
+  spare(): void;
   /** Settles as the work does while the process lives. */
   fence<T>(work: Promise<T>): Promise<T>;
   /** A durable write: takes its time, and is where a process may be told to die. */
@@ -69,6 +71,9 @@ export function createProcess(needs: {
     },
     killAtWrite(nth, when) {
       doom = { left: nth, when };
+    },
+    spare() {
+      doom = undefined;
     },
     async write(work) {
       if (!alive) {
