@@ -6,11 +6,12 @@ import { forgeCapability } from '@hansa/capabilities/forge/capability';
 import type { Git } from '@hansa/capabilities/forge/git';
 import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
 import { identityCapability, type IdentityService } from '@hansa/capabilities/identity/capability';
+import type { Signer } from '@hansa/capabilities/identity/contract';
 import { linksCapability } from '@hansa/capabilities/links/capability';
 import { policiesCapability } from '@hansa/capabilities/policies/capability';
 import { resourcesCapability } from '@hansa/capabilities/resources/capability';
 import { syncCapability } from '@hansa/capabilities/sync/capability';
-import type { FederatedKind } from '@hansa/capabilities/sync/contract';
+import type { FederatedKind, Mirrors } from '@hansa/capabilities/sync/contract';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
 import {
   HansaError,
@@ -63,7 +64,7 @@ export interface Composition {
 }
 
 export function compose(needs: CompositionNeeds): Composition {
-  const { store, blobs, identity, facts } = needs;
+  const { store, identity, facts } = needs;
   const { signer } = identity;
   const scoped = (name: string): KeyValueStore => scopeStore(store, name);
   const peerEdge = lateEdge();
@@ -98,20 +99,6 @@ export function compose(needs: CompositionNeeds): Composition {
   });
   const { mirrors } = syncing;
   needs.kinds?.forEach((kind) => mirrors.registerKind(kind));
-  const forging =
-    needs.git === undefined
-      ? []
-      : [
-          forgeCapability({
-            ...needs,
-            git: needs.git,
-            blobs,
-            signer,
-            resources,
-            mirrors,
-            apiUrl: () => facts.api(),
-          }),
-        ];
   const capabilities = [
     identityCapability(identity, needs.clock),
     resourcing,
@@ -119,7 +106,7 @@ export function compose(needs: CompositionNeeds): Composition {
     ruling.capability,
     catalogCapability({ signer, peers, resources, enforcement }),
     // The forge registers its kind, and opens its caches before sync settles mirrors into them.
-    ...forging,
+    ...forgingWith(needs, { signer, resources, mirrors }),
     syncing.capability,
     createGreetingCapability({ ...needs, store: scoped('greeting') }),
     daemonCapability({
@@ -138,6 +125,20 @@ export function compose(needs: CompositionNeeds): Composition {
   );
   peerEdge.set(served);
   return { capabilities, peerEdge: served, resources };
+}
+
+function forgingWith(
+  needs: CompositionNeeds,
+  others: {
+    readonly signer: Signer;
+    readonly resources: ResourceLog;
+    readonly mirrors: Mirrors;
+  },
+): readonly Capability[] {
+  const { git, facts } = needs;
+  return git === undefined
+    ? []
+    : [forgeCapability({ ...needs, ...others, git, apiUrl: () => facts.api() })];
 }
 
 /**

@@ -30,7 +30,8 @@ async function keepRunning(
       }
       log.problem('duty.failed', error, { duty: duty.name });
     }
-    waitMs = clock.monotonicMs() - startedMs > againMaxMs ? againMinMs : waitMs * 2;
-    await clock.sleep(Math.min(waitMs, againMaxMs), signal).catch(() => undefined);
+    const lasted = clock.monotonicMs() - startedMs > againMaxMs;
+    waitMs = lasted ? againMinMs : Math.min(waitMs * 2, againMaxMs);
+    await clock.sleep(waitMs, signal).catch(() => undefined);
   }
 }

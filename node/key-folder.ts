@@ -2,7 +2,7 @@
 // the environment. A key that cannot be used is a reason not to federate, never a reason to make
 // another one.
 import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { KeySeeds } from '@hansa/capabilities/identity/capability';
 import { fromHex, HansaError, toHex, type Random } from '@hansa/foundation';
 
@@ -100,4 +100,15 @@ export async function writeSecret(path: string, text: string): Promise<void> {
   }
   await chmod(temporary, 0o600);
   await rename(temporary, path);
+  await syncFolder(dirname(path));
+}
+
+/** Until the folder is on the disk too, a power cut may take the new name with it. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

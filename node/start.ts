@@ -1,39 +1,25 @@
 // Starts a node on real disks and sockets, and stops it in the reverse order. What federation needs
 // and cannot have is logged and shown; local service runs without it.
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { internalRefPrefix } from '@hansa/capabilities/forge/git';
-import {
-  createIdentity,
-  identityIsKnown,
-  type KeySeeds,
-} from '@hansa/capabilities/identity/capability';
-import { openDiskBlobs } from '@hansa/blobs-disk';
-import { createMsgpackCodec } from '@hansa/codec-msgpack';
-import { createNodeCrypto } from '@hansa/crypto-node';
 import {
   HansaError,
   isHansaError,
-  scopeStore,
   serve,
   toHex,
   type Capability,
-  type Clock,
-  type Log,
   type Random,
   type Transport,
 } from '@hansa/foundation';
-import { createGitCli } from '@hansa/git-cli';
-import { openLmdbStore } from '@hansa/store-lmdb';
 import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
-import { openIrohTransport } from '@hansa/transport-iroh';
 import { compose, type Composition } from './composition.ts';
 import type { Config } from './config.ts';
+import { openDrivers, type Opening } from './drivers.ts';
 import { runDuties } from './duties.ts';
 import { createOwnerGate } from './gate.ts';
 import { openHttp, type HttpRoad } from './http.ts';
 import { socketPathBytesMax } from './http-listen.ts';
-import { readKeys, writeSecret } from './key-folder.ts';
+import { writeSecret } from './key-folder.ts';
 import { createPeerGate } from './peer-gate.ts';
 import { readPorts, writePorts, type Ports } from './ports.ts';
 import { hansaVersion } from './version.ts';
@@ -47,15 +33,6 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
-interface Base {
-  readonly config: Config;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  /** What to undo, last first. */
-  readonly undo: (() => Promise<unknown>)[];
-}
-
 export async function startNode(
   config: Config,
   writeLog: (line: string) => void,
@@ -63,7 +40,7 @@ export async function startNode(
   const clock = createSystemClock();
   const random = createSystemRandom();
   const log = createJsonLog({ write: writeLog, clock, level: config.logLevel });
-  const base: Base = { config, clock, random, log, undo: [] };
+  const base: Opening = { config, clock, random, log, undo: [] };
   try {
     return await assemble(base);
   } catch (error) {
@@ -72,66 +49,25 @@ export async function startNode(
   }
 }
 
-async function undoAll({ undo, log }: Base): Promise<void> {
+async function undoAll({ undo, log }: Opening): Promise<void> {
   for (const step of undo.splice(0).toReversed()) {
     await step().catch((error: unknown) => log.problem('node.stop-failed', error));
   }
 }
 
-async function assemble(base: Base): Promise<RunningNode> {
-  const { config, clock, random, log, undo } = base;
+async function assemble(base: Opening): Promise<RunningNode> {
+  const { config, log } = base;
   const { data, name } = config;
-  await mkdir(data, { recursive: true, mode: 0o700 });
-  const codec = createMsgpackCodec();
-  const crypto = createNodeCrypto();
-  const store = await openLmdbStore({ folder: join(data, 'store'), clock, log });
-  undo.push(() => store.close());
-  const identityStore = scopeStore(store, 'identity');
-  const keys = await readKeys({
-    folder: join(data, 'keys'),
-    random,
-    environment: process.env,
-    known: await identityIsKnown(identityStore, codec),
-  });
-  const identity = await createIdentity({
-    store: identityStore,
-    codec,
-    crypto,
-    clock,
-    log,
-    keys,
-    name,
-  });
   const ports = await readPorts(data);
-  const transport =
-    identity.problem === undefined && !(keys instanceof HansaError)
-      ? await openTransport(base, keys, ports)
-      : undefined;
-  if (identity.problem !== undefined) {
-    log.problem('federation.off', identity.problem);
-  }
-  const blobs = await openDiskBlobs({ folder: join(data, 'blobs'), crypto, random, log });
-  const git = await createGitCli({
-    folder: join(data, 'git'),
-    hiddenRefs: [internalRefPrefix],
-    log,
-  });
+  const drivers = await openDrivers(base, ports);
+  const { identity, transport } = drivers;
   const api: { url: string } = { url: '' };
   let askStop = (): void => undefined;
   const stopAsked = new Promise<void>((resolve) => {
     askStop = resolve;
   });
   const composition = compose({
-    store,
-    blobs,
-    codec,
-    crypto,
-    clock,
-    random,
-    log,
-    transport,
-    git,
-    identity,
+    ...drivers,
     peerGate: createPeerGate(log),
     syncIntervalMs: config.syncIntervalMs,
     facts: {
@@ -160,36 +96,7 @@ async function assemble(base: Base): Promise<RunningNode> {
   };
 }
 
-/**
- * A remembered port that somebody else took meanwhile is given up; a configured one is an error.
- */
-async function openTransport(
-  { config, clock, log, undo }: Base,
-  keys: KeySeeds,
-  ports: Ports,
-): Promise<Transport> {
-  const open = (port: number): Promise<Transport> =>
-    openIrohTransport({
-      seed: keys.node,
-      bind: { host: config.linkHost, port },
-      relays: config.relays,
-      clock,
-      log,
-    });
-  const transport =
-    config.linkPort !== 0
-      ? await open(config.linkPort)
-      : await open(ports.link ?? 0).catch((error: unknown) => {
-          if (isHansaError(error, 'PORT_TAKEN')) {
-            return open(0);
-          }
-          throw error;
-        });
-  undo.push(() => transport.close());
-  return transport;
-}
-
-async function startAll({ undo }: Base, capabilities: readonly Capability[]): Promise<void> {
+async function startAll({ undo }: Opening, capabilities: readonly Capability[]): Promise<void> {
   const signal = new AbortController();
   undo.push(async () => signal.abort());
   for (const each of capabilities) {
@@ -198,7 +105,7 @@ async function startAll({ undo }: Base, capabilities: readonly Capability[]): Pr
   }
 }
 
-function beginDuties(base: Base, capabilities: readonly Capability[]): void {
+function beginDuties(base: Opening, capabilities: readonly Capability[]): void {
   const ending = new AbortController();
   const running = runDuties(base, capabilities, ending.signal);
   base.undo.push(async () => {
@@ -207,7 +114,11 @@ function beginDuties(base: Base, capabilities: readonly Capability[]): void {
   });
 }
 
-async function openApi(base: Base, { capabilities }: Composition, ports: Ports): Promise<HttpRoad> {
+async function openApi(
+  base: Opening,
+  { capabilities }: Composition,
+  ports: Ports,
+): Promise<HttpRoad> {
   const { config, clock, log, random, undo } = base;
   const token = await ownerToken(config.data, random);
   const served = capabilities.flatMap((each) => each.serves);

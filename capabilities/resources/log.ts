@@ -79,7 +79,7 @@ interface AppendWork {
   readonly expect?: number | undefined;
 }
 
-/** On top of whatever stands there; again where another node was faster, unless `expect` is over. */
+/** On top of what stands there; again where another node was faster. CONFLICT by `expect`. */
 async function appendAfter(held: Held, hybrid: HybridClock, work: AppendWork): Promise<Position> {
   const { id, ops, author, expect } = work;
   for (;;) {

@@ -1,0 +1,113 @@
+// Opens what a node stands on: store, keys, identity, transport, blobs and git, on real disks and
+// sockets. What cannot federate opens without a transport.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openDiskBlobs } from '@hansa/blobs-disk';
+import { internalRefPrefix } from '@hansa/capabilities/forge/capability';
+import {
+  createIdentity,
+  identityIsKnown,
+  type IdentityService,
+  type KeySeeds,
+} from '@hansa/capabilities/identity/capability';
+import { createMsgpackCodec } from '@hansa/codec-msgpack';
+import { createNodeCrypto } from '@hansa/crypto-node';
+import {
+  HansaError,
+  isHansaError,
+  scopeStore,
+  type Clock,
+  type Log,
+  type Random,
+  type Transport,
+} from '@hansa/foundation';
+import { createGitCli } from '@hansa/git-cli';
+import { openLmdbStore } from '@hansa/store-lmdb';
+import { openIrohTransport } from '@hansa/transport-iroh';
+import type { Drivers } from './composition.ts';
+import type { Config } from './config.ts';
+import { readKeys } from './key-folder.ts';
+import type { Ports } from './ports.ts';
+
+/** A node on its way up. */
+export interface Opening {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** What to undo, last first. */
+  readonly undo: (() => Promise<unknown>)[];
+}
+
+export interface OpenDrivers extends Drivers {
+  readonly identity: IdentityService;
+}
+
+export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDrivers> {
+  const { config, clock, random, log, undo } = base;
+  const { data, name } = config;
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  const codec = createMsgpackCodec();
+  const crypto = createNodeCrypto();
+  const store = await openLmdbStore({ folder: join(data, 'store'), clock, log });
+  undo.push(() => store.close());
+  const identityStore = scopeStore(store, 'identity');
+  const keys = await readKeys({
+    folder: join(data, 'keys'),
+    random,
+    environment: process.env,
+    known: await identityIsKnown(identityStore, codec),
+  });
+  const identity = await createIdentity({
+    store: identityStore,
+    codec,
+    crypto,
+    clock,
+    log,
+    keys,
+    name,
+  });
+  if (identity.problem !== undefined) {
+    log.problem('federation.off', identity.problem);
+  }
+  const transport =
+    identity.problem === undefined && !(keys instanceof HansaError)
+      ? await openTransport(base, keys, ports)
+      : undefined;
+  const blobs = await openDiskBlobs({ folder: join(data, 'blobs'), crypto, random, log });
+  const git = await createGitCli({
+    folder: join(data, 'git'),
+    hiddenRefs: [internalRefPrefix],
+    log,
+  });
+  return { store, blobs, codec, crypto, clock, random, log, transport, git, identity };
+}
+
+/**
+ * A remembered port that somebody else took meanwhile is given up; a configured one is an error.
+ */
+async function openTransport(
+  { config, clock, log, undo }: Opening,
+  keys: KeySeeds,
+  ports: Ports,
+): Promise<Transport> {
+  const open = (port: number): Promise<Transport> =>
+    openIrohTransport({
+      seed: keys.node,
+      bind: { host: config.linkHost, port },
+      relays: config.relays,
+      clock,
+      log,
+    });
+  const transport =
+    config.linkPort !== 0
+      ? await open(config.linkPort)
+      : await open(ports.link ?? 0).catch((error: unknown) => {
+          if (isHansaError(error, 'PORT_TAKEN')) {
+            return open(0);
+          }
+          throw error;
+        });
+  undo.push(() => transport.close());
+  return transport;
+}
