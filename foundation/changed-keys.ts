@@ -1,5 +1,5 @@
-// A subscription read as a stream: each key once, however often it changed while the reader was busy, so
-// that a slow reader costs a set of keys and never a growing queue.
+// A subscription read as a stream: each key once, however often it changed while the reader was
+// busy, so that a slow reader costs a set of keys and never a growing queue.
 
 /**
  * Subscribes at once, so that nothing between the call and the first read is missed. Ends, and
