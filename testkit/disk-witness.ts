@@ -35,6 +35,8 @@ export interface Witnessed {
   applied(cluster: SimulatedCluster, record: AppliedRecord): void;
   unmirrored(cluster: SimulatedCluster, resource: FederatedId): void;
   linked(cluster: SimulatedCluster, record: LinkRecord): void;
+  /** The disk could not be read any further. */
+  failed(cluster: SimulatedCluster, error: unknown): void;
 }
 
 export interface DiskWitness {
@@ -99,9 +101,7 @@ export function createDiskWitness(needs: {
         watch(cluster, 'sync', (events) => readMirrored(codec, { cluster, events, witnessed })),
         watch(cluster, 'links', (events) => readLinked(codec, { cluster, events, witnessed })),
       ];
-      Promise.all(watches).catch((error: unknown) => {
-        throw error;
-      });
+      Promise.all(watches).catch((error: unknown) => witnessed.failed(cluster, error));
     },
     point: (resource, at) => histories.get(`${resource} ${at.epoch} ${at.sequence}`),
     position: (resource) => positions.get(resource),

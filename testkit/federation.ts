@@ -3,7 +3,15 @@
 // Whatever happens in it happens again with the same seed.
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
-import { toHex, type Blobs, type ClusterId, type Codec, type Crypto, type NodeId } from '@hansa/foundation';
+import {
+  toHex,
+  type Blobs,
+  type ClusterId,
+  type Codec,
+  type Crypto,
+  type KeyValueStore,
+  type NodeId,
+} from '@hansa/foundation';
 import type { LinkTraits } from '@hansa/transport-memory';
 import { createInvariants, type Invariants } from './invariants.ts';
 import { createSeededRandom, type SeededRandom } from './seeded-random.ts';
@@ -12,6 +20,7 @@ import {
   createSimulatedNetwork,
   type Flips,
   type NetworkPlace,
+  type Shape,
   type SimulatedNetwork,
 } from './simulated-network.ts';
 import { createDisk } from './simulated-process.ts';
@@ -26,7 +35,9 @@ export interface FederationOptions {
   /** By the name of the cluster. */
   readonly clocks?: Readonly<Record<string, ClockTraits>>;
   readonly print?: ((line: string) => void) | undefined;
+  /** Tests plant faults between a cluster and its disk. */
   readonly wrapBlobs?: ((blobs: Blobs) => Blobs) | undefined;
+  readonly wrapStore?: ((store: KeyValueStore) => KeyValueStore) | undefined;
 }
 
 /** True, or nothing that is still in the way. */
@@ -50,7 +61,7 @@ export interface Federation {
   partition(from: string, to: string, how?: { readonly oneWay?: boolean }): void;
   heal(a: string, b: string): void;
   flip(from: string, to: string, flips: Flips): void;
-  slow(a: string, b: string, traits: Partial<LinkTraits>): void;
+  shape(a: string, b: string, shape: Shape): void;
   /** Lets time pass, checking every invariant on the way; throws where one is broken. */
   run(ms: number): Promise<void>;
   /** Lets time pass until the condition holds; throws where it does not in time. */
@@ -87,7 +98,7 @@ export async function createFederation(given: {
   });
   for (const seat of seats) {
     const clock = options.clocks?.[seat.place.name] ?? {};
-    const disk = createDisk({ clock: time, crypto, wrapBlobs: options.wrapBlobs });
+    const disk = createDisk({ ...options, clock: time, crypto });
     clusters.push(
       createCluster({ ...base, ...seat, disk, clock, random: seat.random, network }),
     );
@@ -158,9 +169,9 @@ function federationOf(parts: Parts): Federation {
       fault(`flip ${from} -> ${to} ${flips.probability} ${flips.traffic.join()}`);
       network.flip(from, to, flips);
     },
-    slow(a, b, traits) {
-      fault(`slow ${a} <-> ${b} ${JSON.stringify(traits)}`);
-      network.shape(a, b, traits);
+    shape(a, b, shape) {
+      fault(`shape ${a} - ${b} ${JSON.stringify(shape)}`);
+      network.shape(a, b, shape);
     },
     close() {
       clusters.forEach((each) => each.crash());

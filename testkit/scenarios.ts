@@ -145,7 +145,7 @@ const slow: Deed = (stage) => {
   const { random, federation } = stage;
   const from = someone(stage);
   const least = random.pick([1, 40, 300]);
-  federation.slow(from, otherThan(stage, from), {
+  federation.shape(from, otherThan(stage, from), {
     latencyMs: [least, least * random.between(1, 4)],
     bytesPerSecond: random.pick([Number.POSITIVE_INFINITY, 200_000, 20_000]),
   });

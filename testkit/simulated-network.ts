@@ -12,7 +12,7 @@ import type {
   Traffic,
   Transport,
 } from '@hansa/foundation';
-import { createMemoryNetwork, type LinkTraits } from '@hansa/transport-memory';
+import { calmLink, createMemoryNetwork, type LinkTraits } from '@hansa/transport-memory';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
@@ -36,6 +36,9 @@ export interface Flips {
   readonly traffic: readonly Traffic[];
 }
 
+/** Both ways, unless it says otherwise. */
+export type Shape = Partial<LinkTraits> & { readonly oneWay?: boolean };
+
 export interface SimulatedNetwork {
   open(place: NetworkPlace, process: SimulatedProcess): Transport;
   /** The process at that place is gone; its peers learn by silence. */
@@ -43,7 +46,7 @@ export interface SimulatedNetwork {
   partition(from: string, to: string, oneWay: boolean): void;
   heal(from: string, to: string): void;
   flip(from: string, to: string, flips: Flips): void;
-  shape(from: string, to: string, traits: Partial<LinkTraits>): void;
+  shape(from: string, to: string, traits: Shape): void;
   /** All connections between the two end at once. */
   cut(a: string, b: string): void;
   /** Since when nothing gets from the one to the other; undefined where it does. */
@@ -84,7 +87,7 @@ export function createSimulatedNetwork(needs: NetworkNeeds): SimulatedNetwork {
     blocked.delete(pair(to, from));
     inner.faults.heal(node(from), node(to));
   };
-  const shape = (from: string, to: string, changes: Partial<LinkTraits>): void =>
+  const shape = (from: string, to: string, changes: Shape): void =>
     inner.faults.link(node(from), node(to), changes);
   return {
     open: (place, process) =>
@@ -115,7 +118,7 @@ export function createSimulatedNetwork(needs: NetworkNeeds): SimulatedNetwork {
       for (const from of places) {
         for (const to of places.filter(({ name }) => name > from.name)) {
           heal(from.name, to.name);
-          shape(from.name, to.name, { bytesPerSecond: Number.POSITIVE_INFINITY, ...traits });
+          shape(from.name, to.name, { ...calmLink, ...traits });
         }
       }
     },

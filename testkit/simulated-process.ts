@@ -101,12 +101,13 @@ export interface SimulatedDisk {
 export function createDisk(needs: {
   readonly clock: Clock;
   readonly crypto: Crypto;
-  /** Tests plant faults between the cluster and its blobs. */
   readonly wrapBlobs?: ((blobs: Blobs) => Blobs) | undefined;
+  readonly wrapStore?: ((store: KeyValueStore) => KeyValueStore) | undefined;
 }): SimulatedDisk {
   const blobs = createMemoryBlobs(needs);
+  const store = createMemoryStore(needs);
   return {
-    store: createMemoryStore(needs),
+    store: needs.wrapStore?.(store) ?? store,
     blobs: needs.wrapBlobs?.(blobs) ?? blobs,
   };
 }

@@ -57,3 +57,13 @@ export async function playSeed(
     federation.close();
   }
 }
+
+export const seedsPerScenario = 19; // eleven scenarios: over 200 seeds with every commit
+
+/** Plays the scenario with the seeds that every commit is tested with. */
+export async function playSeeds(name: string, seeds: number = seedsPerScenario): Promise<void> {
+  const scenario = scenarioNamed(name);
+  for (let seed = 1; seed <= seeds; seed += 1) {
+    await playSeed(scenario, seed);
+  }
+}

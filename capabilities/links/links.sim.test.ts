@@ -1,0 +1,60 @@
+import { afterEach, expect, test } from 'vitest';
+import { createFederation, type Federation } from '../../testkit/federation.ts';
+import { playSeeds } from '../../testkit/simulation.ts';
+
+let federation: Federation | undefined;
+afterEach(() => federation?.close());
+
+async function linkedPair(seed: number): Promise<Federation> {
+  federation = await createFederation({ seed, clusters: ['lubeck', 'bergen'] });
+  await federation.link('lubeck', 'bergen');
+  await federation.run(12_000);
+  return federation;
+}
+
+async function statuses({ clusters }: Federation): Promise<string[]> {
+  const lists = await Promise.all(clusters.map((cluster) => cluster.links()));
+  return lists.flatMap(({ links }) => links.map(({ status }) => status));
+}
+
+test('both sides agree who is linked, or will when the network heals', async () => {
+  await playSeeds('partitions');
+});
+
+test('an invitation links one cluster and no other, whoever redeems it and whoever dies', async () => {
+  await playSeeds('invites');
+});
+
+test('a link that is closed and made again is whole in its new epoch', async () => {
+  await playSeeds('relinks');
+});
+
+test('clocks that differ by less than a minute and drift apart stop no link', async () => {
+  await playSeeds('clocks');
+});
+
+test('a link without news is idle on both sides', async () => {
+  expect(await statuses(await linkedPair(1))).toEqual(['idle', 'idle']);
+});
+
+// The federation itself throws where a cut link is green for longer than nine seconds.
+test('a link that is cut in one direction alone is shown as healthy by neither side', async () => {
+  const pair = await linkedPair(2);
+  pair.partition('lubeck', 'bergen', { oneWay: true });
+  await pair.run(9_000);
+  expect(await statuses(pair)).toEqual(['stalled', 'stalled']);
+  await pair.run(60_000);
+  pair.heal('lubeck', 'bergen');
+  const isGreen = (status: string): boolean => status === 'live' || status === 'idle';
+  await pair.until('both are green', async () => (await statuses(pair)).every(isGreen), 60_000);
+});
+
+test('a link is up when only the peer’s dials come through', async () => {
+  const pair = await linkedPair(3);
+  pair.shape('lubeck', 'bergen', { dialFailProbability: 1, oneWay: true });
+  for (let round = 0; round < 5; round += 1) {
+    pair.network.cut('lubeck', 'bergen');
+    await pair.run(45_000);
+    expect(await statuses(pair)).toEqual(['idle', 'idle']);
+  }
+});
