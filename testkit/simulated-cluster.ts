@@ -200,6 +200,8 @@ async function run(
     facts: simulatedFacts,
   });
   const ending = new AbortController();
+  // Nothing of it can act any more; it only lets go of what the runtime would keep for it.
+  void process.died.then(() => ending.abort());
   for (const each of capabilities) {
     await each.start(ending.signal);
   }

@@ -39,6 +39,12 @@ interface Sleeper {
   wake: (() => void) | undefined;
 }
 
+interface Asleep {
+  readonly sleeper: Sleeper;
+  /** Lets go of the signal: the runtime keeps combined signals alive for as long as one listens. */
+  unhook(): void;
+}
+
 export function createVirtualClock(startMs: number = simulationStartMs): VirtualClock {
   const heap = createHeap();
   let nowMs = 0;
@@ -88,7 +94,7 @@ function createView(
   traits: ClockTraits,
 ): ClockView {
   const pace = 1 + (traits.drift ?? 0);
-  const asleep = new Set<Sleeper>();
+  const asleep = new Set<Asleep>();
   let skewMs = traits.skewMs ?? 0;
   let stopped = false;
   return {
@@ -105,15 +111,17 @@ function createView(
         }
         const leave = (): void => {
           sleeper.wake = undefined;
-          asleep.delete(sleeper);
+          asleep.delete(one);
           reject(signal?.reason);
         };
+        const unhook = (): void => signal?.removeEventListener('abort', leave);
         const sleeper = time.sleepUntil(time.nowMs() + Math.max(0, ms) / pace, () => {
-          signal?.removeEventListener('abort', leave);
-          asleep.delete(sleeper);
+          unhook();
+          asleep.delete(one);
           resolve();
         });
-        asleep.add(sleeper);
+        const one = { sleeper, unhook };
+        asleep.add(one);
         signal?.addEventListener('abort', leave, { once: true });
       }),
     setSkew(ms) {
@@ -121,8 +129,9 @@ function createView(
     },
     stop() {
       stopped = true;
-      for (const sleeper of asleep) {
+      for (const { sleeper, unhook } of asleep) {
         sleeper.wake = undefined;
+        unhook();
       }
       asleep.clear();
     },
