@@ -4,8 +4,8 @@
 import type { Clock } from './clock.ts';
 import { HansaError, invariant } from './errors.ts';
 import { silentLog, type Log } from './log.ts';
-import { compactStep, entryAt, readCursor, scanAt } from './store-history.ts';
-import { overLimit, ownKey, ownTransaction } from './store-rules.ts';
+import { compactStep, entryAt, entryBefore, readCursor, scanAt } from './store-history.ts';
+import { overLimit, ownKey, ownTransaction, ownWrite } from './store-rules.ts';
 import type { Shelf } from './store-shelf.ts';
 import { StoreLeases } from './store-leases.ts';
 import { StoreOutcomes } from './store-outcomes.ts';
@@ -137,8 +137,9 @@ class StoreEngine implements KeyValueStore {
     value: Uint8Array,
     options: { lease?: LeaseId } = {},
   ): Promise<{ revision: Revision }> {
-    const { revision } = await this.transact({ if: [], then: [putOp(key, value, options)] });
-    return { revision };
+    const own = ownWrite(putOp(key, value, options));
+    const { result } = await this.#commit(() => this.#run(own));
+    return { revision: result.revision };
   }
 
   async delete(key: Uint8Array): Promise<{ revision: Revision; deleted: 0 | 1 }> {
@@ -185,13 +186,17 @@ class StoreEngine implements KeyValueStore {
     options: { idempotencyKey?: string } = {},
   ): Promise<TransactionResult> {
     const own = ownTransaction(transaction);
-    const run = (): Outcome => runTransaction(this.#shelf, own, this.#needs.clock.now());
+    const run = (): Outcome => this.#run(own);
     const { idempotencyKey } = options;
     const { result } =
       idempotencyKey === undefined
         ? await this.#commit(run)
         : await this.#outcomes.once(idempotencyKey, run);
     return result;
+  }
+
+  #run(own: Required<Transaction>): Outcome {
+    return runTransaction(this.#shelf, own, this.#needs.clock.now());
   }
 
   leaseGrant(ttlSeconds: number): Promise<{ id: LeaseId; ttlSeconds: number }> {
@@ -332,7 +337,12 @@ class StoreEngine implements KeyValueStore {
       if (logged.revision > this.#head || page.length >= catchUpRevisions) {
         break;
       }
-      page.push(logged);
+      const events = logged.events.map((event) => ({
+        key: event.key,
+        entry: event.entry,
+        prev: entryBefore(this.#shelf, event),
+      }));
+      page.push({ revision: logged.revision, events });
     }
     return page;
   }

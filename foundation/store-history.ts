@@ -3,7 +3,7 @@
 import { concatBytes, emptyBytes, fromHex, toHex } from './bytes.ts';
 import { HansaError, invariant } from './errors.ts';
 import { byteRange, scanLimit } from './store-rules.ts';
-import type { ByteRange, KeyState, LoggedRevision, Shelf } from './store-shelf.ts';
+import type { ByteRange, KeyState, LoggedEvent, LoggedRevision, Shelf } from './store-shelf.ts';
 import {
   storeLimits,
   type Entry,
@@ -20,19 +20,33 @@ function sameKey(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
-/**
- * The entry a key had at a revision that is not compacted: the log has every step down to there.
- */
+function eventAt(shelf: Shelf, revision: Revision, key: Uint8Array): LoggedEvent | undefined {
+  return shelf.logged(revision)?.events.find((event) => sameKey(event.key, key));
+}
+
+/** What a key was before an event: the log has it, or had lost it already when the event came. */
+export function entryBefore(shelf: Shelf, event: LoggedEvent): Entry | null {
+  if (event.before === 0 || event.prev !== undefined) {
+    return event.prev ?? null;
+  }
+  // A tombstone that was compacted away means the same as nothing.
+  return eventAt(shelf, event.before, event.key)?.entry ?? null;
+}
+
+/** The entry a key had at a revision that is not compacted: the log has every step to there. */
 export function entryAt(shelf: Shelf, state: KeyState | undefined, at: Revision): Entry | null {
-  let entry = state?.entry ?? null;
-  let revision = state?.revision ?? 0;
-  while (state !== undefined && revision > at) {
-    const event = shelf.logged(revision)?.events.find(({ key }) => sameKey(key, state.key));
+  if (state === undefined || state.revision <= at) {
+    return state?.entry ?? null;
+  }
+  let revision = state.revision;
+  for (;;) {
+    const event = eventAt(shelf, revision, state.key);
     invariant(event !== undefined, 'the log has every revision that is not compacted');
-    entry = event.prev;
+    if (event.before <= at) {
+      return entryBefore(shelf, event);
+    }
     revision = event.before;
   }
-  return entry;
 }
 
 interface Cursor {
@@ -89,9 +103,42 @@ export function scanAt(
   return { entries, revision };
 }
 
+/** Forgets one event of an older revision, and the revision with its last event. */
+function forget(shelf: Shelf, revision: Revision, key: Uint8Array): void {
+  const logged = shelf.logged(revision);
+  if (logged !== undefined) {
+    keepOnly(
+      shelf,
+      logged,
+      logged.events.filter((event) => !sameKey(event.key, key)),
+    );
+  }
+}
+
+function keepOnly(shelf: Shelf, logged: LoggedRevision, events: readonly LoggedEvent[]): void {
+  if (events.length === 0) {
+    shelf.dropLogged(logged.revision);
+  } else if (events.length < logged.events.length) {
+    shelf.putLogged({ ...logged, events });
+  }
+}
+
+/**
+ * Whether a compacted event must stay: it was superseded, so a walk back from what superseded it
+ * may still end here. The newest of a key may go, because whatever supersedes it will take it
+ * along.
+ */
+function stays(shelf: Shelf, revision: Revision, { key, entry }: LoggedEvent): boolean {
+  const isNewest = shelf.state(key)?.revision === revision;
+  if (isNewest && entry === null) {
+    shelf.dropState(key);
+  }
+  return !isNewest && entry !== null;
+}
+
 /**
  * Compacts a bounded step towards `target`, but nothing committed after `youngestMs`. Returns the
- * revision reached.
+ * revision reached. A superseded entry is forgotten together with the event that superseded it.
  */
 export function compactStep(shelf: Shelf, target: Revision, youngestMs: number): Revision {
   const step: LoggedRevision[] = [];
@@ -106,14 +153,17 @@ export function compactStep(shelf: Shelf, target: Revision, youngestMs: number):
     }
     step.push(logged);
   }
-  for (const { revision, events } of step) {
-    for (const { key, entry } of events) {
-      // A tombstone that is still the newest tells nothing to anybody who may read.
-      if (entry === null && shelf.state(key)?.revision === revision) {
-        shelf.dropState(key);
+  for (const logged of step) {
+    for (const { key, before, prev } of logged.events) {
+      if (before > 0 && prev === undefined) {
+        forget(shelf, before, key);
       }
     }
-    shelf.dropLogged(revision);
+    keepOnly(
+      shelf,
+      logged,
+      logged.events.filter((event) => stays(shelf, logged.revision, event)),
+    );
   }
   shelf.setCompacted(reached);
   return reached;

@@ -167,3 +167,8 @@ export function ownTransaction(given: Transaction): Required<Transaction> {
   refuseTwice(own.else);
   return own;
 }
+
+/** A transaction of one operation, which alone cannot be over any limit but its own. */
+export function ownWrite(op: Op): Required<Transaction> {
+  return { if: [], then: [ownOp(op)], else: [] };
+}

@@ -13,13 +13,10 @@ export interface KeyState {
 export interface LoggedEvent {
   readonly key: Uint8Array;
   readonly entry: Entry | null;
-  /** The entry before: a walk back finds it here, however far the log has been compacted. */
-  readonly prev: Entry | null;
-  /**
-   * Revision of the key's state before this one, the next step of a walk back; 0 where there is
-   * none.
-   */
+  /** Revision of the key's state before: the next step of a walk back; 0 where there is none. */
   readonly before: Revision;
+  /** The entry before, where `before` had been compacted already when this was written. */
+  readonly prev?: Entry;
 }
 
 export interface LoggedRevision {

@@ -17,10 +17,16 @@ import type {
   TransactionResult,
 } from './store.ts';
 
-/** A revision as it was written, for the watchers. */
+/** An event as watchers need it: with the entry before. */
+export interface CommittedEvent {
+  readonly key: Uint8Array;
+  readonly entry: Entry | null;
+  readonly prev: Entry | null;
+}
+
 export interface Committed {
   readonly revision: Revision;
-  readonly events: readonly LoggedEvent[];
+  readonly events: readonly CommittedEvent[];
 }
 
 /** What a transaction did; without `committed`, it changed nothing. */
@@ -91,7 +97,8 @@ export function leaseNotFound(id: LeaseId): HansaError {
 /** Writes keys at the next revision, and keeps what it did: for the log, and for the watchers. */
 class Writer {
   readonly revision: Revision;
-  readonly #events: LoggedEvent[] = [];
+  readonly #logged: LoggedEvent[] = [];
+  readonly #committed: CommittedEvent[] = [];
   readonly #shelf: Shelf;
 
   constructor(shelf: Shelf) {
@@ -131,18 +138,21 @@ class Writer {
       this.#shelf.detach(prev.lease, key);
     }
     this.#shelf.putState({ key, entry, revision: this.revision });
-    this.#events.push({ key, entry, prev, before: state?.revision ?? 0 });
+    const before = state?.revision ?? 0;
+    const isLost = prev !== null && before <= this.#shelf.compacted();
+    this.#logged.push(isLost ? { key, entry, before, prev } : { key, entry, before });
+    this.#committed.push({ key, entry, prev });
   }
 
   /** Undefined where nothing changed: then no revision is used up. */
   finish(atMs: number): Committed | undefined {
-    if (this.#events.length === 0) {
+    if (this.#logged.length === 0) {
       return undefined;
     }
-    const committed = { revision: this.revision, events: this.#events };
-    this.#shelf.putLogged({ ...committed, atMs });
-    this.#shelf.setHead(this.revision);
-    return committed;
+    const { revision } = this;
+    this.#shelf.putLogged({ revision, atMs, events: this.#logged });
+    this.#shelf.setHead(revision);
+    return { revision, events: this.#committed };
   }
 }
 

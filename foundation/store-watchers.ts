@@ -2,8 +2,7 @@
 // line for what is committed, in a queue with an end: whoever is too slow is told where to resume.
 import { compareBytes, startsWith } from './bytes.ts';
 import { HansaError } from './errors.ts';
-import type { LoggedEvent } from './store-shelf.ts';
-import type { Committed } from './store-transaction.ts';
+import type { Committed, CommittedEvent } from './store-transaction.ts';
 import type { Revision, WatchBatch, WatchEvent } from './store.ts';
 
 export const progressRevisions = 1_000; // a quiet watcher's mark is never further behind than this
@@ -110,7 +109,7 @@ class Watcher {
   }
 }
 
-function watchEvent(event: LoggedEvent, withPrev: boolean): WatchEvent {
+function watchEvent(event: CommittedEvent, withPrev: boolean): WatchEvent {
   const { key, entry, prev } = event;
   const type = entry === null ? 'delete' : 'put';
   return withPrev && prev !== null ? { type, key, entry, prev } : { type, key, entry };

@@ -11,12 +11,26 @@ const keysPerCaller = 8; // few, so that every key has a history
 const [, , folder = '', round = '0'] = process.argv;
 const store = await openLmdbStore({ folder, clock: createSystemClock() });
 
+/** A line is shorter than what a pipe takes whole; a pipe that is full is asked again. */
+function say(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, line);
+      return;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) {
+        throw error;
+      }
+    }
+  }
+}
+
 async function call(caller: number): Promise<never> {
   for (let number = 0; ; number += 1) {
     const key = utf8(`caller/${caller}/${number % keysPerCaller}`);
     const { revision } = await store.set(key, utf8(`${round}.${number}`));
     // Synchronously, and after the acknowledgement: the line is out before anything else happens.
-    writeSync(1, `${caller} ${number} ${revision}\n`);
+    say(`${caller} ${number} ${revision}\n`);
   }
 }
 

@@ -8,16 +8,35 @@ const batchWorksMax = 1_024; // keeps the event loop free: this many small write
 const batchBytesMax = 16 * 1_024 * 1_024; // dirty pages live in memory until the commit
 const queueMax = 100_000; // callers that wait; more than a second's work
 
-interface Queued {
-  /** Runs the work and keeps its value. */
-  readonly run: () => void;
-  readonly done: () => void;
+/** One caller's work, from its call to its answer. */
+class Queued<T> {
+  readonly #work: () => T;
+  readonly #resolve: (value: T) => void;
   readonly fail: (error: unknown) => void;
+  #value: { readonly of: T } | undefined;
+
+  constructor(work: () => T, resolve: (value: T) => void, reject: (error: unknown) => void) {
+    this.#work = work;
+    this.#resolve = resolve;
+    this.fail = reject;
+  }
+
+  run(): void {
+    this.#value = { of: this.#work() };
+  }
+
+  done(): void {
+    if (this.#value !== undefined) {
+      this.#resolve(this.#value.of);
+    }
+  }
 }
 
+type AnyQueued = Pick<Queued<unknown>, 'run' | 'done' | 'fail'>;
+
 interface Batch {
-  readonly committed: Queued[];
-  readonly refused: { readonly queued: Queued; readonly error: unknown }[];
+  readonly committed: AnyQueued[];
+  readonly refused: { readonly queued: AnyQueued; readonly error: unknown }[];
 }
 
 export interface GroupCommitNeeds {
@@ -30,7 +49,7 @@ export interface GroupCommitNeeds {
 
 export class GroupCommit {
   readonly #needs: GroupCommitNeeds;
-  #queue: Queued[] = [];
+  #queue: AnyQueued[] = [];
   #pumping: Promise<void> | undefined;
   #broken: HansaError | undefined;
 
@@ -47,14 +66,7 @@ export class GroupCommit {
       return Promise.reject(new HansaError('STORE_UNAVAILABLE', sentence));
     }
     return new Promise<T>((resolve, reject) => {
-      let value: { readonly of: T } | undefined;
-      this.#queue.push({
-        run: () => {
-          value = { of: work() };
-        },
-        done: () => value !== undefined && resolve(value.of),
-        fail: reject,
-      });
+      this.#queue.push(new Queued(work, resolve, reject));
       this.#pumping ??= this.#pump();
     });
   }
@@ -73,7 +85,7 @@ export class GroupCommit {
 
   async #commitOnce(): Promise<void> {
     const { db, log, explain } = this.#needs;
-    const taken: Queued[] = [];
+    const taken: AnyQueued[] = [];
     try {
       // Only a child transaction is rolled back when its callback throws.
       const batch = await db.childTransaction(() => this.#runBatch(taken));
@@ -89,7 +101,7 @@ export class GroupCommit {
   }
 
   /** Runs in the write transaction. What it throws takes the whole batch back. */
-  #runBatch(taken: Queued[]): Batch {
+  #runBatch(taken: AnyQueued[]): Batch {
     const { shelf } = this.#needs;
     const batch: Batch = { committed: [], refused: [] };
     shelf.begin();

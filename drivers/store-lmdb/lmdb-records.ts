@@ -19,9 +19,9 @@ const revisionBytes = 7; // 2^53 - 1 needs seven; big-endian, so that their orde
 const packr = new Packr({ useRecords: false });
 
 export interface Meta {
-  readonly head: Revision;
-  readonly compacted: Revision;
-  readonly leasesGiven: number;
+  head: Revision;
+  compacted: Revision;
+  leasesGiven: number;
 }
 
 export function recordKey(kind: number, rest: Uint8Array): Buffer {
@@ -69,7 +69,7 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value);
 }
 
-export function packMeta(meta: Meta): Uint8Array {
+export function packMeta(meta: Readonly<Meta>): Buffer {
   return packr.pack([format, meta.head, meta.compacted, meta.leasesGiven]);
 }
 
@@ -89,30 +89,16 @@ export function unpackMeta(bytes: Uint8Array | undefined): Meta {
   return { head, compacted, leasesGiven };
 }
 
-// An entry without its key, which always stands beside it.
-type Fields = readonly [
-  value: Uint8Array,
-  version: number,
-  createRevision: Revision,
-  modRevision: Revision,
-  lease?: string,
-];
+// An entry without what stands beside it: value, version, createRevision, and its lease if any.
+// Kept flat inside its record: every nested list costs a write as much as its bytes do.
+const entryFields = 4;
 
-function fieldsOf(entry: Entry | null): Fields | null {
-  if (entry === null) {
-    return null;
-  }
-  const { value, version, createRevision, modRevision, lease } = entry;
-  return lease === undefined
-    ? [value, version, createRevision, modRevision]
-    : [value, version, createRevision, modRevision, lease];
+function fieldsOf(entry: Entry): readonly [Uint8Array, number, Revision, string | null] {
+  return [entry.value, entry.version, entry.createRevision, entry.lease ?? null];
 }
 
-function entryOf(key: Uint8Array, fields: unknown): Entry | null {
-  if (fields === null) {
-    return null;
-  }
-  const [value, version, createRevision, modRevision, lease] = Array.isArray(fields) ? fields : [];
+function entryOf(key: Uint8Array, modRevision: unknown, fields: readonly unknown[]): Entry {
+  const [value, version, createRevision, lease] = fields;
   const counted = isCount(version) && isCount(createRevision) && isCount(modRevision);
   if (!(value instanceof Uint8Array) || !counted) {
     throw damaged('key');
@@ -121,42 +107,55 @@ function entryOf(key: Uint8Array, fields: unknown): Entry | null {
   return typeof lease === 'string' ? { ...entry, lease } : entry;
 }
 
-export function packState({ revision, entry }: KeyState): Uint8Array {
-  return packr.pack([revision, fieldsOf(entry)]);
+export function packState({ revision, entry }: KeyState): Buffer {
+  return packr.pack(entry === null ? [revision] : [revision, ...fieldsOf(entry)]);
 }
 
 export function unpackState(key: Uint8Array, bytes: Uint8Array): KeyState {
-  const [revision, fields] = unpackList(bytes, 'key');
+  const [revision, ...fields] = unpackList(bytes, 'key');
   if (!isCount(revision)) {
     throw damaged('key');
   }
-  return { key, revision, entry: entryOf(key, fields) };
+  return { key, revision, entry: fields.length === 0 ? null : entryOf(key, revision, fields) };
 }
 
-export function packLogged({ atMs, events }: LoggedRevision): Uint8Array {
-  return packr.pack([
-    atMs,
-    events.map(({ key, entry, prev, before }) => [key, fieldsOf(entry), fieldsOf(prev), before]),
-  ]);
+export function packLogged({ atMs, events }: LoggedRevision): Buffer {
+  return packr.pack([atMs, ...events.map(packedEvent)]);
+}
+
+// Key and revision before; then the entry; then, where the log had lost it, the entry before.
+function packedEvent({ key, before, entry, prev }: LoggedEvent): readonly unknown[] {
+  if (prev !== undefined) {
+    const past = [...fieldsOf(prev), prev.modRevision];
+    return entry === null
+      ? [key, before, null, ...past]
+      : [key, before, ...fieldsOf(entry), ...past];
+  }
+  return entry === null ? [key, before] : [key, before, ...fieldsOf(entry)];
 }
 
 export function unpackLogged(revision: Revision, bytes: Uint8Array): LoggedRevision {
-  const [atMs, packed] = unpackList(bytes, 'revision');
-  if (typeof atMs !== 'number' || !Array.isArray(packed)) {
+  const [atMs, ...packed] = unpackList(bytes, 'revision');
+  if (typeof atMs !== 'number') {
     throw damaged('revision');
   }
-  return { revision, atMs, events: packed.map(eventOf) };
+  return { revision, atMs, events: packed.map((fields) => eventOf(revision, fields)) };
 }
 
-function eventOf(fields: unknown): LoggedEvent {
-  const [key, entry, prev, before] = Array.isArray(fields) ? fields : [];
+function eventOf(revision: Revision, packed: unknown): LoggedEvent {
+  const [key, before, ...fields] = Array.isArray(packed) ? packed : [];
   if (!(key instanceof Uint8Array) || !isCount(before)) {
     throw damaged('revision');
   }
-  return { key, entry: entryOf(key, entry), prev: entryOf(key, prev), before };
+  const isDelete = fields.length === 0 || fields[0] === null;
+  const entry = isDelete ? null : entryOf(key, revision, fields);
+  const past = fields.slice(isDelete ? 1 : entryFields);
+  return past.length === 0
+    ? { key, before, entry }
+    : { key, before, entry, prev: entryOf(key, past[entryFields], past) };
 }
 
-export function packLease(ttlSeconds: number): Uint8Array {
+export function packLease(ttlSeconds: number): Buffer {
   return packr.pack([ttlSeconds]);
 }
 
@@ -168,7 +167,7 @@ export function unpackLease(bytes: Uint8Array): number {
   return ttlSeconds;
 }
 
-export function packOutcome(result: TransactionResult): Uint8Array {
+export function packOutcome(result: TransactionResult): Buffer {
   return packr.pack([result]);
 }
 

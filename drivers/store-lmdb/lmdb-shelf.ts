@@ -36,6 +36,7 @@ import {
 const leaseIdLength = 16;
 const leaseId = new RegExp(`^[0-9a-f]{${leaseIdLength}}$`);
 const attached = Buffer.alloc(0); // all that matters is the key
+const appended = { append: true };
 const metaKey = Buffer.of(recordKind.meta);
 
 export class LmdbShelf implements Shelf {
@@ -64,9 +65,9 @@ export class LmdbShelf implements Shelf {
     }
   }
 
-  #put(key: Buffer, value: Uint8Array): void {
+  #put(key: Buffer, value: Buffer): void {
     this.written += key.length + value.length;
-    this.#db.putSync(key, asBuffer(value));
+    this.#db.putSync(key, value);
   }
 
   #remove(key: Buffer): void {
@@ -74,17 +75,13 @@ export class LmdbShelf implements Shelf {
     this.#db.removeSync(key);
   }
 
-  #changeMeta(change: Partial<Meta>): void {
-    this.#meta = { ...this.#meta, ...change };
-    this.#metaChanged = true;
-  }
-
   head(): Revision {
     return this.#meta.head;
   }
 
   setHead(head: Revision): void {
-    this.#changeMeta({ head });
+    this.#meta.head = head;
+    this.#metaChanged = true;
   }
 
   compacted(): Revision {
@@ -92,7 +89,8 @@ export class LmdbShelf implements Shelf {
   }
 
   setCompacted(compacted: Revision): void {
-    this.#changeMeta({ compacted });
+    this.#meta.compacted = compacted;
+    this.#metaChanged = true;
   }
 
   state(key: Uint8Array): KeyState | undefined {
@@ -137,7 +135,16 @@ export class LmdbShelf implements Shelf {
   }
 
   putLogged(logged: LoggedRevision): void {
-    this.#put(logKey(logged.revision), packLogged(logged));
+    const key = logKey(logged.revision);
+    if (logged.revision <= this.#meta.head) {
+      this.#put(key, packLogged(logged));
+      return;
+    }
+    // The log's end is the tree's end: appending fills pages that a search would leave half empty.
+    const value = packLogged(logged);
+    this.written += key.length + value.length;
+    const isLast: unknown = this.#db.putSync(key, value, appended);
+    invariant(isLast === true, 'a new revision is the last record');
   }
 
   dropLogged(revision: Revision): void {
@@ -145,9 +152,9 @@ export class LmdbShelf implements Shelf {
   }
 
   newLease(): LeaseId {
-    const leasesGiven = this.#meta.leasesGiven + 1;
-    this.#changeMeta({ leasesGiven });
-    return leasesGiven.toString(16).padStart(leaseIdLength, '0');
+    this.#meta.leasesGiven += 1;
+    this.#metaChanged = true;
+    return this.#meta.leasesGiven.toString(16).padStart(leaseIdLength, '0');
   }
 
   lease(id: LeaseId): number | undefined {
