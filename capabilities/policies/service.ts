@@ -80,8 +80,14 @@ export function createPolicies(needs: PoliciesNeeds): PoliciesService {
     },
     async remove({ id }) {
       const row = known(cache.find(id)?.value, id);
-      const { revision } = await store.batchWrite([table.delete([id])]);
-      await cache.reached(revision);
+      const removed = await store.transact({
+        if: [{ key: table.key(id), target: 'version', op: '>', operand: 0 }],
+        then: [table.delete([id])],
+      });
+      if (!removed.succeeded) {
+        throw new HansaError('RULE_NOT_FOUND', `rule ${id} was removed at the same time`);
+      }
+      await cache.reached(removed.revision);
       needs.log.event('policy.changed', { removed: id });
       return named(peers, row);
     },

@@ -71,10 +71,13 @@ export async function createResource(
 export async function removeResource(held: Held, resource: Resource): Promise<Resource> {
   const { store, tables } = held;
   const { id, epoch } = resource;
-  const { revision } = await store.batchWrite([
-    tables.resources.put([id], { resource, removed: true }),
-    tables.states.delete([id]),
-  ]);
+  const { succeeded, revision } = await store.transact({
+    if: [{ key: tables.states.key(id), target: 'version', op: '>', operand: 0 }],
+    then: [tables.resources.put([id], { resource, removed: true }), tables.states.delete([id])],
+  });
+  if (!succeeded) {
+    throw new HansaError('RESOURCE_NOT_FOUND', `${id} was removed at the same time`);
+  }
   await reached(held, revision);
   held.tries.delete(id);
   for (const each of [tables.changes, tables.checkpoints, tables.entries, tables.blobs]) {

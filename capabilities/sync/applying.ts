@@ -1,6 +1,7 @@
 // The one place where a mirror's batch reaches the store: whole steps in guarded transactions, each
 // moving the applied position with them, so that a crash between any two loses nothing.
 import {
+  deletePrefix,
   HansaError,
   type Clock,
   type KeyValueStore,
@@ -31,8 +32,7 @@ export async function applySteps(
     await applyGroup(needs, head, group);
   }
   if (before !== undefined && before.epoch !== head.epoch) {
-    const prefix = tables.entries.prefix(head.resource, before.epoch);
-    await store.batchWrite([{ delete: { prefix } }]);
+    await deletePrefix(store, tables.entries.prefix(head.resource, before.epoch));
   }
 }
 

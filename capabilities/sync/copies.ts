@@ -1,7 +1,9 @@
 // The mirrors in the store: their records, how far each has been applied, and their entries.
 import {
   createRecent,
+  deletePrefix,
   emptyTrie,
+  isHansaError,
   splitFederatedId,
   watchedTable,
   type BlobId,
@@ -168,7 +170,7 @@ async function versionsOf(
   return found;
 }
 
-/** The record goes last: a crash in between leaves a mirror that begins anew. */
+/** The record goes last: after a crash in between, removing the mirror again ends what was begun. */
 async function remove(
   { store, tables, mirrors, tries }: Kept,
   resource: FederatedId,
@@ -183,10 +185,32 @@ async function remove(
   for (let at = 0; at < blobs.length; at += opsPerTransactionMax) {
     await store.batchWrite(blobs.slice(at, at + opsPerTransactionMax));
   }
-  await store.batchWrite([
-    { delete: { prefix: tables.entries.prefix(resource) } },
-    tables.applied.delete([resource]),
-  ]);
-  const { revision } = await store.batchWrite([tables.mirrors.delete([resource])]);
-  await mirrors.reached(revision);
+  await deleteEntries(store, tables, resource);
+  const removed = await store.transact({
+    if: [{ key: tables.mirrors.key(resource), target: 'version', op: '>', operand: 0 }],
+    then: [tables.mirrors.delete([resource])],
+  });
+  // Where somebody else removed it meanwhile, no change comes that could be waited for.
+  if (removed.succeeded) {
+    await mirrors.reached(removed.revision);
+  }
+}
+
+/** With the position at once, so that neither is ever seen without the other, unless too large. */
+async function deleteEntries(
+  store: KeyValueStore,
+  tables: MirrorTables,
+  resource: FederatedId,
+): Promise<void> {
+  const prefix = tables.entries.prefix(resource);
+  const position = tables.applied.delete([resource]);
+  try {
+    await store.batchWrite([{ delete: { prefix } }, position]);
+  } catch (error) {
+    if (!isHansaError(error, 'STORE_LIMIT')) {
+      throw error;
+    }
+    await deletePrefix(store, prefix);
+    await store.batchWrite([position]);
+  }
 }
