@@ -5,13 +5,16 @@ import type { Peers, PeerStanding, ProgressSource } from '@hansa/capabilities/li
 import {
   clusterIdSchema,
   HansaError,
+  near,
   nodeIdSchema,
+  serve,
   toHex,
   type Caller,
   type Carrier,
   type ClusterId,
   type Crypto,
   type NodeId,
+  type Served,
 } from '@hansa/foundation';
 
 /** 32 equal bytes: a key of a test. */
@@ -130,6 +133,17 @@ export function createTestPeers(): TestPeers {
 /** How a peer's edge names the cluster that calls. */
 export function callerOf(cluster: ClusterId, node: NodeId): Caller {
   return { kind: 'cluster', cluster, node };
+}
+
+/** A road to services for one caller, through the checks that every road makes. */
+export function carrierTo(served: readonly Served[], caller: Caller): Carrier {
+  const gate = {
+    admit: () => undefined,
+    authenticate: async () => caller,
+    authorise: () => undefined,
+    record: () => undefined,
+  };
+  return near(serve(served, gate), { source: 'testkit' });
 }
 
 /** Every item of a stream that ends. */

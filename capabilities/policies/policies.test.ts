@@ -276,6 +276,16 @@ describe('a plan', () => {
   });
 });
 
+test('a rule that two remove at the same time is removed once, and neither waits for ever', async () => {
+  const { policies } = await make();
+  const { id } = await policies.add(share);
+  const done = await Promise.allSettled([policies.remove({ id }), policies.remove({ id })]);
+  expect(done.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  expect(done.find((each) => each.status === 'rejected')).toMatchObject({
+    reason: { code: 'RULE_NOT_FOUND' },
+  });
+});
+
 describe('memory', () => {
   test('does not grow with the strangers that ask', async () => {
     const { policies, enforcement } = await make();

@@ -148,6 +148,15 @@ describe('a resource', () => {
     }
   });
 
+  test('removed twice at the same moment, on two nodes, is removed once', async () => {
+    const [one, two] = [await openWith('hansa'), await open()];
+    const done = await Promise.allSettled([one.remove(hansa), two.remove(hansa)]);
+    expect(done.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    expect(done.find((each) => each.status === 'rejected')).toMatchObject({
+      reason: { code: 'RESOURCE_NOT_FOUND' },
+    });
+  });
+
   test('with more history than a store deletes at once can still be removed', async () => {
     const log = await openWith('hansa');
     const large = new Uint8Array(380 * 1_024);
