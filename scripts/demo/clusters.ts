@@ -13,6 +13,8 @@ export interface Cluster {
   readonly data: string;
   readonly url: string;
   readonly process: ChildProcess;
+  /** Resolves when it answers; fails with what it said last. */
+  ready(): Promise<void>;
   pause(): void;
   resume(): void;
   stop(): Promise<void>;
@@ -21,8 +23,10 @@ export interface Cluster {
 const program = join(checkout, 'cli', 'bin', 'hansa.js');
 const startWithinMs = 20_000;
 const stopWithinMs = 10_000;
+const answerWithinMs = 1_000; // another program on the port may take connections and say nothing
 
-export async function startCluster(options: DemoOptions, name: Name): Promise<Cluster> {
+/** Known, and so stopped, from its first moment; it answers once it is `ready`. */
+export function launchCluster(options: DemoOptions, name: Name): Cluster {
   const index = names.indexOf(name);
   const data = join(options.home, 'demo', name);
   mkdirSync(data, { recursive: true, mode: 0o700 });
@@ -47,27 +51,43 @@ export async function startCluster(options: DemoOptions, name: Name): Promise<Cl
   );
   closeSync(log);
   const url = `http://127.0.0.1:${apiPort}`;
-  try {
-    await until(`${name} answers at ${url}`, startWithinMs, async () => {
-      if (child.exitCode !== null) {
-        throw startFailure(name, logFile);
-      }
-      const health = await fetch(`${url}/health`).catch(() => undefined);
-      return health?.ok === true && child.exitCode === null ? true : undefined;
-    });
-  } catch (error) {
-    child.kill('SIGKILL');
-    throw error;
-  }
   return {
     name,
     data,
     url,
     process: child,
+    ready: () => untilReady(child, { name, data, url, logFile }),
     pause: () => process.kill(child.pid ?? 0, 'SIGSTOP'),
     resume: () => process.kill(child.pid ?? 0, 'SIGCONT'),
     stop: () => stopProcess(child),
   };
+}
+
+async function untilReady(
+  child: ChildProcess,
+  { name, data, url, logFile }: { name: Name; data: string; url: string; logFile: string },
+): Promise<void> {
+  await until(`${name} answers at ${url}`, startWithinMs, async () => {
+    if (hasEnded(child)) {
+      throw startFailure(name, logFile);
+    }
+    const signal = AbortSignal.timeout(answerWithinMs);
+    const health = await fetch(`${url}/health`, { signal }).catch(() => undefined);
+    return health?.ok === true && listeningProcess(data) === child.pid ? true : undefined;
+  });
+}
+
+/** Who answers could be another program on the same port; who listens for this folder is written in it. */
+function listeningProcess(data: string): number | undefined {
+  try {
+    return (JSON.parse(readFileSync(join(data, 'api.json'), 'utf8')) as { pid: number }).pid;
+  } catch {
+    return undefined;
+  }
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
 }
 
 /** What the process said last: port taken, folder locked, git missing. */
@@ -81,7 +101,7 @@ function startFailure(name: string, logFile: string): DemoFailure {
 }
 
 async function stopProcess(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) {
+  if (hasEnded(child)) {
     return;
   }
   const ended = new Promise<void>((resolve) => {

@@ -1,7 +1,7 @@
 // The happy path: three clusters, two links, one repository shared with one of them.
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { startCluster, names, type Cluster, type Name } from './clusters.ts';
+import { launchCluster, names, type Cluster, type Name } from './clusters.ts';
 import { require, until } from './failure.ts';
 import { begin, passed, say, showOutput } from './narrator.ts';
 import type { DemoOptions } from './options.ts';
@@ -41,8 +41,9 @@ export async function startAll(
 ): Promise<void> {
   begin('Three sovereign clusters start, each with its own key, ports and data folder');
   for (const name of names) {
-    const cluster = await startCluster(options, name);
+    const cluster = launchCluster(options, name);
     started.set(name, cluster);
+    await cluster.ready();
     say(`${name.padEnd(7)} ${cluster.url}   data in ${cluster.data}`);
   }
   passed('three processes, three keys');

@@ -118,7 +118,13 @@ async function main(): Promise<number> {
     await asked;
   }
   await stopAll();
-  return first === 'interrupted' ? 130 : 0;
+  if (first === 'interrupted') {
+    // The story fails at its next step; what it started meanwhile is stopped as well.
+    await told;
+    await stopAll();
+    return 130;
+  }
+  return 0;
 }
 
 try {

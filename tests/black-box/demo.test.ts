@@ -1,5 +1,6 @@
 // `npm start`, as a person starts it: the story, a second start, and what can go wrong before it.
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -74,7 +75,7 @@ describe.skipIf(!requires('git').available)('the demonstration', () => {
       expect(told.out).toContain('Starting from what an earlier start left.');
       expect(told.out.match(/they are linked since an earlier start/g)).toHaveLength(2);
       expect(told.out).not.toMatch(
-        /\$ npx hansa .* (?:link invite|repo create|mirror add lubeck:source)$/m,
+        /\$ npx hansa .* (?:link invite|repo create|bergen mirror add)/,
       );
       expect(leftOver()).toEqual([]);
     },
@@ -93,7 +94,7 @@ describe.skipIf(!requires('git').available)('the demonstration', () => {
     },
   );
 
-  test.each([0, 1, 2])('names port base + %i where it is taken', async (at) => {
+  test.each([0, 2])('names port base + %i where it is taken', async (at) => {
     const taken = await takePort(Number(ports) + at);
     try {
       const told = await startDemonstration('--once', '--home', home, '--port-base', ports).ended;
@@ -103,6 +104,19 @@ describe.skipIf(!requires('git').available)('the demonstration', () => {
       expect(leftOver()).toEqual([]);
     } finally {
       taken.close();
+    }
+  });
+
+  test('is not deceived by another program that answers in the place of a cluster', async () => {
+    const port = Number(ports) + 1;
+    const other = createServer((_request, response) => response.end('{}')).listen(port, '127.0.0.1');
+    try {
+      const told = await startDemonstration('--once', '--home', home, '--port-base', ports).ended;
+      expect(told.code).toBe(1);
+      expect(told.err).toContain(`bergen did not start: port ${port}`);
+      expect(leftOver()).toEqual([]);
+    } finally {
+      other.close();
     }
   });
 

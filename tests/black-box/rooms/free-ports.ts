@@ -21,7 +21,7 @@ export async function freePortBase(): Promise<number> {
   throw new Error(`no free range of ports in ${tries} tries`);
 }
 
-/** Takes a TCP port on loopback until the server is closed. */
+/** Takes a TCP port on loopback until the server is closed, and says nothing to who connects. */
 export function takePort(port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer();
