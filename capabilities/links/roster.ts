@@ -145,7 +145,8 @@ function linked(living: Living, peer: ClusterId): void {
 async function announce(living: Living, peer: ClusterId, signal?: AbortSignal): Promise<void> {
   const session = living.sessions?.find(peer);
   const record = living.records.find(peer);
-  if (session === undefined || record === undefined) {
+  // Of a link that ended there is nothing to say: the peer may be here to make a new one.
+  if (session === undefined || record === undefined || record.closed) {
     return;
   }
   const wire = remote(linkPeerContract, session.carrier);
