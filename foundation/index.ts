@@ -118,9 +118,9 @@ export {
   type TransactionResult,
   type WatchBatch,
   type WatchEvent,
-} from './store.ts';
-export { deletePrefix } from './delete-prefix.ts';
-export { table, type Row, type Table } from './table.ts';
+} from './store/store.ts';
+export { deletePrefix } from './store/delete-prefix.ts';
+export { table, type Row, type Table } from './store/table.ts';
 export { transcript, type TranscriptField } from './transcript.ts';
 export {
   dialTimeoutMs,
@@ -130,30 +130,34 @@ export {
   type NodeAddress,
   type Transport,
 } from './transport.ts';
-export { packTuple, unpackTuple, type TuplePart } from './tuple.ts';
+export { packTuple, unpackTuple, type TuplePart } from './store/tuple.ts';
 export { fromBase64Url, toBase64Url } from './base64url.ts';
 export { bytesSchema, hashSchema, signatureSchema } from './byte-schema.ts';
 export { emptyTrie, type DigestTrie, type TrieEntry } from './digest-trie.ts';
 export { errorReportSchema } from './error-report-schema.ts';
 export { merkleStepsMax, merkleTree, rootFromPath, type MerkleStep } from './merkle-root.ts';
-export { watchedTable, type WatchedTable } from './watched-table.ts';
+export { watchedTable, type WatchedTable } from './store/watched-table.ts';
 export { createKeyedMutex, createMutex, type KeyedMutex, type Mutex } from './mutex.ts';
 export { createRecent, type Recent } from './recent.ts';
 export { createQueue, type Queue, type QueueBounds } from './queue.ts';
-export { wireLimits, type WireLimits } from './wire-limits.ts';
-export { createWireSession, type WireSession, type WireSessionNeeds } from './wire-session.ts';
+export { wireLimits, type WireLimits } from './wire/limits.ts';
+export { createWireSession, type WireSession, type WireSessionNeeds } from './wire/session.ts';
 export { createAlarm, type Alarm } from './alarm.ts';
-export { listAndWatch, type ListAndWatchOptions, type ListedOrChanged } from './list-and-watch.ts';
-export { scopeStore } from './scoped-store.ts';
+export {
+  listAndWatch,
+  type ListAndWatchOptions,
+  type ListedOrChanged,
+} from './store/list-and-watch.ts';
+export { scopeStore } from './store/scoped-store.ts';
 export {
   createStoreEngine,
   historyKept,
   type HistoryKept,
   type StoreEngineNeeds,
-} from './store-engine.ts';
-export type { ByteRange, KeyState, LoggedEvent, LoggedRevision, Shelf } from './store-shelf.ts';
-export { idempotencyKeyBytesMax, idempotencyMs } from './store-outcomes.ts';
-export { prefixDeleteBytesMax, prefixDeleteKeysMax } from './store-rules.ts';
+} from './store/engine.ts';
+export type { ByteRange, KeyState, LoggedEvent, LoggedRevision, Shelf } from './store/shelf.ts';
+export { idempotencyKeyBytesMax, idempotencyMs } from './store/outcomes.ts';
+export { prefixDeleteBytesMax, prefixDeleteKeysMax } from './store/rules.ts';
 export { changedKeys } from './changed-keys.ts';
 export { manifestId } from './blob-manifest.ts';
 export { agoText, durationText, parseDuration } from './duration.ts';

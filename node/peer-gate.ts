@@ -4,7 +4,7 @@ import { HansaError, type Gate, type Log } from '@hansa/foundation';
 
 export function createPeerGate(log: Log): Gate {
   return {
-    admit: () => undefined, // wire sessions bound requests themselves (foundation/wire-limits.ts)
+    admit: () => undefined, // wire sessions bound requests themselves (foundation/wire/limits.ts)
     async authenticate(credential) {
       if (credential.proven?.kind !== 'cluster') {
         throw new HansaError('UNAUTHENTICATED', 'only a cluster that proved who it is may call');

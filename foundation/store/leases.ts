@@ -1,11 +1,11 @@
 // Leases of an embedded store. That a lease exists is on the shelf; when it ends is only in memory,
 // measured on the monotonic clock: a wall clock may jump, and no restart can shorten a lease.
-import { createAlarm, type Alarm } from './alarm.ts';
-import type { Clock } from './clock.ts';
-import { HansaError, isHansaError } from './errors.ts';
-import type { Log } from './log.ts';
-import type { Shelf } from './store-shelf.ts';
-import { leaseNotFound, runLeaseEnd, type Committed } from './store-transaction.ts';
+import { createAlarm, type Alarm } from '../alarm.ts';
+import type { Clock } from '../clock.ts';
+import { HansaError, isHansaError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Shelf } from './shelf.ts';
+import { leaseNotFound, runLeaseEnd, type Committed } from './transaction.ts';
 import { storeLimits, type LeaseId } from './store.ts';
 
 /** What the parts of the store engine that act by themselves are handed. */

@@ -1,6 +1,6 @@
 // What waits for a session's stream. Two queues take turns: items of watches, of which each watch
 // has at most one here, and everything else; so a big watch delays a call by one frame and no more.
-import type { FrameStream } from './transport.ts';
+import type { FrameStream } from '../transport.ts';
 
 export interface Outbox {
   /** Frames waiting, in bytes. */

@@ -1,9 +1,9 @@
 // The answering half of a session: what the far side has asked, given to the edge, and the answers.
-import type { Credential, Edge } from './edge.ts';
-import { HansaError, reportOf } from './errors.ts';
-import { breach, type CallFrame, type Frame, type FrameCoder } from './wire-frames.ts';
-import type { WireLimits } from './wire-limits.ts';
-import type { Outbox } from './wire-outbox.ts';
+import type { Credential, Edge } from '../edge.ts';
+import { HansaError, reportOf } from '../errors.ts';
+import { breach, type CallFrame, type Frame, type FrameCoder } from './frames.ts';
+import type { WireLimits } from './limits.ts';
+import type { Outbox } from './outbox.ts';
 
 export interface AnswersNeeds {
   readonly coder: FrameCoder;

@@ -1,7 +1,7 @@
 // A list and then every change to it, without a gap: what a cache in memory is filled from. Where
 // the store can no longer say what was missed, the whole list comes again and replaces the cache.
-import type { Clock } from './clock.ts';
-import { isHansaError } from './errors.ts';
+import type { Clock } from '../clock.ts';
+import { isHansaError } from '../errors.ts';
 import type { Entry, KeyValueStore, Revision, WatchEvent } from './store.ts';
 
 export type ListedOrChanged =

@@ -1,7 +1,7 @@
 // Keys as tuples whose byte order is their order: the encoding of FoundationDB's tuple layer (its
 // specification "Tuple Layer Typecodes") for the three types keys are made of here: byte strings
 // (0x01), text (0x02) and non-negative integers up to 2^53-1 (0x14 + their length in bytes).
-import { concatBytes, fromUtf8, utf8 } from './bytes.ts';
+import { concatBytes, fromUtf8, utf8 } from '../bytes.ts';
 
 export type TuplePart = string | number | Uint8Array;
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { frameStreamPair } from '../testkit/frame-streams.ts';
+import { frameStreamPair } from '../../testkit/frame-streams.ts';
 import {
   closeSessions,
   code,
@@ -9,8 +9,8 @@ import {
   never,
   startSession,
   type Mill,
-} from '../testkit/wire-mill.ts';
-import { HansaError, remote } from './index.ts';
+} from '../../testkit/wire-mill.ts';
+import { HansaError, remote } from '../index.ts';
 
 afterEach(closeSessions);
 

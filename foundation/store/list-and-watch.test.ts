@@ -1,9 +1,9 @@
 import { createMemoryStore } from '@hansa/store-memory';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createHandClock, type HandClock } from '../testkit/hand-clock.ts';
-import { k, nextOf, put, refusal, showAll, showEvent } from '../testkit/store-fixture.ts';
-import type { ErrorCode } from './error-codes.ts';
-import { HansaError } from './errors.ts';
+import { createHandClock, type HandClock } from '../../testkit/hand-clock.ts';
+import { k, nextOf, put, refusal, showAll, showEvent } from '../../testkit/store-fixture.ts';
+import type { ErrorCode } from '../error-codes.ts';
+import { HansaError } from '../errors.ts';
 import { listAndWatch, type ListedOrChanged } from './list-and-watch.ts';
 import type { KeyValueStore } from './store.ts';
 

@@ -1,8 +1,8 @@
 // A table held in memory and kept current by list and watch: what any node can rebuild at any
 // moment. After a write of one's own, `reached` waits until the cache shows it.
-import { toHex } from './bytes.ts';
-import { cancellation } from './cancellation.ts';
-import type { Clock } from './clock.ts';
+import { toHex } from '../bytes.ts';
+import { cancellation } from '../cancellation.ts';
+import type { Clock } from '../clock.ts';
 import { listAndWatch, type ListAndWatchOptions } from './list-and-watch.ts';
 import type { Entry, KeyValueStore, Revision, WatchEvent } from './store.ts';
 import type { Row, Table } from './table.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { closeSessions, code, linkMills, never, turns } from '../testkit/wire-mill.ts';
-import { HansaError, wireLimits } from './index.ts';
+import { closeSessions, code, linkMills, never, turns } from '../../testkit/wire-mill.ts';
+import { HansaError, wireLimits } from '../index.ts';
 
 afterEach(closeSessions);
 

@@ -1,16 +1,16 @@
 // The embedded store: etcd's semantics (revisions, history, transactions, leases, watches) over any
 // shelf that a driver brings. Readers see what is published, and a revision is published when it is
 // durable.
-import type { Clock } from './clock.ts';
-import { HansaError, invariant } from './errors.ts';
-import { silentLog, type Log } from './log.ts';
-import { compactStep, entryAt, entryBefore, readCursor, scanAt } from './store-history.ts';
-import { overLimit, ownKey, ownTransaction, ownWrite } from './store-rules.ts';
-import type { Shelf } from './store-shelf.ts';
-import { StoreLeases } from './store-leases.ts';
-import { StoreOutcomes } from './store-outcomes.ts';
-import { runTransaction, type Committed, type Outcome } from './store-transaction.ts';
-import { Watchers, type WatchOptions, type WatchTarget } from './store-watchers.ts';
+import type { Clock } from '../clock.ts';
+import { HansaError, invariant } from '../errors.ts';
+import { silentLog, type Log } from '../log.ts';
+import { compactStep, entryAt, entryBefore, readCursor, scanAt } from './history.ts';
+import { overLimit, ownKey, ownTransaction, ownWrite } from './rules.ts';
+import type { Shelf } from './shelf.ts';
+import { StoreLeases } from './leases.ts';
+import { StoreOutcomes } from './outcomes.ts';
+import { runTransaction, type Committed, type Outcome } from './transaction.ts';
+import { Watchers, type WatchOptions, type WatchTarget } from './watchers.ts';
 import {
   storeLimits,
   type Entry,

@@ -1,7 +1,7 @@
 import { createMemoryStore } from '@hansa/store-memory';
 import { expect, test } from 'vitest';
-import { createHandClock } from '../testkit/hand-clock.ts';
-import { concatBytes, toHex, utf8 } from './bytes.ts';
+import { createHandClock } from '../../testkit/hand-clock.ts';
+import { concatBytes, toHex, utf8 } from '../bytes.ts';
 import { deletePrefix } from './delete-prefix.ts';
 import { storeLimits, type KeyValueStore } from './store.ts';
 

@@ -1,9 +1,9 @@
 import { createMemoryStore } from '@hansa/store-memory';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { createHandClock } from '../testkit/hand-clock.ts';
-import { fromUtf8, utf8 } from './bytes.ts';
-import type { Codec } from './codec.ts';
+import { createHandClock } from '../../testkit/hand-clock.ts';
+import { fromUtf8, utf8 } from '../bytes.ts';
+import type { Codec } from '../codec.ts';
 import type { KeyValueStore } from './store.ts';
 import { table, type Row, type Table } from './table.ts';
 

@@ -1,8 +1,8 @@
 // Watchers of an embedded store. A watcher first reads what it missed from the log, then stands in
 // line for what is committed, in a queue with an end: whoever is too slow is told where to resume.
-import { compareBytes, startsWith } from './bytes.ts';
-import { HansaError } from './errors.ts';
-import type { Committed, CommittedEvent } from './store-transaction.ts';
+import { compareBytes, startsWith } from '../bytes.ts';
+import { HansaError } from '../errors.ts';
+import type { Committed, CommittedEvent } from './transaction.ts';
 import type { Revision, WatchBatch, WatchEvent } from './store.ts';
 
 export const progressRevisions = 1_000; // a quiet watcher's mark is never further behind than this

@@ -1,13 +1,13 @@
 // The asking half of a session: the calls and watches this side has made, and what comes back to
 // them.
-import { cancellation } from './cancellation.ts';
-import type { Clock } from './clock.ts';
-import type { AnyContract, Carrier } from './contract.ts';
-import { errorOf, HansaError } from './errors.ts';
-import { breach, type Frame, type FrameCoder } from './wire-frames.ts';
-import { watchBytesMin, type WireLimits } from './wire-limits.ts';
-import type { Outbox } from './wire-outbox.ts';
-import { WatchReader, type WatchLine } from './wire-reader.ts';
+import { cancellation } from '../cancellation.ts';
+import type { Clock } from '../clock.ts';
+import type { AnyContract, Carrier } from '../contract.ts';
+import { errorOf, HansaError } from '../errors.ts';
+import { breach, type Frame, type FrameCoder } from './frames.ts';
+import { watchBytesMin, type WireLimits } from './limits.ts';
+import type { Outbox } from './outbox.ts';
+import { WatchReader, type WatchLine } from './reader.ts';
 
 export interface RequestsNeeds {
   readonly coder: FrameCoder;

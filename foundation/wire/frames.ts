@@ -1,9 +1,9 @@
 // The frames of the wire: lists `[kind, id, …]` in the session's codec. Words: protocol/wire.md;
 // bytes: protocol/vectors/wire.json. Everything that arrives is checked here, once.
-import type { Codec } from './codec.ts';
-import { errorReportSchema } from './error-report-schema.ts';
-import { HansaError, type ErrorReport } from './errors.ts';
-import { frameBytesMax } from './transport.ts';
+import type { Codec } from '../codec.ts';
+import { errorReportSchema } from '../error-report-schema.ts';
+import { HansaError, type ErrorReport } from '../errors.ts';
+import { frameBytesMax } from '../transport.ts';
 
 export const wireKinds = {
   call: 1,

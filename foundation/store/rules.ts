@@ -1,8 +1,8 @@
 // What a store refuses before it does anything: keys, values and transactions over their limits,
 // and a key written twice in one transaction. Every engine applies these, so that a program which
 // works on one works on all. What passes is copied: the caller may reuse its buffers at once.
-import { compareBytes, prefixEnd, startsWith } from './bytes.ts';
-import { HansaError } from './errors.ts';
+import { compareBytes, prefixEnd, startsWith } from '../bytes.ts';
+import { HansaError } from '../errors.ts';
 import {
   storeLimits,
   type Compare,
@@ -11,7 +11,7 @@ import {
   type ScanOptions,
   type Transaction,
 } from './store.ts';
-import type { ByteRange } from './store-shelf.ts';
+import type { ByteRange } from './shelf.ts';
 
 // One revision is one record in the log and one batch of a watch: what a prefix deletes has its
 // bounds.

@@ -1,8 +1,8 @@
 // The reading end of one watch over the wire: what has arrived and was not read yet, bounded by the
 // credit this side has given and gives again as its reader goes on.
-import { cancellation } from './cancellation.ts';
-import type { HansaError } from './errors.ts';
-import { breach } from './wire-frames.ts';
+import { cancellation } from '../cancellation.ts';
+import type { HansaError } from '../errors.ts';
+import { breach } from './frames.ts';
 
 /** An open watch as its reader sees the far side. */
 export interface WatchLine {

@@ -1,9 +1,9 @@
 // The past of a store: reading keys as they were at a revision, in pages that keep to it, and
 // forgetting what is too old. A key's states form a chain through the log; a walk back follows it.
-import { concatBytes, emptyBytes, fromHex, toHex } from './bytes.ts';
-import { HansaError, invariant } from './errors.ts';
-import { byteRange, scanLimit } from './store-rules.ts';
-import type { ByteRange, KeyState, LoggedEvent, LoggedRevision, Shelf } from './store-shelf.ts';
+import { concatBytes, emptyBytes, fromHex, toHex } from '../bytes.ts';
+import { HansaError, invariant } from '../errors.ts';
+import { byteRange, scanLimit } from './rules.ts';
+import type { ByteRange, KeyState, LoggedEvent, LoggedRevision, Shelf } from './shelf.ts';
 import {
   storeLimits,
   type Entry,

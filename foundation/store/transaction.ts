@@ -1,10 +1,10 @@
 // One transaction against a shelf: compare, then do one branch. Everything that can be refused is
 // checked before the first write, because an engine under it may not be able to take a write back.
-import { compareBytes } from './bytes.ts';
-import { HansaError } from './errors.ts';
-import { scanAt } from './store-history.ts';
-import { byteRange, prefixDeleteBytesMax, prefixDeleteKeysMax } from './store-rules.ts';
-import type { KeyState, LoggedEvent, Shelf } from './store-shelf.ts';
+import { compareBytes } from '../bytes.ts';
+import { HansaError } from '../errors.ts';
+import { scanAt } from './history.ts';
+import { byteRange, prefixDeleteBytesMax, prefixDeleteKeysMax } from './rules.ts';
+import type { KeyState, LoggedEvent, Shelf } from './shelf.ts';
 import type {
   Compare,
   CompareOp,

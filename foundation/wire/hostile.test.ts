@@ -7,8 +7,8 @@ import {
   millContract,
   never,
   wireCodec,
-} from '../testkit/wire-mill.ts';
-import { remote, type HansaError } from './index.ts';
+} from '../../testkit/wire-mill.ts';
+import { remote, type HansaError } from '../index.ts';
 
 afterEach(closeSessions);
 

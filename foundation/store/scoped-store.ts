@@ -1,7 +1,7 @@
 // A part of a store that looks like a whole one: every key lies under one tuple prefix and comes
 // back without it. What holds a scope can neither see nor touch its neighbours. Scopes nest.
-import { concatBytes, startsWith } from './bytes.ts';
-import { HansaError } from './errors.ts';
+import { concatBytes, startsWith } from '../bytes.ts';
+import { HansaError } from '../errors.ts';
 import type {
   Compare,
   Entry,

@@ -1,5 +1,5 @@
 // Deleting what may be more than one transaction takes: for what nothing refers to any more.
-import { isHansaError } from './errors.ts';
+import { isHansaError } from '../errors.ts';
 import type { KeyValueStore } from './store.ts';
 
 /** Every key with the prefix; at once where the store can, otherwise in parts. Safe to repeat. */

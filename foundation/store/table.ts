@@ -1,9 +1,9 @@
 // A typed view of one kind of record in a store: keys are tuples, values are checked on the way
 // out, because a disk can lie. A capability's `keys.ts` is a list of these.
 import type { z } from 'zod';
-import { prefixEnd } from './bytes.ts';
-import type { Codec } from './codec.ts';
-import { HansaError, invariant } from './errors.ts';
+import { prefixEnd } from '../bytes.ts';
+import type { Codec } from '../codec.ts';
+import { HansaError, invariant } from '../errors.ts';
 import type { Entry, KeyRange, KeyValueStore, Op, Revision } from './store.ts';
 import { packTuple, unpackTuple, type TuplePart } from './tuple.ts';
 

@@ -1,16 +1,16 @@
 // Calls and watches of both sides over one stream of frames: what a link lays over each of its
 // streams. The wire in words is protocol/wire.md.
-import type { Clock } from './clock.ts';
-import type { Codec } from './codec.ts';
-import type { Carrier } from './contract.ts';
-import type { Credential, Edge } from './edge.ts';
-import { HansaError, invariant } from './errors.ts';
-import type { FrameStream } from './transport.ts';
-import { Answers } from './wire-answers.ts';
-import { breach, createFrameCoder } from './wire-frames.ts';
-import { wireLimits, type WireLimits } from './wire-limits.ts';
-import { createOutbox } from './wire-outbox.ts';
-import { Requests } from './wire-requests.ts';
+import type { Clock } from '../clock.ts';
+import type { Codec } from '../codec.ts';
+import type { Carrier } from '../contract.ts';
+import type { Credential, Edge } from '../edge.ts';
+import { HansaError, invariant } from '../errors.ts';
+import type { FrameStream } from '../transport.ts';
+import { Answers } from './answers.ts';
+import { breach, createFrameCoder } from './frames.ts';
+import { wireLimits, type WireLimits } from './limits.ts';
+import { createOutbox } from './outbox.ts';
+import { Requests } from './requests.ts';
 
 export interface WireSessionNeeds {
   readonly stream: FrameStream;

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fromHex, toHex } from './bytes.ts';
-import { frameBytesMax } from './transport.ts';
-import { createFrameCoder, wireKinds, type Frame } from './wire-frames.ts';
+import { fromHex, toHex } from '../bytes.ts';
+import { frameBytesMax } from '../transport.ts';
+import { createFrameCoder, wireKinds, type Frame } from './frames.ts';
 
 interface Vectors {
   readonly frames: readonly {

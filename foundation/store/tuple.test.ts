@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compareBytes, toHex } from './bytes.ts';
+import { compareBytes, toHex } from '../bytes.ts';
 import { packTuple, unpackTuple, type TuplePart } from './tuple.ts';
 
 const numRuns = 1_000;

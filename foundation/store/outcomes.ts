@@ -1,11 +1,11 @@
 // Outcomes of transactions that carried an idempotency key: written in the same transaction, kept
 // for ten minutes, so that a caller which never heard the answer may ask again without doing it
 // twice.
-import { createAlarm, type Alarm } from './alarm.ts';
-import { utf8 } from './bytes.ts';
-import { noted, type StoreDuties } from './store-leases.ts';
-import { overLimit } from './store-rules.ts';
-import type { Outcome } from './store-transaction.ts';
+import { createAlarm, type Alarm } from '../alarm.ts';
+import { utf8 } from '../bytes.ts';
+import { noted, type StoreDuties } from './leases.ts';
+import { overLimit } from './rules.ts';
+import type { Outcome } from './transaction.ts';
 
 export const idempotencyMs = 600_000; // a caller that retries later than this has given up
 export const idempotencyKeyBytesMax = 1_024; // it becomes part of an engine's key

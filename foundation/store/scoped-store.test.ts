@@ -1,6 +1,6 @@
 import { createMemoryStore } from '@hansa/store-memory';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createHandClock } from '../testkit/hand-clock.ts';
+import { createHandClock } from '../../testkit/hand-clock.ts';
 import {
   k,
   nextChange,
@@ -9,8 +9,8 @@ import {
   showAll,
   showEvent,
   valueOf,
-} from '../testkit/store-fixture.ts';
-import { concatBytes } from './bytes.ts';
+} from '../../testkit/store-fixture.ts';
+import { concatBytes } from '../bytes.ts';
 import { scopeStore } from './scoped-store.ts';
 import type { KeyValueStore } from './store.ts';
 import { packTuple } from './tuple.ts';
