@@ -204,6 +204,7 @@ async function* batches(
     }
   }
   if (first) {
+    requireContinuous(first, position.sequence, at.sequence);
     yield { items: [{ head: await resources.sign(local, position) }], end: position };
   }
 }
