@@ -175,7 +175,7 @@ export function transactionsAreWhole(current: Current): void {
     clock.advance(599_000);
     expect(await run()).toBe(first);
     clock.advance(1_001);
-    await expect.poll(run).toBeGreaterThan(first);
+    await expect.poll(run, { timeout: 10_000 }).toBeGreaterThan(first);
   });
 
   test('an idempotency key over its limit is refused', async () => {

@@ -106,7 +106,7 @@ describe('the LMDB store, closed and opened again', () => {
     expect(again).toStrictEqual(first);
     clock.advance(600_000);
     const run = async (): Promise<number> => (await store.transact(transaction, once)).revision;
-    await expect.poll(run).toBeGreaterThan(first.revision);
+    await expect.poll(run, { timeout: 10_000 }).toBeGreaterThan(first.revision);
   });
 
   test('refuses everything while it is closed, and ends its watches', async () => {
@@ -137,7 +137,7 @@ describe('the LMDB store, closed and opened again', () => {
     clock.advance(60_001);
     await write(1_000);
     await expect
-      .poll(async () => (await store.status()).compactRevision)
+      .poll(async () => (await store.status()).compactRevision, { timeout: 10_000 })
       .toBeGreaterThanOrEqual(3_000);
     const { revision, compactRevision } = await store.status();
     expect(revision - compactRevision).toBeGreaterThanOrEqual(2_000);
