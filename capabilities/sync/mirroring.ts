@@ -38,6 +38,8 @@ interface Progress {
   lastError: ErrorReport | undefined;
   /** Counts finished attempts to be current: what `sync now` waits for. */
   rounds: number;
+  /** Between two attempts; what is under way is not helped by beginning anew. */
+  resting: boolean;
   restart: AbortController;
   stop: AbortController;
 }
@@ -127,6 +129,7 @@ function freshProgress(): Progress {
     fetchedBytes: 0,
     lastError: undefined,
     rounds: 0,
+    resting: false,
     restart: new AbortController(),
     stop: new AbortController(),
   };
@@ -158,7 +161,8 @@ function wakeWaiting(
 ): void {
   for (const [resource, progress] of table) {
     const { owner } = splitFederatedId(resource);
-    if (owner === cluster && progress.state === 'waiting' && peers.connected(owner)) {
+    const { state, resting } = progress;
+    if (owner === cluster && resting && state === 'waiting' && peers.connected(owner)) {
       progress.restart.abort();
     }
   }
@@ -188,7 +192,9 @@ async function keepFollowing(
     }
     waitMs = progress.rounds - roundsBefore > 1 ? retryMinMs : Math.min(waitMs * 2, retryMaxMs);
     const jittered = waitMs * (0.5 + parts.random.fraction() / 2);
+    progress.resting = true;
     await parts.clock.sleep(jittered, attempt).catch(() => undefined);
+    progress.resting = false;
   }
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, test } from 'vitest';
-import { createActs } from '../../testkit/federation-acts.ts';
+import { createActs, type Acts } from '../../testkit/federation-acts.ts';
 import { finish } from '../../testkit/federation-ending.ts';
 import { createFederation, type Federation } from '../../testkit/federation.ts';
 import { playSeeds } from '../../testkit/simulation.ts';
@@ -27,17 +27,40 @@ test('a resource that is removed and made again is mirrored in its new epoch', a
   await playSeeds('epochs');
 });
 
-test('a resource that was made again and is still empty is taken up', async () => {
-  federation = await createFederation({ seed: 1, clusters: ['lubeck', 'bergen'] });
-  const acts = createActs(federation);
-  await federation.link('lubeck', 'bergen');
-  const name = await federation.complete(acts.create('lubeck'));
+/** A note of lubeck's with one change, shared with bergen and mirrored there. */
+async function mirroredNote(
+  made: Federation,
+  traits: Parameters<Federation['shape']>[2] = {},
+): Promise<{ readonly acts: Acts; readonly name: string }> {
+  federation = made;
+  const acts = createActs(made);
+  await made.link('lubeck', 'bergen');
+  const name = await made.complete(acts.create('lubeck'));
   const rule = { owner: 'lubeck', peer: 'bergen', name, verbs: ['see', 'pull'] } as const;
-  await federation.complete(acts.share({ ...rule, effect: 'allow' }));
-  await federation.complete(acts.append(name));
-  await federation.complete(acts.mirror('bergen', name));
-  await federation.run(5_000);
-  await federation.complete(acts.remove(name));
-  await federation.complete(acts.create('lubeck', name));
-  await finish(federation);
+  await made.complete(acts.share({ ...rule, effect: 'allow' }));
+  await made.complete(acts.append(name));
+  made.shape('lubeck', 'bergen', traits);
+  await made.run(5_000);
+  await made.complete(acts.mirror('bergen', name));
+  return { acts, name };
+}
+
+test('a resource that was made again and is still empty is taken up', async () => {
+  const made = await createFederation({ seed: 1, clusters: ['lubeck', 'bergen'] });
+  const { acts, name } = await mirroredNote(made);
+  await made.run(5_000);
+  await made.complete(acts.remove(name));
+  await made.complete(acts.create('lubeck', name));
+  await finish(made);
+});
+
+test('a mirror becomes current also where an answer takes longer than a beat', async () => {
+  const made = await createFederation({ seed: 2, clusters: ['lubeck', 'bergen'] });
+  await mirroredNote(made, { latencyMs: [1_100, 1_100] });
+  const { sync } = made.cluster('bergen').services;
+  await made.until(
+    'the mirror is current',
+    async () => (await sync.list({})).mirrors.every(({ state }) => state === 'current'),
+    20_000,
+  );
 });
