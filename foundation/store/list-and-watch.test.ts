@@ -92,7 +92,7 @@ describe('list and watch', () => {
     const step = nextOf(follow(failing(store, 'scan', codes), { clock }));
     // The first failure is tried again at once, each of the others after a pause.
     for (let pause = 0; pause < codes.length - 1; pause += 1) {
-      await expect.poll(() => clock.sleepers, { interval: 1 }).toBe(1);
+      await expect.poll(() => clock.sleepers, { interval: 1, timeout: 10_000 }).toBe(1);
       clock.advance(5_000);
     }
     expect(show(await step)).toEqual(['list', 'a=1']);
@@ -101,7 +101,7 @@ describe('list and watch', () => {
   test('ends when its signal aborts, also in a pause', async () => {
     const codes = Array.from({ length: 9 }, (): ErrorCode => 'STORE_UNAVAILABLE');
     const waiting = follow(failing(store, 'scan', codes), { clock }).next();
-    await expect.poll(() => clock.sleepers, { interval: 1 }).toBe(1);
+    await expect.poll(() => clock.sleepers, { interval: 1, timeout: 10_000 }).toBe(1);
     control.abort();
     expect((await waiting).done).toBe(true);
   });
