@@ -17,7 +17,7 @@ interface Vectors {
 
 const coder = createFrameCoder(createMsgpackCodec());
 const vectors = JSON.parse(
-  readFileSync(new URL('../protocol/vectors/wire.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../protocol/vectors/wire.json', import.meta.url), 'utf8'),
 ) as Vectors;
 
 describe('the vectors of the wire', () => {
