@@ -1,12 +1,14 @@
 // A repository as entries of a resource: one table of refs, and one entry per pack in the order of
 // pushes. The table is inline up to 100 refs; above, it is a blob that the entry names.
 import {
+  compareBytes,
   concatBytes,
   emptyBytes,
   HansaError,
   manifestId,
   packTuple,
   unpackTuple,
+  utf8,
   type BlobId,
   type Blobs,
   type Codec,
@@ -15,7 +17,7 @@ import {
 import { z } from 'zod';
 import type { BlobReference, ChangeOp, ResourceEntry } from '../resources/contract.ts';
 import { refsInlineMax, refsMax } from './contract.ts';
-import type { RepositoryState } from './git.ts';
+import type { Ref, RepositoryState } from './git.ts';
 import { refNameIsValid } from './ref-name.ts';
 
 export interface EntryNeeds {
@@ -37,12 +39,20 @@ const stateSchema: z.ZodType<RepositoryState> = z.object({
 });
 const tableSchema = z.union([z.object({ inline: stateSchema }), z.object({ blob: z.string() })]);
 
+/** In the order of their names' bytes, as git has them; strings compare otherwise beyond U+FFFF. */
+function sortedRefs(refs: readonly Ref[]): readonly Ref[] {
+  return refs
+    .map((ref) => ({ ref, bytes: utf8(ref.name) }))
+    .toSorted((a, b) => compareBytes(a.bytes, b.bytes))
+    .map(({ ref }) => ref);
+}
+
 /** Sorted by name: equal states have equal tables. */
 export async function refsOp(needs: EntryNeeds, state: RepositoryState): Promise<ChangeOp> {
   const sorted: RepositoryState = {
     head: state.head,
     shallow: state.shallow.toSorted(),
-    refs: state.refs.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    refs: sortedRefs(state.refs),
   };
   const encoded = needs.codec.encode(sorted);
   if (state.refs.length <= refsInlineMax && encoded.length <= tableBytesMax) {
