@@ -2,6 +2,7 @@
 // mirrors.
 import {
   compareBytes,
+  compareHlc,
   createHybridClock,
   createKeyedMutex,
   createRecent,
@@ -9,6 +10,7 @@ import {
   HansaError,
   localId,
   watchedTable,
+  type Hlc,
   type HybridClock,
   type LocalId,
 } from '@hansa/foundation';
@@ -22,6 +24,7 @@ import { createTicker } from './ticker.ts';
 
 // resources whose digest trie is kept in memory; others are rebuilt when written
 const triesMax = 256;
+const hlcCounterMax = 0xffff; // sixteen bits, as `hlcSchema` has it
 
 export interface StartedLog {
   readonly log: ResourceLog;
@@ -88,11 +91,21 @@ async function appendAfter(held: Held, hybrid: HybridClock, work: AppendWork): P
     if (expect !== undefined && expect !== loaded.state.modRevision) {
       throw new HansaError('CONFLICT', `${id} was changed at the same time`);
     }
-    const done = await append(held, { id, ops, author, loaded, hlc: hybrid.tick() });
+    const hlc = stampAfter(loaded.state.value.hlc, hybrid.tick());
+    const done = await append(held, { id, ops, author, loaded, hlc });
     if (done !== undefined) {
       return done;
     }
   }
+}
+
+/** A clock that was set back must not stamp a change before the one that it follows. */
+function stampAfter(before: Hlc, now: Hlc): Hlc {
+  const [wallMs, counter] = before;
+  if (compareHlc(now, before) > 0) {
+    return now;
+  }
+  return counter < hlcCounterMax ? [wallMs, counter + 1] : [wallMs + 1, 0];
 }
 
 /** The present state with its trie; rebuilt from the entries where it is not in memory. */
