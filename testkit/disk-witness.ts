@@ -8,10 +8,12 @@ import {
   federatedId,
   fromUtf8,
   scopeStore,
+  compareHlc,
   toHex,
   unpackTuple,
   type Codec,
   type FederatedId,
+  type Hlc,
   type LocalId,
   type WatchEvent,
 } from '@hansa/foundation';
@@ -35,6 +37,8 @@ export interface Witnessed {
   applied(cluster: SimulatedCluster, record: AppliedRecord): void;
   unmirrored(cluster: SimulatedCluster, resource: FederatedId): void;
   linked(cluster: SimulatedCluster, record: LinkRecord): void;
+  /** An owner's own history does not go forward. */
+  disordered(cluster: SimulatedCluster, sentence: string): void;
   /** The disk could not be read any further. */
   failed(cluster: SimulatedCluster, error: unknown): void;
 }
@@ -67,7 +71,7 @@ export function contentText(entries: Iterable<ContentEntry>): string {
 
 type Histories = Map<string, HistoryPoint>;
 type Contents = Map<string, Map<string, ContentEntry>>;
-type Positions = Map<FederatedId, { epoch: number; sequence: number; digest: string }>;
+type Positions = Map<FederatedId, { epoch: number; sequence: number; digest: string; hlc: Hlc }>;
 
 export function createDiskWitness(needs: {
   readonly codec: Codec;
@@ -93,7 +97,7 @@ export function createDiskWitness(needs: {
   };
   return {
     attend(cluster) {
-      const read = { codec, histories, contents, positions };
+      const read = { codec, histories, contents, positions, witnessed };
       const watches = [
         watch(cluster, 'resources', (events, revision) =>
           readOwned(read, cluster, { events, revision }),
@@ -115,10 +119,11 @@ interface Reading {
   readonly histories: Histories;
   readonly contents: Contents;
   readonly positions: Positions;
+  readonly witnessed: Witnessed;
 }
 
 function readOwned(
-  { codec, histories, contents, positions }: Reading,
+  { codec, histories, contents, positions, witnessed }: Reading,
   cluster: SimulatedCluster,
   batch: { readonly events: readonly WatchEvent[]; readonly revision: number },
 ): void {
@@ -144,7 +149,12 @@ function readOwned(
     const held = contents.get(`${cluster.name} ${String(local)} ${state.epoch}`) ?? new Map();
     const digest = toHex(state.digest);
     const sequence = batch.revision;
-    positions.set(resource, { epoch: state.epoch, sequence, digest });
+    const before = positions.get(resource);
+    if (before?.epoch === state.epoch && compareHlc(state.hlc, before.hlc) <= 0) {
+      const stamps = `${before.hlc.join('.')}, then ${state.hlc.join('.')}`;
+      witnessed.disordered(cluster, `the changes of ${String(local)} are stamped ${stamps}`);
+    }
+    positions.set(resource, { epoch: state.epoch, sequence, digest, hlc: state.hlc });
     histories.set(`${resource} ${state.epoch} ${sequence}`, {
       digest,
       content: contentText(held.values()),

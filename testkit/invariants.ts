@@ -70,6 +70,7 @@ export function createInvariants(needs: InvariantNeeds): Invariants {
     witnessed: {
       applied: (cluster, record) => followApplied({ ...needs, witness, positions, breaks }, cluster, record),
       unmirrored: (cluster, resource) => positions.delete(`${cluster.name} ${resource}`),
+      disordered: (cluster, sentence) => breaks(`at ${cluster.name}, ${sentence}`),
       failed: (cluster, error) => breaks(`the disk of ${cluster.name} is unreadable: ${String(error)}`),
       linked: (cluster, record) =>
         followLinked({ links, nowMs, breaks, nameOf }, cluster, record),

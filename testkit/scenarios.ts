@@ -161,6 +161,11 @@ const relink: Deed = async (stage) => {
   }
 };
 
+const setClock: Deed = (stage) => {
+  const { federation, random } = stage;
+  federation.cluster(someone(stage)).setSkew(random.between(-skewMaxMs / 2, skewMaxMs / 2));
+};
+
 const skewMaxMs = 50_000; // under the tolerance of certificates and of heads
 
 /** Links everybody, and gives every cluster two notes, most of them shared and mirrored. */
@@ -306,7 +311,7 @@ export const scenarios: readonly Scenario[] = [
         ]),
       ),
     }),
-    play: chaos([...daily, [2, cut], [1, crash], [3, start]]),
+    play: chaos([...daily, [2, setClock], [1, cut], [1, crash], [3, start]]),
   },
   { name: 'clock-ahead', clusters: two, play: clockAhead },
   {
