@@ -141,6 +141,9 @@ async function commit(
   return result.succeeded;
 }
 
+// What people may type instead of a name: a peer that calls itself so would be taken for another.
+const idPattern = /^[0-9a-f]{4,64}$/;
+
 /** A name is ours to give: a second "bergen" gets the beginning of its id appended. */
 export function uniqueName(
   { links }: Pick<LinkRecords, 'links'>,
@@ -148,10 +151,17 @@ export function uniqueName(
   cluster: ClusterId,
 ): string {
   const plain = wanted.replaceAll(/[^A-Za-z0-9_.-]/g, '-').slice(0, 64) || cluster.slice(0, 8);
-  const taken = [...links.rows.values()].some(
-    ({ value }) => value.name === plain && value.peer !== cluster,
+  const taken = new Set(
+    [...links.rows.values()]
+      .filter(({ value }) => value.peer !== cluster)
+      .map(({ value }) => value.name),
   );
-  return taken ? `${plain}-${cluster.slice(0, 8)}` : plain;
+  if (!taken.has(plain) && (!idPattern.test(plain) || cluster.startsWith(plain))) {
+    return plain;
+  }
+  // Somebody may have taken the longer name first, on purpose; nobody else has the whole id.
+  const longer = [8, 16, 32].map((length) => `${plain}-${cluster.slice(0, length)}`);
+  return longer.find((name) => !taken.has(name)) ?? `${plain}-${cluster.slice(0, 63)}`;
 }
 
 /** Theirs first where both name a node: the node itself knows its addresses best. */
