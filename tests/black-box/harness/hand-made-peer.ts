@@ -1,11 +1,14 @@
 // A cluster made by hand on a real link: it speaks the protocol as a test wants, honest or not, so
 // that what a node serves is seen as it leaves the wire and not as another node would show it.
+import type { DaemonStatus } from '@hansa/capabilities/daemon/contract';
 import type { Signer } from '@hansa/capabilities/identity/contract';
 import { createIdentity } from '@hansa/capabilities/identity/capability';
+import type { Invitation } from '@hansa/capabilities/links/contract';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import {
   createWireSession,
+  remote,
   silentLog,
   type AnyContract,
   type Carrier,
@@ -17,9 +20,11 @@ import {
 import { createMemoryStore } from '@hansa/store-memory';
 import { createSystemClock, createSystemRandom } from '@hansa/system-node';
 import { openIrohTransport } from '@hansa/transport-iroh';
-import type { DaemonStatus } from '@hansa/capabilities/daemon/contract';
 import { afterAll } from 'vitest';
+import { readToken } from '../../../capabilities/links/token.ts';
+import { linkPeerContract } from '../../../capabilities/links/wire.ts';
 import type { Cluster } from './cluster.ts';
+import { must } from './linking.ts';
 
 /** What the far side said first, and a way to call it whatever that was. */
 export interface Meeting {
@@ -98,4 +103,27 @@ function carry(stream: FrameStream): Carrier {
   const session = createWireSession({ stream, codec, clock, credential: { source: 'a node' } });
   session.run(new AbortController().signal).catch(() => undefined); // pending calls tell the test
   return session.carrier;
+}
+
+export interface LinkedByHand extends Meeting {
+  /** By which the other cluster knows it. */
+  readonly name: string;
+}
+
+/** Links as any cluster would, confirmed on both sides; `mine` is its own half-link. */
+export async function linkByHand(
+  peer: HandMadePeer,
+  cluster: Cluster,
+  { mine }: { readonly mine: boolean },
+): Promise<LinkedByHand> {
+  const { token } = await must<Invitation>(cluster, 'link', 'invite', '--yes');
+  const { nonce } = readToken(codec, crypto, token);
+  const meeting = await peer.meet(await addressOf(cluster));
+  await remote(linkPeerContract, meeting.carrier).redeem({
+    nonce,
+    accepterNonce: random.bytes(32),
+    lastEpoch: 0,
+    standing: { epoch: 0, mine, confirmed: true, endpoints: [] },
+  });
+  return { ...meeting, name: peer.signer.name };
 }
