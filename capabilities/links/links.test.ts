@@ -126,8 +126,8 @@ describe('an invitation', () => {
   test.each([1, 2])(
     'that two redeem at the same time, at %i node(s), links exactly one',
     async (n) => {
-      const nodes = [await open(), await open()];
-      const { token } = await nodes[0]!.links.invite({});
+      const [one, two] = [await open(), await open()];
+      const { token } = await one.links.invite({});
       const rivals = [bergen, visby, clusterOf(crypto, 15), clusterOf(crypto, 17)];
       const done = await Promise.allSettled(
         rivals.map((by, index) => redeem((index % n === 0 ? one : two).peer, token, { by })),
@@ -186,7 +186,7 @@ describe('an invitation', () => {
 
   test('is one too many where as many are open as may be', async () => {
     const { links, peer } = await open();
-    const tokens = [];
+    const tokens: string[] = [];
     for (let i = 0; i < invitesOpenMax; i += 1) {
       tokens.push((await links.invite({})).token);
     }
@@ -431,7 +431,7 @@ describe('the name that we give a peer', () => {
         fc.shuffledSubarray(clusters, { minLength: 6 }),
         async (all, order) => {
           const { parts } = await open(createMemoryStore({ clock }));
-          const names = [];
+          const names: string[] = [];
           for (const [index, cluster] of order.entries()) {
             names.push(await named(parts, cluster, all[index] ?? 'bergen'));
           }
