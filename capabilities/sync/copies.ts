@@ -170,7 +170,9 @@ async function versionsOf(
   return found;
 }
 
-/** The record goes last: after a crash in between, removing the mirror again ends what was begun. */
+/**
+ * The record goes last: after a crash in between, removing the mirror again ends what was begun.
+ */
 async function remove(
   { store, tables, mirrors, tries }: Kept,
   resource: FederatedId,
