@@ -74,9 +74,7 @@ describe.skipIf(!requires('git').available)('the demonstration', () => {
       expect(told).toMatchObject({ code: 0, err: '' });
       expect(told.out).toContain('Starting from what an earlier start left.');
       expect(told.out.match(/they are linked since an earlier start/g)).toHaveLength(2);
-      expect(told.out).not.toMatch(
-        /\$ npx hansa .* (?:link invite|repo create|bergen mirror add)/,
-      );
+      expect(told.out).not.toMatch(/\$ npx hansa .* (?:link invite|repo create|bergen mirror add)/);
       expect(leftOver()).toEqual([]);
     },
   );
@@ -109,7 +107,10 @@ describe.skipIf(!requires('git').available)('the demonstration', () => {
 
   test('is not deceived by another program that answers in the place of a cluster', async () => {
     const port = Number(ports) + 1;
-    const other = createServer((_request, response) => response.end('{}')).listen(port, '127.0.0.1');
+    const other = createServer((_request, response) => response.end('{}')).listen(
+      port,
+      '127.0.0.1',
+    );
     try {
       const told = await startDemonstration('--once', '--home', home, '--port-base', ports).ended;
       expect(told.code).toBe(1);

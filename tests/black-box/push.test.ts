@@ -1,6 +1,5 @@
 // Pushes to an owner reach the mirror as they happen: by the stream alone, as small packs, and
 // whatever stock git can push.
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { requires } from '../../testkit/needs.ts';
@@ -20,6 +19,7 @@ import {
   type Pair,
   type SharedRepository,
 } from './rooms/pair.ts';
+import { fastImport } from './rooms/history.ts';
 import { noiseFile } from './rooms/noise.ts';
 
 const promptMs = 5_000; // well under a second on an idle machine; the interval here is an hour
@@ -82,7 +82,9 @@ describe.skipIf(!requires('git').available)('a push to the owner', () => {
     await gitOk(work, 'reset', '--quiet', '--hard', 'HEAD~1');
     const rewritten = await commit(work, 'Second, otherwise');
     await gitOk(work, 'tag', '-f', 'light');
-    expect((await git(work, ...loginTo(pair.lubeck), 'push', shared.ownUrl(), 'main')).code).toBe(1);
+    expect((await git(work, ...loginTo(pair.lubeck), 'push', shared.ownUrl(), 'main')).code).toBe(
+      1,
+    );
     await push(shared, work, '+main', '+light', ':refs/heads/other', ':refs/tags/heavier');
     const second = await untilEqual(shared);
     expect(second).toContain(`${rewritten}\trefs/heads/main`);
@@ -194,18 +196,16 @@ describe.skipIf(!requires('git').available)('a push to the owner', () => {
     { timeout: 180_000 },
     async () => {
       const { shared, work } = await begun('row');
-      const ended = new AbortController();
-      const watched = checkUntil(shared.mirrorCache(), ended.signal);
-      for (let at = 1; at <= pushesInARow; at += 1) {
-        writeFileSync(join(work, `file-${at % 17}`), `${at}\n`);
-        await gitOk(work, 'add', '.');
-        await gitOk(work, 'commit', '--quiet', '-m', `Push ${at}`);
-        await push(shared, work, 'main', ...extraRefs(at));
+      const cache = shared.mirrorCache();
+      const ids = await commitsOn(work, pushesInARow);
+      for (const [at, id] of ids.entries()) {
+        await Promise.all([
+          push(shared, work, `${id}:refs/heads/main`, ...extraRefs(at, id)),
+          requireWhole(cache),
+        ]);
       }
       const told = await untilEqual(shared, 60_000);
-      ended.abort();
-      expect(await watched).toBeGreaterThan(10);
-      expect(told).toContain(`${await gitOk(work, 'rev-parse', 'HEAD')}\trefs/heads/main`);
+      expect(told).toContain(`${ids.at(-1)}\trefs/heads/main`);
       const row = await until('the mirror says so', async () => {
         const seen = await mirrorRow(shared);
         return seen.state === 'current' ? seen : undefined;
@@ -218,17 +218,25 @@ describe.skipIf(!requires('git').available)('a push to the owner', () => {
 });
 
 /** Branches that come, are rewritten, and go. */
-function extraRefs(at: number): readonly string[] {
+function extraRefs(at: number, id: string): readonly string[] {
   const name = `refs/heads/extra/${at % 10}`;
-  return at % 20 < 10 ? [`+main:${name}`] : [`:${name}`];
+  return at % 20 < 10 ? [`+${id}:${name}`] : [`:${name}`];
 }
 
-/** Looks at everything that the refs reach, again and again: how often it did. */
-async function checkUntil(cache: string, signal: AbortSignal): Promise<number> {
-  let checks = 0;
-  while (!signal.aborted) {
-    await requireWhole(cache);
-    checks += 1;
-  }
-  return checks;
+/** Commits on top of main, oldest first; made by one process. */
+async function commitsOn(folder: string, count: number): Promise<readonly string[]> {
+  const commits = Array.from({ length: count }, (_, at) => {
+    const file = `file-${at % 17}`;
+    const from = at === 0 ? 'from refs/heads/main^0\n' : '';
+    return [
+      `commit refs/heads/row`,
+      `committer Tester <tester@hansa.invalid> ${1_700_000_000 + at} +0000`,
+      `data 4\nPush`,
+      `${from}M 644 inline ${file}`,
+      `data ${String(at).length}\n${at}\n`,
+    ].join('\n');
+  });
+  await fastImport(folder, commits.join('\n'));
+  const listed = await gitOk(folder, 'rev-list', '--reverse', 'main..row');
+  return listed.split('\n');
 }
