@@ -85,10 +85,18 @@ const contextList: LocalCommand = {
         rows: rows.map((row) => [row.current ? '*' : '', row.name, row.data]),
         empty: `no cluster is known in ${home}`,
       },
-      next: rows.length === 0 ? ['hansa up'] : [],
+      next: afterList(rows),
     };
   },
 };
+
+function afterList(rows: readonly { readonly current: boolean; readonly name: string }[]): string[] {
+  const other = rows.find(({ current }) => !current);
+  if (rows.length === 0) {
+    return ['hansa up'];
+  }
+  return other === undefined ? ['hansa status'] : [`hansa context use ${other.name}`];
+}
 
 const contextUse: LocalCommand = {
   local: true,
