@@ -56,7 +56,12 @@ describe('a cluster’s identity', () => {
   });
 
   test('no secret is ever printed: neither key nor token is in the log', () => {
-    for (const file of ['keys/cluster.key', 'keys/cluster-next.key', 'keys/node.key', 'owner.token']) {
+    for (const file of [
+      'keys/cluster.key',
+      'keys/cluster-next.key',
+      'keys/node.key',
+      'owner.token',
+    ]) {
       const secret = readFileSync(join(lubeck.data, file), 'utf8').trim();
       expect(lubeck.log()).not.toContain(secret);
     }
@@ -262,7 +267,12 @@ describe('the owner token', () => {
     await lubeck.stop();
     renameSync(join(lubeck.data, 'owner.token'), join(lubeck.home, 'lost.token'));
     await lubeck.restart();
-    const { status } = await callApi({ url: lubeck.url, token: old, method: 'GET', path: '/status' });
+    const { status } = await callApi({
+      url: lubeck.url,
+      token: old,
+      method: 'GET',
+      path: '/status',
+    });
     expect(status).toBe(401);
     expect((await lubeck.api('GET', '/status')).status).toBe(200);
   });

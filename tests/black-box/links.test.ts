@@ -62,14 +62,26 @@ describe('making a link', () => {
       confirmedHere: true,
       confirmedThere: false,
     });
-    const early = await must<{ items: CatalogItem[] }>(bergen, 'catalog', 'list', '--peer', 'lubeck');
+    const early = await must<{ items: CatalogItem[] }>(
+      bergen,
+      'catalog',
+      'list',
+      '--peer',
+      'lubeck',
+    );
     expect(early.items).toEqual([]);
     const absent = await refusal(bergen, 'mirror', 'add', 'lubeck:hansa');
     expect(absent.code).toBe('RESOURCE_NOT_FOUND');
 
     await must(lubeck, 'link', 'confirm', 'bergen', '--words', link.checkWords);
     await Promise.all([untilLinked(lubeck, 'bergen'), untilLinked(bergen, 'lubeck')]);
-    const late = await must<{ items: CatalogItem[] }>(bergen, 'catalog', 'list', '--peer', 'lubeck');
+    const late = await must<{ items: CatalogItem[] }>(
+      bergen,
+      'catalog',
+      'list',
+      '--peer',
+      'lubeck',
+    );
     expect(late.items.map(({ name }) => name)).toEqual(['hansa']);
     const again = await refusal(lubeck, 'link', 'confirm', 'bergen', '--yes');
     expect(again.code).toBe('LINK_NOT_PENDING');

@@ -1,0 +1,228 @@
+// The command line as people and programs meet it: help with examples, output that parses, exit codes
+// as documented, failures that say what to do.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Invitation } from '@hansa/capabilities/links/contract';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { commands } from '../../cli/commands.ts';
+import { prepareCluster, startCluster, type Cluster } from './harness/cluster.ts';
+import { must } from './harness/linking.ts';
+import { cleanEnvironment, program, temporaryFolder } from './harness/place.ts';
+import { trackProcess } from './harness/processes.ts';
+import { run, type Finished } from './harness/run.ts';
+import { until } from './harness/until.ts';
+
+let lubeck: Cluster;
+
+beforeAll(async () => {
+  lubeck = await startCluster({ name: 'lubeck' });
+  await must(lubeck, 'repo', 'create', 'hansa');
+});
+
+/** In a home of its own, where no cluster is known. */
+function nowhere(...args: string[]): Promise<Finished> {
+  const home = temporaryFolder('nowhere');
+  return run(process.execPath, [program, ...args], { cwd: home, env: cleanEnvironment(home) });
+}
+
+describe('help', () => {
+  const spellings = commands
+    .filter((command) => !('hidden' in command && command.hidden === true))
+    .map(({ noun, verb }) => (verb === undefined ? [noun] : [noun, verb]));
+
+  test.each(spellings.map((words) => [words.join(' '), words] as const))(
+    'hansa %s --help shows what it is for and an example',
+    async (spelled, words) => {
+      const { code, stdout, stderr } = await nowhere(...words, '--help');
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toContain(`Usage: hansa ${spelled}`);
+      expect(stdout).toMatch(new RegExp(`Examples:\n  \\$ hansa ${spelled}`));
+    },
+  );
+
+  test('hansa --help names every noun and the exit codes', async () => {
+    const { stdout } = await nowhere('--help');
+    for (const noun of new Set(spellings.map(([first]) => first))) {
+      expect(stdout).toMatch(new RegExp(`^  ${noun}\\b`, 'm'));
+    }
+    expect(stdout).toContain('Exit codes: 0 done');
+  });
+});
+
+describe('output', () => {
+  const reading = [
+    ['status'],
+    ['status', '--config'],
+    ['link', 'list'],
+    ['repo', 'list'],
+    ['repo', 'show', 'hansa'],
+    ['share', 'list'],
+    ['catalog', 'list'],
+    ['mirror', 'list'],
+    ['sync', 'status'],
+    ['context', 'list'],
+  ];
+
+  test.each(reading.map((words) => [words.join(' '), words] as const))(
+    'of hansa %s is the same as JSON and as YAML, and for people it says what comes next',
+    async (_spelled, words) => {
+      const [json, yaml, plain] = await Promise.all([
+        lubeck.hansa(...words),
+        lubeck.hansaPlain('-o', 'yaml', ...words),
+        lubeck.hansaPlain(...words),
+      ]);
+      expect([json.code, yaml.code, plain.code]).toEqual([0, 0, 0]);
+      const shape = (value: unknown): string[] => Object.keys(value as object);
+      expect(shape(parse(yaml.stdout))).toEqual(shape(json.json()));
+      expect(plain.stdout).toMatch(/^next: hansa .+/m);
+      expect(json.stderr + yaml.stderr + plain.stderr).toBe('');
+    },
+  );
+
+  test('that nobody reads any more ends quietly', async () => {
+    const child = spawn(process.execPath, [program, '--help'], {
+      env: lubeck.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    trackProcess(child);
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    child.stdout.destroy();
+    await once(child, 'close');
+    expect(stderr).toBe('');
+  });
+});
+
+describe('a failure', () => {
+  const cases: readonly {
+    readonly what: string;
+    readonly words: readonly string[];
+    readonly exit: number;
+    readonly code: string;
+  }[] = [
+    { what: 'an unknown option', words: ['link', 'list', '--sail'], exit: 2, code: 'USAGE' },
+    { what: 'an unknown verb', words: ['link', 'sail'], exit: 2, code: 'USAGE' },
+    { what: 'an unknown noun', words: ['sail'], exit: 2, code: 'USAGE' },
+    { what: 'a missing argument', words: ['repo', 'create'], exit: 2, code: 'USAGE' },
+    { what: 'a missing option', words: ['share', 'add', 'hansa'], exit: 2, code: 'USAGE' },
+    {
+      what: 'an input outside its bounds',
+      words: ['repo', 'create', '../out'],
+      exit: 2,
+      code: 'INPUT_INVALID',
+    },
+    {
+      what: 'an unknown repository',
+      words: ['repo', 'show', 'nobody'],
+      exit: 3,
+      code: 'RESOURCE_NOT_FOUND',
+    },
+    { what: 'an unknown link', words: ['link', 'show', 'oslo'], exit: 3, code: 'LINK_NOT_FOUND' },
+    {
+      what: 'an unconfirmed deletion',
+      words: ['repo', 'delete', 'hansa'],
+      exit: 4,
+      code: 'NOT_CONFIRMED',
+    },
+    { what: 'a taken name', words: ['repo', 'create', 'hansa'], exit: 5, code: 'RESOURCE_EXISTS' },
+  ];
+
+  test.each(cases.map((each) => [each.what, each] as const))(
+    '%s has its exit code, a sentence for people and JSON on stderr for programs',
+    async (_what, { words, exit, code }) => {
+      const [json, plain] = await Promise.all([
+        lubeck.hansa(...words),
+        lubeck.hansaPlain(...words),
+      ]);
+      expect([json.code, plain.code]).toEqual([exit, exit]);
+      expect([json.stdout, plain.stdout]).toEqual(['', '']);
+      expect(json.report().code).toBe(code);
+      expect(json.report().message.length).toBeGreaterThan(10);
+      expect(json.stderr.trim().split('\n')).toHaveLength(1);
+      expect(plain.stderr).toMatch(/^error: .+/m);
+    },
+  );
+
+  test('to find a context says where it looked and what is known', async () => {
+    const none = await nowhere('-o', 'json', 'status');
+    expect(none.code).toBe(3);
+    expect(none.report()).toMatchObject({ code: 'CONTEXT_NOT_FOUND', fix: 'start one: hansa up' });
+    const other = await lubeck.hansaPlain('--context', 'oslo', 'status');
+    expect(other.code).toBe(3);
+    expect(other.stderr).toContain('known: lubeck');
+  });
+
+  test('to find the node says how to start it', async () => {
+    const bergen = await startCluster({ name: 'bergen' });
+    await bergen.kill();
+    const killed = await bergen.hansa('status');
+    expect(killed.code).toBe(6);
+    expect(killed.report().code).toBe('NODE_UNREACHABLE');
+    await bergen.restart();
+    await bergen.stop();
+    const stopped = await bergen.hansa('status');
+    expect([stopped.code, stopped.report().code]).toEqual([6, 'NODE_UNREACHABLE']);
+    expect(stopped.report().fix).toContain('hansa up');
+  });
+
+  test('by Ctrl-C has the exit code 130', async () => {
+    const bergen = await startCluster({ name: 'bergen' });
+    const { token } = await must<Invitation>(bergen, 'link', 'invite');
+    await bergen.kill();
+    const words = [program, '--context', 'lubeck', 'link', 'accept', token];
+    const child = spawn(process.execPath, words, {
+      env: lubeck.env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    trackProcess(child);
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    await until('it has begun to dial', () => stderr.includes('dialling'));
+    child.kill('SIGINT');
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect(code).toBe(130);
+  });
+});
+
+describe('up and down', () => {
+  test('up --detach answers when the node does, and down ends it in order', async () => {
+    const visby = prepareCluster({ name: 'visby' });
+    const up = await visby.hansaPlain('up', '--detach', '--name', 'visby', '--data', visby.data);
+    expect([up.code, up.stderr]).toEqual([0, '']);
+    const { pid } = await must<{ pid: number }>(visby, 'status');
+    expect(up.stdout).toContain(String(pid));
+    const down = await visby.hansa('down');
+    expect(down.json<{ pid: number }>().pid).toBe(pid);
+    await until('the process is gone', () => !isAlive(pid));
+    expect((await visby.hansa('status')).code).toBe(6);
+  });
+
+  test('a context can be chosen among several, and stays chosen', async () => {
+    const home = temporaryFolder('contexts');
+    const env = cleanEnvironment(home);
+    const hansa = (...args: string[]): Promise<Finished> =>
+      run(process.execPath, [program, '-o', 'json', ...args], { cwd: home, env });
+    for (const name of ['oslo', 'riga']) {
+      const up = await hansa('up', '--detach', '--name', name, '--data', join(home, name));
+      expect([name, up.code, up.stderr]).toEqual([name, 0, '']);
+    }
+    expect((await hansa('status')).json()).toMatchObject({ name: 'oslo' });
+    expect((await hansa('context', 'use', 'riga')).code).toBe(0);
+    expect((await hansa('status')).json()).toMatchObject({ name: 'riga' });
+    for (const name of ['oslo', 'riga']) {
+      const { pid } = (await hansa('--context', name, 'down')).json<{ pid: number }>();
+      await until(`${name} is gone`, () => !isAlive(pid));
+    }
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
