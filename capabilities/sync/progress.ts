@@ -71,14 +71,18 @@ export function createProgress(needs: ProgressNeeds): Progress {
   return {
     async challengeAll(signal) {
       for (const [peer, { rows }] of known) {
-        const row = rows[Math.floor(needs.random.fraction() * rows.length)];
+        // Who failed is asked about the same again, so that a link is not red longer than it is wrong.
+        const failures = rows.filter(({ resource }) => failed.get(peer)?.has(resource) === true);
+        const row = failures[0] ?? rows[Math.floor(needs.random.fraction() * rows.length)];
         if (row === undefined || !needs.peers.connected(peer)) {
           continue;
         }
         try {
           const proven = await challenge(needs, { peer, row, signal });
-          const before = [...(failed.get(peer) ?? [])].filter((id) => id !== row.resource);
-          failed.set(peer, new Set(proven ? before : [...before, row.resource]));
+          const others = failures
+            .map(({ resource }) => resource)
+            .filter((id) => id !== row.resource);
+          failed.set(peer, new Set(proven ? others : [...others, row.resource]));
         } catch (error) {
           // Silence proves nothing, and must not spare the other peers their question.
           needs.log.event('sync.unproven', { peer, reason: reportOf(error).code });
@@ -98,7 +102,9 @@ export function createProgress(needs: ProgressNeeds): Progress {
         known.set(peer, rows);
       }
       const { behind, diverged } = await count(needs, peer, rows.rows);
-      return { behind, diverged: diverged + (failed.get(peer)?.size ?? 0) };
+      // A mirror that is not held any more cannot differ.
+      const unproven = rows.rows.filter(({ resource }) => failed.get(peer)?.has(resource) === true);
+      return { behind, diverged: diverged + unproven.length };
     },
   };
 }
