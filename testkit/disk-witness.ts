@@ -1,5 +1,6 @@
 // Reads every disk of a federation behind its cluster's back: what owners have ever written, what
-// mirrors have ever applied, which links were ever made. Checks compare these, and trust no service.
+// mirrors have ever applied, which links were ever made. Checks compare these, and trust no
+// service.
 import { linkTables, type LinkRecord } from '@hansa/capabilities/links/keys';
 import { resourceTables } from '@hansa/capabilities/resources/keys';
 import type { BlobReference, ChangeOp } from '@hansa/capabilities/resources/contract';

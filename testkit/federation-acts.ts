@@ -1,5 +1,5 @@
-// What owners of simulated clusters do, one at a time or all at once: every act may be refused, or be
-// left without an answer by a crash, and the model of what is allowed keeps up with either.
+// What owners of simulated clusters do, one at a time or all at once: every act may be refused, or
+// be left without an answer by a crash, and the model of what is allowed keeps up with either.
 import type { Verb } from '@hansa/capabilities/policies/contract';
 import { isHansaError, localId, type LocalId } from '@hansa/foundation';
 import type { Federation } from './federation.ts';
@@ -62,8 +62,7 @@ export function createActs(federation: Federation): Acts {
       );
       return name;
     },
-    remove: (name) =>
-      attempt(ownerOf(name), `remove ${name}`, ({ log }) => log.remove(idOf(name))),
+    remove: (name) => attempt(ownerOf(name), `remove ${name}`, ({ log }) => log.remove(idOf(name))),
     append(name, large = false) {
       number += 1;
       const lines = linesOf(random, { name, number, large });
@@ -104,7 +103,9 @@ async function outcomeOf(
   const work$ = work(services).then(
     () => 'done',
     (error: unknown) =>
-      isHansaError(error) ? `${error.code} ${error.message}` : `not an error of ours: ${String(error)}`,
+      isHansaError(error)
+        ? `${error.code} ${error.message}`
+        : `not an error of ours: ${String(error)}`,
   );
   return Promise.race([services.died.then(() => 'unknown'), work$]);
 }
@@ -178,10 +179,7 @@ function sharing(
   };
 }
 
-function linking(
-  { cluster }: Federation,
-  attempt: Attempt,
-): Pick<Acts, 'link' | 'unlink'> {
+function linking({ cluster }: Federation, attempt: Attempt): Pick<Acts, 'link' | 'unlink'> {
   const idOfCluster = (name: string): string => cluster(name).place.cluster;
   return {
     async link(a, b) {

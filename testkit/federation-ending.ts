@@ -1,6 +1,6 @@
-// How every simulation ends: faults stop, the dead come back, and then everybody has to agree. What is
-// expected is read from disks and from the rules that owners' clusters list; none of it is believed
-// because a service decided it.
+// How every simulation ends: faults stop, the dead come back, and then everybody has to agree. What
+// is expected is read from disks and from the rules that owners' clusters list; none of it is
+// believed because a service decided it.
 import type { Rule, Verb } from '@hansa/capabilities/policies/contract';
 import { splitFederatedId, splitLocalId, toHex } from '@hansa/foundation';
 import type { Federation } from './federation.ts';
@@ -86,7 +86,12 @@ function allows(
 /** Whether the peer gets it in the end: by a public rule, or by its own over a link that stands. */
 async function gets(
   federation: Federation,
-  asked: { readonly owner: SimulatedCluster; readonly peer: SimulatedCluster; name: string; verb: Verb },
+  asked: {
+    readonly owner: SimulatedCluster;
+    readonly peer: SimulatedCluster;
+    name: string;
+    verb: Verb;
+  },
 ): Promise<boolean> {
   const { owner, peer } = asked;
   const rules = await rulesOf(owner);
@@ -150,7 +155,9 @@ async function wrongLists(federation: Federation): Promise<string[]> {
         }
       }
       if (listed.join() !== due.toSorted().join()) {
-        wrong.push(`${peer.name} lists ${listed.join()} of ${owner.name}, and should ${due.join()}`);
+        wrong.push(
+          `${peer.name} lists ${listed.join()} of ${owner.name}, and should ${due.join()}`,
+        );
       }
     }
   }

@@ -1,6 +1,6 @@
 // A whole federation in one process, on virtual time, from one seed: clusters of the node's own
-// composition, one network between them, faults to switch, and invariants that are checked all along.
-// Whatever happens in it happens again with the same seed.
+// composition, one network between them, faults to switch, and invariants that are checked all
+// along. Whatever happens in it happens again with the same seed.
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import {
@@ -99,9 +99,7 @@ export async function createFederation(given: {
   for (const seat of seats) {
     const clock = options.clocks?.[seat.place.name] ?? {};
     const disk = createDisk({ ...options, clock: time, crypto });
-    clusters.push(
-      createCluster({ ...base, ...seat, disk, clock, random: seat.random, network }),
-    );
+    clusters.push(createCluster({ ...base, ...seat, disk, clock, random: seat.random, network }));
   }
   clusters.forEach((cluster) => invariants.attend(cluster));
   const federation = federationOf({ ...base, seed, network, invariants });
@@ -181,10 +179,7 @@ function federationOf(parts: Parts): Federation {
   };
 }
 
-function passTime({
-  time,
-  invariants,
-}: Parts): Pick<Federation, 'run' | 'until' | 'complete'> {
+function passTime({ time, invariants }: Parts): Pick<Federation, 'run' | 'until' | 'complete'> {
   let checkMs = checkEveryMs;
   const requireWhole = (): void => {
     if (invariants.broken.length > 0) {
@@ -221,10 +216,9 @@ function passTime({
     async complete<T>(work: Promise<T>, withinMs = 120_000): Promise<T> {
       const endMs = time.monotonicMs() + withinMs;
       let over = false;
-      const done = (): void => {
+      const outcome = Promise.allSettled([work]).then(() => {
         over = true;
-      };
-      work.then(done, done);
+      });
       await time.settle();
       while (!over) {
         if (time.monotonicMs() >= endMs) {
@@ -232,6 +226,7 @@ function passTime({
         }
         await run(completeStepMs);
       }
+      await outcome;
       return work;
     },
   };

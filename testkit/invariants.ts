@@ -1,13 +1,10 @@
-// What must hold at every moment of every simulation, whatever goes wrong. Broken ones are gathered,
-// because they are found in the middle of a cluster's own work; the federation stops on them.
+// What must hold at every moment of every simulation, whatever goes wrong. Broken ones are
+// gathered, because they are found in the middle of a cluster's own work; the federation stops on
+// them.
 import type { LinkRecord } from '@hansa/capabilities/links/keys';
 import type { AppliedRecord } from '@hansa/capabilities/sync/keys';
 import { concatBytes, splitFederatedId, toHex, type Codec, type Crypto } from '@hansa/foundation';
-import {
-  createDiskWitness,
-  type DiskWitness,
-  type MirrorOnDisk,
-} from './disk-witness.ts';
+import { createDiskWitness, type DiskWitness, type MirrorOnDisk } from './disk-witness.ts';
 import { createSharingModel, type SharingModel } from './sharing-model.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 import type { SimulatedNetwork, TappedFrame } from './simulated-network.ts';
@@ -16,7 +13,8 @@ import { createWireWatch } from './wire-watch.ts';
 
 /** The longest a link may be shown as healthy after nothing gets through any more. */
 export const falseGreenMs = 9_000; // three beats are missed by then, and the third had time to come
-const dialsPerWindowMax = 60; // over ten seconds: redialling after 250 ms, doubling, stays far below
+// over ten seconds: redialling after 250 ms, doubling, stays far below
+const dialsPerWindowMax = 60;
 const dialWindowMs = 10_000;
 
 export interface Invariants {
@@ -68,12 +66,13 @@ export function createInvariants(needs: InvariantNeeds): Invariants {
   const witness = createDiskWitness({
     codec,
     witnessed: {
-      applied: (cluster, record) => followApplied({ ...needs, witness, positions, breaks }, cluster, record),
+      applied: (cluster, record) =>
+        followApplied({ ...needs, witness, positions, breaks }, cluster, record),
       unmirrored: (cluster, resource) => positions.delete(`${cluster.name} ${resource}`),
       disordered: (cluster, sentence) => breaks(`at ${cluster.name}, ${sentence}`),
-      failed: (cluster, error) => breaks(`the disk of ${cluster.name} is unreadable: ${String(error)}`),
-      linked: (cluster, record) =>
-        followLinked({ links, nowMs, breaks, nameOf }, cluster, record),
+      failed: (cluster, error) =>
+        breaks(`the disk of ${cluster.name} is unreadable: ${String(error)}`),
+      linked: (cluster, record) => followLinked({ links, nowMs, breaks, nameOf }, cluster, record),
     },
   });
   const model = createSharingModel({
@@ -102,7 +101,9 @@ export function createInvariants(needs: InvariantNeeds): Invariants {
     acknowledged(cluster, { resource, epoch, sequence }) {
       const id = `${cluster.place.cluster}:${resource}` as AppliedRecord['head']['resource'];
       if (witness.point(id, { epoch, sequence }) === undefined) {
-        breaks(`${cluster.name} acknowledged ${resource} ${epoch}/${sequence} and has not stored it`);
+        breaks(
+          `${cluster.name} acknowledged ${resource} ${epoch}/${sequence} and has not stored it`,
+        );
       }
     },
     async check() {
@@ -135,7 +136,10 @@ function followApplied(
   const { resource } = record.head;
   const { local } = splitFederatedId(resource);
   const where = `${cluster.name}'s mirror of ${local} at ${epoch}/${sequence}`;
-  trace.add(cluster.name, `applied ${local} ${epoch}/${sequence} ${toHex(record.digest).slice(0, 8)}`);
+  trace.add(
+    cluster.name,
+    `applied ${local} ${epoch}/${sequence} ${toHex(record.digest).slice(0, 8)}`,
+  );
   const before = positions.get(`${cluster.name} ${resource}`);
   positions.set(`${cluster.name} ${resource}`, record);
   if (before !== undefined && isBehind(record, before)) {

@@ -2,13 +2,7 @@
 // use it; it checks that what a batch names is here before the batch is applied.
 import type { FederatedKind, MirrorView } from '@hansa/capabilities/sync/contract';
 import type { BlobReference, ChangeOp } from '@hansa/capabilities/resources/contract';
-import {
-  HansaError,
-  manifestId,
-  utf8,
-  type Blobs,
-  type Crypto,
-} from '@hansa/foundation';
+import { HansaError, manifestId, utf8, type Blobs, type Crypto } from '@hansa/foundation';
 
 export const noteKindName = 'note';
 

@@ -23,7 +23,9 @@ type Weighted = readonly (readonly [weight: number, deed: Deed])[];
 const two: readonly string[] = ['lubeck', 'bergen'];
 const three: readonly string[] = ['lubeck', 'bergen', 'visby'];
 
-/** Does deeds one after the other without waiting for them, with times between them drawn evenly. */
+/**
+ * Does deeds one after the other without waiting for them, with times between them drawn evenly.
+ */
 async function rush(
   stage: Stage,
   how: { readonly deeds: number; readonly gapMs: number; readonly choice: Weighted },
@@ -179,7 +181,10 @@ async function settleIn(stage: Stage): Promise<void> {
   }
   const work: Promise<unknown>[] = [];
   for (const owner of names) {
-    for (const name of [await federation.complete(acts.create(owner)), await federation.complete(acts.create(owner))]) {
+    for (const name of [
+      await federation.complete(acts.create(owner)),
+      await federation.complete(acts.create(owner)),
+    ]) {
       work.push(acts.append(name));
       for (const peer of names.filter((each) => each !== owner)) {
         if (random.chance(0.75)) {
@@ -209,7 +214,9 @@ const daily: Weighted = [
 /** Tokens that several redeem at once, and that are redeemed twice, while either side may die. */
 async function invite(stage: Stage): Promise<void> {
   const { federation, acts, random } = stage;
-  const names = random.pick([federation.clusters, federation.clusters.toReversed()]).map(({ name }) => name);
+  const names = random
+    .pick([federation.clusters, federation.clusters.toReversed()])
+    .map(({ name }) => name);
   const [inviter = '', ...others] = names;
   const tokens: string[] = [];
   for (let made = 0; made < 2; made += 1) {
@@ -227,7 +234,9 @@ async function invite(stage: Stage): Promise<void> {
   for (const token of tokens) {
     for (const other of [...others, random.pick(others)]) {
       const confirm = random.chance(0.5);
-      redeeming.push(acts.attempt(other, 'accept', ({ links }) => links.accept({ token, confirm })));
+      redeeming.push(
+        acts.attempt(other, 'accept', ({ links }) => links.accept({ token, confirm })),
+      );
       await federation.run(random.between(0, 40));
     }
   }
@@ -260,7 +269,13 @@ async function clockAhead(stage: Stage): Promise<void> {
   const owner = federation.cluster('lubeck');
   owner.setSkew(ahead);
   const [name = ''] = [...acts.notes].find(([, each]) => each === 'lubeck') ?? [];
-  const open = { owner: 'lubeck', peer: 'bergen', name, verbs: ['see', 'pull'], effect: 'allow' } as const;
+  const open = {
+    owner: 'lubeck',
+    peer: 'bergen',
+    name,
+    verbs: ['see', 'pull'],
+    effect: 'allow',
+  } as const;
   await federation.complete(acts.share(open));
   await federation.complete(acts.mirror('bergen', name));
   await federation.complete(acts.append(name));

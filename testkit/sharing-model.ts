@@ -1,6 +1,7 @@
-// What a federation's owners have allowed, as the simulation itself has asked for it: shares no code
-// with the clusters' own decisions. It answers what a peer may see at this moment, in doubt yes, for
-// judging what crossed the wire; what it must get, in doubt no, for judging where everybody ends.
+// What a federation's owners have allowed, as the simulation itself has asked for it: shares no
+// code with the clusters' own decisions. It answers what a peer may see at this moment, in doubt
+// yes, for judging what crossed the wire; what it must get, in doubt no, for judging where
+// everybody ends.
 import type { Verb } from '@hansa/capabilities/policies/contract';
 
 export interface ModelRule {
@@ -28,7 +29,9 @@ export interface LinkFacts {
   readonly closedMs: number | undefined;
 }
 
-/** What is under way when something is forbidden may still arrive: one scheduling of one process. */
+/**
+ * What is under way when something is forbidden may still arrive: one scheduling of one process.
+ */
 const graceMs = 50;
 
 export interface SharingModel {
@@ -47,8 +50,7 @@ export function createSharingModel(needs: {
   const rules: AskedRule[] = [];
   const recently = (ms: number | undefined): boolean =>
     ms !== undefined && needs.nowMs() - ms <= graceMs;
-  const holds = (rule: AskedRule): boolean =>
-    rule.endedMs === undefined || recently(rule.endedMs);
+  const holds = (rule: AskedRule): boolean => rule.endedMs === undefined || recently(rule.endedMs);
   const certain = (rule: AskedRule): boolean =>
     rule.endedMs === undefined && rule.sureSinceMs !== undefined && !recently(rule.sureSinceMs);
   const doorOpen = (rule: AskedRule, owner: string, peer: string): boolean => {

@@ -91,7 +91,7 @@ interface Running {
 }
 
 export function createCluster(needs: ClusterNeeds): SimulatedCluster {
-  const { place, time, trace } = needs;
+  const { place, time } = needs;
   const { name } = place;
   let generation = 0;
   let skewMs = needs.clock.skewMs ?? 0;
@@ -106,16 +106,10 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
   };
   const boot = (): SimulatedProcess => {
     generation += 1;
-    return createProcess({
-      clock: time.view({ ...needs.clock, skewMs }),
-      random: needs.random.fork(`disk ${generation}`),
-      onDeath() {
-        running = undefined;
-        process = undefined;
-        downSinceMs = time.monotonicMs();
-        trace.add(name, 'process.ended');
-        needs.network.vanish(place);
-      },
+    return bootProcess(needs, { skewMs, generation }, () => {
+      running = undefined;
+      process = undefined;
+      downSinceMs = time.monotonicMs();
     });
   };
   return {
@@ -138,7 +132,6 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
       const booting = boot();
       process = booting;
       downSinceMs = undefined;
-      trace.add(name, 'process.started');
       // A process that dies while it starts never resolves by itself.
       await Promise.race([
         booting.died,
@@ -163,6 +156,23 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
     },
     links: () => present().links.list({}),
   };
+}
+
+function bootProcess(
+  { place, time, clock, random, network, trace }: ClusterNeeds,
+  boot: { readonly skewMs: number; readonly generation: number },
+  ended: () => void,
+): SimulatedProcess {
+  trace.add(place.name, 'process.started');
+  return createProcess({
+    clock: time.view({ ...clock, skewMs: boot.skewMs }),
+    random: random.fork(`disk ${boot.generation}`),
+    onDeath() {
+      ended();
+      trace.add(place.name, 'process.ended');
+      network.vanish(place);
+    },
+  });
 }
 
 async function run(
@@ -245,9 +255,7 @@ const ownerGate: Gate = {
   record: () => undefined,
 };
 
-function servicesOf(
-  capabilities: readonly Capability[],
-): Omit<Services, 'log' | 'disk' | 'died'> {
+function servicesOf(capabilities: readonly Capability[]): Omit<Services, 'log' | 'disk' | 'died'> {
   const edge = serve(
     capabilities.flatMap((each) => each.serves),
     ownerGate,

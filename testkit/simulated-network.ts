@@ -1,6 +1,6 @@
-// The network between simulated clusters: the memory network, with every frame tapped at the wire and
-// bytes flipped where a scenario wants them. What the clusters say to each other is read here by a
-// parser that shares no code with them.
+// The network between simulated clusters: the memory network, with every frame tapped at the wire
+// and bytes flipped where a scenario wants them. What the clusters say to each other is read here
+// by a parser that shares no code with them.
 import type {
   Clock,
   ClusterId,

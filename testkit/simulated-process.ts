@@ -1,5 +1,6 @@
 // A process that can be killed at any moment without stopping anything: once dead, nothing it asked
-// of the world ever answers, so whatever code of it still runs stands still for ever. Its disk stays.
+// of the world ever answers, so whatever code of it still runs stands still for ever. Its disk
+// stays.
 import { createMemoryBlobs } from '@hansa/blobs-memory';
 import type { Blobs, BlobReceipt, Clock, Crypto, KeyValueStore } from '@hansa/foundation';
 import { createMemoryStore } from '@hansa/store-memory';
@@ -79,7 +80,9 @@ export function createProcess(needs: {
       if (!alive) {
         return never();
       }
-      await clock.sleep(random.fraction() * (random.chance(rareWrite) ? writeMsRare : writeMsUsual));
+      await clock.sleep(
+        random.fraction() * (random.chance(rareWrite) ? writeMsRare : writeMsUsual),
+      );
       if (doom !== undefined) {
         doom.left -= 1;
       }

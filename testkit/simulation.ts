@@ -49,10 +49,8 @@ export async function playSeed(
     };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new Error(
-      `scenario ${scenario.name}, seed ${seed}: ${why}\nagain: ${replayCommand(scenario.name, seed)}`,
-      { cause: error },
-    );
+    const again = `again: ${replayCommand(scenario.name, seed)}`;
+    throw new Error(`scenario ${scenario.name}, seed ${seed}: ${why}\n${again}`, { cause: error });
   } finally {
     federation.close();
   }

@@ -1,6 +1,13 @@
 // What happened in a simulation, in order: enough to tell two runs apart, and to read what led to a
 // failure. The hash of two runs of one seed is the same, or something in them is not deterministic.
-import { isHansaError, toHex, utf8, type Crypto, type Log, type LogFields } from '@hansa/foundation';
+import {
+  isHansaError,
+  toHex,
+  utf8,
+  type Crypto,
+  type Log,
+  type LogFields,
+} from '@hansa/foundation';
 
 export interface TraceEvent {
   readonly atMs: number;

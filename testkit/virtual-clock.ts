@@ -1,6 +1,6 @@
-// Time that passes only when a test says so. Sleepers wait in a heap; advancing lets everything that
-// can run, run, then jumps to the next deadline. All drivers of a simulation work in microtasks
-// alone, so one turn of the event loop empties them, and one seed gives one order.
+// Time that passes only when a test says so. Sleepers wait in a heap; advancing lets everything
+// that can run, run, then jumps to the next deadline. All drivers of a simulation work in
+// microtasks alone, so one turn of the event loop empties them, and one seed gives one order.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '@hansa/foundation';
 
@@ -29,7 +29,9 @@ export interface VirtualClock extends Clock {
 
 /** Wakings at one moment; more is a loop that waits for nothing. */
 const wakingsPerMomentMax = 100_000;
-/** Where every simulation begins: 2026-01-01T00:00:00Z, a date that certificates can be valid at. */
+/**
+ * Where every simulation begins: 2026-01-01T00:00:00Z, a date that certificates can be valid at.
+ */
 export const simulationStartMs = 1_767_225_600_000;
 
 interface Sleeper {
@@ -152,12 +154,20 @@ function isBefore(a: Sleeper, b: Sleeper): boolean {
 function createHeap(): Heap {
   const items: Sleeper[] = [];
   const swap = (a: number, b: number): void => {
-    [items[a], items[b]] = [items[b]!, items[a]!];
+    const [one, other] = [items[a], items[b]];
+    if (one !== undefined && other !== undefined) {
+      items[a] = other;
+      items[b] = one;
+    }
+  };
+  const wakesBefore = (a: number, b: number): boolean => {
+    const [one, other] = [items[a], items[b]];
+    return one !== undefined && other !== undefined && isBefore(one, other);
   };
   const lift = (from: number): void => {
-    for (let at = from; at > 0; ) {
+    for (let at = from; at > 0;) {
       const parent = (at - 1) >> 1;
-      if (isBefore(items[parent]!, items[at]!)) {
+      if (wakesBefore(parent, at)) {
         return;
       }
       swap(at, parent);
@@ -165,10 +175,10 @@ function createHeap(): Heap {
     }
   };
   const sink = (): void => {
-    for (let at = 0; ; ) {
+    for (let at = 0; ;) {
       let least = at;
       for (const child of [2 * at + 1, 2 * at + 2]) {
-        least = child < items.length && isBefore(items[child]!, items[least]!) ? child : least;
+        least = wakesBefore(child, least) ? child : least;
       }
       if (least === at) {
         return;

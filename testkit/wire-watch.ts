@@ -1,6 +1,6 @@
-// Reads every frame between clusters for what it should not carry. Notes carry their resource's name
-// in every value and every blob, in clear, so a search of the raw bytes finds them whatever the frame
-// is, and no code of the clusters' own is believed.
+// Reads every frame between clusters for what it should not carry. Notes carry their resource's
+// name in every value and every blob, in clear, so a search of the raw bytes finds them whatever
+// the frame is, and no code of the clusters' own is believed.
 import type { Verb } from '@hansa/capabilities/policies/contract';
 import type { SharingModel } from './sharing-model.ts';
 import type { TappedFrame } from './simulated-network.ts';
