@@ -13,7 +13,9 @@ export interface CatalogPeerNeeds extends CatalogNeeds {
 export function createCatalogPeer(needs: CatalogPeerNeeds): CatalogPeer {
   const { enforcement, resources } = needs;
   const seen = (peer: ClusterId): readonly string[] =>
-    [...enforcement.visible(peer, 'see')].toSorted();
+    [...enforcement.visible(peer, 'see')]
+      .toSorted()
+      .map((id) => `${id} ${enforcement.granted(peer, id).join()}`);
   return {
     async list({ after }, call) {
       const peer = callingCluster(call);

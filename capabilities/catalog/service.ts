@@ -1,5 +1,12 @@
 // The catalog for people: own resources as they are, peers' as they tell.
-import { federatedId, remote, reportOf, type ClusterId } from '@hansa/foundation';
+import {
+  federatedId,
+  remote,
+  reportOf,
+  splitFederatedId,
+  type ClusterId,
+  type LocalId,
+} from '@hansa/foundation';
 import type { Signer } from '../identity/contract.ts';
 import type { Peers } from '../links/contract.ts';
 import { verbs } from '../policies/contract.ts';
@@ -74,21 +81,19 @@ async function askPeer(
   const wire = remote(catalogPeerContract, peers.carrier(cluster));
   const ownerName = peers.standing(cluster).name ?? cluster.slice(0, 8);
   const items: CatalogItem[] = [];
-  let after: ReturnType<typeof localIdOf> | undefined;
+  let after: LocalId | undefined;
   for (let page = 0; page < catalogPagesMax; page += 1) {
     const answer = await wire.list(after === undefined ? {} : { after }, { signal });
     // An owner speaks for itself alone: whatever else it lists is not its to offer.
-    const honest = answer.items.filter((item) => item.owner === cluster);
+    const honest = answer.items.filter(
+      ({ owner, resource }) => owner === cluster && splitFederatedId(resource).owner === cluster,
+    );
     items.push(...honest.map((item) => ({ ...item, ownerName })));
     const last = answer.items.at(-1);
     if (!answer.more || last === undefined) {
       break;
     }
-    after = localIdOf(last);
+    after = splitFederatedId(last.resource).local;
   }
   return items;
-}
-
-function localIdOf(item: CatalogItem): Resource['id'] {
-  return item.resource.slice(65) as Resource['id'];
 }
