@@ -1,10 +1,12 @@
 // Two linked clusters, lubeck who owns and bergen who mirrors, and what the tests of pushes, kills
 // and large repositories ask of them again and again.
-import { readdirSync, readFileSync, existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Mirror } from '@hansa/capabilities/sync/contract';
 import { startCluster, type Cluster } from '../harness/cluster.ts';
 import { git, gitOk } from '../harness/git.ts';
 import { linkClusters, must } from '../harness/linking.ts';
+import { showMirror } from '../harness/mirroring.ts';
 import { until } from '../harness/until.ts';
 
 export interface Pair {
@@ -22,15 +24,6 @@ export interface SharedRepository {
   /** The bare repositories from which git is served. */
   ownCache(): string;
   mirrorCache(): string;
-}
-
-export interface MirrorRow {
-  readonly state: string;
-  readonly applied?: { readonly sequence: number };
-  readonly headSequence?: number;
-  readonly fetchedBlobs: number;
-  readonly fetchedBytes: number;
-  readonly lastError?: { readonly code: string; readonly message: string };
 }
 
 /** No round of repair runs within a test: what arrives, the stream has brought. */
@@ -94,13 +87,8 @@ export async function push(
   await gitOk(folder, ...loginTo(pair.lubeck), 'push', '--quiet', ownUrl(), ...refs);
 }
 
-export async function mirrorRow({ pair, name }: SharedRepository): Promise<MirrorRow> {
-  const { lubeck, bergen } = pair;
-  const shown = await bergen.api('GET', `/mirrors/show?resource=${lubeck.name}:${name}`);
-  if (shown.status !== 200) {
-    throw new Error(`bergen does not show its mirror: ${shown.text}`);
-  }
-  return shown.body;
+export function mirrorRow({ pair, name }: SharedRepository): Promise<Mirror> {
+  return showMirror(pair.bergen, `${pair.lubeck.name}:${name}`);
 }
 
 /** Refs as stock git is told them, HEAD's branch among them. */
@@ -139,16 +127,4 @@ export function blobFiles(cluster: Cluster): readonly string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /^[0-9a-f]{64}$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name));
-}
-
-/** Lines of the log of all its processes that report a problem. */
-export function problemsOf(cluster: Cluster): readonly string[] {
-  return cluster
-    .log()
-    .split('\n')
-    .filter((line) => line.includes('"problem"'));
-}
-
-export function sizeOf(file: string): number {
-  return readFileSync(file).length;
 }

@@ -1,0 +1,190 @@
+// kill -9 of either side at moments that nobody chose: what was accepted is there, what had arrived
+// is not fetched again, and no ref ever names what is not there.
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { requires } from '../../testkit/needs.ts';
+import type { Cluster } from './harness/cluster.ts';
+import { commit, git, gitOk, makeRepository } from './harness/git.ts';
+import { temporaryFolder } from './harness/place.ts';
+import { until } from './harness/until.ts';
+import { nemesisRandom, someMoment } from './rooms/nemesis.ts';
+import { noiseFile } from './rooms/noise.ts';
+import {
+  blobFiles,
+  faultsOf,
+  loginTo,
+  mirrorRow,
+  push,
+  requireWhole,
+  shareRepository,
+  startPair,
+  untilEqual,
+  type Pair,
+  type SharedRepository,
+} from './rooms/pair.ts';
+
+const kills = 14;
+const momentMs = 900; // a push with its journey to the mirror takes about half of it
+const mebibyte = 1_024 * 1_024;
+const bigBytes = 64 * mebibyte;
+
+describe.skipIf(!requires('git').available)('kill -9', () => {
+  let pair: Pair;
+
+  beforeAll(async () => {
+    pair = await startPair();
+  });
+
+  async function clone(url: string, owner: Cluster): Promise<string> {
+    const folder = temporaryFolder('clone');
+    await gitOk(folder, ...loginTo(owner), 'clone', '--quiet', url, 'it');
+    return join(folder, 'it');
+  }
+
+  test(
+    `of either side, ${kills} times while pushes go on, loses nothing and breaks nothing`,
+    { timeout: 180_000 },
+    async () => {
+      const random = nemesisRandom('kills');
+      const shared = await shareRepository(pair, 'killed');
+      const work = await makeRepository('killed');
+      await push(shared, work, 'main', ...manyTags());
+      await untilEqual(shared);
+      const ended = new AbortController();
+      const pushed = pushUntil(shared, work, ended.signal);
+      try {
+        for (let at = 0; at < kills; at += 1) {
+          await someMoment(random, momentMs);
+          const victim = random.pick([pair.lubeck, pair.bergen]);
+          await victim.kill();
+          await victim.restart();
+          await requireWhole(shared.ownCache());
+          await requireWhole(shared.mirrorCache());
+        }
+      } finally {
+        ended.abort();
+      }
+      const accepted = await pushed;
+      expect(accepted.length).toBeGreaterThan(3);
+      const told = await untilEqual(shared, 60_000);
+      const lost = accepted.filter(({ id, tag }) => !told.includes(`${id}\t${tag}`));
+      expect(lost).toEqual([]);
+      for (const repository of [
+        shared.ownCache(),
+        shared.mirrorCache(),
+        await clone(shared.ownUrl(), pair.lubeck),
+        await clone(shared.mirrorUrl(), pair.bergen),
+      ]) {
+        expect(await faultsOf(repository, '--connectivity-only')).toBe('');
+      }
+    },
+  );
+
+  test(
+    'of a mirror that catches up, again and again, still lets it arrive',
+    { timeout: 120_000 },
+    async () => {
+      const random = nemesisRandom('catching-up');
+      const shared = await shareRepository(pair, 'behind');
+      const work = await makeRepository('behind');
+      await push(shared, work, 'main', ...manyTags());
+      await untilEqual(shared);
+      await pair.bergen.kill();
+      for (let at = 0; at < 40; at += 1) {
+        await gitOk(work, 'tag', '-f', 'step');
+        await commit(work, `Step ${at}`);
+        await push(shared, work, 'main', '+step');
+      }
+      for (let at = 0; at < 6; at += 1) {
+        await pair.bergen.restart();
+        await someMoment(random, 700);
+        await pair.bergen.kill();
+        await requireWhole(shared.mirrorCache());
+      }
+      await pair.bergen.restart();
+      await untilEqual(shared, 60_000);
+      expect(await faultsOf(shared.mirrorCache(), '--connectivity-only')).toBe('');
+    },
+  );
+
+  describe('in the middle of a pack of 64 MiB', () => {
+    let shared: SharedRepository;
+    let work: string;
+
+    beforeAll(async () => {
+      shared = await shareRepository(pair, 'big');
+      work = await makeRepository('big');
+      await push(shared, work, 'main');
+      await untilEqual(shared);
+    });
+
+    /** Pushes so much noise; the mirror has so much of it when this returns. */
+    async function begunToArrive(
+      seed: number,
+      least: number,
+    ): Promise<{ pack: number; before: number }> {
+      const known = blobFiles(pair.lubeck);
+      const { fetchedBytes } = await mirrorRow(shared);
+      noiseFile(join(work, 'noise'), { bytes: bigBytes, seed });
+      await commit(work, `Noise ${seed}`);
+      await push(shared, work, 'main');
+      const [file] = blobFiles(pair.lubeck).filter((each) => !known.includes(each));
+      await until('some of it has arrived', async () => {
+        return (await mirrorRow(shared)).fetchedBytes > fetchedBytes + least;
+      });
+      return { pack: statSync(file ?? '').size, before: fetchedBytes };
+    }
+
+    test('of the mirror, fetches only the rest afterwards', async () => {
+      const { pack, before } = await begunToArrive(1, 8 * mebibyte);
+      const arrived = (await mirrorRow(shared)).fetchedBytes - before;
+      await pair.bergen.kill();
+      await pair.bergen.restart();
+      await untilEqual(shared, 60_000);
+      const rest = (await mirrorRow(shared)).fetchedBytes;
+      expect(arrived).toBeGreaterThan(8 * mebibyte);
+      expect(rest).toBeGreaterThan(0);
+      expect(rest).toBeLessThanOrEqual(pack - arrived);
+    });
+
+    test('of the owner, fetches every byte once', async () => {
+      const { pack, before } = await begunToArrive(2, 8 * mebibyte);
+      await pair.lubeck.kill();
+      await pair.lubeck.restart();
+      await untilEqual(shared, 60_000);
+      const after = (await mirrorRow(shared)).fetchedBytes;
+      expect(after - before).toBe(pack);
+      expect(await faultsOf(await clone(shared.mirrorUrl(), pair.bergen), '--full')).toBe('');
+    });
+  });
+});
+
+/** More refs than a change holds: their table is a blob of its own. */
+function manyTags(): readonly string[] {
+  return Array.from({ length: 120 }, (_, at) => `main:refs/tags/old/${at}`);
+}
+
+interface Accepted {
+  readonly id: string;
+  readonly tag: string;
+}
+
+/** Pushes commit after commit, each with a tag of its own, and keeps what git said was accepted. */
+async function pushUntil(
+  { pair, ownUrl }: SharedRepository,
+  work: string,
+  signal: AbortSignal,
+): Promise<readonly Accepted[]> {
+  const accepted: Accepted[] = [];
+  for (let at = 0; !signal.aborted; at += 1) {
+    const id = await commit(work, `Push ${at}`);
+    const tag = `refs/tags/push/${at}`;
+    const refs = ['main', `main:${tag}`];
+    const said = await git(work, ...loginTo(pair.lubeck), 'push', '--atomic', ownUrl(), ...refs);
+    if (said.code === 0) {
+      accepted.push({ id, tag });
+    }
+  }
+  return accepted;
+}
