@@ -1,4 +1,5 @@
-// Two real, linked clusters for measuring: processes of the built program, in a folder of their own.
+// Two real, linked clusters for measuring: processes of the built program, in a folder of their
+// own.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -51,7 +52,11 @@ export function createRig(): Rig {
   };
 }
 
-export async function until(what: string, withinMs: number, done: () => Promise<boolean>): Promise<void> {
+export async function until(
+  what: string,
+  withinMs: number,
+  done: () => Promise<boolean>,
+): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!(await done().catch(() => false))) {
     if (performance.now() > deadline) {
@@ -105,7 +110,9 @@ function stopProcess(child: ChildProcess): Promise<void> {
 }
 
 /** lubeck and bergen, linked and confirmed. */
-export async function startPair(rig: Rig): Promise<{ lubeck: MeasuredCluster; bergen: MeasuredCluster }> {
+export async function startPair(
+  rig: Rig,
+): Promise<{ lubeck: MeasuredCluster; bergen: MeasuredCluster }> {
   const lubeck = await rig.start('lubeck');
   const bergen = await rig.start('bergen');
   const { token } = await lubeck.links.invite({ confirm: true });

@@ -1,7 +1,13 @@
 // G1: from the beginning of a push at lubeck until bergen's verified mirror has it.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { brief, compare, median, type Benchmark, type BenchmarkResult } from '../scripts/bench/benchmark.ts';
+import {
+  brief,
+  compare,
+  median,
+  type Benchmark,
+  type BenchmarkResult,
+} from '../scripts/bench/benchmark.ts';
 import { createRig, share, startPair, until } from './federation-rig.ts';
 import { git, serveBare } from './git-rig.ts';
 
@@ -25,23 +31,25 @@ export const benchmark: Benchmark = {
       const compared = await compare({
         rounds,
         better: 'lower',
-        ours: () => pushes(folder, async (work) => {
-          const startedMs = performance.now();
-          await git(work, 'push', '--quiet', pair.lubeck.gitUrl('/git/small.git'), 'main');
-          const ackMs = performance.now();
-          const { sequence } = await pair.lubeck.forge.show({ name: 'small' });
-          await until('bergen has it', 30_000, async () => {
-            const { applied } = await pair.bergen.sync.show({ resource: 'lubeck:small' });
-            return (applied?.sequence ?? 0) >= sequence;
-          });
-          afterAck.push(performance.now() - ackMs);
-          return performance.now() - startedMs;
-        }),
-        peer: () => pushes(folder, async (work) => {
-          const startedMs = performance.now();
-          await git(work, 'push', '--quiet', `${bare.url}/a.git`, 'main');
-          return performance.now() - startedMs;
-        }),
+        ours: () =>
+          pushes(folder, async (work) => {
+            const startedMs = performance.now();
+            await git(work, 'push', '--quiet', pair.lubeck.gitUrl('/git/small.git'), 'main');
+            const ackMs = performance.now();
+            const { sequence } = await pair.lubeck.forge.show({ name: 'small' });
+            await until('bergen has it', 30_000, async () => {
+              const { applied } = await pair.bergen.sync.show({ resource: 'lubeck:small' });
+              return (applied?.sequence ?? 0) >= sequence;
+            });
+            afterAck.push(performance.now() - ackMs);
+            return performance.now() - startedMs;
+          }),
+        peer: () =>
+          pushes(folder, async (work) => {
+            const startedMs = performance.now();
+            await git(work, 'push', '--quiet', `${bare.url}/a.git`, 'main');
+            return performance.now() - startedMs;
+          }),
       });
       const sorted = afterAck.toSorted((a, b) => a - b);
       const at = (share_: number): string =>
@@ -78,10 +86,7 @@ async function prepare(folder: string, url: string): Promise<void> {
   await git(join(folder, 'work'), 'commit', '--quiet', '--allow-empty', '--message', 'first');
 }
 
-async function pushes(
-  folder: string,
-  push: (work: string) => Promise<number>,
-): Promise<number> {
+async function pushes(folder: string, push: (work: string) => Promise<number>): Promise<number> {
   const work = join(folder, 'work');
   const times: number[] = [];
   for (let i = 0; i < pushesPerRound; i += 1) {

@@ -1,4 +1,5 @@
-// G2: cloning a repository of 30,000 objects from the mirror, beside the same clone from a plain bare one.
+// G2: cloning a repository of 30,000 objects from the mirror, beside the same clone from a plain
+// bare one.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { compare, type Benchmark, type BenchmarkResult } from '../scripts/bench/benchmark.ts';

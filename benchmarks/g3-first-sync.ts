@@ -1,7 +1,13 @@
-// G3: the first sync of a repository of 30,000 objects, verified, beside `git clone --mirror` of the same.
+// G3: the first sync of a repository of 30,000 objects, verified, beside `git clone --mirror` of
+// the same.
 import { rmSync, statSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { brief, compare, type Benchmark, type BenchmarkResult } from '../scripts/bench/benchmark.ts';
+import {
+  brief,
+  compare,
+  type Benchmark,
+  type BenchmarkResult,
+} from '../scripts/bench/benchmark.ts';
 import { git } from './git-rig.ts';
 import { createLargeRig } from './large-rig.ts';
 
@@ -28,10 +34,15 @@ export const benchmark: Benchmark = {
         async peer() {
           rmSync(join(folder, 'mirror.git'), { recursive: true, force: true });
           const startedMs = performance.now();
+          const careful = ['-c', 'transfer.fsckObjects=true', '-c', 'core.fsync=all'];
           await git(
             folder,
-            ...['-c', 'transfer.fsckObjects=true', '-c', 'core.fsync=all'],
-            ...['clone', '--quiet', '--mirror', large.plainUrl, 'mirror.git'],
+            ...careful,
+            'clone',
+            '--quiet',
+            '--mirror',
+            large.plainUrl,
+            'mirror.git',
           );
           return speed(performance.now() - startedMs);
         },

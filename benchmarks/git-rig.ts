@@ -1,5 +1,5 @@
-// Stock git for measuring: commands with an environment of their own, a large repository made fast, and the
-// peer: a plain bare repository behind git's own http-backend.
+// Stock git for measuring: commands with an environment of their own, a large repository made fast,
+// and the peer: a plain bare repository behind git's own http-backend.
 import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';

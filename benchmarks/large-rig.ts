@@ -1,6 +1,13 @@
 // A repository of 30,000 objects on lubeck and, as the peer's, in a plain bare repository.
 import { join } from 'node:path';
-import { createRig, share, startPair, until, type MeasuredCluster, type Rig } from './federation-rig.ts';
+import {
+  createRig,
+  share,
+  startPair,
+  until,
+  type MeasuredCluster,
+  type Rig,
+} from './federation-rig.ts';
 import { countObjects, git, makeRepository, serveBare } from './git-rig.ts';
 
 export interface LargeRig {

@@ -48,7 +48,9 @@ function residentMegabytes(pid: number): number {
 
 function bareStart(): Promise<number> {
   const startedMs = performance.now();
-  const child = spawn(process.execPath, ['-e', bareServer], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(process.execPath, ['-e', bareServer], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   return new Promise((resolve) => {
     child.stdout.once('data', () => {
       const tookMs = performance.now() - startedMs;

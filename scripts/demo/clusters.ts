@@ -38,14 +38,21 @@ export function launchCluster(options: DemoOptions, name: Name): Cluster {
     [
       program,
       'up',
-      ...['--name', name, '--data', data],
-      ...['--api-port', String(apiPort), '--link-port', String(options.portBase + 100 + index)],
+      '--name',
+      name,
+      '--data',
+      data,
+      '--api-port',
+      String(apiPort),
+      '--link-port',
+      String(options.portBase + 100 + index),
     ],
     {
       cwd: checkout,
       env: { ...process.env, HANSA_HOME: options.home },
       stdio: ['ignore', log, log],
-      // A process group of its own: Ctrl-C reaches this process first, which then stops them in order.
+      // A process group of its own: Ctrl-C reaches this process first, which then stops them in
+      // order.
       detached: true,
     },
   );
@@ -77,7 +84,10 @@ async function untilReady(
   });
 }
 
-/** Who answers could be another program on the same port; who listens for this folder is written in it. */
+/**
+ * Who answers could be another program on the same port; who listens for this folder is written in
+ * it.
+ */
 function listeningProcess(data: string): number | undefined {
   try {
     return (JSON.parse(readFileSync(join(data, 'api.json'), 'utf8')) as { pid: number }).pid;
@@ -95,9 +105,12 @@ function startFailure(name: string, logFile: string): DemoFailure {
   const lines = readFileSync(logFile, 'utf8').trim().split('\n');
   const error = lines.find((line) => line.startsWith('error: '));
   const fix = lines.find((line) => line.startsWith('fix: '));
-  return new DemoFailure(`${name} did not start: ${error?.slice(7) ?? lines.at(-1) ?? 'no reason given'}`, {
-    fix: fix?.slice(5) ?? `read ${logFile}`,
-  });
+  return new DemoFailure(
+    `${name} did not start: ${error?.slice(7) ?? lines.at(-1) ?? 'no reason given'}`,
+    {
+      fix: fix?.slice(5) ?? `read ${logFile}`,
+    },
+  );
 }
 
 async function stopProcess(child: ChildProcess): Promise<void> {

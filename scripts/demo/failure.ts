@@ -1,4 +1,5 @@
-// Why the demonstration stops: the step that failed and its cause, for people and for the exit code.
+// Why the demonstration stops: the step that failed and its cause, for people and for the exit
+// code.
 
 export class DemoFailure extends Error {
   readonly fix: string | undefined;

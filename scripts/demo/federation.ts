@@ -35,10 +35,7 @@ export interface MirrorRow {
   readonly lastError?: { readonly code: string; readonly message: string };
 }
 
-export async function startAll(
-  options: DemoOptions,
-  started: Map<Name, Cluster>,
-): Promise<void> {
+export async function startAll(options: DemoOptions, started: Map<Name, Cluster>): Promise<void> {
   begin('Three sovereign clusters start, each with its own key, ports and data folder');
   for (const name of names) {
     const cluster = launchCluster(options, name);
@@ -70,10 +67,8 @@ export async function linkTo({ shell }: Stage, other: Name): Promise<void> {
   };
   const there = (await shell.look('lubeck', 'link', 'show', other)) as LinkRow;
   showOutput(`${other}: ${accepted.link.checkWords}\nlubeck: ${there.checkWords}`);
-  require(
-    accepted.link.checkWords === there.checkWords,
-    'the check words of the two sides differ: somebody is in between',
-  );
+  require(accepted.link.checkWords ===
+    there.checkWords, 'the check words of the two sides differ: somebody is in between');
   say('Two people compare the words; a stolen token would show others. Both sides confirm:');
   await shell.hansa(other, 'link', 'confirm', 'lubeck', '--words', there.checkWords);
   await shell.hansa('lubeck', 'link', 'confirm', other, '--words', accepted.link.checkWords);
@@ -126,7 +121,10 @@ function planText(plan: unknown): string {
     rows: { change: string; peerName: string; resource: string; verbs: string[] }[];
   };
   return rows
-    .map(({ change, peerName, resource, verbs }) => `${peerName} ${change} ${verbs.join(', ')} on ${resource}`)
+    .map(
+      ({ change, peerName, resource, verbs }) =>
+        `${peerName} ${change} ${verbs.join(', ')} on ${resource}`,
+    )
     .join('\n');
 }
 
@@ -161,7 +159,14 @@ export async function cloneFromBergen(stage: Stage, source: string): Promise<voi
   const { shell, mirrorUrl } = stage;
   const folder = join(stage.options.home, 'demo', 'clone-from-bergen');
   rmSync(folder, { recursive: true, force: true });
-  const cloned = await shell.git(process.cwd(), ...stage.gitLogin, 'clone', '--quiet', mirrorUrl, folder);
+  const cloned = await shell.git(
+    process.cwd(),
+    ...stage.gitLogin,
+    'clone',
+    '--quiet',
+    mirrorUrl,
+    folder,
+  );
   require(cloned.code === 0 && existsSync(folder), `git clone failed: ${cloned.stderr.trim()}`);
   const here = await shell.quietGit(folder, 'rev-parse', 'HEAD');
   const there = await shell.quietGit(source, 'rev-parse', 'HEAD');
@@ -180,8 +185,18 @@ export async function hiddenFromVisby({ shell, options }: Stage): Promise<void> 
   showOutput(`${items.length} resources`);
   require(items.length === 0, 'visby sees what was not shared with it');
   say('Not even by its exact name; an unknown name is answered the same way:');
-  const hidden = await shell.hansaFailing('visby', 'mirror', 'add', `lubeck:${options.repositoryName}`);
-  const unknown = await shell.hansaFailing('visby', 'mirror', 'add', 'lubeck:there-is-no-such-thing');
+  const hidden = await shell.hansaFailing(
+    'visby',
+    'mirror',
+    'add',
+    `lubeck:${options.repositoryName}`,
+  );
+  const unknown = await shell.hansaFailing(
+    'visby',
+    'mirror',
+    'add',
+    'lubeck:there-is-no-such-thing',
+  );
   require(hidden.code === unknown.code, 'an unshared name is answered unlike an unknown one');
   await shell.hansa('lubeck', 'why', 'visby', 'see', `git/${options.repositoryName}`);
   passed('absent, not forbidden: visby cannot tell that it exists');

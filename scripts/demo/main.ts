@@ -29,7 +29,10 @@ async function tell(options: DemoOptions): Promise<void> {
     },
     ownUrl: `${urlOf('lubeck')}/git/${options.repositoryName}.git`,
     mirrorUrl: `${urlOf('bergen')}/git/@lubeck/${options.repositoryName}.git`,
-    gitLogin: ['-c', `credential.helper=!'${join(checkout, 'node_modules', '.bin', 'hansa')}' credential`],
+    gitLogin: [
+      '-c',
+      `credential.helper=!'${join(checkout, 'node_modules', '.bin', 'hansa')}' credential`,
+    ],
     workFolder: join(options.home, 'demo', 'work'),
   };
   await story.showIdentities(stage);
@@ -114,7 +117,9 @@ async function main(): Promise<number> {
     return 1;
   }
   if (first === 'told' && !options.once) {
-    process.stdout.write('\nThe clusters stay up. Ctrl-C stops them; npm start finds them as they are.\n');
+    process.stdout.write(
+      '\nThe clusters stay up. Ctrl-C stops them; npm start finds them as they are.\n',
+    );
     await asked;
   }
   await stopAll();

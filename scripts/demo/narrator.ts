@@ -33,6 +33,8 @@ export function passed(text: string): void {
 /** Words of a shell command as a person would type them. */
 export function quoted(words: readonly string[]): string {
   return words
-    .map((word) => (/^[A-Za-z0-9_./:@=,+^~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
+    .map((word) =>
+      /^[A-Za-z0-9_./:@=,+^~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`,
+    )
     .join(' ');
 }

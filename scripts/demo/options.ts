@@ -48,7 +48,9 @@ export function readOptions(args: readonly string[]): DemoOptions | 'help' {
     throw new Error(`--port-base is a port number, not "${values['port-base']}"`);
   }
   const repository = resolve(values.repository ?? checkout);
-  const plain = basename(repository).replaceAll(/[^A-Za-z0-9_.-]/g, '-').replace(/\.git$/, '');
+  const plain = basename(repository)
+    .replaceAll(/[^A-Za-z0-9_.-]/g, '-')
+    .replace(/\.git$/, '');
   return {
     repository,
     given: values.repository !== undefined,

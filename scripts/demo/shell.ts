@@ -30,7 +30,11 @@ export function createShell(options: DemoOptions): Shell {
   const environment = { ...process.env, HANSA_HOME: options.home, GIT_TERMINAL_PROMPT: '0' };
   const run = (command: string, args: readonly string[], cwd: string): Promise<Finished> =>
     new Promise((resolve, reject) => {
-      const child = spawn(command, args, { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn(command, args, {
+        cwd,
+        env: environment,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       let stdout = '';
       let stderr = '';
       child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

@@ -1,4 +1,5 @@
-// The git repository that is shared: the user's, this project's own, or a generated one where there is none.
+// The git repository that is shared: the user's, this project's own, or a generated one where there
+// is none.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DemoFailure } from './failure.ts';
@@ -18,14 +19,14 @@ export const author: readonly string[] = [
 
 /** A folder with at least one commit. */
 export async function findSource(options: DemoOptions, shell: Shell): Promise<string> {
-  const head = await shell.quietGit(options.repository, 'rev-parse', '--verify', 'HEAD').catch(
-    (cause: unknown) => {
+  const head = await shell
+    .quietGit(options.repository, 'rev-parse', '--verify', 'HEAD')
+    .catch((cause: unknown) => {
       throw new DemoFailure(`there is no folder ${options.repository}`, {
         cause,
         fix: 'name a git repository: npm start -- --repository PATH',
       });
-    },
-  );
+    });
   if (head.code === 0) {
     return options.repository;
   }
@@ -48,12 +49,17 @@ async function generate(options: DemoOptions, shell: Shell): Promise<string> {
   const git = async (...args: string[]): Promise<void> => {
     const done = await shell.quietGit(folder, ...author, ...args);
     if (done.code !== 0) {
-      throw new DemoFailure(`git ${args[0] ?? ''} failed`, { cause: new Error(done.stderr.trim()) });
+      throw new DemoFailure(`git ${args[0] ?? ''} failed`, {
+        cause: new Error(done.stderr.trim()),
+      });
     }
   };
   await git('init', '--quiet', '--initial-branch', 'main');
   for (let i = 1; i <= 20; i += 1) {
-    writeFileSync(join(folder, `chapter-${i}.md`), `# Chapter ${i}\n\n${'All is well at sea.\n'.repeat(i)}`);
+    writeFileSync(
+      join(folder, `chapter-${i}.md`),
+      `# Chapter ${i}\n\n${'All is well at sea.\n'.repeat(i)}`,
+    );
     await git('add', '.');
     await git('commit', '--quiet', '--message', `Write chapter ${i}`);
   }

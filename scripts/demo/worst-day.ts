@@ -1,5 +1,15 @@
 // What must fail, and how it is caught: forbidden pushes, a flipped byte, a peer that stops.
-import { openSync, closeSync, readSync, writeSync, existsSync, readdirSync, rmSync, writeFileSync, statSync } from 'node:fs';
+import {
+  openSync,
+  closeSync,
+  readSync,
+  writeSync,
+  existsSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { require, until } from './failure.ts';
 import { headOnLubeck, type LinkRow, type MirrorRow, type Stage } from './federation.ts';
@@ -79,15 +89,26 @@ export async function stoppedPeer(stage: Stage): Promise<void> {
   try {
     const folder = join(stage.options.home, 'demo', 'clone-while-lubeck-is-away');
     rmSync(folder, { recursive: true, force: true });
-    const cloned = await shell.git(process.cwd(), ...stage.gitLogin, 'clone', '--quiet', stage.mirrorUrl, folder);
+    const cloned = await shell.git(
+      process.cwd(),
+      ...stage.gitLogin,
+      'clone',
+      '--quiet',
+      stage.mirrorUrl,
+      folder,
+    );
     require(cloned.code === 0, `bergen does not serve alone: ${cloned.stderr.trim()}`);
     passed('bergen serves its verified copy without lubeck');
     const startedMs = Date.now();
     const link = await until('the link turns stalled', 12_000, async () => {
-      const row = (await shell.look('bergen', 'link', 'show', 'lubeck')) as LinkRow & { reason?: string };
+      const row = (await shell.look('bergen', 'link', 'show', 'lubeck')) as LinkRow & {
+        reason?: string;
+      };
       return row.status === 'stalled' ? row : undefined;
     });
-    showOutput(`status ${link.status}: ${link.reason ?? ''} (noticed after ${((Date.now() - startedMs) / 1_000).toFixed(1)} s)`);
+    showOutput(
+      `status ${link.status}: ${link.reason ?? ''} (noticed after ${((Date.now() - startedMs) / 1_000).toFixed(1)} s)`,
+    );
     passed('the socket is still open; the status is not fooled by it');
   } finally {
     showCommand(`kill -CONT ${lubeck.process.pid}`);
@@ -106,16 +127,40 @@ export async function stoppedPeer(stage: Stage): Promise<void> {
 async function commitOnLubeck(stage: Stage, message: string): Promise<void> {
   const { shell, workFolder } = stage;
   if (!existsSync(join(workFolder, '.git'))) {
-    const cloned = await shell.quietGit(process.cwd(), ...stage.gitLogin, 'clone', '--quiet', stage.ownUrl, workFolder);
+    const cloned = await shell.quietGit(
+      process.cwd(),
+      ...stage.gitLogin,
+      'clone',
+      '--quiet',
+      stage.ownUrl,
+      workFolder,
+    );
     require(cloned.code === 0, `git clone from lubeck failed: ${cloned.stderr.trim()}`);
   }
   await shell.quietGit(workFolder, ...stage.gitLogin, 'fetch', '--quiet', stage.ownUrl, 'main');
   await shell.quietGit(workFolder, 'reset', '--quiet', '--hard', 'FETCH_HEAD');
-  writeFileSync(join(workFolder, 'hansa-demonstration.txt'), `${message}, ${new Date().toISOString()}\n`);
+  writeFileSync(
+    join(workFolder, 'hansa-demonstration.txt'),
+    `${message}, ${new Date().toISOString()}\n`,
+  );
   await shell.quietGit(workFolder, 'add', '.');
-  const made = await shell.quietGit(workFolder, ...author, 'commit', '--quiet', '--message', message);
+  const made = await shell.quietGit(
+    workFolder,
+    ...author,
+    'commit',
+    '--quiet',
+    '--message',
+    message,
+  );
   require(made.code === 0, `git commit failed: ${made.stderr.trim()}`);
-  const pushed = await shell.git(workFolder, ...stage.gitLogin, 'push', '--quiet', stage.ownUrl, 'HEAD:refs/heads/main');
+  const pushed = await shell.git(
+    workFolder,
+    ...stage.gitLogin,
+    'push',
+    '--quiet',
+    stage.ownUrl,
+    'HEAD:refs/heads/main',
+  );
   require(pushed.code === 0, `git push failed: ${pushed.stderr.trim()}`);
 }
 
