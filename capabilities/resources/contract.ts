@@ -173,6 +173,8 @@ export interface ResourceLog {
   checkpoints(id: LocalId, since: { epoch: number; sequence: number }): AsyncIterable<Position>;
   /** Whether any kept change of the resource names the blob, and how. */
   blob(id: LocalId, blob: BlobId): Promise<BlobReference | undefined>;
+  /** Every blob that a kept change of the resource names. */
+  blobs(id: LocalId): AsyncIterable<BlobReference>;
   /** Signs positions of several resources with one signature per tick. */
   sign(id: LocalId, position: Position): Promise<Head>;
 }

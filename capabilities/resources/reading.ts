@@ -6,7 +6,7 @@ import type { Resource, ResourceEntry, ResourceLog } from './contract.ts';
 
 export type Reading = Pick<
   ResourceLog,
-  'find' | 'all' | 'position' | 'entry' | 'entries' | 'changes' | 'checkpoints' | 'blob'
+  'find' | 'all' | 'position' | 'entry' | 'entries' | 'changes' | 'checkpoints' | 'blob' | 'blobs'
 >;
 
 export function createReading(held: Held): Reading {
@@ -45,6 +45,12 @@ export function createReading(held: Held): Reading {
     },
     async blob(id, blob) {
       return (await tables.blobs.get(id, epochOf(id), blob))?.value;
+    },
+    async *blobs(id) {
+      const epoch = findResource(held, id)?.epoch;
+      for await (const { value } of epoch === undefined ? [] : tables.blobs.rows(id, epoch)) {
+        yield value;
+      }
     },
   };
 }

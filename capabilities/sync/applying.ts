@@ -47,7 +47,7 @@ function groupsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
   const keys = new Set<string>();
   for (const step of steps) {
     const written = [...step.versions.keys()];
-    const added = operationCount(step);
+    const added = step.change.change.ops.length;
     // A key may be written once in a transaction: a step that writes it again begins the next one.
     const full = ops + added > opsPerTransactionMax || written.some((key) => keys.has(key));
     if (full && group.length > 0) {
@@ -61,13 +61,6 @@ function groupsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
     written.forEach((key) => keys.add(key));
   }
   return groups;
-}
-
-function operationCount({ change }: Step): number {
-  return change.change.ops.reduce(
-    (sum, op) => sum + 1 + ('put' in op ? op.put.blobs.length : 0),
-    0,
-  );
 }
 
 async function applyGroup(
@@ -90,7 +83,7 @@ async function applyGroup(
     if: [{ key, target: 'modRevision', op: '=', operand: before?.modRevision ?? 0 }],
     then: [
       tables.applied.put([head.resource], record),
-      ...dedupe(group.flatMap((step) => stepOps(tables, head, step))),
+      ...group.flatMap((step) => stepOps(tables, head, step)),
     ],
   });
   if (!result.succeeded) {
@@ -99,33 +92,14 @@ async function applyGroup(
   await applied.reached(result.revision);
 }
 
-interface KeyedOp {
-  readonly id: string;
-  readonly op: Op;
-}
-
-function stepOps(tables: MirrorTables, head: Head, step: Step): readonly KeyedOp[] {
+function stepOps(tables: MirrorTables, head: Head, step: Step): readonly Op[] {
   const { resource, epoch } = head;
-  return step.change.change.ops.flatMap((op): readonly KeyedOp[] => {
+  return step.change.change.ops.map((op) => {
     if ('delete' in op) {
-      const { key } = op.delete;
-      return [{ id: `entry ${key.join()}`, op: tables.entries.delete([resource, epoch, key]) }];
+      return tables.entries.delete([resource, epoch, op.delete.key]);
     }
     const { key, value, blobs } = op.put;
     const version = step.versions.get(key.join()) ?? 1;
-    return [
-      {
-        id: `entry ${key.join()}`,
-        op: tables.entries.put([resource, epoch, key], { value, blobs, version }),
-      },
-      ...blobs.map((blob) => ({
-        id: `blob ${blob.id}`,
-        op: tables.blobs.put([blob.id, resource], blob),
-      })),
-    ];
+    return tables.entries.put([resource, epoch, key], { value, blobs, version });
   });
-}
-
-function dedupe(ops: readonly KeyedOp[]): readonly Op[] {
-  return [...new Map(ops.map(({ id, op }) => [id, op])).values()];
 }

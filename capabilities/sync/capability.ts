@@ -22,6 +22,7 @@ export function syncCapability(needs: SyncNeeds): {
       ],
       duties: [
         { name: 'sync.mirror', run: (signal) => service.mirroring.run(signal) },
+        { name: 'sync.collect', run: (signal) => service.collect(signal) },
         {
           name: 'sync.challenge',
           async run(signal) {

@@ -4,7 +4,6 @@ import {
   errorReportSchema,
   federatedIdSchema,
   nameLengthMax,
-  type BlobId,
   type Call,
   type ClusterId,
   type Contract,
@@ -115,8 +114,6 @@ export interface Mirrors {
   find(resource: FederatedId): Mirror | undefined;
   view(resource: FederatedId): Promise<MirrorView | undefined>;
   all(): readonly Mirror[];
-  /** Blobs that any mirror's entries name. */
-  names(blob: BlobId): Promise<boolean>;
   registerKind(kind: FederatedKind): void;
 }
 

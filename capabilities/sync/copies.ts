@@ -6,7 +6,6 @@ import {
   isHansaError,
   splitFederatedId,
   watchedTable,
-  type BlobId,
   type ClusterId,
   type Clock,
   type Codec,
@@ -14,11 +13,10 @@ import {
   type DigestTrie,
   type FederatedId,
   type KeyValueStore,
-  type Op,
   type Recent,
   type WatchedTable,
 } from '@hansa/foundation';
-import type { Head, History, ResourceEntry } from '../resources/contract.ts';
+import type { BlobReference, Head, History, ResourceEntry } from '../resources/contract.ts';
 import { applySteps, opsPerTransactionMax } from './applying.ts';
 import type { MirrorView } from './contract.ts';
 import { mirrorTables, type AppliedRecord, type MirrorRecord, type MirrorTables } from './keys.ts';
@@ -54,7 +52,8 @@ export interface Copies {
   ): Promise<ReadonlyMap<string, number>>;
   /** Applies steps in transactions of at most 100 operations, each moving the applied position. */
   apply(head: Head, steps: readonly Step[]): Promise<void>;
-  names(blob: BlobId): Promise<boolean>;
+  /** Every blob that the entries of a mirror name. */
+  blobs(): AsyncIterable<BlobReference>;
 }
 
 /** The trie of a mirror at one position, which its key spells. */
@@ -99,11 +98,12 @@ export function createCopies(needs: CopiesNeeds): Copies {
         kept.tries.set(head.resource, { key: `${head.epoch} ${head.sequence}`, trie: last.trie });
       }
     },
-    async names(blob) {
-      for await (const _row of tables.blobs.rows(blob)) {
-        return true;
+    async *blobs() {
+      for (const { value, key } of [...applied.rows.values()]) {
+        for await (const { blobs } of entriesOf(tables, key[0] as FederatedId, value.epoch)) {
+          yield* blobs;
+        }
       }
-      return false;
     },
   };
 }
@@ -178,15 +178,6 @@ async function remove(
   resource: FederatedId,
 ): Promise<void> {
   tries.delete(resource);
-  const blobs: Op[] = [];
-  for await (const { key } of tables.blobs.rows()) {
-    if (key[1] === resource) {
-      blobs.push(tables.blobs.delete([String(key[0]), resource]));
-    }
-  }
-  for (let at = 0; at < blobs.length; at += opsPerTransactionMax) {
-    await store.batchWrite(blobs.slice(at, at + opsPerTransactionMax));
-  }
   await deleteEntries(store, tables, resource);
   const removed = await store.transact({
     if: [{ key: tables.mirrors.key(resource), target: 'version', op: '>', operand: 0 }],

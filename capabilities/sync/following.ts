@@ -102,12 +102,18 @@ async function applyBatch(needs: FollowNeeds, work: BatchWork): Promise<void> {
   if (steps.length === 0 && alreadyApplied(needs, head)) {
     return;
   }
-  await fetchMissing(needs, work);
   const kind = needs.kind(splitFederatedId(resource).kind);
   const held = needs.copies.applied.find(resource)?.value;
-  const before = needs.copies.view(resource, head.epoch);
-  const staged = await kind.stage(before, batch.changes, signal);
-  await applyStaged(needs, { head, steps, staged });
+  // Until the entries that name them are written, nothing else keeps the blobs from collection.
+  const holds = blobsAfter(batch.changes).map(({ id }) => needs.blobs.protect(id));
+  try {
+    await fetchMissing(needs, work);
+    const before = needs.copies.view(resource, head.epoch);
+    const staged = await kind.stage(before, batch.changes, signal);
+    await applyStaged(needs, { head, steps, staged });
+  } finally {
+    holds.forEach((hold) => hold.release());
+  }
   if (held !== undefined && held.epoch !== head.epoch) {
     // What the kind kept of the epoch before is of no use; that it stays does not harm the new one.
     await kind

@@ -46,8 +46,6 @@ export interface MirrorTables {
   readonly applied: Table<AppliedRecord>;
   /** By federated id, epoch, entry key. */
   readonly entries: Table<MirroredEntry>;
-  /** By blob id, federated id: who needs it. */
-  readonly blobs: Table<BlobReference>;
 }
 
 const mirror: z.ZodType<MirrorRecord> = z.object({
@@ -73,6 +71,5 @@ export function mirrorTables(store: KeyValueStore, codec: Codec): MirrorTables {
     mirrors: table({ store, codec, name: 'mirror', schema: mirror }),
     applied: table({ store, codec, name: 'applied', schema: applied }),
     entries: table({ store, codec, name: 'entry', schema: entry }),
-    blobs: table({ store, codec, name: 'blob', schema: blobReferenceSchema }),
   };
 }

@@ -8,7 +8,6 @@ import {
   isPeer,
   remote,
   splitFederatedId,
-  type BlobId,
   type Call,
   type FederatedId,
 } from '@hansa/foundation';
@@ -22,6 +21,7 @@ import {
   type Mirrors,
   type Sync,
 } from './contract.ts';
+import { keepCollecting } from './collecting.ts';
 import { createCopies, type Copies } from './copies.ts';
 import { createMirroring, type Mirroring, type MirroringNeeds } from './mirroring.ts';
 import { challengeAnswer, createProgress, heldRows, type Progress } from './progress.ts';
@@ -43,6 +43,8 @@ export interface SyncService {
   readonly blobPeer: BlobPeer;
   readonly mirroring: Mirroring;
   readonly progress: Progress;
+  /** Removes blobs that nothing names any more, for as long as the signal lets it. */
+  collect(signal: AbortSignal): Promise<void>;
   start(signal: AbortSignal): Promise<void>;
 }
 
@@ -80,6 +82,7 @@ export function createSync(needs: SyncNeeds): SyncService {
       held: async (_input, call) => ({ rows: heldRows({ copies }, callingCluster(call)) }),
       challenge: (input, call) => answerChallenge(parts, input, call),
     },
+    collect: (signal) => keepCollecting(parts, signal),
     async start(signal) {
       const { clock } = needs;
       await Promise.all([copies.mirrors.start(signal, clock), copies.applied.start(signal, clock)]);
@@ -128,7 +131,6 @@ function mirrorsOf({ copies, mirroring, peers, kinds, signer }: Parts): Mirrors 
       const epoch = copies.applied.find(resource)?.value.epoch;
       return epoch === undefined ? undefined : copies.view(resource, epoch);
     },
-    names: (blob: BlobId) => copies.names(blob),
     registerKind: (kind) => {
       kinds.set(kind.kind, kind);
     },

@@ -1,7 +1,9 @@
+import type { BlobReceipt, Blobs } from '@hansa/foundation';
 import { afterEach, test } from 'vitest';
-import { createActs, type Acts } from '../../testkit/federation-acts.ts';
+import { createActs, federatedName, idOf, type Acts } from '../../testkit/federation-acts.ts';
 import { finish } from '../../testkit/federation-ending.ts';
 import { createFederation, type Federation } from '../../testkit/federation.ts';
+import { noteOps } from '../../testkit/note-kind.ts';
 import { playSeeds } from '../../testkit/simulation.ts';
 
 let federation: Federation | undefined;
@@ -62,5 +64,49 @@ test('a mirror becomes current also where an answer takes longer than a beat', a
     'the mirror is current',
     async () => (await sync.list({})).mirrors.every(({ state }) => state === 'current'),
     20_000,
+  );
+});
+
+/** Collects, as if nothing were named, at the worst moment: when something has just arrived. */
+function collecting(blobs: Blobs): Blobs {
+  const eager = (receipt: BlobReceipt): BlobReceipt => ({
+    ...receipt,
+    async commit() {
+      const info = await receipt.commit();
+      await blobs.collect(async () => false);
+      return info;
+    },
+  });
+  return {
+    ...blobs,
+    receive: async (...given) => eager(await blobs.receive(...given)),
+  };
+}
+
+test('a collection takes nothing of a batch that is under way', async () => {
+  const options = { wrapBlobs: collecting };
+  const made = await createFederation({ seed: 3, clusters: ['lubeck', 'bergen'], options });
+  federation = made;
+  const { crypto } = made;
+  const acts = createActs(made);
+  await made.link('lubeck', 'bergen');
+  const name = await made.complete(acts.create('lubeck'));
+  const rule = { owner: 'lubeck', peer: 'bergen', name, verbs: ['see', 'pull'] } as const;
+  await made.complete(acts.share({ ...rule, effect: 'allow' }));
+  const { log, disk } = made.cluster('lubeck').services;
+  const lines = ['first', 'second', 'third'].map((key) => ({
+    key,
+    text: key,
+    attachment: `attached to ${key}`,
+  }));
+  const ops = await made.complete(noteOps({ blobs: disk.blobs, crypto }, lines));
+  await made.complete(log.append(idOf(name), ops, { author: 'lubeck' }));
+  const { sync } = made.cluster('bergen').services;
+  const mirror = { resource: federatedName(made, 'lubeck', name) };
+  await made.complete(sync.add(mirror));
+  await made.until(
+    'the mirror is current',
+    async () => (await sync.show(mirror)).state === 'current',
+    5_000,
   );
 });
