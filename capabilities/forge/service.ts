@@ -22,6 +22,7 @@ import {
 } from './contract.ts';
 import { isPackKey, packOp, putBlob, refsKey, refsOp, stateOf } from './entries.ts';
 import type { Push, PushDecision, RepositoryState } from './git.ts';
+import { holdWhatIsPut } from './holding.ts';
 import type { FoundRepository, SmartHttpNeeds } from './smart-http.ts';
 
 export interface ForgeNeeds extends CacheNeeds {
@@ -226,9 +227,13 @@ async function findOwn(
   // The driver runs one decision per repository at a time; taking our own lock here could wait for
   // somebody who waits for the driver.
   const decide = async (push: Push): Promise<PushDecision> => {
-    const decision = await accept(parts, id, push);
-    caches.doubt(key);
-    return decision;
+    const holding = holdWhatIsPut(parts.blobs);
+    try {
+      return await accept({ ...parts, blobs: holding.blobs }, id, push);
+    } finally {
+      holding.release();
+      caches.doubt(key);
+    }
   };
   return { key, writable: { decide } };
 }
