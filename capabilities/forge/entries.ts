@@ -1,13 +1,14 @@
 // A repository as entries of a resource: one table of refs, and one entry per pack in the order of
 // pushes. The table is inline up to 100 refs; above, it is a blob that the entry names.
 import {
+  blobIdSchema,
   compareBytes,
   concatBytes,
   emptyBytes,
   HansaError,
   manifestId,
   packTuple,
-  unpackTuple,
+  startsWith,
   utf8,
   type BlobId,
   type Blobs,
@@ -17,8 +18,8 @@ import {
 import { z } from 'zod';
 import type { BlobReference, ChangeOp, ResourceEntry } from '../resources/contract.ts';
 import { refsInlineMax, refsMax } from './contract.ts';
-import type { Ref, RepositoryState } from './git.ts';
-import { refNameIsValid } from './ref-name.ts';
+import { internalRefPrefix, type Ref, type RepositoryState } from './git.ts';
+import { refNameClashes, refNameIsValid } from './ref-name.ts';
 
 export interface EntryNeeds {
   readonly codec: Codec;
@@ -30,14 +31,27 @@ export const refsKey: Uint8Array = packTuple(['refs']);
 export const emptyState: RepositoryState = { refs: [], head: 'refs/heads/main', shallow: [] };
 
 const tableBytesMax = 64 * 1_024; // a change of one ref rewrites an inline table
+// what a reader of the table holds in memory: 100,000 refs with names of 600 bytes
+const tableBlobBytesMax = 64 * 1_024 * 1_024;
 const objectId = z.string().regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/);
 const refName = z.string().max(1_024).refine(refNameIsValid, 'not a ref name');
 const stateSchema: z.ZodType<RepositoryState> = z.object({
-  refs: z.array(z.object({ name: refName, target: objectId })).max(refsMax),
+  refs: z
+    .array(z.object({ name: refName, target: objectId }))
+    .max(refsMax)
+    .refine(standTogether, 'git cannot hold these refs together'),
   head: refName,
   shallow: z.array(objectId),
 });
-const tableSchema = z.union([z.object({ inline: stateSchema }), z.object({ blob: z.string() })]);
+const tableSchema = z.union([z.object({ inline: stateSchema }), z.object({ blob: blobIdSchema })]);
+
+/** Git would refuse to move any ref after the store has moved: so the table is refused before. */
+function standTogether(refs: readonly Ref[]): boolean {
+  const names = new Set(refs.map(({ name }) => name));
+  const [clash] = refNameClashes(names);
+  const internal = refs.some(({ name }) => name.startsWith(internalRefPrefix));
+  return names.size === refs.length && clash === undefined && !internal;
+}
 
 /** In the order of their names' bytes, as git has them; strings compare otherwise beyond U+FFFF. */
 function sortedRefs(refs: readonly Ref[]): readonly Ref[] {
@@ -55,6 +69,12 @@ export async function refsOp(needs: EntryNeeds, state: RepositoryState): Promise
     refs: sortedRefs(state.refs),
   };
   const encoded = needs.codec.encode(sorted);
+  if (state.refs.length > refsMax || encoded.length > tableBlobBytesMax) {
+    throw new HansaError(
+      'CHANGE_TOO_LARGE',
+      `a repository has at most ${refsMax} refs and ${tableBlobBytesMax} bytes of them`,
+    );
+  }
   if (state.refs.length <= refsInlineMax && encoded.length <= tableBytesMax) {
     const value = needs.codec.encode({ inline: sorted });
     return { put: { key: refsKey, value, blobs: [] } };
@@ -69,12 +89,14 @@ export function packOp(after: number, pack: BlobReference): ChangeOp {
   return { put: { key: packKey(after, pack.id), value: emptyBytes, blobs: [pack] } };
 }
 
+const packPrefix = packTuple(['pack']);
+
 function packKey(after: number, pack: BlobId): Uint8Array {
   return packTuple(['pack', after, pack]);
 }
 
 export function isPackKey(key: Uint8Array): boolean {
-  return unpackTuple(key)[0] === 'pack';
+  return startsWith(key, packPrefix);
 }
 
 export async function putBlob(
@@ -95,29 +117,33 @@ async function* pieces(
 /** The refs an entry stands for; its blob, where it names one, is here. */
 export async function stateOf(
   needs: EntryNeeds,
-  entry: Pick<ResourceEntry, 'value'> | undefined,
+  entry: Pick<ResourceEntry, 'value' | 'blobs'> | undefined,
 ): Promise<RepositoryState> {
   if (entry === undefined) {
     return emptyState;
   }
-  const parsed = tableSchema.safeParse(needs.codec.decode(entry.value));
-  if (!parsed.success) {
-    throw new HansaError('CHANGE_INVALID', 'the table of refs does not fit its schema', {
-      cause: parsed.error,
-    });
+  const table = decoded(needs.codec, tableSchema, entry.value);
+  if ('inline' in table) {
+    return table.inline;
   }
-  if ('inline' in parsed.data) {
-    return parsed.data.inline;
+  const reference = entry.blobs.find(({ id }) => id === table.blob);
+  if (reference === undefined || reference.sizeBytes > tableBlobBytesMax) {
+    throw new HansaError(
+      'CHANGE_INVALID',
+      'the table of refs is no blob of its entry, or too large',
+    );
   }
   const parts: Uint8Array[] = [];
-  for await (const piece of needs.blobs.read(parsed.data.blob as BlobId)) {
+  for await (const piece of needs.blobs.read(reference.id)) {
     parts.push(piece);
   }
-  const table = stateSchema.safeParse(needs.codec.decode(concatBytes(parts)));
-  if (!table.success) {
-    throw new HansaError('CHANGE_INVALID', 'the blob of refs does not fit its schema', {
-      cause: table.error,
-    });
+  return decoded(needs.codec, stateSchema, concatBytes(parts));
+}
+
+function decoded<T>(codec: Codec, schema: z.ZodType<T>, bytes: Uint8Array): T {
+  try {
+    return schema.parse(codec.decode(bytes));
+  } catch (cause) {
+    throw new HansaError('CHANGE_INVALID', 'the table of refs does not fit its schema', { cause });
   }
-  return table.data;
 }
