@@ -103,7 +103,7 @@ export function createMirroring(needs: MirroringNeeds): Mirroring {
       const stops = [
         copies.mirrors.subscribe(begin),
         // A link that comes back, or a rule that opens a door, is no reason to wait for a timer.
-        peers.subscribe((cluster) => wakeWaiting(parts, table, cluster)),
+        peers.subscribe(wakerOf(parts, table)),
       ];
       begin();
       while (!signal.aborted) {
@@ -154,18 +154,27 @@ function beginLoops(
   }
 }
 
-function wakeWaiting(
+/**
+ * A mirror that waits is woken by any sign of its owner. One that was absent is asked for again
+ * only where a standing has changed: the owner may have confirmed the link meanwhile.
+ */
+function wakerOf(
   { peers }: Parts,
   table: ReadonlyMap<FederatedId, Progress>,
-  cluster: string,
-): void {
-  for (const [resource, progress] of table) {
-    const { owner } = splitFederatedId(resource);
-    const { state, resting } = progress;
-    if (owner === cluster && resting && state === 'waiting' && peers.connected(owner)) {
-      progress.restart.abort();
+): (cluster: ClusterId) => void {
+  const generations = new Map<ClusterId, number>();
+  return (cluster) => {
+    const moved = generations.get(cluster) !== peers.generation;
+    generations.set(cluster, peers.generation);
+    for (const [resource, progress] of table) {
+      const { state, resting } = progress;
+      const hopes = state === 'waiting' || (state === 'absent' && moved);
+      const { owner } = splitFederatedId(resource);
+      if (owner === cluster && resting && hopes && peers.connected(owner)) {
+        progress.restart.abort();
+      }
     }
-  }
+  };
 }
 
 async function keepFollowing(
