@@ -75,7 +75,10 @@ const contextList: LocalCommand = {
     const rows = await Promise.all(
       Object.keys(contexts)
         .toSorted()
-        .map(async (name) => ({ ...(await resolveContext(home, name)), current: name === current })),
+        .map(async (name) => ({
+          ...(await resolveContext(home, name)),
+          current: name === current,
+        })),
     );
     return {
       data: { home, contexts: rows },
@@ -90,7 +93,9 @@ const contextList: LocalCommand = {
   },
 };
 
-function afterList(rows: readonly { readonly current: boolean; readonly name: string }[]): string[] {
+function afterList(
+  rows: readonly { readonly current: boolean; readonly name: string }[],
+): string[] {
   const other = rows.find(({ current }) => !current);
   if (rows.length === 0) {
     return ['hansa up'];
@@ -121,7 +126,9 @@ const credential: LocalCommand = {
   hidden: true,
   summary: 'Answers git’s credential protocol with the owner token of a known cluster.',
   args: [{ name: '<operation>', description: 'get, store or erase, as git calls it' }],
-  examples: ["git -c credential.helper='!hansa credential' clone http://127.0.0.1:4870/git/hansa.git"],
+  examples: [
+    "git -c credential.helper='!hansa credential' clone http://127.0.0.1:4870/git/hansa.git",
+  ],
   run: ({ home, args }) => answerGit(home, args['operation'] ?? ''),
 };
 

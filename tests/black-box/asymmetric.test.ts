@@ -1,6 +1,6 @@
-// A link that is not reciprocated: whoever keeps a half-link may pull what the other allows; whoever
-// gave its half up serves, and is served public things only.
-import type { CatalogItem } from '@hansa/capabilities/catalog/contract';
+// A link that is not reciprocated: whoever keeps a half-link may pull what the other allows;
+// whoever gave its half up serves, and is served public things only.
+import type { DaemonStatus } from '@hansa/capabilities/daemon/contract';
 import type { Decision } from '@hansa/capabilities/policies/contract';
 import { federatedId, localId, remote } from '@hansa/foundation';
 import { describe, expect, test } from 'vitest';
@@ -58,9 +58,8 @@ test('a cluster that gave up its half and asks all the same is served public thi
 
   const shown = await remote(catalogPeerContract, link.carrier).list({});
   expect(shown.items.map(({ name }) => name)).toEqual(['open']);
-  const own = await must<{ items: CatalogItem[] }>(lubeck, 'catalog', 'list', '--own');
-  const owner = own.items[0]!.owner;
-  const idOf = (name: string) => federatedId(owner, localId('git', name));
+  const { cluster } = await must<DaemonStatus>(lubeck, 'status');
+  const idOf = (name: string) => federatedId(cluster, localId('git', name));
   const wire = remote(syncPeerContract, link.carrier);
   const { heads } = await wire.heads({ resources: [idOf('closed'), idOf('open')] });
   expect(heads.map((head) => head?.resource)).toEqual([undefined, idOf('open')]);

@@ -99,9 +99,9 @@ describe('a key that cannot be used', () => {
     lubeck = await startCluster({ name: 'lubeck' });
   });
 
-  test.each(faults)(
-    '$name stops federation with $code while local service runs on, and comes back with the file',
-    async ({ name, code, spoil }) => {
+  test.each(faults.map((fault) => [fault.name, fault.code, fault] as const))(
+    '%s stops federation with %s while local service runs on, and comes back with the file',
+    async (_name, _code, { name, code, spoil }) => {
       const born = await profileOf(lubeck);
       const key = readFileSync(keyFile(), 'utf8');
       await lubeck.stop();

@@ -172,7 +172,7 @@ describe('a token', () => {
     const answers = await Promise.all(
       [bergen, visby].map((cluster) => cluster.api<{ code?: string }>('POST', '/links', { token })),
     );
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 410]);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 410]));
     expect(answers.find(({ status }) => status === 410)?.body.code).toBe('LINK_TOKEN_USED');
     const { links } = await must<{ links: Link[] }>(lubeck, 'link', 'list');
     const [winner, loser] = answers[0]?.status === 200 ? [bergen, visby] : [visby, bergen];
@@ -226,7 +226,8 @@ describe('closing a link', () => {
     await linkClusters(lubeck, bergen);
     expect((await linkOf(lubeck, 'bergen')).epoch).toBe(2);
     expect((await linkOf(bergen, 'lubeck')).epoch).toBe(2);
-    await untilCaughtUp(both);
+    // At once, not when a timer says so: the mirror was absent while only bergen had confirmed.
+    await untilCaughtUp(both, 5_000);
     expect(await refOf(bergen, 'lubeck:hansa')).toBe(late);
   });
 });
