@@ -36,7 +36,7 @@ async function stage(
 ): Promise<StagedBatch> {
   const { git, blobs, caches } = needs;
   const key = caches.key(before);
-  await caches.bring(before, signal);
+  await caches.bringObjects(before, signal);
   const after = await stateAfter(needs, before, changes);
   const packs = changes
     .flatMap(({ change }) => change.ops)

@@ -20,7 +20,7 @@ import {
   type Repository,
   type ShownRepository,
 } from './contract.ts';
-import { isPackKey, packOp, putBlob, refsKey, refsOp, stateOf } from './entries.ts';
+import { emptyState, isPackKey, packOp, putBlob, refsKey, refsOp, stateOf } from './entries.ts';
 import type { Push, PushDecision, RepositoryState } from './git.ts';
 import { holdWhatIsPut } from './holding.ts';
 import type { FoundRepository, SmartHttpNeeds } from './smart-http.ts';
@@ -103,13 +103,20 @@ function forgeOf(parts: Parts): Forge {
   };
 }
 
+async function shownState(
+  { caches }: Parts,
+  repository: StoredRepository | undefined,
+): Promise<RepositoryState> {
+  return repository === undefined ? emptyState : caches.shown(repository);
+}
+
 /** A mirror has no repository before its first head was applied. */
 async function withRefs(
   parts: Parts,
   described: Repository,
   repository: StoredRepository | undefined,
 ): Promise<ShownRepository> {
-  const { refs } = await stateOf(parts, await repository?.entry(refsKey));
+  const { refs } = await shownState(parts, repository);
   return { ...described, refs: refs.slice(0, refsShownMax) };
 }
 
@@ -176,7 +183,7 @@ async function measure(
   parts: Parts,
   repository: StoredRepository | undefined,
 ): Promise<Pick<Repository, 'head' | 'refCount' | 'packCount' | 'sizeBytes'>> {
-  const state = await stateOf(parts, await repository?.entry(refsKey));
+  const state = await shownState(parts, repository);
   let packCount = 0;
   let sizeBytes = 0;
   if (repository !== undefined) {
