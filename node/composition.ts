@@ -87,6 +87,7 @@ export function compose(needs: CompositionNeeds): Composition {
   const { peers } = linking;
   const ruling = policiesCapability({ ...needs, store: scoped('policies'), resources, peers });
   const { enforcement } = ruling;
+  const listing = catalogCapability({ ...needs, signer, peers, resources, enforcement });
   const syncing = syncCapability({
     ...needs,
     store: scoped('sync'),
@@ -95,6 +96,7 @@ export function compose(needs: CompositionNeeds): Composition {
     history,
     peers,
     enforcement,
+    news: listing.news,
     intervalMs: needs.syncIntervalMs,
   });
   const { mirrors } = syncing;
@@ -104,7 +106,7 @@ export function compose(needs: CompositionNeeds): Composition {
     resourcing,
     linking.capability,
     ruling.capability,
-    catalogCapability({ signer, peers, resources, enforcement }),
+    listing.capability,
     // The forge registers its kind, and opens its caches before sync settles mirrors into them.
     ...forgingWith(needs, { signer, resources, mirrors }),
     syncing.capability,

@@ -50,6 +50,14 @@ export interface Catalog {
   }>;
 }
 
+// ---- in process, for the capabilities that pull ----
+
+/** Word from linked clusters that what we may see or do there has changed. */
+export interface CatalogNews {
+  /** Called with the cluster, also when it is heard again after a silence. */
+  subscribe(told: (peer: ClusterId) => void): () => void;
+}
+
 export const itemSchema: z.ZodType<CatalogItem> = z.object({
   resource: federatedIdSchema,
   kind: z.string().max(32),

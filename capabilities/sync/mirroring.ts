@@ -13,6 +13,7 @@ import {
   type FederatedId,
   type Random,
 } from '@hansa/foundation';
+import type { CatalogNews } from '../catalog/contract.ts';
 import type { Head } from '../resources/contract.ts';
 import {
   retryMaxMs,
@@ -26,6 +27,7 @@ import { headsPerRequestMax, syncPeerContract } from './wire.ts';
 
 export interface MirroringNeeds extends FollowNeeds {
   readonly random: Random;
+  readonly news: CatalogNews;
   /** Default `syncIntervalMs`. */
   readonly intervalMs?: number | undefined;
 }
@@ -40,6 +42,8 @@ interface Progress {
   rounds: number;
   /** Between two attempts; what is under way is not helped by beginning anew. */
   resting: boolean;
+  /** Word came during an attempt that it may have come too early for: the next begins at once. */
+  again: boolean;
   restart: AbortController;
   stop: AbortController;
 }
@@ -104,6 +108,7 @@ export function createMirroring(needs: MirroringNeeds): Mirroring {
         copies.mirrors.subscribe(begin),
         // A link that comes back, or a rule that opens a door, is no reason to wait for a timer.
         peers.subscribe(wakerOf(parts, table)),
+        needs.news.subscribe((owner) => wakeAbsent(table, owner)),
       ];
       begin();
       while (!signal.aborted) {
@@ -130,6 +135,7 @@ function freshProgress(): Progress {
     lastError: undefined,
     rounds: 0,
     resting: false,
+    again: false,
     restart: new AbortController(),
     stop: new AbortController(),
   };
@@ -177,6 +183,21 @@ function wakerOf(
   };
 }
 
+/** What a mirror may not see may have been shared with us now. */
+function wakeAbsent(table: ReadonlyMap<FederatedId, Progress>, owner: ClusterId): void {
+  for (const [resource, progress] of table) {
+    const { state, resting } = progress;
+    if (splitFederatedId(resource).owner !== owner || !['absent', 'waiting'].includes(state)) {
+      continue;
+    }
+    if (resting) {
+      progress.restart.abort();
+    } else {
+      progress.again = true;
+    }
+  }
+}
+
 async function keepFollowing(
   parts: Parts,
   resource: FederatedId,
@@ -196,7 +217,9 @@ async function keepFollowing(
         fail(parts, resource, error);
       }
     }
-    if (signal.aborted || progress.restart.signal.aborted) {
+    const { again } = progress;
+    progress.again = false;
+    if (again || signal.aborted || progress.restart.signal.aborted) {
       continue;
     }
     waitMs = progress.rounds - roundsBefore > 1 ? retryMinMs : Math.min(waitMs * 2, retryMaxMs);

@@ -110,3 +110,30 @@ test('a collection takes nothing of a batch that is under way', async () => {
     5_000,
   );
 });
+
+test('a resource that is shared again is pulled at once, not at the next attempt', async () => {
+  const made = await createFederation({ seed: 4, clusters: ['lubeck', 'bergen'] });
+  federation = made;
+  const acts = createActs(made);
+  await made.link('lubeck', 'bergen');
+  const name = await made.complete(acts.create('lubeck'));
+  const rule = {
+    owner: 'lubeck',
+    peer: 'bergen',
+    name,
+    verbs: ['see', 'pull'],
+    effect: 'allow',
+  } as const;
+  const first = await made.complete(acts.share(rule));
+  await made.complete(acts.mirror('bergen', name));
+  const { sync } = made.cluster('bergen').services;
+  const mirror = { resource: federatedName(made, 'lubeck', name) };
+  const stands = (state: string) => async (): Promise<boolean> =>
+    (await sync.show(mirror)).state === state;
+  await made.until('the mirror is current', stands('current'), 5_000);
+  await made.complete(acts.unshare(first));
+  await made.until('the mirror is absent', stands('absent'), 5_000);
+  await made.run(65_000); // by now it is tried again only twice a minute
+  await made.complete(acts.share(rule));
+  await made.until('the mirror is current again', stands('current'), 500);
+});
