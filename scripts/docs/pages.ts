@@ -11,7 +11,7 @@ import { errorPage } from './error-page.ts';
 import { limitsOf } from './limits.ts';
 
 const folder = 'docs/reference';
-export const errorPagePath: string = `${folder}/errors.md`;
+const errorPagePath = `${folder}/errors.md`;
 
 export async function makePages(root: string): Promise<Map<string, string>> {
   const pages = new Map([[errorPagePath, errorPage(errorCodes)]]);

@@ -47,7 +47,12 @@ export interface House {
 export type Rule = (house: House) => string[];
 
 const outside = ['**/node_modules/**', '**/dist/**', '.git/**', '.hansa/**', 'coverage/**'];
-const readable = ['**/*.{ts,tsx,mts,mjs,js,cjs,json,md,yml,yaml,html,css,sh}', '.npmrc', '.ci/*'];
+const readable = [
+  '**/*.{ts,tsx,mts,mjs,js,cjs,json,md,yml,yaml,html,css,sh}',
+  '.npmrc',
+  '.ci/*',
+  'LICENSE',
+];
 
 export function readHouse(root: string): House {
   const paths = globSync(readable, { cwd: root, ignore: outside, dot: true, onlyFiles: true });

@@ -1,6 +1,4 @@
-// A repository from its making to its deletion, on one cluster; and the greeting, whose page of
-// commands is what it shows.
-import { readFileSync } from 'node:fs';
+// A repository from its making to its deletion, on one cluster.
 import { join } from 'node:path';
 import type { Repository, ShownRepository } from '@hansa/capabilities/forge/contract';
 import { beforeAll, expect, test } from 'vitest';
@@ -9,8 +7,6 @@ import { git, gitOk } from './harness/git.ts';
 import { must } from './harness/linking.ts';
 import { ownUrl, publish } from './harness/mirroring.ts';
 import { temporaryFolder } from './harness/place.ts';
-
-const checkout = join(import.meta.dirname, '..', '..');
 
 let lubeck: Cluster;
 
@@ -40,16 +36,4 @@ test('a repository is made, listed, shown and deleted, and its name comes back e
   await must(lubeck, 'repo', 'create', 'charts');
   const again = await must<ShownRepository>(lubeck, 'repo', 'show', 'charts');
   expect(again.refs).toEqual([]);
-});
-
-test('the commands of greeting.example.md answer as the page says', async () => {
-  const page = readFileSync(join(checkout, 'capabilities/greeting/greeting.example.md'), 'utf8');
-  const block = /```console\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
-  const steps = block.split(/^\$ hansa /m).slice(1);
-  expect(steps.length).toBeGreaterThan(1);
-  for (const step of steps) {
-    const [line = '', ...answer] = step.trimEnd().split('\n');
-    const { stdout } = await lubeck.hansaPlain(...line.split(' '));
-    expect(stdout.trimEnd()).toBe(answer.join('\n'));
-  }
 });
