@@ -156,7 +156,7 @@ export interface Git {
   /**
    * Merges small packs; loses no object. For now and then: every push and every sync leaves a pack.
    */
-  repack(key: string): Promise<void>;
+  repack(key: string, signal?: AbortSignal): Promise<void>;
   countObjects(key: string): Promise<ObjectCount>;
   /** What is wrong with the repository, one sentence of git's each; empty where it is sound. */
   fsck(key: string): Promise<readonly string[]>;

@@ -42,6 +42,8 @@ export interface ForgeService {
   readonly find: SmartHttpNeeds['find'];
   /** After a restart: every own repository's cache follows the store. */
   settle(signal: AbortSignal): Promise<void>;
+  /** Own ones, and mirrors of which something has arrived. */
+  repositories(): Promise<readonly StoredRepository[]>;
 }
 
 export function createForge(needs: ForgeNeeds, caches: Caches): ForgeService {
@@ -56,6 +58,15 @@ export function createForge(needs: ForgeNeeds, caches: Caches): ForgeService {
           .exclusively(caches.key(own), () => caches.bring(own, signal))
           .catch((error: unknown) => needs.log.problem('forge.unsettled', error, { resource: id }));
       }
+    },
+    async repositories() {
+      const own = needs.resources.all().filter(({ kind }) => kind === gitKind);
+      const copies = needs.mirrors.all().filter(({ kind }) => kind === gitKind);
+      const views = await Promise.all(copies.map((each) => needs.mirrors.view(each.resource)));
+      return [
+        ...own.map(({ id }) => ownRepository(parts, id)),
+        ...views.flatMap((view) => view ?? []),
+      ];
     },
   };
 }
@@ -273,17 +284,19 @@ async function accept(parts: Parts, id: LocalId, push: Push): Promise<PushDecisi
     return { accept: false, reason: 'the repository changed meanwhile: fetch, then push again' };
   }
   const after = { ...push.after, head: headAfter(push.after) };
-  const pack = await push.pack();
-  const packReference = pack === undefined ? undefined : await putPack(parts, pack);
-  const ops: ChangeOp[] = [await refsOp(parts, after)];
-  if (packReference !== undefined) {
-    ops.push(packOp(position.sequence, packReference));
-  }
   try {
+    const ops: ChangeOp[] = [await refsOp(parts, after)];
+    const pack = await push.pack();
+    if (pack !== undefined) {
+      ops.push(packOp(position.sequence, await putPack(parts, pack)));
+    }
     await resources.append(id, ops, { author: signer.name, expect: position.sequence });
   } catch (error) {
     if (isHansaError(error, 'CONFLICT')) {
       return { accept: false, reason: 'somebody else pushed at the same moment: push again' };
+    }
+    if (isHansaError(error, 'CHANGE_TOO_LARGE') || isHansaError(error, 'INPUT_TOO_LARGE')) {
+      return { accept: false, reason: error.message };
     }
     throw error;
   }

@@ -184,9 +184,9 @@ class GitCli implements Git {
     return isAncestor(await this.#view(key), older, newer);
   }
 
-  async repack(key: string): Promise<void> {
+  async repack(key: string, signal?: AbortSignal): Promise<void> {
     const { git, environment } = await this.#view(key);
-    await tellGit(git, { args: ['repack', '--geometric=2', '-d', '-q'], environment });
+    await tellGit(git, { args: ['repack', '--geometric=2', '-d', '-q'], environment, signal });
   }
 
   async countObjects(key: string): Promise<ObjectCount> {
