@@ -10,7 +10,6 @@ import {
   type KeyValueStore,
 } from '@hansa/foundation';
 import { createMemoryStore } from '@hansa/store-memory';
-import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createHandClock, type HandClock } from '../../testkit/hand-clock.ts';
 import { createSeededRandom } from '../../testkit/seeded-random.ts';
@@ -22,10 +21,8 @@ import {
   nodeOf,
 } from '../../testkit/test-cluster.ts';
 import { inviteTtlDefaultMs, invitesOpenMax } from './contract.ts';
-import type { InviteRecord, LinkRecord } from './keys.ts';
-import type { LinksParts } from './parts.ts';
+import type { InviteRecord } from './keys.ts';
 import { createLinkPeer } from './peer-service.ts';
-import { uniqueName } from './records.ts';
 import { createLinks } from './service.ts';
 import { readToken } from './token.ts';
 import type { LinkPeer, Standing } from './wire.ts';
@@ -366,84 +363,6 @@ describe('a link changed by two nodes at the same time', () => {
       confirmedHere: true,
       confirmedThere: true,
     });
-  });
-});
-
-describe('the name that we give a peer', () => {
-  const record = (peer: ClusterId, name: string): LinkRecord => ({
-    peer,
-    name,
-    epoch: 1,
-    mine: true,
-    theirs: true,
-    invitedByUs: true,
-    inviterNonce: new Uint8Array(32),
-    accepterNonce: new Uint8Array(32),
-    confirmedHere: true,
-    confirmedThere: true,
-    endpoints: [],
-    createdMs: 0,
-    closed: false,
-  });
-
-  async function named(parts: LinksParts, peer: ClusterId, wanted: string): Promise<string> {
-    const name = uniqueName(parts.records, wanted, peer);
-    await parts.records.put(record(peer, name));
-    return name;
-  }
-
-  test('is what it calls itself, and a little longer where another has that name', async () => {
-    const { parts } = await open();
-    expect(await named(parts, bergen, 'bergen')).toBe('bergen');
-    expect(await named(parts, bergen, 'bergen')).toBe('bergen');
-    expect(await named(parts, visby, 'bergen')).toBe(`bergen-${visby.slice(0, 8)}`);
-  });
-
-  test('is one that a path and a prompt can hold', async () => {
-    const { parts } = await open();
-    expect(await named(parts, bergen, 'Bérgen/../x y')).toBe('B-rgen-..-x-y');
-    expect(await named(parts, visby, '')).toBe(visby.slice(0, 8));
-  });
-
-  test('never passes for the id of another cluster', async () => {
-    const { parts } = await open();
-    for (const wanted of [bergen, bergen.slice(0, 8), bergen.slice(0, 4)]) {
-      const name = uniqueName(parts.records, wanted, visby);
-      expect(bergen.startsWith(name)).toBe(false);
-    }
-    expect(uniqueName(parts.records, bergen.slice(0, 8), bergen)).toBe(bergen.slice(0, 8));
-  });
-
-  test('is nobody else’s, whatever the others call themselves to take it', async () => {
-    const clusters = Array.from({ length: 6 }, (_, index) => clusterOf(crypto, 21 + index));
-    const [target = bergen] = clusters;
-    const wanted = fc.constantFrom(
-      'bergen',
-      ...[8, 16, 32, 63].map((length) => `bergen-${target.slice(0, length)}`),
-      'x'.repeat(64),
-      `${'x'.repeat(64)}y`,
-      target,
-    );
-    const claims = fc.array(wanted, { minLength: 6, maxLength: 6 });
-    await fc.assert(
-      fc.asyncProperty(
-        claims,
-        fc.shuffledSubarray(clusters, { minLength: 6 }),
-        async (all, order) => {
-          const { parts } = await open(createMemoryStore({ clock }));
-          const names: string[] = [];
-          for (const [index, cluster] of order.entries()) {
-            names.push(await named(parts, cluster, all[index] ?? 'bergen'));
-          }
-          expect(new Set(names).size).toBe(names.length);
-          names.forEach((name) => expect(name.length).toBeLessThanOrEqual(128));
-          order.forEach((cluster, index) =>
-            expect(parts.roster.peers.resolve(names[index] ?? '').cluster).toBe(cluster),
-          );
-        },
-      ),
-      { numRuns: 200 },
-    );
   });
 });
 

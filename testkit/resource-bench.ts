@@ -1,0 +1,81 @@
+// A resource log on a store in memory and on a clock that a test moves; opened as often as a test
+// wants nodes.
+import type { ChangeOp, Head, ResourceLog } from '@hansa/capabilities/resources/contract';
+import type { Signer } from '@hansa/capabilities/identity/contract';
+import { createMsgpackCodec } from '@hansa/codec-msgpack';
+import { createNodeCrypto } from '@hansa/crypto-node';
+import { utf8, type KeyValueStore, type LocalId } from '@hansa/foundation';
+import { createMemoryStore } from '@hansa/store-memory';
+import { expect } from 'vitest';
+import { createResourceLog } from '../capabilities/resources/log.ts';
+import { createHandClock, type HandClock } from './hand-clock.ts';
+import { createSeededRandom } from './seeded-random.ts';
+import { createTestSigner } from './test-cluster.ts';
+
+const codec = createMsgpackCodec();
+const crypto = createNodeCrypto();
+const startMs = 1_700_000_000_000;
+
+export interface ResourceBench {
+  readonly clock: HandClock;
+  readonly store: KeyValueStore;
+  readonly signer: Signer;
+  /** A log on the bench's store, or on another. */
+  open(given?: {
+    readonly store?: KeyValueStore;
+    readonly seed?: number;
+    readonly signer?: Signer;
+  }): Promise<ResourceLog>;
+  /** A log with git resources of these names. */
+  openWith(...names: readonly string[]): Promise<ResourceLog>;
+  /** The present heads of all, asked for at once. */
+  sign(log: ResourceLog, ids: readonly LocalId[]): Promise<Head[]>;
+}
+
+export function createResourceBench(): ResourceBench {
+  const clock = createHandClock();
+  clock.advance(startMs);
+  const store = createMemoryStore({ clock });
+  const signer = createTestSigner(crypto, 1, 'lubeck');
+  const bench: ResourceBench = {
+    clock,
+    store,
+    signer,
+    async open(given = {}) {
+      const random = createSeededRandom(given.seed ?? 1);
+      const own = { store: given.store ?? store, signer: given.signer ?? signer };
+      const { log, start } = createResourceLog({ ...own, codec, crypto, clock, random });
+      await start(new AbortController().signal);
+      return log;
+    },
+    async openWith(...names) {
+      const log = await bench.open();
+      for (const name of names) {
+        await log.create({ kind: 'git', name });
+      }
+      return log;
+    },
+    async sign(log, ids) {
+      const heads = ids.map(async (id) => {
+        const position = await log.position(id);
+        if (position === undefined) {
+          throw new Error(`${id} has no position`);
+        }
+        return log.sign(id, position);
+      });
+      await expect.poll(() => clock.sleepers).toBeGreaterThan(0);
+      clock.advance(10);
+      return Promise.all(heads);
+    },
+  };
+  return bench;
+}
+
+export function put(key: string, value: string | Uint8Array = key): ChangeOp {
+  const bytes = typeof value === 'string' ? utf8(value) : value;
+  return { put: { key: utf8(key), value: bytes, blobs: [] } };
+}
+
+export function drop(key: string): ChangeOp {
+  return { delete: { key: utf8(key) } };
+}
