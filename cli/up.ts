@@ -1,10 +1,16 @@
-// `hansa up`: runs a node in the foreground, or detached. The only command that does not call a node but is
-// one; the daemon's code is loaded for it alone.
+// `hansa up`: runs a node in the foreground, or detached. The only command that does not call a
+// node but is one; the daemon's code is loaded for it alone.
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { HansaError } from '@hansa/foundation';
-import { defaultDataFolder, rememberContext, type Home } from './contexts.ts';
+import {
+  defaultDataFolder,
+  readApi,
+  readContexts,
+  rememberContext,
+  type Home,
+} from './contexts.ts';
 
 export interface UpOptions {
   /** By the flag's name; absent ones come from environment, file or defaults. */
@@ -62,23 +68,26 @@ async function startDetached(options: UpOptions, data: string): Promise<number> 
   const failed = new Promise<number>((resolveExit) => {
     child.once('exit', (code) => resolveExit(code ?? 1));
   });
-  const ready = await Promise.race([waitForApi(data, child.pid), failed]);
+  child.unref(); // also where it never gets ready: the command ends, and its log is there to read
+  const ready = await Promise.race([waitUntilReady(options.home, data, child.pid), failed]);
   if (ready !== 'ready') {
-    throw new HansaError('NODE_UNREACHABLE', `the node ended while it started`, {
-      fix: `read ${logFile}`,
-    });
+    const what = ready === 'late' ? 'does not answer yet' : 'ended while it started';
+    throw new HansaError('NODE_UNREACHABLE', `the node ${what}`, { fix: `read ${logFile}` });
   }
-  child.unref();
   options.print(`up in the background, process ${child.pid ?? 0}; log in ${logFile}`);
   return 0;
 }
 
-async function waitForApi(data: string, pid: number | undefined): Promise<'ready' | 'late'> {
-  const { readApi } = await import('./contexts.ts');
+/** Ready is when the next command finds it: the node answers, and its context is known. */
+async function waitUntilReady(
+  home: Home,
+  data: string,
+  pid: number | undefined,
+): Promise<'ready' | 'late'> {
   const deadline = Date.now() + detachedReadyMs;
   while (Date.now() < deadline) {
     const api = await readApi(data).catch(() => undefined);
-    if (api !== undefined && api.pid === pid) {
+    if (api !== undefined && api.pid === pid && (await isKnown(home, data))) {
       return 'ready';
     }
     await new Promise((later) => {
@@ -86,4 +95,9 @@ async function waitForApi(data: string, pid: number | undefined): Promise<'ready
     });
   }
   return 'late';
+}
+
+async function isKnown(home: Home, data: string): Promise<boolean> {
+  const { contexts } = await readContexts(home);
+  return Object.values(contexts).some((context) => resolve(home, context.data) === data);
 }
