@@ -1,5 +1,5 @@
-// Each cluster works when the other is gone: what was mirrored is served, what is owned is taken, and
-// both catch up when they meet again, whoever comes back first.
+// Each cluster works when the other is gone: what was mirrored is served, what is owned is taken,
+// and both catch up when they meet again, whoever comes back first.
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startCluster, type Cluster } from './harness/cluster.ts';

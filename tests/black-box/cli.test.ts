@@ -1,7 +1,8 @@
-// The command line as people and programs meet it: help with examples, output that parses, exit codes
-// as documented, failures that say what to do.
+// The command line as people and programs meet it: help with examples, output that parses, exit
+// codes as documented, failures that say what to do.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Invitation } from '@hansa/capabilities/links/contract';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -197,6 +198,17 @@ describe('up and down', () => {
     expect(down.json<{ pid: number }>().pid).toBe(pid);
     await until('the process is gone', () => !isAlive(pid));
     expect((await visby.hansa('status')).code).toBe(6);
+  });
+
+  test('up --detach of a node that cannot start fails, and says where to read why', async () => {
+    const riga = prepareCluster({ name: 'riga' });
+    const port = new URL(lubeck.url).port;
+    const words = ['up', '-d', '--name', 'riga', '--data', riga.data, '--api-port', port];
+    const up = await riga.hansa(...words);
+    expect([up.code, up.report().code]).toEqual([6, 'NODE_UNREACHABLE']);
+    const logFile = join(riga.data, 'node.log');
+    expect(up.report().fix).toContain(logFile);
+    expect(readFileSync(logFile, 'utf8')).toContain('PORT_TAKEN');
   });
 
   test('a context can be chosen among several, and stays chosen', async () => {

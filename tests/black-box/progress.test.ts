@@ -1,5 +1,5 @@
-// A link's status comes from proof of progress: a stopped peer is noticed though its socket is open,
-// and what comes back is seen to come back.
+// A link's status comes from proof of progress: a stopped peer is noticed though its socket is
+// open, and what comes back is seen to come back.
 import type { Link } from '@hansa/capabilities/links/contract';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startCluster, type Cluster } from './harness/cluster.ts';

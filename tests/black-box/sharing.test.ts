@@ -1,5 +1,5 @@
-// Nothing is shared until a rule says so; what a rule shares is listed, mirrored and cloned; what none
-// shares is absent, by name, by id, and in a stream that was already under way.
+// Nothing is shared until a rule says so; what a rule shares is listed, mirrored and cloned; what
+// none shares is absent, by name, by id, and in a stream that was already under way.
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

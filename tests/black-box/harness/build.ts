@@ -1,5 +1,5 @@
-// Vitest's global setup of the black-box tests: they run what people run, the built program, so it is
-// built once before the first of them. Two runs at a time take turns.
+// Vitest's global setup of the black-box tests: they run what people run, the built program, so it
+// is built once before the first of them. Two runs at a time take turns.
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { checkout } from './place.ts';

@@ -1,4 +1,5 @@
-// A cluster as people run one: `hansa up` as a process, with a home, keys, ports and data of its own.
+// A cluster as people run one: `hansa up` as a process, with a home, keys, ports and data of its
+// own.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -69,7 +70,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return cluster;
 }
 
-/** The same without starting it: for starts that must fail, and for data that must be there first. */
+/**
+ * The same without starting it: for starts that must fail, and for data that must be there first.
+ */
 export function prepareCluster({
   name,
   data: given,
@@ -152,7 +155,10 @@ async function waitUntilReady(child: ChildProcess, data: string, logFile: string
     const text = readFileSync(join(data, 'api.json'), 'utf8');
     const api = JSON.parse(text) as { url: string; pid: number };
     const mine = api.pid === child.pid && (await fetch(`${api.url}/health`)).ok;
-    return mine ? api.url : undefined;
+    // Said last of all: from then on every command finds the cluster by its name.
+    return mine && readFileSync(logFile, 'utf8').includes(`is up: ${api.url}`)
+      ? api.url
+      : undefined;
   };
   const found = await until('the node answers', look, startWithinMs);
   if (found === 'ended') {
