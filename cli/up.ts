@@ -1,6 +1,6 @@
 // `hansa up`: runs a node in the foreground, or detached. The only command that does not call a
 // node but is one; the daemon's code is loaded for it alone.
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { HansaError } from '@hansa/foundation';
@@ -65,11 +65,8 @@ async function startDetached(options: UpOptions, data: string): Promise<number> 
     detached: true,
     stdio: ['ignore', log, log],
   });
-  const failed = new Promise<number>((resolveExit) => {
-    child.once('exit', (code) => resolveExit(code ?? 1));
-  });
   child.unref(); // also where it never gets ready: the command ends, and its log is there to read
-  const ready = await Promise.race([waitUntilReady(options.home, data, child.pid), failed]);
+  const ready = await waitUntilReady(options.home, data, child);
   if (ready !== 'ready') {
     const what = ready === 'late' ? 'does not answer yet' : 'ended while it started';
     throw new HansaError('NODE_UNREACHABLE', `the node ${what}`, { fix: `read ${logFile}` });
@@ -82,12 +79,15 @@ async function startDetached(options: UpOptions, data: string): Promise<number> 
 async function waitUntilReady(
   home: Home,
   data: string,
-  pid: number | undefined,
-): Promise<'ready' | 'late'> {
+  child: ChildProcess,
+): Promise<'ready' | 'ended' | 'late'> {
   const deadline = Date.now() + detachedReadyMs;
   while (Date.now() < deadline) {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      return 'ended';
+    }
     const api = await readApi(data).catch(() => undefined);
-    if (api !== undefined && api.pid === pid && (await isKnown(home, data))) {
+    if (api !== undefined && api.pid === child.pid && (await isKnown(home, data))) {
       return 'ready';
     }
     await new Promise((later) => {

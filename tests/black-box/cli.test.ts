@@ -2,10 +2,10 @@
 // codes as documented, failures that say what to do.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Invitation } from '@hansa/capabilities/links/contract';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { commands } from '../../cli/commands.ts';
 import { prepareCluster, startCluster, type Cluster } from './harness/cluster.ts';
@@ -190,6 +190,7 @@ describe('a failure', () => {
 describe('up and down', () => {
   test('up --detach answers when the node does, and down ends it in order', async () => {
     const visby = prepareCluster({ name: 'visby' });
+    onTestFinished(() => endDetached(visby.data));
     const up = await visby.hansaPlain('up', '--detach', '--name', 'visby', '--data', visby.data);
     expect([up.code, up.stderr]).toEqual([0, '']);
     const { pid } = await must<{ pid: number }>(visby, 'status');
@@ -204,8 +205,10 @@ describe('up and down', () => {
     const riga = prepareCluster({ name: 'riga' });
     const port = new URL(lubeck.url).port;
     const words = ['up', '-d', '--name', 'riga', '--data', riga.data, '--api-port', port];
+    const began = performance.now();
     const up = await riga.hansa(...words);
     expect([up.code, up.report().code]).toEqual([6, 'NODE_UNREACHABLE']);
+    expect(performance.now() - began).toBeLessThan(15_000); // it does not wait for what has ended
     const logFile = join(riga.data, 'node.log');
     expect(up.report().fix).toContain(logFile);
     expect(readFileSync(logFile, 'utf8')).toContain('PORT_TAKEN');
@@ -217,6 +220,7 @@ describe('up and down', () => {
     const hansa = (...args: string[]): Promise<Finished> =>
       run(process.execPath, [program, '-o', 'json', ...args], { cwd: home, env });
     for (const name of ['oslo', 'riga']) {
+      onTestFinished(() => endDetached(join(home, name)));
       const up = await hansa('up', '--detach', '--name', name, '--data', join(home, name));
       expect([name, up.code, up.stderr]).toEqual([name, 0, '']);
     }
@@ -229,6 +233,16 @@ describe('up and down', () => {
     }
   });
 });
+
+/** A detached node is nobody's child: where its test failed, it is ended by the pid it told. */
+function endDetached(data: string): void {
+  const file = join(data, 'api.json');
+  const told = existsSync(file) ? readFileSync(file, 'utf8') : '{}';
+  const { pid } = JSON.parse(told) as { pid?: number };
+  if (pid !== undefined && isAlive(pid)) {
+    process.kill(pid, 'SIGKILL');
+  }
+}
 
 function isAlive(pid: number): boolean {
   try {
