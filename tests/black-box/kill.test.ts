@@ -27,6 +27,7 @@ import {
 
 const kills = 14;
 const momentMs = 900; // a push with its journey to the mirror takes about half of it
+const roundsMax = 8; // a fast disk may apply a batch between two looks; most rounds see its middle
 const mebibyte = 1_024 * 1_024;
 const bigBytes = 64 * mebibyte;
 
@@ -84,14 +85,14 @@ describe.skipIf(!requires('git').available)('kill -9', () => {
 
   test(
     'of a mirror between two changes of a batch still lets the others arrive',
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async () => {
       const shared = await shareRepository(pair, 'behind');
       const work = await makeRepository('behind');
       await push(shared, work, 'main', ...manyTags());
       await untilEqual(shared);
       let between: Mirror | undefined;
-      for (let round = 0; round < 5 && between === undefined; round += 1) {
+      for (let round = 0; round < roundsMax && between === undefined; round += 1) {
         await pair.bergen.kill();
         for (let at = 0; at < 25; at += 1) {
           await commit(work, `Round ${round}, step ${at}`);
@@ -108,57 +109,47 @@ describe.skipIf(!requires('git').available)('kill -9', () => {
     },
   );
 
-  describe('in the middle of a pack of 64 MiB', () => {
-    let shared: SharedRepository;
-    let work: string;
-
-    beforeAll(async () => {
-      shared = await shareRepository(pair, 'big');
-      work = await makeRepository('big');
+  test(
+    'of the mirror, then of the owner, in the middle of 64 MiB fetches nothing twice',
+    { timeout: 120_000 },
+    async () => {
+      const { lubeck, bergen } = pair;
+      const shared = await shareRepository(pair, 'big');
+      const work = await makeRepository('big');
+      await gitOk(work, 'config', 'core.compression', '0'); // noise does not shrink; trying takes time
       await push(shared, work, 'main');
       await untilEqual(shared);
-    });
-
-    /** Pushes so much noise; the mirror has so much of it when this returns. */
-    async function begunToArrive(
-      seed: number,
-      least: number,
-    ): Promise<{ pack: number; before: number }> {
-      const known = blobFiles(pair.lubeck);
-      const { fetchedBytes } = await mirrorRow(shared);
-      noiseFile(join(work, 'noise'), { bytes: bigBytes, seed });
-      await commit(work, `Noise ${seed}`);
+      const known = blobFiles(lubeck);
+      const { fetchedBytes: before } = await mirrorRow(shared);
+      noiseFile(join(work, 'noise'), { bytes: bigBytes, seed: 1 });
+      const id = await commit(work, 'Noise');
       await push(shared, work, 'main');
-      const [file] = blobFiles(pair.lubeck).filter((each) => !known.includes(each));
-      await until('some of it has arrived', async () => {
-        return (await mirrorRow(shared)).fetchedBytes > fetchedBytes + least;
-      });
-      return { pack: statSync(file ?? '').size, before: fetchedBytes };
-    }
+      const [file] = blobFiles(lubeck).filter((each) => !known.includes(each));
+      const packBytes = statSync(file ?? '').size;
+      expect(packBytes).toBeGreaterThan(bigBytes);
 
-    test('of the mirror, fetches only the rest afterwards', async () => {
-      const { pack, before } = await begunToArrive(1, 8 * mebibyte);
-      const arrived = (await mirrorRow(shared)).fetchedBytes - before;
-      await pair.bergen.kill();
-      await pair.bergen.restart();
-      await untilEqual(shared, 60_000);
+      const arrived = (await untilFetched(shared, before + 8 * mebibyte)) - before;
+      await bergen.kill();
+      await bergen.restart();
+      await untilFetched(shared, 8 * mebibyte);
+      await lubeck.kill();
+      await lubeck.restart();
+      expect(await untilEqual(shared, 60_000)).toContain(`${id}\trefs/heads/main`);
       const rest = (await mirrorRow(shared)).fetchedBytes;
-      expect(arrived).toBeGreaterThan(8 * mebibyte);
-      expect(rest).toBeGreaterThan(0);
-      expect(rest).toBeLessThanOrEqual(pack - arrived);
-    });
-
-    test('of the owner, fetches every byte once', async () => {
-      const { pack, before } = await begunToArrive(2, 8 * mebibyte);
-      await pair.lubeck.kill();
-      await pair.lubeck.restart();
-      await untilEqual(shared, 60_000);
-      const after = (await mirrorRow(shared)).fetchedBytes;
-      expect(after - before).toBe(pack);
-      expect(await faultsOf(await clone(shared.mirrorUrl(), pair.bergen), '--full')).toBe('');
-    });
-  });
+      expect(arrived).toBeLessThan(packBytes - 8 * mebibyte);
+      expect(rest).toBeLessThanOrEqual(packBytes - arrived);
+      expect(await faultsOf(await clone(shared.mirrorUrl(), bergen), '--full')).toBe('');
+    },
+  );
 });
+
+/** Bytes that the mirror's process has fetched, once there are so many. */
+function untilFetched(shared: SharedRepository, least: number): Promise<number> {
+  return until(`${least} bytes have arrived`, async () => {
+    const { fetchedBytes } = await mirrorRow(shared);
+    return fetchedBytes > least ? fetchedBytes : undefined;
+  });
+}
 
 /** More refs than a change holds: their table is a blob of its own. */
 function manyTags(): readonly string[] {

@@ -1,4 +1,5 @@
-// Who kills processes at moments that nobody chose: the same moments, near enough, for the same seed.
+// Who kills processes at moments that nobody chose: the same moments, near enough, for the same
+// seed.
 import { setTimeout as later } from 'node:timers/promises';
 import { createSeededRandom, type SeededRandom } from '../../../testkit/seeded-random.ts';
 

@@ -1,0 +1,61 @@
+// Runs what documents show: every line of a ```console block that begins with `$ `, and compares
+// what it prints with the lines below. Two wildcards stand in what is shown: `…` for anything, also
+// over several lines, and `<word>` for anything within a line. A command with nothing below it only
+// has to succeed.
+import { readFileSync } from 'node:fs';
+import { program } from '../harness/place.ts';
+import { run, type Finished } from '../harness/run.ts';
+
+export interface ShownCommand {
+  /** As a person types it: `npx hansa status`. */
+  readonly command: string;
+  /** Without the line break at the end; empty where nothing is shown. */
+  readonly output: string;
+  readonly line: number;
+}
+
+export interface Stage {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export function commandsIn(file: string): readonly ShownCommand[] {
+  const commands: { command: string; output: string[]; line: number }[] = [];
+  let inside = false;
+  readFileSync(file, 'utf8')
+    .split('\n')
+    .forEach((text, at) => {
+      if (text.startsWith('```')) {
+        inside = !inside && text.trim() === '```console';
+      } else if (inside && text.startsWith('$ ')) {
+        commands.push({ command: text.slice(2).trim(), output: [], line: at + 1 });
+      } else if (inside) {
+        commands.at(-1)?.output.push(text);
+      }
+    });
+  return commands.map((each) => ({ ...each, output: each.output.join('\n').trimEnd() }));
+}
+
+/** Runs it by a shell, as its reader does; `npx hansa` and `hansa` are the program under test. */
+export function runShown({ command }: ShownCommand, { cwd, env }: Stage): Promise<Finished> {
+  const hansa = `hansa() { '${process.execPath}' '${program}' "$@"; }`;
+  const line = command.replace(/^npx hansa(?= |$)/, 'hansa');
+  return run('sh', ['-c', `${hansa}\n${line}`], { cwd, env });
+}
+
+/** Whether what came out is what the document shows. */
+export function isAsShown(output: string, shown: string): boolean {
+  if (shown === '') {
+    return true;
+  }
+  const pattern = shown
+    .split(/(…|<[a-z-]+>)/)
+    .map((part) => {
+      if (part === '…') {
+        return '[^]*';
+      }
+      return /^<[a-z-]+>$/.test(part) ? '.+' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    })
+    .join('');
+  return new RegExp(`^${pattern}$`).test(output.trimEnd());
+}
