@@ -69,7 +69,25 @@ const invite: Command = {
       next: [
         'hansa link accept <token>  # on the other cluster',
         ...(confirm ? [] : ['hansa link confirm <peer>  # here, once the words agree']),
+        `hansa link revoke ${data.id}  # to withdraw it`,
       ],
+    };
+  },
+};
+
+const revoke: Command = {
+  noun: 'link',
+  verb: 'revoke',
+  summary: 'Withdraw a token that nobody has redeemed yet.',
+  args: [{ name: '<id>', description: 'of the invitation, as hansa link invite printed it' }],
+  examples: ['hansa link revoke 5f0c21aa'],
+  async run(context) {
+    const id = requiredArgument(context, 'id');
+    const data = await linksOf(context).revoke({ id }, { signal: context.signal });
+    return {
+      data,
+      view: text(`Withdrew the invitation ${id}: its token links nobody any more.`),
+      next: ['hansa link invite'],
     };
   },
 };
@@ -214,7 +232,7 @@ const inspect: Command = {
   },
 };
 
-export const makingCommands: readonly Command[] = [invite, accept, confirm, inspect];
+export const makingCommands: readonly Command[] = [invite, revoke, accept, confirm, inspect];
 
 function linksOf({ carrier }: CommandContext): Links {
   return remote(linksContract, carrier);

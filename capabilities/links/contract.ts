@@ -114,6 +114,8 @@ export interface Links {
     },
     call?: Call,
   ): Promise<Invitation>;
+  /** Withdraws a token that nobody has redeemed yet. */
+  revoke(input: { id: string }, call?: Call): Promise<{ id: string }>;
   /**
    * Redeems a token: dials the inviter, makes our half-link (unless `serveOnly`), stays pending.
    */
@@ -251,6 +253,14 @@ export const linksContract: Contract<Links> = {
         serveOnly: z.boolean(),
       }),
       errors: ['FEDERATION_OFF', 'LINKS_FULL'],
+    },
+    revoke: {
+      summary: 'Withdraws a token that nobody has redeemed yet.',
+      permission: 'links.write',
+      route: 'DELETE /links/invitations/:id',
+      input: z.strictObject({ id: z.string().min(1).max(64) }),
+      output: z.object({ id: z.string() }),
+      errors: ['LINK_TOKEN_UNKNOWN', 'LINK_TOKEN_USED'],
     },
     accept: {
       summary: 'Redeems a token: links this cluster to the one that made it.',

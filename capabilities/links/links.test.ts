@@ -141,6 +141,22 @@ describe('an invitation', () => {
     },
   );
 
+  test('that was withdrawn links nobody, and one that was redeemed cannot be withdrawn', async () => {
+    const { links, peer } = await open();
+    const { id, token } = await links.invite({});
+    await links.revoke({ id });
+    await expect(redeem(peer, token)).rejects.toMatchObject({ code: 'LINK_TOKEN_REVOKED' });
+    await expect(links.inspect({ token })).resolves.toMatchObject({ usable: false });
+    await expect(links.revoke({ id })).rejects.toMatchObject({ code: 'LINK_TOKEN_USED' });
+    await expect(links.revoke({ id: 'none' })).rejects.toMatchObject({
+      code: 'LINK_TOKEN_UNKNOWN',
+    });
+    const second = await links.invite({});
+    await redeem(peer, second.token);
+    const late = links.revoke({ id: second.id });
+    await expect(late).rejects.toMatchObject({ code: 'LINK_TOKEN_USED' });
+  });
+
   test('is worth nothing from the moment at which it expires', async () => {
     const { links, peer } = await open();
     const early = await links.invite({ ttlMs: 60_000 });

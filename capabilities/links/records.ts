@@ -22,6 +22,8 @@ export interface LinkRecords {
   openInvites(nowMs: number): Promise<number>;
   addInvite(nonce: Uint8Array, invite: InviteRecord): Promise<void>;
   invite(nonce: Uint8Array): Promise<InviteRecord | undefined>;
+  /** LINK_TOKEN_UNKNOWN, LINK_TOKEN_USED. */
+  revoke(id: string): Promise<void>;
   /** Uses the invitation up and makes the link, together or not at all. */
   redeem(nonce: Uint8Array, redeemer: { usedMs: number; link: LinkRecord }): Promise<void>;
   put(link: LinkRecord): Promise<void>;
@@ -60,6 +62,7 @@ export function createLinkRecords(needs: {
       await store.batchWrite([tables.invites.put([inviteId(nonce)], invite)]);
     },
     invite: async (nonce) => (await tables.invites.get(inviteId(nonce)))?.value,
+    revoke: (id) => revoke(kept, id),
     redeem: (nonce, redeemer) => redeem(kept, inviteId(nonce), redeemer),
     async put(link) {
       const before = await tables.links.get(link.peer);
@@ -76,6 +79,26 @@ export function createLinkRecords(needs: {
   };
 }
 
+async function revoke(kept: Kept, id: string): Promise<void> {
+  const { tables } = kept;
+  for await (const row of tables.invites.rows()) {
+    if (row.value.id !== id) {
+      continue;
+    }
+    const guard = unchanged(tables.invites.key(...row.key), row);
+    const revoked: InviteRecord = { ...row.value, state: 'revoked' };
+    const put = tables.invites.put([...row.key], revoked);
+    const open = row.value.state === 'open';
+    if (!open || !(await kept.store.transact({ if: [guard], then: [put] })).succeeded) {
+      throw new HansaError('LINK_TOKEN_USED', 'the token was redeemed already, or withdrawn', {
+        fix: 'to end the link that it made: hansa link close <peer>',
+      });
+    }
+    return;
+  }
+  throw new HansaError('LINK_TOKEN_UNKNOWN', `this cluster has no invitation ${id}`);
+}
+
 async function redeem(
   kept: Kept,
   invite: string,
@@ -87,9 +110,7 @@ async function redeem(
   if (row?.value.state !== 'open') {
     throw new HansaError('LINK_TOKEN_USED', 'the token was used a moment ago');
   }
-  if (before === undefined && links.rows.size >= linksMax) {
-    throw new HansaError('LINKS_FULL', `this cluster has ${linksMax} links, the most it may`);
-  }
+  requireRoom(links, link.peer);
   const used: InviteRecord = { ...row.value, state: 'used', usedBy: link.peer, usedMs };
   const done = await commit(
     kept,
@@ -98,6 +119,12 @@ async function redeem(
   );
   if (!done) {
     throw new HansaError('LINK_TOKEN_USED', 'the token was used a moment ago');
+  }
+}
+
+function requireRoom(links: WatchedTable<LinkRecord>, peer: ClusterId): void {
+  if (links.find(peer) === undefined && links.rows.size >= linksMax) {
+    throw new HansaError('LINKS_FULL', `this cluster has ${linksMax} links, the most it may`);
   }
 }
 

@@ -43,6 +43,11 @@ function linksOf(parts: LinksParts): Links {
 
   return {
     invite: (input) => invite(parts, input),
+    async revoke({ id }) {
+      await records.revoke(id);
+      parts.log.event('link.revoked', { id });
+      return { id };
+    },
     accept: createAccepting(parts),
     async confirm({ peer, words }, call) {
       const { cluster } = roster.peers.resolve(peer);
