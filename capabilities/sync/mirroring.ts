@@ -25,6 +25,9 @@ import {
 import { followOwner, type FollowNeeds, type FollowReport } from './following.ts';
 import { headsPerRequestMax, syncPeerContract } from './wire.ts';
 
+// Two minutes in which nothing of a batch comes: a chunk of 1 MiB takes that long at 9 kB/s.
+const silentRoundsMax = 4;
+
 export interface MirroringNeeds extends FollowNeeds {
   readonly random: Random;
   readonly news: CatalogNews;
@@ -42,6 +45,8 @@ interface Progress {
   rounds: number;
   /** Between two attempts; what is under way is not helped by beginning anew. */
   resting: boolean;
+  /** Rounds since anything of a batch came; undefined while none is waited for. */
+  silentRounds: number | undefined;
   /** Word came during an attempt that it may have come too early for: the next begins at once. */
   again: boolean;
   restart: AbortController;
@@ -135,6 +140,7 @@ function freshProgress(): Progress {
     lastError: undefined,
     rounds: 0,
     resting: false,
+    silentRounds: undefined,
     again: false,
     restart: new AbortController(),
     stop: new AbortController(),
@@ -206,6 +212,7 @@ async function keepFollowing(
   const progress = parts.progressOf(resource);
   let waitMs = retryMinMs;
   while (!signal.aborted) {
+    progress.silentRounds = undefined;
     progress.restart = new AbortController();
     const attempt = AbortSignal.any([signal, progress.restart.signal]);
     const roundsBefore = progress.rounds;
@@ -238,16 +245,19 @@ function reportTo(parts: Parts, resource: FederatedId, attempt: AbortSignal): Fo
       progress.head = head;
     },
     pulling() {
+      progress.silentRounds = 0;
       if (progress.state !== 'pulling') {
         progress.state = 'pulling';
         parts.changed(resource);
       }
     },
     arrived(bytes) {
+      progress.silentRounds = 0;
       progress.fetchedBytes += bytes;
       parts.changed(resource);
     },
     fetched(blobs) {
+      progress.silentRounds = undefined;
       progress.fetchedBlobs += blobs;
     },
     applied(head) {
@@ -340,9 +350,15 @@ function compareHead(parts: Parts, resource: FederatedId, head: Head | null): vo
     }
     return;
   }
-  if (progress.state === 'current' || progress.state === 'absent') {
+  if (progress.state === 'current' || progress.state === 'absent' || isStuck(progress)) {
     progress.restart.abort();
   }
+}
+
+function isStuck(progress: Progress): boolean {
+  const { silentRounds } = progress;
+  progress.silentRounds = silentRounds === undefined ? undefined : silentRounds + 1;
+  return silentRounds !== undefined && silentRounds >= silentRoundsMax;
 }
 
 function mirrorView(parts: Parts, resource: FederatedId): Mirror | undefined {
