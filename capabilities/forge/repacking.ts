@@ -4,7 +4,7 @@ import type { Clock, Log } from '@hansa/foundation';
 import type { Caches, StoredRepository } from './caches.ts';
 import type { Git } from './git.ts';
 
-export const repackIntervalMs = 600_000; // a busy hour of pushes never adds up to thousands of packs
+export const repackIntervalMs = 600_000; // a busy hour of pushes never makes thousands of packs
 export const packsKeptMax = 32; // git fetches from so few as fast as from one
 
 export interface RepackingNeeds {
