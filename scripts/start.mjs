@@ -1,9 +1,9 @@
-// `npm start`: makes sure that what is needed is here, builds, and runs the demonstration federation. Plain
-// JavaScript without dependencies, because it runs before anything is installed.
+// `npm start`: makes sure that what is needed is here, builds, and runs the demonstration
+// federation. Plain JavaScript without dependencies, because it runs before anything is installed.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isInstalled } from './installed.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const nodeMin = [20, 19];
@@ -32,10 +32,6 @@ function requireGit() {
   }
 }
 
-function newerThan(a, b) {
-  return !existsSync(b) || statSync(a).mtimeMs > statSync(b).mtimeMs;
-}
-
 /** Runs a step quietly; its output is shown only where it fails. */
 function step(title, command, args) {
   process.stdout.write(`${title} … `);
@@ -53,7 +49,7 @@ requireNode();
 if (!givenArguments.includes('--help')) {
   requireGit();
 }
-if (newerThan(join(root, 'package-lock.json'), join(root, 'node_modules', '.package-lock.json'))) {
+if (!isInstalled(root)) {
   step('Installing packages', 'npm', ['ci', '--no-audit', '--no-fund']);
 }
 step('Building', process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);

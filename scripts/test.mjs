@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isInstalled } from './installed.mjs';
 
 const nodeMin = [20, 19];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -30,7 +31,7 @@ function refuseOldNode() {
 }
 
 function install() {
-  if (isInstalled()) {
+  if (isInstalled(root)) {
     return;
   }
   console.log('installing the packages of package-lock.json …');
@@ -52,22 +53,6 @@ function npm(...args) {
   const program = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const stdio = ['ignore', 'inherit', 'pipe'];
   return spawnSync(program, args, { cwd: root, stdio, encoding: 'utf8' });
-}
-
-// Times of files say little after a checkout; npm keeps a list of what it has installed.
-function isInstalled() {
-  const installed = join(root, 'node_modules', '.package-lock.json');
-  if (!existsSync(installed)) {
-    return false;
-  }
-  const there = packagesOf(installed);
-  return Object.entries(packagesOf(join(root, 'package-lock.json')))
-    .filter(([path, { link, optional }]) => path.startsWith('node_modules/') && !link && !optional)
-    .every(([path, { version }]) => there[path]?.version === version);
-}
-
-function packagesOf(lock) {
-  return JSON.parse(readFileSync(lock, 'utf8')).packages;
 }
 
 function run(program, args, env = {}) {

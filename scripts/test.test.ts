@@ -1,5 +1,5 @@
-// The runner behind `npm test`, on small projects of its own: its last line and exit code must never be
-// greener than the tests were.
+// The runner behind `npm test`, on small projects of its own: its last line and exit code must
+// never be greener than the tests were.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const project = mkdtempSync(join(tmpdir(), 'hansa-runner-'));
 mkdirSync(join(project, 'scripts'));
-cpSync(join(root, 'scripts', 'test.mjs'), join(project, 'scripts', 'test.mjs'));
+for (const script of ['test.mjs', 'installed.mjs']) {
+  cpSync(join(root, 'scripts', script), join(project, 'scripts', script));
+}
 cpSync(join(root, 'testkit', 'needs.ts'), join(project, 'needs.ts'));
 symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
 writeFileSync(join(project, 'package.json'), '{ "type": "module" }');

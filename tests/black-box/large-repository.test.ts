@@ -22,8 +22,7 @@ import {
 } from './rooms/pair.ts';
 import { peakBytes, procIsHere, residentBytes } from './rooms/processes.ts';
 
-const gib = 1_024 * 1_024 * 1_024;
-const growthMax = 0.4 * gib; // what a daemon may need above what it had after its start
+const growthMax = 400 * 1_024 * 1_024; // what a daemon may need above what it had after its start
 const commits = 5_500;
 const filesPerCommit = 2;
 
