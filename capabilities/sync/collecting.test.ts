@@ -31,7 +31,7 @@ const needs = () => ({
 });
 
 async function* streamOf(named: ReadonlyMap<string, BlobReference>): AsyncIterable<BlobReference> {
-  yield* [...named.values()];
+  yield* named.values();
 }
 
 async function stored(text: string): Promise<BlobReference> {
@@ -81,6 +81,7 @@ test('what is protected stays, however many rounds pass before its record is wri
 test('where those who name blobs cannot be read, nothing is deleted', async () => {
   const { id } = await stored('unsure');
   async function* broken(): AsyncIterable<BlobReference> {
+    yield* ofMirrors.values();
     throw new Error('the disk is gone');
   }
   const unsure = { ...needs(), copies: { blobs: broken } };

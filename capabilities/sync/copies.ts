@@ -99,7 +99,7 @@ export function createCopies(needs: CopiesNeeds): Copies {
       }
     },
     async *blobs() {
-      for (const { value, key } of [...applied.rows.values()]) {
+      for (const { value, key } of applied.rows.values()) {
         for await (const { blobs } of entriesOf(tables, key[0] as FederatedId, value.epoch)) {
           yield* blobs;
         }
