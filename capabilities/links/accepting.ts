@@ -46,6 +46,8 @@ function requireRedeemable(parts: LinksParts, token: LinkToken): void {
   if (expired !== undefined) {
     throw expired;
   }
+  // Before the inviter is asked: it would keep a half-link that has no other.
+  parts.records.requireRoom(token.cluster);
 }
 
 async function dialInviter(

@@ -15,6 +15,8 @@ import { z } from 'zod';
 
 export const inviteTtlDefaultMs = 900_000; // long enough to walk to another desk, too short to leak
 export const inviteTtlMaxMs: number = 7 * 24 * 3_600_000; // a token is not a standing door
+// a month: so long a token that went wrong is still told apart from one that never was
+export const inviteKeptMs: number = 30 * 24 * 3_600_000;
 export const invitesOpenMax = 256; // each is a door; more than this is a mistake in a script
 export const linksMax = 1_024; // every link costs a beat every two seconds
 export const endpointsMax = 16; // nodes of one peer that a link keeps
@@ -293,6 +295,7 @@ export const linksContract: Contract<Links> = {
         'LINK_TOKEN_WRONG_CLUSTER',
         'LINK_TO_SELF',
         'LINK_EXISTS',
+        'LINKS_FULL',
         'DIAL_FAILED',
       ],
     },

@@ -12,16 +12,19 @@ import {
   type Op,
   type WatchedTable,
 } from '@hansa/foundation';
-import { endpointsMax, linksMax, type Endpoint } from './contract.ts';
+import { endpointsMax, inviteKeptMs, linksMax, type Endpoint } from './contract.ts';
 import { linkTables, type InviteRecord, type LinkRecord, type LinkTables } from './keys.ts';
 
 export interface LinkRecords {
   readonly tables: LinkTables;
   readonly links: WatchedTable<LinkRecord>;
   find(peer: ClusterId): LinkRecord | undefined;
+  /** How many are open; what expired long ago is forgotten on the way. */
   openInvites(nowMs: number): Promise<number>;
   addInvite(nonce: Uint8Array, invite: InviteRecord): Promise<void>;
   invite(nonce: Uint8Array): Promise<InviteRecord | undefined>;
+  /** LINKS_FULL where a link with a new peer would be one too many. */
+  requireRoom(peer: ClusterId): void;
   /** LINK_TOKEN_UNKNOWN, LINK_TOKEN_USED. */
   revoke(id: string): Promise<void>;
   /** Uses the invitation up and makes the link, together or not at all. */
@@ -51,10 +54,14 @@ export function createLinkRecords(needs: {
     tables,
     links,
     find: (peer) => links.find(peer)?.value,
+    requireRoom: (peer) => requireRoom(links, peer),
     async openInvites(nowMs) {
       let open = 0;
-      for await (const { value } of tables.invites.rows()) {
+      for await (const { key, value } of tables.invites.rows()) {
         open += value.state === 'open' && value.expiresMs > nowMs ? 1 : 0;
+        if (value.expiresMs + inviteKeptMs <= nowMs) {
+          await store.batchWrite([tables.invites.delete(key)]);
+        }
       }
       return open;
     },
