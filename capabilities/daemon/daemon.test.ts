@@ -81,6 +81,7 @@ async function make(): Promise<Daemon> {
       inspect: unused,
       show: unused,
       close: unused,
+      revoke: unused,
       changes: unused,
     },
     policies: {
