@@ -2,6 +2,7 @@
 // per linked peer lives as long as the process; its evidence feeds `judgeLink`.
 import {
   equalBytes,
+  isHansaError,
   remote,
   toHex,
   type Clock,
@@ -88,9 +89,12 @@ export function createPulse(needs: PulseNeeds): Pulse {
       state.lastBeatMs = Math.max(state.lastBeatMs ?? 0, provenMs);
       state.theirNonce = beat.mine;
       noteProgress(needs, state, beat.root);
-      void judge(needs, state, { beat, signal }).catch((error: unknown) =>
-        needs.log.problem('link.judgement-failed', error, { peer: needs.peer }),
-      );
+      void judge(needs, state, { beat, signal }).catch((error: unknown) => {
+        // The peer moved on meanwhile, or went away: its next beat is judged.
+        if (!isHansaError(error, 'CONFLICT') && !isHansaError(error, 'CONNECTION_CLOSED')) {
+          needs.log.problem('link.judgement-failed', error, { peer: needs.peer });
+        }
+      });
       needs.changed();
     },
     hurry: () => state.wake.abort(),
@@ -170,6 +174,11 @@ async function send(
     root,
     missing,
   });
+  // The answer proves both directions as well, and sooner than the next beat's echo: a busy machine
+  // has the whole of the silence allowed before a healthy link looks stalled.
+  if (state.session === to.session && state.lastBeatMs !== undefined) {
+    state.lastBeatMs = Math.max(state.lastBeatMs, sentMs);
+  }
 }
 
 async function judge(
