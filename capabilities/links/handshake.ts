@@ -44,6 +44,7 @@ export async function greetAsDialler(
   connection: Connection,
   me: Introduction,
 ): Promise<Handshaken> {
+  refuseFurtherStreams(connection);
   const streams = await openStreams(needs.codec, connection);
   await streams.control.send(needs.codec.encode({ hello: helloOf(needs, me) }));
   const said = answer.safeParse(await nextValue(needs.codec, streams.control));
@@ -110,13 +111,19 @@ async function openStreams(codec: Codec, connection: Connection): Promise<LinkSt
   return { control, state, bulk };
 }
 
+// All three are accepted before anything of them is read: no time is left to open more.
 async function acceptStreams(codec: Codec, connection: Connection): Promise<LinkStreams> {
-  const streams = new Map<Traffic, FrameStream>();
-  while (streams.size < classes.length) {
+  const arrived: FrameStream[] = [];
+  while (arrived.length < classes.length) {
     const stream = await connection.acceptStream();
     if (stream === undefined) {
       throw new HansaError('CONNECTION_CLOSED', 'the connection ended during the handshake');
     }
+    arrived.push(stream);
+  }
+  refuseFurtherStreams(connection);
+  const streams = new Map<Traffic, FrameStream>();
+  for (const stream of arrived) {
     const said = opening.safeParse(await nextValue(codec, stream));
     if (!said.success || streams.has(said.data.traffic)) {
       throw new HansaError('PROTOCOL_MISMATCH', 'a stream did not begin with its traffic class');
@@ -131,6 +138,19 @@ async function acceptStreams(codec: Codec, connection: Connection): Promise<Link
     return stream;
   };
   return { control: take('control'), state: take('state'), bulk: take('bulk') };
+}
+
+// A transport takes in what arrives on a stream before anybody reads it: a hundred streams that
+// nobody reads are a hundred megabytes, and one connection of a stranger is enough for them.
+function refuseFurtherStreams(connection: Connection): void {
+  connection.acceptStream().then(
+    (stream) => {
+      if (stream !== undefined) {
+        connection.close('a link has three streams and no more');
+      }
+    },
+    () => undefined,
+  );
 }
 
 async function nextValue(codec: Codec, stream: FrameStream): Promise<unknown> {

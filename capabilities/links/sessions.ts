@@ -26,6 +26,8 @@ export const handshakeTimeoutMs = 10_000; // a stranger may not hold a half-open
 // lets a refusal reach the peer before the connection goes
 const refusalLingerMs = 200;
 export const strangersMax = 64; // unlinked clusters that are connected at the same time
+// handshakes under way with whoever dialled us: an honest one takes a few round trips
+export const greetingsMax = 128;
 
 export interface PeerSession {
   readonly identity: PeerIdentity;
@@ -64,7 +66,10 @@ export interface Sessions {
 
 /** The connections of one process, until it ends. */
 interface Living extends SessionsNeeds {
+  /** In the order in which they were adopted. */
   readonly current: Map<ClusterId, PeerSession>;
+  /** Who dialled us and has not yet proven who it is, the oldest first. */
+  readonly greetings: Set<Connection>;
   readonly instance: Uint8Array;
   readonly lifetime: AbortController;
 }
@@ -73,7 +78,8 @@ export function createSessions(needs: SessionsNeeds): Sessions {
   const { transport, random, log } = needs;
   const current = new Map<ClusterId, PeerSession>();
   const lifetime = new AbortController();
-  const living: Living = { ...needs, current, lifetime, instance: random.bytes(32) };
+  const greetings = new Set<Connection>();
+  const living: Living = { ...needs, current, greetings, lifetime, instance: random.bytes(32) };
   return {
     find: (cluster) => current.get(cluster),
     async dial(to, expected, signal) {
@@ -92,7 +98,7 @@ export function createSessions(needs: SessionsNeeds): Sessions {
     listen() {
       transport.accept(linkProtocol, async (connection) => {
         try {
-          const session = adopt(living, await greet(living, connection));
+          const session = adopt(living, await greetArrival(living, connection));
           await session.closed;
         } catch (error) {
           log.problem('link.refused', error, { node: connection.remote });
@@ -106,6 +112,25 @@ export function createSessions(needs: SessionsNeeds): Sessions {
       }
     },
   };
+}
+
+/**
+ * Where too many hold the door at once, the one who has held it longest goes: somebody honest is
+ * through in no time, and must not find it blocked by those who never meant to enter.
+ */
+async function greetArrival(living: Living, connection: Connection): Promise<PeerSession> {
+  const { greetings } = living;
+  const [oldest] = greetings;
+  if (oldest !== undefined && greetings.size >= greetingsMax) {
+    greetings.delete(oldest);
+    oldest.close('too many handshakes at once');
+  }
+  greetings.add(connection);
+  try {
+    return await greet(living, connection);
+  } finally {
+    greetings.delete(connection);
+  }
 }
 
 /** Who is at the other end, found out within the time that a stranger has. */
@@ -142,10 +167,11 @@ function adopt(living: Living, session: PeerSession): PeerSession {
     session.close('another connection to the same peer is kept');
     return before;
   }
-  if (!living.isLinked(cluster) && strangers(living) >= strangersMax) {
-    session.close('too many strangers');
-    throw new HansaError('RATE_LIMITED', 'too many unlinked clusters are connected');
+  if (before === undefined && !living.isLinked(cluster)) {
+    makeRoomForStranger(living);
   }
+  // Deleted first: the map's order is the order of arrival.
+  current.delete(cluster);
   current.set(cluster, session);
   before?.close('replaced by a newer connection');
   void session.closed.then(({ reason }) => {
@@ -171,8 +197,15 @@ function keepsOld(us: ClusterId, before: PeerSession, session: PeerSession): boo
   return diallerOfOld < diallerOfNew;
 }
 
-function strangers({ current, isLinked }: Living): number {
-  return [...current.keys()].filter((cluster) => !isLinked(cluster)).length;
+// A key costs nothing, so sixty-four strangers may be one: they must not keep the door shut for
+// whoever comes with a token. Redeeming it takes moments, so the one that has been here longest goes.
+function makeRoomForStranger({ current, isLinked }: Living): void {
+  const strangers = [...current.values()].filter(({ identity }) => !isLinked(identity.cluster));
+  const [oldest] = strangers;
+  if (oldest !== undefined && strangers.length >= strangersMax) {
+    current.delete(oldest.identity.cluster);
+    oldest.close('too many strangers');
+  }
 }
 
 function openSession(
