@@ -1,5 +1,5 @@
 // What a capability gives to the node that hosts it. `capabilities/X/capability.ts` returns one of
-// these; node/capabilities.ts is the one list of them.
+// these; node/composition.ts is the one list of them.
 import type { AnyContract, Call, Caller } from './contract.ts';
 import { HansaError } from './errors.ts';
 import type { HttpRoute } from './http.ts';
