@@ -35,12 +35,14 @@ const tableBytesMax = 64 * 1_024; // a change of one ref rewrites an inline tabl
 const tableBlobBytesMax = 64 * 1_024 * 1_024;
 const objectId = z.string().regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/);
 const refName = z.string().max(1_024).refine(refNameIsValid, 'not a ref name');
+// HEAD elsewhere would be refused by git after the store has moved.
+const branchName = refName.refine((name) => name.startsWith('refs/heads/'), 'not a branch');
 const stateSchema: z.ZodType<RepositoryState> = z.object({
   refs: z
     .array(z.object({ name: refName, target: objectId }))
     .max(refsMax)
     .refine(standTogether, 'git cannot hold these refs together'),
-  head: refName,
+  head: branchName,
   shallow: z.array(objectId),
 });
 const tableSchema = z.union([z.object({ inline: stateSchema }), z.object({ blob: blobIdSchema })]);

@@ -85,6 +85,8 @@ export interface Staged {
    * sorted; at most a hundred are named. None means that refs may move to the tips.
    */
   missing(tips: readonly ObjectId[]): Promise<readonly ObjectId[]>;
+  /** Those of the ids that no branch can stand at, because they are no commits. */
+  notCommits(ids: readonly ObjectId[]): Promise<readonly ObjectId[]>;
   /**
    * Makes the packs part of the repository, durably. Adopting what is there already changes
    * nothing.

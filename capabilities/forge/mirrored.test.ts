@@ -1,4 +1,5 @@
 import { createMemoryBlobs, type MemoryBlobs } from '@hansa/blobs-memory';
+import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import { HansaError, localId, type FederatedId } from '@hansa/foundation';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -18,6 +19,7 @@ import { createCaches } from './caches.ts';
 import type { Git } from './git.ts';
 import { createGitKind } from './mirrored.ts';
 
+const codec = createMsgpackCodec();
 const crypto = createNodeCrypto();
 const app = localId('git', 'app');
 const bench = createForgeBench();
@@ -123,6 +125,32 @@ describe.skipIf(!needed.available)('a mirror of a repository', () => {
       code: 'GIT_CLOSURE_INCOMPLETE',
     });
     expect((await git.state(key)).refs).toEqual([]);
+    await (await kind.stage(viewAfter([]), [first], never)).commit();
+  });
+
+  test('refuses refs that git would not move, before the store moves', async () => {
+    const [first] = await changesSoFar();
+    if (first === undefined) {
+      throw new Error('there was a push');
+    }
+    await carryBlobs();
+    const commit = (await ada.run('work', 'rev-parse', 'HEAD')).trim();
+    const tree = (await ada.run('work', 'rev-parse', 'HEAD^{tree}')).trim();
+    const branch = { name: 'refs/heads/main', target: commit };
+    const lies = [
+      { refs: [branch], head: 'refs/tags/v1', shallow: [] },
+      { refs: [{ ...branch, target: tree }], head: branch.name, shallow: [] },
+    ];
+    for (const lie of lies) {
+      const value = codec.encode({ inline: lie });
+      const ops = first.change.ops.map((op) =>
+        'put' in op && op.put.blobs.length === 0 ? { put: { ...op.put, value } } : op,
+      );
+      const forged = { ...first, change: { ...first.change, ops } };
+      await expect(kind.stage(viewAfter([]), [forged], never)).rejects.toMatchObject({
+        code: 'CHANGE_INVALID',
+      });
+    }
     await (await kind.stage(viewAfter([]), [first], never)).commit();
   });
 

@@ -69,6 +69,13 @@ async function requireWhole(staged: Staged, { refs }: RepositoryState): Promise<
       `the owner's refs need objects that are nowhere: ${named}`,
     );
   }
+  // Git would refuse such a branch after the store has moved, and the mirror would call itself
+  // current with refs that it does not have.
+  const branches = refs.filter(({ name }) => name.startsWith('refs/heads/'));
+  const [other] = await staged.notCommits([...new Set(branches.map(({ target }) => target))]);
+  if (other !== undefined) {
+    throw new HansaError('CHANGE_INVALID', `a branch of the owner's is no commit: ${other}`);
+  }
 }
 
 async function stateAfter(

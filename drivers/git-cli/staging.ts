@@ -115,6 +115,11 @@ class Staging implements Staged {
     return answer.code === 0 ? [] : this.#name(tips, run, answer);
   }
 
+  async notCommits(ids: readonly ObjectId[]): Promise<readonly ObjectId[]> {
+    const types = await objectTypes(this.#checking, ids);
+    return types.flatMap(({ id, type }) => (type === 'commit' ? [] : [id]));
+  }
+
   async adopt(): Promise<void> {
     const from = join(this.#folder, 'pack');
     const to = join(this.#repository.folder, 'objects', 'pack');
