@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyValueStore } from '@hansa/foundation';
+import { open } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createHandClock, type HandClock } from '../../testkit/hand-clock.ts';
 import { inScope, storeSuite } from '../../testkit/store.suite.ts';
@@ -14,6 +15,7 @@ import {
   valueOf,
   type StoreFixture,
 } from '../../testkit/store-fixture.ts';
+import { recordKind } from './lmdb-records.ts';
 import { openLmdbStore } from './lmdb-store.ts';
 
 async function make(): Promise<StoreFixture> {
@@ -171,5 +173,25 @@ describe('the LMDB store, closed and opened again', () => {
     await writeFile(file, whole);
     store = await openLmdbStore({ folder, clock });
     expect(await valueOf(store, 'a')).toBe('a=1');
+  });
+
+  test('says which format it needs where another version wrote the file', async () => {
+    await store.close();
+    const raw = open<Buffer, Buffer>({
+      path: folder,
+      noSubdir: false,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+    });
+    const ofNoVersion = Buffer.of(0x94, 0x7f, 0x00, 0x00, 0x00); // a list: 127, 0, 0, 0
+    await raw.put(Buffer.of(recordKind.meta), ofNoVersion);
+    await raw.close();
+    await expect(openLmdbStore({ folder, clock })).rejects.toMatchObject({
+      code: 'STORE_DAMAGED',
+      message: expect.stringContaining('format is 127'),
+      fix: 'run the version of Hansa that wrote it',
+    });
+    await rm(join(folder, 'data.mdb'));
+    store = await openLmdbStore({ folder, clock });
   });
 });
