@@ -116,7 +116,8 @@ describe.skipIf(!requires('git').available)('kill -9', () => {
       const { lubeck, bergen } = pair;
       const shared = await shareRepository(pair, 'big');
       const work = await makeRepository('big');
-      await gitOk(work, 'config', 'core.compression', '0'); // noise does not shrink; trying takes time
+      // Noise does not shrink; trying to make it would take longer than all the rest.
+      await gitOk(work, 'config', 'core.compression', '0');
       await push(shared, work, 'main');
       await untilEqual(shared);
       const known = blobFiles(lubeck);
@@ -156,7 +157,7 @@ function manyTags(): readonly string[] {
   return Array.from({ length: 120 }, (_, at) => `main:refs/tags/old/${at}`);
 }
 
-/** Kills the mirror as soon as it shows a part of what is coming; undefined where it was too quick. */
+/** Kills the mirror as soon as it shows a part of what comes; undefined where it was too quick. */
 async function killBetween(shared: SharedRepository): Promise<Mirror | undefined> {
   const first = (await mirrorRow(shared)).applied?.sequence ?? 0;
   for (;;) {
