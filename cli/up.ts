@@ -57,10 +57,18 @@ function signalled(): Promise<void> {
 }
 
 async function startDetached(options: UpOptions, data: string): Promise<number> {
+  const { readConfig } = await import('@hansa/node');
+  // What is wrong with the flags is told here, before a folder is made for them.
+  await readConfig({ data, flags: options.flags, environment: process.env });
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const logFile = join(data, 'node.log');
   const log = openSync(logFile, 'a', 0o600);
-  const words = process.argv.slice(1).filter((word) => word !== '--detach' && word !== '-d');
+  // Said anew and not passed on: in `-vd` the child would find that it is to detach, and so would
+  // its child, without end.
+  const flags = Object.entries(options.flags).flatMap(([flag, value]) =>
+    value === undefined ? [] : [`--${flag}=${value}`],
+  );
+  const words = [process.argv[1] ?? '', 'up', `--data=${data}`, ...flags];
   const child = spawn(process.execPath, [...process.execArgv, ...words], {
     detached: true,
     stdio: ['ignore', log, log],

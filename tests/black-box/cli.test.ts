@@ -214,6 +214,28 @@ describe('up and down', () => {
     expect(readFileSync(logFile, 'utf8')).toContain('PORT_TAKEN');
   });
 
+  test('up --detach says itself what is wrong with a flag, and makes no folder for it', async () => {
+    const home = temporaryFolder('flags');
+    const up = await run(process.execPath, [program, 'up', '-d', '--name', '../a b'], {
+      cwd: home,
+      env: cleanEnvironment(home),
+    });
+    expect(up.code).toBe(2);
+    expect(up.stderr).toContain('CONFIG_INVALID');
+    expect(existsSync(join(home, '.hansa'))).toBe(false);
+  });
+
+  test('up -vd starts one node, which does not detach again', async () => {
+    const riga = prepareCluster({ name: 'riga' });
+    onTestFinished(() => endDetached(riga.data));
+    const up = await riga.hansaPlain('up', '-vd', '--name', 'riga', '--data', riga.data);
+    expect([up.code, up.stderr]).toEqual([0, '']);
+    const { pid } = await must<{ pid: number }>(riga, 'status');
+    expect(up.stdout).toContain(String(pid));
+    await riga.hansa('down');
+    await until('the process is gone', () => !isAlive(pid));
+  });
+
   test('a context can be chosen among several, and stays chosen', async () => {
     const home = temporaryFolder('contexts');
     const env = cleanEnvironment(home);
