@@ -91,9 +91,10 @@ async function redeem(
     lastEpoch,
     standing,
   });
+  const named = { links: parts.records.links, ownName: parts.signer.name };
   const link: LinkRecord = {
     peer: token.cluster,
-    name: uniqueName(parts.records, input.name ?? token.name, token.cluster),
+    name: uniqueName(named, input.name ?? token.name, token.cluster),
     epoch: answer.standing.epoch,
     mine,
     theirs: answer.standing.mine,

@@ -66,6 +66,13 @@ describe('the name that we give a peer', () => {
     expect(uniqueName(records, bergen.slice(0, 8), bergen)).toBe(bergen.slice(0, 8));
   });
 
+  test('is never our own name, which stands for our own resources', async () => {
+    const { links } = await open();
+    expect(uniqueName({ links, ownName: 'hansa' }, 'hansa', visby)).toBe(
+      `hansa-${visby.slice(0, 8)}`,
+    );
+  });
+
   test('is nobody else’s, whatever the others call themselves to take it', async () => {
     const clusters = Array.from({ length: 6 }, (_, index) => clusterOf(crypto, 21 + index));
     const [target = bergen] = clusters;

@@ -30,9 +30,10 @@ export function createLinkPeer(parts: LinksParts): LinkPeer {
       if (before !== undefined && !before.closed) {
         throw new HansaError('LINK_EXISTS', `${signer.name} is linked with you already`);
       }
+      const named = { links: records.links, ownName: signer.name };
       const link: LinkRecord = {
         peer,
-        name: uniqueName(records, roster.suggestedName(peer), peer),
+        name: uniqueName(named, roster.suggestedName(peer), peer),
         epoch: Math.max(before?.epoch ?? 0, lastEpoch) + 1,
         mine: !invite.serveOnly,
         theirs: standing.mine,

@@ -178,9 +178,12 @@ async function commit(
 // What people may type instead of a name: a peer that calls itself so would be taken for another.
 const idPattern = /^[0-9a-f]{4,64}$/;
 
-/** A name is ours to give: a second "bergen" gets the beginning of its id appended. */
+/**
+ * A name is ours to give: a second "bergen" gets the beginning of its id appended, and so does one
+ * that is called as we are, or its resources would be taken for ours.
+ */
 export function uniqueName(
-  { links }: Pick<LinkRecords, 'links'>,
+  { links, ownName }: Pick<LinkRecords, 'links'> & { readonly ownName?: string },
   wanted: string,
   cluster: ClusterId,
 ): string {
@@ -190,6 +193,9 @@ export function uniqueName(
       .filter(({ value }) => value.peer !== cluster)
       .map(({ value }) => value.name),
   );
+  if (ownName !== undefined) {
+    taken.add(ownName);
+  }
   if (!taken.has(plain) && (!idPattern.test(plain) || cluster.startsWith(plain))) {
     return plain;
   }
