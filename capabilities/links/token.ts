@@ -53,7 +53,8 @@ export function writeToken(
 
 /** LINK_TOKEN_MALFORMED for what never was a token, LINK_TOKEN_TAMPERED for what was one. */
 export function readToken(codec: Codec, crypto: Crypto, text: string): LinkToken {
-  const trimmed = text.trim();
+  // Terminals and mail break long lines; white space is no letter of a token.
+  const trimmed = text.replaceAll(/\s+/g, '');
   if (!trimmed.startsWith(mark)) {
     throw new HansaError('LINK_TOKEN_MALFORMED', `a link token starts with "${mark}"`, {
       fix: 'copy the whole token that "hansa link invite" printed',
