@@ -25,7 +25,7 @@ import type { InviteRecord } from './keys.ts';
 import { createLinkPeer } from './peer-service.ts';
 import { createLinks } from './service.ts';
 import { readToken } from './token.ts';
-import type { LinkPeer, Standing } from './wire.ts';
+import { linkEpochMax, linkPeerContract, type LinkPeer, type Standing } from './wire.ts';
 
 const codec = createMsgpackCodec();
 const crypto = createNodeCrypto();
@@ -395,4 +395,13 @@ test('an invitation record holds no secret and its state', async () => {
   const { token, id } = await links.invite({});
   const invite: InviteRecord | undefined = await parts.records.invite(nonceOf(token));
   expect(invite).toMatchObject({ id, state: 'open', confirm: false, serveOnly: false });
+});
+
+test('a redeemer cannot begin counting links where numbers end', () => {
+  const bytes = new Uint8Array(32);
+  const { input } = linkPeerContract.methods.redeem;
+  const given = { nonce: bytes, accepterNonce: bytes, standing };
+  expect(input.safeParse({ ...given, lastEpoch: linkEpochMax }).success).toBe(true);
+  const last = Number.MAX_SAFE_INTEGER;
+  expect(input.safeParse({ ...given, lastEpoch: last }).success).toBe(false);
 });

@@ -5,6 +5,9 @@ import { endpointSchema, endpointsMax, type Endpoint } from './contract.ts';
 
 export const linkProtocol = '/hansa/link/1';
 export const protocolVersions: { readonly min: number; readonly max: number } = { min: 1, max: 1 };
+// A link's number among those between the same two clusters: far more than are ever made, and far
+// from where counting ends, which a peer could otherwise begin at.
+export const linkEpochMax = 1_000_000_000;
 // larger than any path's datagram, far below a frame
 export const probeBytesMax: number = 256 * 1_024;
 
@@ -73,7 +76,7 @@ export const linkPeerContract: Contract<LinkPeer> = {
       input: z.object({
         nonce: hashSchema,
         accepterNonce: hashSchema,
-        lastEpoch: z.number().int().nonnegative(),
+        lastEpoch: z.number().int().nonnegative().max(linkEpochMax),
         standing,
       }),
       output: z.object({ standing }),
