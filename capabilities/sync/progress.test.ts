@@ -319,7 +319,9 @@ describe('between two clusters', () => {
     await expect(add('lubeck:kv/notes')).rejects.toMatchObject({ code: 'MIRROR_EXISTS' });
     await expect(add('lubeck:kv/absent')).rejects.toMatchObject({ code: 'RESOURCE_NOT_FOUND' });
     await expect(add('nobody:kv/notes')).rejects.toMatchObject({ code: 'LINK_NOT_FOUND' });
-    await expect(add('notes')).rejects.toMatchObject({ code: 'INPUT_INVALID' });
+    for (const spelled of ['notes', 'lubeck:', 'lubeck:kv/']) {
+      await expect(add(spelled)).rejects.toMatchObject({ code: 'INPUT_INVALID' });
+    }
     const own = federatedId(mirror.id, notes);
     await expect(add(own)).rejects.toMatchObject({ code: 'LINK_TO_SELF' });
     const unknownKind = federatedId(owner.id, localId('tape', 'notes'));

@@ -161,7 +161,13 @@ function parseSpelled(
   const [first = ''] = rest.split('/');
   const [only] = kinds.keys();
   const local = kinds.has(first) && rest.includes('/') ? rest : `${only ?? 'git'}/${rest}`;
-  return federatedIdSchema.parse(`${owner}:${local}`);
+  const composed = federatedIdSchema.safeParse(`${owner}:${local}`);
+  if (!composed.success) {
+    throw new HansaError('INPUT_INVALID', `"${rest}" is no name of a resource`, {
+      fix: 'hansa catalog list shows what there is',
+    });
+  }
+  return composed.data;
 }
 
 function syncOf(parts: Parts, mirrors: Mirrors): Sync {
