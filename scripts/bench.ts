@@ -1,5 +1,6 @@
-// `npm run bench` measures every claim and writes docs/benchmarks.md; `npm run bench -- T5` measures one, and
-// its last line is the result as JSON. A claim is a file of benchmarks/ that begins with its id: `t5-….ts`.
+// `npm run bench` measures every claim and writes docs/benchmarks.md; `npm run bench -- T5`
+// measures one, and its last line is the result as JSON. A claim is a file of benchmarks/ that
+// begins with its id: `t5-….ts`.
 import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';

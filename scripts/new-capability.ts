@@ -1,4 +1,5 @@
-// `npm run new capability <name>`: copies capabilities/greeting under another name, and says what is next.
+// `npm run new capability <name>`: copies capabilities/greeting under another name, and says what
+// is next.
 import { fileURLToPath } from 'node:url';
 import { checklist, copyCapability } from './skeleton/copy.ts';
 

@@ -71,7 +71,8 @@ export function createProgress(needs: ProgressNeeds): Progress {
   return {
     async challengeAll(signal) {
       for (const [peer, { rows }] of known) {
-        // Who failed is asked about the same again, so that a link is not red longer than it is wrong.
+        // Who failed is asked about the same again, so that a link is not red longer than it is
+        // wrong.
         const failures = rows.filter(({ resource }) => failed.get(peer)?.has(resource) === true);
         const row = failures[0] ?? rows[Math.floor(needs.random.fraction() * rows.length)];
         if (row === undefined || !needs.peers.connected(peer)) {

@@ -1,4 +1,5 @@
-// What a file of benchmarks/ exports, and what it may use: one claim, measured beside a peer in the same run.
+// What a file of benchmarks/ exports, and what it may use: one claim, measured beside a peer in the
+// same run.
 
 export interface BenchmarkRun {
   /** How often ours and the peer's are run, one after the other. */
@@ -46,8 +47,8 @@ export interface Compared {
 }
 
 /**
- * Ours and the peer's by turns, so that whatever else the machine does meets both; the first pair warms up
- * and is not counted.
+ * Ours and the peer's by turns, so that whatever else the machine does meets both; the first pair
+ * warms up and is not counted.
  */
 export async function compare(comparison: Comparison): Promise<Compared> {
   const { rounds, better } = comparison;

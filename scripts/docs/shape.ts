@@ -1,4 +1,5 @@
-// A schema as a person reads it: `{ peer: string, words?: string }`, on several lines where it is long.
+// A schema as a person reads it: `{ peer: string, words?: string }`, on several lines where it is
+// long.
 
 /** The part of JSON Schema that the shapes of contracts are made of. */
 export interface JsonSchema {

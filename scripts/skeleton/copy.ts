@@ -1,12 +1,15 @@
-// A new capability is a copy of the smallest one, renamed. Its name is one lower-case word, because it
-// becomes a folder, a permission, a route, a noun of the command line and a prefix of identifiers.
+// A new capability is a copy of the smallest one, renamed. Its name is one lower-case word, because
+// it becomes a folder, a permission, a route, a noun of the command line and a prefix of
+// identifiers.
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const example = 'greeting';
 const namePattern = /^[a-z]{3,24}$/;
 
-/** Copies and renames; gives the new files' paths from the root. Throws a sentence on a bad name. */
+/**
+ * Copies and renames; gives the new files' paths from the root. Throws a sentence on a bad name.
+ */
 export function copyCapability(root: string, name: string): string[] {
   const folder = `capabilities/${name}`;
   if (!namePattern.test(name)) {
