@@ -131,10 +131,7 @@ export async function useContext(home: Home, name: string): Promise<Context> {
 }
 
 /** One process at a time: clusters that start together each add their line. */
-async function changeContexts(
-  home: Home,
-  change: (known: Contexts) => Contexts,
-): Promise<void> {
+async function changeContexts(home: Home, change: (known: Contexts) => Contexts): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 });
   const lock = join(home, 'contexts.lock');
   await takeLock(lock);

@@ -46,10 +46,7 @@ function renderView(view: CommandView, colours: Palette): string {
   }
 }
 
-function renderRecord(
-  fields: readonly (readonly [string, string])[],
-  colours: Palette,
-): string {
+function renderRecord(fields: readonly (readonly [string, string])[], colours: Palette): string {
   const width = Math.max(0, ...fields.map(([label]) => label.length));
   return fields
     .map(([label, value]) => `${colours.bold(label.padEnd(width))}  ${safeText(value)}`)
@@ -75,16 +72,31 @@ function renderTable(
 }
 
 const noBorders = {
-  top: '', 'top-mid': '', 'top-left': '', 'top-right': '',
-  bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
-  left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '',
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '',
 };
 
 // Names and descriptions come from other clusters: what a terminal would obey is shown instead.
 function safeText(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replaceAll(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    return `\\u${code.toString(16).padStart(4, '0')}`;
-  });
+  return text.replaceAll(
+    // oxlint-disable-next-line no-control-regex
+    /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g,
+    (character) => {
+      const code = character.codePointAt(0) ?? 0;
+      return `\\u${code.toString(16).padStart(4, '0')}`;
+    },
+  );
 }

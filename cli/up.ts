@@ -39,6 +39,12 @@ async function runHere(options: UpOptions, data: string): Promise<number> {
   await rememberContext(options.home, { name: config.name, data });
   options.print(`${node.name} is up: ${node.url}`);
   options.print(`data in ${data}`);
+  const { current } = await readContexts(options.home);
+  if (current !== config.name) {
+    options.print(
+      `next: hansa context use ${config.name}  # commands go to ${current ?? 'none'} now`,
+    );
+  }
   if (node.problem !== undefined) {
     options.print(`federation is OFF: ${node.problem.message} [${node.problem.code}]`);
     options.print(`fix: ${node.problem.fix ?? 'see the log'}`);

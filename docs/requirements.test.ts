@@ -82,9 +82,7 @@ function isListed(value: unknown): value is Listed {
 /** Whatever list of commands the command line itself is made of. */
 async function listedCommands(): Promise<readonly Listed[]> {
   const path = join(root, 'cli/commands.ts');
-  const module: Record<string, unknown> = await import(
-    /* @vite-ignore */ pathToFileURL(path).href
-  );
+  const module: Record<string, unknown> = await import(/* @vite-ignore */ pathToFileURL(path).href);
   return Object.values(module)
     .filter((value) => Array.isArray(value))
     .flat()

@@ -5,8 +5,8 @@
 import type { BlobId } from './ids.ts';
 
 export const blobChunkBytes: number = 1_024 * 1_024; // verified, resumed and retried in this unit
-// a manifest of 65,536 chunks is 2 MiB
-export const blobBytesMax: number = 64 * 1_024 * 1_024 * 1_024;
+// its chunk ids are 1 MiB and fit one frame
+export const blobBytesMax: number = 32 * 1_024 * 1_024 * 1_024;
 
 export interface BlobInfo {
   readonly id: BlobId;

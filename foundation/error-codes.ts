@@ -45,6 +45,11 @@ export const errorCodes = {
   STORE_UNKNOWN_OUTCOME: { status: 504, exit: 6, meaning: 'the write may have happened' },
   STORE_WATCH_OVERFLOW: { status: 503, exit: 6, meaning: 'the watcher was too slow; resume' },
   STORE_DAMAGED: { status: 500, exit: 7, meaning: 'a stored record does not fit its schema' },
+  STORE_FORMAT: {
+    status: 500,
+    exit: 7,
+    meaning: 'another version of Hansa wrote the data folder',
+  },
   DISK_FULL: { status: 507, exit: 6, meaning: 'the disk is full', fix: 'free space, then retry' },
   FOLDER_LOCKED: {
     status: 409,

@@ -125,7 +125,8 @@ async function openApi(
   const routes = capabilities.flatMap((each) => each.routes);
   const contracts = served.map(({ contract }) => contract);
   const gate = createOwnerGate({ token, clock, log, contracts, routes });
-  const socketPath = join(config.data, 'api.sock');
+  const path = join(config.data, 'api.sock');
+  const socket = Buffer.byteLength(path) <= socketPathBytesMax ? { socketPath: path } : {};
   const open = (port: number): Promise<HttpRoad> =>
     openHttp({
       edge: serve(served, gate),
@@ -135,7 +136,7 @@ async function openApi(
       log,
       clock,
       version: hansaVersion,
-      ...(Buffer.byteLength(socketPath) <= socketPathBytesMax ? { socketPath } : {}),
+      ...socket,
     });
   const road =
     config.apiPort !== 0
@@ -148,7 +149,7 @@ async function openApi(
         });
   undo.push(() => road.close());
   const { host, port } = road.address;
-  const description = { url: `http://${host}:${port}`, socketPath, pid: process.pid };
+  const description = { url: `http://${host}:${port}`, ...socket, pid: process.pid };
   const apiFile = join(config.data, 'api.json');
   await writeSecret(apiFile, `${JSON.stringify(description)}\n`);
   undo.push(() => rm(apiFile, { force: true }));

@@ -25,9 +25,13 @@ const planted: Readonly<Record<string, string>> = {
   'node/any.ts': `export function a(value: any): void { void value; }`,
   'node/cycle.ts': `import type { B } from './cycle-b.ts'; export interface A { b: B }`,
   'node/cycle-b.ts': `import type { A } from './cycle.ts'; export interface B { a: A }`,
-  'node/branches.ts': `export function a(n: number, f: () => void): void { ${manyBranches} }`,
+  'node/branches.ts': `export function a(n: number, f: () => void): void {
+    ${manyBranches}
+  }`,
   'node/parameters.ts': `export function a(...[b]: number[]): number { return b ?? 0; }
-    export function c(d: number, e: number, f: number, g: number): number { return d + e + f + g; }`,
+    export function c(d: number, e: number, f: number, g: number): number {
+      return d + e + f + g;
+    }`,
 };
 for (const [path, text] of Object.entries(planted)) {
   mkdirSync(join(project, dirname(path)), { recursive: true });

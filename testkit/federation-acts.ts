@@ -165,14 +165,16 @@ function sharing(
       if (id === undefined) {
         return 'refused';
       }
-      const sure = rule.sureSinceMs;
-      rule.sureSinceMs = undefined;
+      // A rule that was asked for twice is one rule.
+      const same = model.asked.filter((each) => each.owner === owner && each.id === id);
+      const sure = same.map(({ sureSinceMs }) => sureSinceMs);
+      same.forEach((each) => (each.sureSinceMs = undefined));
       const what = `unshare ${name} of ${rule.effect} ${rule.peer ?? 'everybody'}`;
       const outcome = await attempt(owner, what, ({ policies }) => policies.remove({ id }));
       if (outcome === 'done') {
-        rule.endedMs = time.monotonicMs();
+        same.forEach((each) => (each.endedMs = time.monotonicMs()));
       } else if (outcome === 'refused') {
-        rule.sureSinceMs = sure;
+        same.forEach((each, index) => (each.sureSinceMs = sure[index]));
       }
       return outcome;
     },

@@ -1,14 +1,15 @@
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
-import { clusterIdSchema, serve, silentLog } from '@hansa/foundation';
+import { clusterIdSchema, HansaError, serve, silentLog } from '@hansa/foundation';
 import { createMemoryStore } from '@hansa/store-memory';
 import { beforeEach, expect, test } from 'vitest';
 import { createHandClock, type HandClock } from '../../testkit/hand-clock.ts';
 import { createSeededRandom } from '../../testkit/seeded-random.ts';
-import { clusterOf, createTestSigner, seedOf } from '../../testkit/test-cluster.ts';
+import { clusterOf, createTestSigner, nodeOf, seedOf } from '../../testkit/test-cluster.ts';
 import { inviteKeptMs, inviteTtlDefaultMs, linksMax } from './contract.ts';
 import { createLinks, type LinksService } from './service.ts';
 import { writeToken } from './token.ts';
+import { linkEpochMax, linkPeerContract } from './wire.ts';
 
 const codec = createMsgpackCodec();
 const crypto = createNodeCrypto();
@@ -84,4 +85,22 @@ test('accepting is LINKS_FULL before anybody is dialled, where links are as many
     });
   }
   await expect(links.accept({ token })).rejects.toMatchObject({ code: 'LINKS_FULL' });
+});
+
+test('a redeemer cannot begin counting links where numbers end', () => {
+  const bytes = new Uint8Array(32);
+  const standing = { epoch: 0, mine: true, confirmed: false, endpoints: [] };
+  const { input } = linkPeerContract.methods.redeem;
+  const given = { nonce: bytes, accepterNonce: bytes, standing };
+  expect(input.safeParse({ ...given, lastEpoch: linkEpochMax }).success).toBe(true);
+  const last = Number.MAX_SAFE_INTEGER;
+  expect(input.safeParse({ ...given, lastEpoch: last }).success).toBe(false);
+});
+
+test('without a transport, federation is off and dialling says so', async () => {
+  const { parts } = await open();
+  const to = { node: nodeOf(crypto, 12), addresses: [] };
+  const dial = async (): Promise<unknown> => parts.roster.dial(to, clusterOf(crypto, 11));
+  await expect(dial()).rejects.toBeInstanceOf(HansaError);
+  await expect(dial()).rejects.toMatchObject({ code: 'FEDERATION_OFF' });
 });

@@ -1,7 +1,13 @@
 // What a peer may ask of us about the link: the far end of `wire.ts`.
-import { callingCluster, HansaError, type Call } from '@hansa/foundation';
+import {
+  callingCluster,
+  equalBytes,
+  HansaError,
+  type Call,
+  type ClusterId,
+} from '@hansa/foundation';
 import { problemOfInvite } from './inspecting.ts';
-import type { LinkRecord } from './keys.ts';
+import type { InviteRecord, LinkRecord } from './keys.ts';
 import type { LinksParts } from './parts.ts';
 import { uniqueName } from './records.ts';
 import type { LinkPeer } from './wire.ts';
@@ -19,35 +25,14 @@ export function createLinkPeer(parts: LinksParts): LinkPeer {
     return record;
   };
   return {
-    async redeem({ nonce, accepterNonce, lastEpoch, standing }, call) {
+    async redeem(input, call) {
       const peer = callingCluster(call);
-      const invite = await records.invite(nonce);
-      const problem = problemOfInvite(parts, invite, invite?.expiresMs ?? 0);
-      if (invite === undefined || problem !== undefined) {
-        throw problem ?? new HansaError('LINK_TOKEN_UNKNOWN', 'this cluster never made that token');
-      }
-      const before = records.find(peer);
-      if (before !== undefined && !before.closed) {
-        throw new HansaError('LINK_EXISTS', `${signer.name} is linked with you already`);
-      }
-      const named = { links: records.links, ownName: signer.name };
-      const link: LinkRecord = {
-        peer,
-        name: uniqueName(named, roster.suggestedName(peer), peer),
-        epoch: Math.max(before?.epoch ?? 0, lastEpoch) + 1,
-        mine: !invite.serveOnly,
-        theirs: standing.mine,
-        invitedByUs: true,
-        inviterNonce: nonce,
-        accepterNonce,
-        confirmedHere: invite.confirm,
-        confirmedThere: standing.confirmed,
-        endpoints: standing.endpoints,
-        createdMs: clock.now(),
-        closed: false,
-      };
-      await records.redeem(nonce, { usedMs: clock.now(), link });
-      parts.log.event('link.redeemed', { peer, epoch: link.epoch });
+      const invite = await records.invite(input.nonce);
+      // Where the answer to the first redemption was lost on its way, the same cluster asks again.
+      const again = invite?.usedBy === peer && isUnconfirmed(records.find(peer), input.nonce);
+      const link = again
+        ? await records.update(peer, (held) => ({ ...held, accepterNonce: input.accepterNonce }))
+        : await redeemInvite(parts, peer, { input, invite });
       roster.linked(peer);
       return { standing: roster.ownStanding(link) };
     },
@@ -65,4 +50,55 @@ export function createLinkPeer(parts: LinksParts): LinkPeer {
     },
     probe: async ({ payload }) => ({ receivedBytes: payload.length, nowMs: clock.now() }),
   };
+}
+
+/** Made by this very token and not confirmed there: nobody has read its words on that side. */
+function isUnconfirmed(link: LinkRecord | undefined, nonce: Uint8Array): boolean {
+  return (
+    link !== undefined &&
+    !link.closed &&
+    !link.confirmedThere &&
+    equalBytes(link.inviterNonce, nonce)
+  );
+}
+
+/** The link that the invitation makes; every reason against it has its own code. */
+async function redeemInvite(
+  parts: LinksParts,
+  peer: ClusterId,
+  given: {
+    readonly input: Parameters<LinkPeer['redeem']>[0];
+    readonly invite: InviteRecord | undefined;
+  },
+): Promise<LinkRecord> {
+  const { records, roster, clock, signer } = parts;
+  const { nonce, accepterNonce, lastEpoch, standing } = given.input;
+  const { invite } = given;
+  const problem = problemOfInvite(parts, invite, invite?.expiresMs ?? 0);
+  if (invite === undefined || problem !== undefined) {
+    throw problem ?? new HansaError('LINK_TOKEN_UNKNOWN', 'this cluster never made that token');
+  }
+  const before = records.find(peer);
+  if (before !== undefined && !before.closed) {
+    throw new HansaError('LINK_EXISTS', `${signer.name} is linked with you already`);
+  }
+  const named = { links: records.links, ownName: signer.name };
+  const link: LinkRecord = {
+    peer,
+    name: uniqueName(named, roster.suggestedName(peer), peer),
+    epoch: Math.max(before?.epoch ?? 0, lastEpoch) + 1,
+    mine: !invite.serveOnly,
+    theirs: standing.mine,
+    invitedByUs: true,
+    inviterNonce: nonce,
+    accepterNonce,
+    confirmedHere: invite.confirm,
+    confirmedThere: standing.confirmed,
+    endpoints: standing.endpoints,
+    createdMs: clock.now(),
+    closed: false,
+  };
+  await records.redeem(nonce, { usedMs: clock.now(), link });
+  parts.log.event('link.redeemed', { peer, epoch: link.epoch });
+  return link;
 }

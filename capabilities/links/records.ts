@@ -130,7 +130,8 @@ async function redeem(
 }
 
 function requireRoom(links: WatchedTable<LinkRecord>, peer: ClusterId): void {
-  if (links.find(peer) === undefined && links.rows.size >= linksMax) {
+  const open = [...links.rows.values()].filter(({ value }) => !value.closed && value.peer !== peer);
+  if (open.length >= linksMax) {
     throw new HansaError('LINKS_FULL', `this cluster has ${linksMax} links, the most it may`);
   }
 }

@@ -198,7 +198,8 @@ function keepsOld(us: ClusterId, before: PeerSession, session: PeerSession): boo
 }
 
 // A key costs nothing, so sixty-four strangers may be one: they must not keep the door shut for
-// whoever comes with a token. Redeeming it takes moments, so the one that has been here longest goes.
+// whoever comes with a token. Redeeming it takes moments, so the one that has been here longest
+// goes.
 function makeRoomForStranger({ current, isLinked }: Living): void {
   const strangers = [...current.values()].filter(({ identity }) => !isLinked(identity.cluster));
   const [oldest] = strangers;

@@ -69,6 +69,11 @@ export function createPolicies(needs: PoliciesNeeds): PoliciesService {
   const policies: Policies = {
     async add(request) {
       const draft = draftOf(needs, request);
+      // The same rule twice would have to be removed twice: a person who did it once was heard.
+      const same = rules().find((rule) => sameRule(rule, draft));
+      if (same !== undefined) {
+        return named(peers, same);
+      }
       if (cache.rows.size >= rulesMax) {
         throw new HansaError('STORE_LIMIT', `there are ${rulesMax} rules, the most there may be`);
       }
@@ -109,6 +114,21 @@ export function createPolicies(needs: PoliciesNeeds): PoliciesService {
     },
   };
   return { policies, enforcement, start: (signal) => cache.start(signal, clock) };
+}
+
+function sameRule({ id: _id, createdMs: _createdMs, ...rule }: Rule, draft: object): boolean {
+  return JSON.stringify(sorted(rule)) === JSON.stringify(sorted(draft));
+}
+
+/** The same fields in the same order, however they came. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value) || typeof value !== 'object' || value === null) {
+    return value;
+  }
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  return fields
+    .map(([name, field]): [string, unknown] => [name, sorted(field)])
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function known(rule: Rule | undefined, id: string): Rule {

@@ -1,57 +1,17 @@
 // Keeps every mirror with its owner: one loop per mirror that follows, and tries again; one round
 // per interval that repairs what a stream may have missed.
+import { changedKeys, splitFederatedId, type ClusterId, type FederatedId } from '@hansa/foundation';
+import { retryMaxMs, retryMinMs, syncIntervalMs, type Mirror } from './contract.ts';
+import { followOwner, type FollowReport } from './following.ts';
 import {
-  changedKeys,
-  HansaError,
-  isHansaError,
-  remote,
-  reportOf,
-  splitFederatedId,
-  toHex,
-  type ClusterId,
-  type ErrorReport,
-  type FederatedId,
-  type Random,
-} from '@hansa/foundation';
-import type { CatalogNews } from '../catalog/contract.ts';
-import type { Head } from '../resources/contract.ts';
-import {
-  retryMaxMs,
-  retryMinMs,
-  syncIntervalMs,
-  type Mirror,
-  type MirrorState,
-} from './contract.ts';
-import { followOwner, type FollowNeeds, type FollowReport } from './following.ts';
-import { headsPerRequestMax, syncPeerContract } from './wire.ts';
-
-// Two minutes in which nothing of a batch comes: a chunk of 1 MiB takes that long at 9 kB/s.
-const silentRoundsMax = 4;
-
-export interface MirroringNeeds extends FollowNeeds {
-  readonly random: Random;
-  readonly news: CatalogNews;
-  /** Default `syncIntervalMs`. */
-  readonly intervalMs?: number | undefined;
-}
-
-interface Progress {
-  state: MirrorState;
-  head: Head | undefined;
-  fetchedBlobs: number;
-  fetchedBytes: number;
-  lastError: ErrorReport | undefined;
-  /** Counts finished attempts to be current: what `sync now` waits for. */
-  rounds: number;
-  /** Between two attempts; what is under way is not helped by beginning anew. */
-  resting: boolean;
-  /** Rounds since anything of a batch came; undefined while none is waited for. */
-  silentRounds: number | undefined;
-  /** Word came during an attempt that it may have come too early for: the next begins at once. */
-  again: boolean;
-  restart: AbortController;
-  stop: AbortController;
-}
+  fail,
+  freshProgress,
+  mirrorView,
+  type MirroringNeeds,
+  type MirroringParts,
+  type MirrorProgress,
+} from './mirror-progress.ts';
+import { repairRound } from './repairing.ts';
 
 export interface Mirroring {
   mirror(resource: FederatedId): Mirror | undefined;
@@ -67,18 +27,18 @@ export interface Mirroring {
 
 export function createMirroring(needs: MirroringNeeds): Mirroring {
   const { copies, clock, peers } = needs;
-  const table = new Map<FederatedId, Progress>();
+  const table = new Map<FederatedId, MirrorProgress>();
   const loops = new Map<FederatedId, Promise<void>>();
   const listeners = new Set<(resource: FederatedId) => void>();
   const changed = (resource: FederatedId): void => {
     listeners.forEach((listener) => listener(resource));
   };
-  const progressOf = (resource: FederatedId): Progress => {
+  const progressOf = (resource: FederatedId): MirrorProgress => {
     const held = table.get(resource) ?? freshProgress();
     table.set(resource, held);
     return held;
   };
-  const parts: Parts = { ...needs, progressOf, changed };
+  const parts: MirroringParts = { ...needs, progressOf, changed };
 
   const subscribe: Mirroring['subscribe'] = (listener) => {
     listeners.add(listener);
@@ -126,30 +86,9 @@ export function createMirroring(needs: MirroringNeeds): Mirroring {
   };
 }
 
-interface Parts extends MirroringNeeds {
-  progressOf(resource: FederatedId): Progress;
-  changed(resource: FederatedId): void;
-}
-
-function freshProgress(): Progress {
-  return {
-    state: 'waiting',
-    head: undefined,
-    fetchedBlobs: 0,
-    fetchedBytes: 0,
-    lastError: undefined,
-    rounds: 0,
-    resting: false,
-    silentRounds: undefined,
-    again: false,
-    restart: new AbortController(),
-    stop: new AbortController(),
-  };
-}
-
 /** One loop for every mirror that has none. */
 function beginLoops(
-  parts: Parts,
+  parts: MirroringParts,
   loops: Map<FederatedId, Promise<void>>,
   signal: AbortSignal,
 ): void {
@@ -171,8 +110,8 @@ function beginLoops(
  * only where a standing has changed: the owner may have confirmed the link meanwhile.
  */
 function wakerOf(
-  { peers }: Parts,
-  table: ReadonlyMap<FederatedId, Progress>,
+  { peers }: MirroringParts,
+  table: ReadonlyMap<FederatedId, MirrorProgress>,
 ): (cluster: ClusterId) => void {
   const generations = new Map<ClusterId, number>();
   return (cluster) => {
@@ -190,7 +129,7 @@ function wakerOf(
 }
 
 /** What a mirror may not see may have been shared with us now. */
-function wakeAbsent(table: ReadonlyMap<FederatedId, Progress>, owner: ClusterId): void {
+function wakeAbsent(table: ReadonlyMap<FederatedId, MirrorProgress>, owner: ClusterId): void {
   for (const [resource, progress] of table) {
     const { state, resting } = progress;
     if (splitFederatedId(resource).owner !== owner || !['absent', 'waiting'].includes(state)) {
@@ -205,7 +144,7 @@ function wakeAbsent(table: ReadonlyMap<FederatedId, Progress>, owner: ClusterId)
 }
 
 async function keepFollowing(
-  parts: Parts,
+  parts: MirroringParts,
   resource: FederatedId,
   signal: AbortSignal,
 ): Promise<void> {
@@ -237,7 +176,11 @@ async function keepFollowing(
   }
 }
 
-function reportTo(parts: Parts, resource: FederatedId, attempt: AbortSignal): FollowReport {
+function reportTo(
+  parts: MirroringParts,
+  resource: FederatedId,
+  attempt: AbortSignal,
+): FollowReport {
   const progress = parts.progressOf(resource);
   const { owner } = splitFederatedId(resource);
   return {
@@ -269,128 +212,5 @@ function reportTo(parts: Parts, resource: FederatedId, attempt: AbortSignal): Fo
       parts.peers.hurry(owner);
       parts.changed(resource);
     },
-  };
-}
-
-const waitingCodes = [
-  'LINK_DOWN',
-  'LINK_PENDING',
-  'LINK_NOT_OURS',
-  'LINK_NOT_FOUND',
-  'CONNECTION_CLOSED',
-  'CANCELLED',
-  'SHUTTING_DOWN',
-  'TIMED_OUT',
-] as const;
-
-function stateAfter(error: unknown): MirrorState {
-  if (isHansaError(error, 'RESOURCE_NOT_FOUND')) {
-    return 'absent';
-  }
-  if (isHansaError(error, 'HEAD_FORKED') || isHansaError(error, 'HEAD_REWOUND')) {
-    return 'halted';
-  }
-  const waiting = waitingCodes.some((code) => isHansaError(error, code));
-  return waiting ? 'waiting' : 'refused';
-}
-
-function fail(parts: Parts, resource: FederatedId, error: unknown): void {
-  const progress = parts.progressOf(resource);
-  const report = reportOf(error);
-  progress.state = stateAfter(error);
-  progress.lastError = report;
-  progress.rounds += 1;
-  if (progress.state === 'refused' || progress.state === 'halted') {
-    parts.log.problem('mirror.refused', error, { resource });
-  }
-  parts.changed(resource);
-}
-
-/** Asks owners for fresh heads and restarts the streams that fell behind without noticing. */
-async function repairRound(parts: Parts, signal: AbortSignal): Promise<void> {
-  const { copies, peers, log } = parts;
-  const owners = new Set(
-    [...copies.mirrors.rows.values()].map(({ value }) => splitFederatedId(value.resource).owner),
-  );
-  for (const owner of owners) {
-    const { mine, active } = peers.standing(owner);
-    if (!signal.aborted && mine && active && peers.connected(owner)) {
-      // One owner that does not answer must not keep the others from being asked.
-      await askOwner(parts, owner, signal).catch((error: unknown) =>
-        log.problem('sync.round-failed', error, { owner }),
-      );
-    }
-  }
-}
-
-async function askOwner(parts: Parts, owner: ClusterId, signal: AbortSignal): Promise<void> {
-  const resources = parts.copies.of(owner);
-  const peer = remote(syncPeerContract, parts.peers.carrier(owner));
-  for (let at = 0; at < resources.length; at += headsPerRequestMax) {
-    const page = resources.slice(at, at + headsPerRequestMax);
-    const { heads } = await peer.heads({ resources: page }, { signal });
-    page.forEach((resource, index) => compareHead(parts, resource, heads[index] ?? null));
-  }
-}
-
-function compareHead(parts: Parts, resource: FederatedId, head: Head | null): void {
-  const progress = parts.progressOf(resource);
-  const applied = parts.copies.applied.find(resource)?.value;
-  const behind =
-    head === null || applied?.epoch !== head.epoch || applied.sequence !== head.sequence;
-  if (head !== null && !behind) {
-    progress.head = head;
-    const differs = toHex(head.digest) !== toHex(applied.digest);
-    if (differs) {
-      fail(
-        parts,
-        resource,
-        new HansaError('HEAD_FORKED', `${resource} has two states at one sequence`),
-      );
-    }
-    return;
-  }
-  if (progress.state === 'current' || progress.state === 'absent' || isStuck(progress)) {
-    progress.restart.abort();
-  }
-}
-
-function isStuck(progress: Progress): boolean {
-  const { silentRounds } = progress;
-  progress.silentRounds = silentRounds === undefined ? undefined : silentRounds + 1;
-  return silentRounds !== undefined && silentRounds >= silentRoundsMax;
-}
-
-function mirrorView(parts: Parts, resource: FederatedId): Mirror | undefined {
-  const record = parts.copies.mirrors.find(resource)?.value;
-  if (record === undefined) {
-    return undefined;
-  }
-  const { owner, kind, name } = splitFederatedId(resource);
-  const applied = parts.copies.applied.find(resource)?.value;
-  const progress = parts.progressOf(resource);
-  const head = progress.head ?? applied?.head;
-  return {
-    resource,
-    owner,
-    ownerName: parts.peers.standing(owner).name ?? owner.slice(0, 8),
-    kind,
-    name,
-    state: progress.state,
-    applied:
-      applied === undefined
-        ? undefined
-        : {
-            epoch: applied.epoch,
-            sequence: applied.sequence,
-            digest: toHex(applied.digest),
-            appliedMs: applied.appliedMs,
-          },
-    headSequence: head?.sequence,
-    headAsOfMs: head?.tick.asOfMs,
-    fetchedBlobs: progress.fetchedBlobs,
-    fetchedBytes: progress.fetchedBytes,
-    lastError: progress.lastError,
-    addedMs: record.addedMs,
   };
 }

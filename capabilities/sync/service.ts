@@ -23,10 +23,11 @@ import {
 } from './contract.ts';
 import { keepCollecting } from './collecting.ts';
 import { createCopies, type Copies } from './copies.ts';
-import { createMirroring, type Mirroring, type MirroringNeeds } from './mirroring.ts';
+import type { MirroringNeeds } from './mirror-progress.ts';
+import { createMirroring, type Mirroring } from './mirroring.ts';
 import { challengeAnswer, createProgress, heldRows, type Progress } from './progress.ts';
 import { createServing } from './serving.ts';
-import { syncPeerContract, type BlobPeer, type SyncPeer } from './wire.ts';
+import { heldRowsMax, syncPeerContract, type BlobPeer, type SyncPeer } from './wire.ts';
 
 const nowWaitDefaultMs = 30_000; // one interval: what a person waits for at a prompt
 
@@ -238,6 +239,12 @@ async function addMirror(
   }
   if (copies.mirrors.rows.size >= mirrorsMax) {
     throw new HansaError('STORE_LIMIT', `there are ${mirrorsMax} mirrors, the most there may be`);
+  }
+  if (copies.of(owner).length >= heldRowsMax) {
+    throw new HansaError(
+      'STORE_LIMIT',
+      `there are ${heldRowsMax} mirrors of one owner, the most that its beats can prove`,
+    );
   }
   await requirePresent(parts, resource, signal);
   await copies.add({ resource, addedMs: clock.now() });

@@ -79,7 +79,7 @@ export function unpackMeta(bytes: Uint8Array | undefined): Meta {
   }
   const [found, head, compacted, leasesGiven] = unpackList(bytes, 'first record');
   if (found !== format) {
-    throw new HansaError('STORE_DAMAGED', `the store's format is ${String(found)}, not ${format}`, {
+    throw new HansaError('STORE_FORMAT', `the store's format is ${String(found)}, not ${format}`, {
       fix: 'run the version of Hansa that wrote it',
     });
   }

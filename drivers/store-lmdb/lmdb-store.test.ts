@@ -187,7 +187,7 @@ describe('the LMDB store, closed and opened again', () => {
     await raw.put(Buffer.of(recordKind.meta), ofNoVersion);
     await raw.close();
     await expect(openLmdbStore({ folder, clock })).rejects.toMatchObject({
-      code: 'STORE_DAMAGED',
+      code: 'STORE_FORMAT',
       message: expect.stringContaining('format is 127'),
       fix: 'run the version of Hansa that wrote it',
     });

@@ -106,9 +106,8 @@ export async function stoppedPeer(stage: Stage): Promise<void> {
       };
       return row.status === 'stalled' ? row : undefined;
     });
-    showOutput(
-      `status ${link.status}: ${link.reason ?? ''} (noticed after ${((Date.now() - startedMs) / 1_000).toFixed(1)} s)`,
-    );
+    const seconds = ((Date.now() - startedMs) / 1_000).toFixed(1);
+    showOutput(`status ${link.status}: ${link.reason ?? ''} (noticed after ${seconds} s)`);
     passed('the socket is still open; the status is not fooled by it');
   } finally {
     showCommand(`kill -CONT ${lubeck.process.pid}`);

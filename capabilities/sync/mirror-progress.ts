@@ -1,0 +1,129 @@
+// What is known of each mirror while the process lives, what becomes of it when an attempt fails,
+// and how it is shown.
+import {
+  isHansaError,
+  reportOf,
+  splitFederatedId,
+  toHex,
+  type ErrorReport,
+  type FederatedId,
+  type Random,
+} from '@hansa/foundation';
+import type { CatalogNews } from '../catalog/contract.ts';
+import type { Head } from '../resources/contract.ts';
+import type { Mirror, MirrorState } from './contract.ts';
+import type { FollowNeeds } from './following.ts';
+
+export interface MirroringNeeds extends FollowNeeds {
+  readonly random: Random;
+  readonly news: CatalogNews;
+  /** Default `syncIntervalMs`. */
+  readonly intervalMs?: number | undefined;
+}
+
+export interface MirrorProgress {
+  state: MirrorState;
+  head: Head | undefined;
+  fetchedBlobs: number;
+  fetchedBytes: number;
+  lastError: ErrorReport | undefined;
+  /** Counts finished attempts to be current: what `sync now` waits for. */
+  rounds: number;
+  /** Between two attempts; what is under way is not helped by beginning anew. */
+  resting: boolean;
+  /** Rounds since anything of a batch came; undefined while none is waited for. */
+  silentRounds: number | undefined;
+  /** Word came during an attempt that it may have come too early for: the next begins at once. */
+  again: boolean;
+  restart: AbortController;
+  stop: AbortController;
+}
+
+export interface MirroringParts extends MirroringNeeds {
+  progressOf(resource: FederatedId): MirrorProgress;
+  changed(resource: FederatedId): void;
+}
+
+export function freshProgress(): MirrorProgress {
+  return {
+    state: 'waiting',
+    head: undefined,
+    fetchedBlobs: 0,
+    fetchedBytes: 0,
+    lastError: undefined,
+    rounds: 0,
+    resting: false,
+    silentRounds: undefined,
+    again: false,
+    restart: new AbortController(),
+    stop: new AbortController(),
+  };
+}
+
+const waitingCodes = [
+  'LINK_DOWN',
+  'LINK_PENDING',
+  'LINK_NOT_OURS',
+  'LINK_NOT_FOUND',
+  'CONNECTION_CLOSED',
+  'CANCELLED',
+  'SHUTTING_DOWN',
+  'TIMED_OUT',
+] as const;
+
+function stateAfter(error: unknown): MirrorState {
+  if (isHansaError(error, 'RESOURCE_NOT_FOUND')) {
+    return 'absent';
+  }
+  if (isHansaError(error, 'HEAD_FORKED') || isHansaError(error, 'HEAD_REWOUND')) {
+    return 'halted';
+  }
+  const waiting = waitingCodes.some((code) => isHansaError(error, code));
+  return waiting ? 'waiting' : 'refused';
+}
+
+export function fail(parts: MirroringParts, resource: FederatedId, error: unknown): void {
+  const progress = parts.progressOf(resource);
+  const report = reportOf(error);
+  progress.state = stateAfter(error);
+  progress.lastError = report;
+  progress.rounds += 1;
+  if (progress.state === 'refused' || progress.state === 'halted') {
+    parts.log.problem('mirror.refused', error, { resource });
+  }
+  parts.changed(resource);
+}
+
+export function mirrorView(parts: MirroringParts, resource: FederatedId): Mirror | undefined {
+  const record = parts.copies.mirrors.find(resource)?.value;
+  if (record === undefined) {
+    return undefined;
+  }
+  const { owner, kind, name } = splitFederatedId(resource);
+  const applied = parts.copies.applied.find(resource)?.value;
+  const progress = parts.progressOf(resource);
+  const head = progress.head ?? applied?.head;
+  return {
+    resource,
+    owner,
+    ownerName: parts.peers.standing(owner).name ?? owner.slice(0, 8),
+    kind,
+    name,
+    state: progress.state,
+    applied:
+      applied === undefined
+        ? undefined
+        : {
+            epoch: applied.epoch,
+            sequence: applied.sequence,
+            digest: toHex(applied.digest),
+            appliedMs: applied.appliedMs,
+          },
+    headSequence: head?.sequence,
+    headAsOfMs: head?.tick.asOfMs,
+    fetchedBlobs: progress.fetchedBlobs,
+    fetchedBytes: progress.fetchedBytes,
+    lastError: progress.lastError,
+    addedMs: record.addedMs,
+  };
+}

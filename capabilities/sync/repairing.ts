@@ -1,0 +1,83 @@
+// One round per interval that repairs what a stream may have missed: fresh heads are asked for,
+// checked, and compared with what is held.
+import {
+  fromHex,
+  HansaError,
+  remote,
+  splitFederatedId,
+  toHex,
+  type ClusterId,
+  type FederatedId,
+} from '@hansa/foundation';
+import type { Head } from '../resources/contract.ts';
+import { fail, type MirroringParts, type MirrorProgress } from './mirror-progress.ts';
+import { headsPerRequestMax, syncPeerContract } from './wire.ts';
+
+// Two minutes in which nothing of a batch comes: a chunk of 1 MiB takes that long at 9 kB/s.
+const silentRoundsMax = 4;
+
+/** Asks owners for fresh heads and restarts the streams that fell behind without noticing. */
+export async function repairRound(parts: MirroringParts, signal: AbortSignal): Promise<void> {
+  const { copies, peers, log } = parts;
+  const owners = new Set(
+    [...copies.mirrors.rows.values()].map(({ value }) => splitFederatedId(value.resource).owner),
+  );
+  for (const owner of owners) {
+    const { mine, active } = peers.standing(owner);
+    if (!signal.aborted && mine && active && peers.connected(owner)) {
+      // One owner that does not answer must not keep the others from being asked.
+      await askOwner(parts, owner, signal).catch((error: unknown) =>
+        log.problem('sync.round-failed', error, { owner }),
+      );
+    }
+  }
+}
+
+async function askOwner(
+  parts: MirroringParts,
+  owner: ClusterId,
+  signal: AbortSignal,
+): Promise<void> {
+  const resources = parts.copies.of(owner);
+  const peer = remote(syncPeerContract, parts.peers.carrier(owner));
+  for (let at = 0; at < resources.length; at += headsPerRequestMax) {
+    const page = resources.slice(at, at + headsPerRequestMax);
+    const { heads } = await peer.heads({ resources: page }, { signal });
+    page.forEach((resource, index) => compareHead(parts, resource, heads[index] ?? null));
+  }
+}
+
+function compareHead(parts: MirroringParts, resource: FederatedId, head: Head | null): void {
+  const progress = parts.progressOf(resource);
+  const applied = parts.copies.applied.find(resource)?.value;
+  const behind =
+    head === null || applied?.epoch !== head.epoch || applied.sequence !== head.sequence;
+  if (head !== null && !behind) {
+    try {
+      // Whoever could make a mirror halt by an unsigned head would need no key to stop it.
+      parts.history.verifyHead(head, fromHex(splitFederatedId(resource).owner));
+    } catch (error) {
+      fail(parts, resource, error);
+      return;
+    }
+    progress.head = head;
+    const differs = toHex(head.digest) !== toHex(applied.digest);
+    if (differs) {
+      fail(
+        parts,
+        resource,
+        new HansaError('HEAD_FORKED', `${resource} has two states at one sequence`),
+      );
+    }
+    return;
+  }
+  if (progress.state === 'current' || progress.state === 'absent' || isStuck(progress)) {
+    progress.restart.abort();
+  }
+}
+
+function isStuck(progress: MirrorProgress): boolean {
+  const { silentRounds } = progress;
+  progress.silentRounds = silentRounds === undefined ? undefined : silentRounds + 1;
+  return silentRounds !== undefined && silentRounds >= silentRoundsMax;
+}
