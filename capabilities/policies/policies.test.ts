@@ -289,9 +289,7 @@ test('a rule that two remove at the same time is removed once, and neither waits
 test('the same rule asked for twice is one rule, so that removing it once is enough', async () => {
   const { policies } = await make();
   const first = await policies.add({ ...share, peers: { public: true } });
-  expect(await policies.add({ peers: { public: true }, ...share, verbs: share.verbs })).toEqual(
-    await policies.add({ ...share }),
-  );
+  await policies.add(share);
   expect(await policies.add({ ...share, peers: { public: true } })).toEqual(first);
   expect((await policies.list({})).rules).toHaveLength(2);
   await policies.remove({ id: first.id });
