@@ -86,7 +86,7 @@ function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
 
 function wantsColours({ color, output }: GlobalOptions): boolean {
   const refused = process.env['NO_COLOR'] !== undefined && process.env['NO_COLOR'] !== '';
-  return color && output === 'table' && process.stdout.isTTY && !refused;
+  return color && output === 'table' && process.stdout.isTTY === true && !refused;
 }
 
 function describe(program: Program): void {
