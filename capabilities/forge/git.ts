@@ -159,6 +159,8 @@ export interface Git {
    * Merges small packs; loses no object. For now and then: every push and every sync leaves a pack.
    */
   repack(key: string, signal?: AbortSignal): Promise<void>;
+  /** Writes a bitmap over all packs: clones then need no walk over the whole history. */
+  writeBitmap(key: string): Promise<void>;
   countObjects(key: string): Promise<ObjectCount>;
   /** What is wrong with the repository, one sentence of git's each; empty where it is sound. */
   fsck(key: string): Promise<readonly string[]>;

@@ -9,6 +9,7 @@ import { emptyState, isPackKey, refsKey, stateOf } from './entries.ts';
 import type { RepositoryState, Staged } from './git.ts';
 
 const missingNamedMax = 10; // enough to see what is wrong
+const bitmapObjectsMin = 5_000; // below, walking the history takes a clone no time worth saving
 
 export function createGitKind(needs: CacheNeeds, caches: Caches): FederatedKind {
   return {
@@ -34,7 +35,7 @@ async function stage(
   needs: CacheNeeds & { readonly caches: Caches },
   { before, changes, signal }: StageWork,
 ): Promise<StagedBatch> {
-  const { git, blobs, caches } = needs;
+  const { git, blobs, caches, log } = needs;
   const key = caches.key(before);
   await caches.bringObjects(before, signal);
   const after = await stateAfter(needs, before, changes);
@@ -55,6 +56,12 @@ async function stage(
     async commit() {
       caches.doubt(key);
       await caches.exclusively(key, () => git.setState(key, after));
+      if (staged.objects >= bitmapObjectsMin) {
+        // Nobody waits for it: without one, clones only take longer.
+        void caches
+          .exclusively(key, () => git.writeBitmap(key))
+          .catch((error: unknown) => log.event('forge.bitmap-failed', { reason: String(error) }));
+      }
     },
     discard: async () => undefined,
   };

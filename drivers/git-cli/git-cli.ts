@@ -189,6 +189,12 @@ class GitCli implements Git {
     await tellGit(git, { args: ['repack', '--geometric=2', '-d', '-q'], environment, signal });
   }
 
+  async writeBitmap(key: string): Promise<void> {
+    const { git, environment } = await this.#view(key);
+    const args = ['multi-pack-index', 'write', '--bitmap', '--no-progress'];
+    await tellGit(git, { args, environment });
+  }
+
   async countObjects(key: string): Promise<ObjectCount> {
     const { git, environment } = await this.#view(key);
     const lines = linesOf(await tellGit(git, { args: ['count-objects', '-v'], environment }));

@@ -159,7 +159,7 @@ export async function clearLeftovers(repository: string): Promise<void> {
   await rm(stagingFolder(repository), { recursive: true, force: true });
   const objects = join(repository, 'objects');
   await removeMatching(objects, /^(?:tmp_|incoming-)/);
-  await removeMatching(join(objects, 'pack'), /^(?:tmp_|\.tmp-)|\.keep$/);
+  await removeMatching(join(objects, 'pack'), /^(?:tmp_|\.tmp-)|\.(?:keep|lock)$/);
   await removeMatching(repository, /\.lock$|^shallow_|\.new$/);
   for (const entry of await readdir(join(repository, 'refs'), { recursive: true })) {
     if (entry.endsWith('.lock')) {

@@ -229,6 +229,11 @@ describe('packs for elsewhere', () => {
       tip = next;
     }
     expect((await git.countObjects('app')).packs).toBe(12);
+    await git.setState('app', stateAt(tip ?? ''));
+    await git.writeBitmap('app');
+    const place = join(folder, 'repositories', 'app.git', 'objects', 'pack');
+    expect((await readdir(place)).some((name) => name.endsWith('.bitmap'))).toBe(true);
+    expect(await git.fsck('app')).toEqual([]);
     await git.repack('app');
     const after = await git.countObjects('app');
     expect(after.packs).toBeLessThan(3);
