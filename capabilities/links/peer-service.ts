@@ -52,12 +52,14 @@ export function createLinkPeer(parts: LinksParts): LinkPeer {
   };
 }
 
-/** Made by this very token and not confirmed there: nobody has read its words on that side. */
+/** Made by this very token and confirmed by nobody yet: no words have been compared. */
 function isUnconfirmed(link: LinkRecord | undefined, nonce: Uint8Array): boolean {
   return (
     link !== undefined &&
     !link.closed &&
     !link.confirmedThere &&
+    // Words that a person has compared here must not change behind that person's back.
+    !link.confirmedHere &&
     equalBytes(link.inviterNonce, nonce)
   );
 }
