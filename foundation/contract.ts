@@ -13,6 +13,17 @@ export type Caller =
       readonly kind: 'cluster';
       readonly cluster: ClusterId;
       readonly node: NodeId;
+    }
+  | {
+      /** Whoever presents a capability token: may do what its scopes say, until it ends. */
+      readonly kind: 'token';
+      /** Who proved to be its holder, or `bearer`. */
+      readonly holder: string;
+      readonly subject: string;
+      readonly scopes: readonly string[];
+      /** Ids of the token and of all it descends from, its own first. */
+      readonly chain: readonly string[];
+      readonly expiresMs: number;
     };
 
 /** What comes with every call besides its input. */

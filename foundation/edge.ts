@@ -11,6 +11,8 @@ import { schemaSentence } from './schema-sentence.ts';
 export interface Credential {
   /** A token as it came, over HTTP. */
   readonly token?: string;
+  /** A proof that the sender holds the key the token is bound to, and what it was made for. */
+  readonly possession?: { readonly proof: string; readonly method: string; readonly path: string };
   /** A caller the transport itself has proven: a linked cluster's node, or this process. */
   readonly proven?: Caller;
   /** Whom a limit counts: an address, a cluster id. */
