@@ -3,6 +3,7 @@ import { catalogCommands } from '@hansa/capabilities/catalog/cli';
 import { daemonCommands } from '@hansa/capabilities/daemon/cli';
 import { forgeCommands } from '@hansa/capabilities/forge/cli';
 import { greetingCommands } from '@hansa/capabilities/greeting/cli';
+import { lanesCommands } from '@hansa/capabilities/lanes/cli';
 import { linksCommands } from '@hansa/capabilities/links/cli';
 import { policiesCommands } from '@hansa/capabilities/policies/cli';
 import { syncCommands } from '@hansa/capabilities/sync/cli';
@@ -15,6 +16,7 @@ export const nodeCommands: readonly Command[] = [
   ...daemonCommands,
   ...forgeCommands,
   ...greetingCommands,
+  ...lanesCommands,
   ...linksCommands,
   ...policiesCommands,
   ...syncCommands,

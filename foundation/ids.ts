@@ -75,3 +75,31 @@ export function splitLocalId(local: LocalId): { kind: string; name: string } {
   const slash = local.indexOf('/');
   return { kind: local.slice(0, slash), name: local.slice(slash + 1) };
 }
+
+/**
+ * What a cluster writes for a resource of another one is a resource of its own, a lane, under a
+ * name that nobody can give: `<kind>/@<owner>/<name>`.
+ */
+export function laneId(resource: FederatedId): LocalId {
+  const { owner, kind, name } = splitFederatedId(resource);
+  return localId(kind, `@${owner}/${name}`);
+}
+
+/** The resource that a lane is for; undefined where the id is no lane's. */
+export function laneTarget(lane: LocalId): FederatedId | undefined {
+  const { kind, name } = splitLocalId(lane);
+  const parts = /^@([0-9a-f]{64})\/(.+)$/.exec(name);
+  const [, owner, rest] = parts ?? [];
+  return owner === undefined || rest === undefined
+    ? undefined
+    : federatedId(owner as ClusterId, localId(kind, rest));
+}
+
+/** A resource's name as it is stored: one that people gave, or a lane's. */
+export const storedNameSchema: z.ZodType<string> = z.union([
+  resourceNameSchema,
+  z
+    .string()
+    .regex(/^@[0-9a-f]{64}\//)
+    .refine((name) => resourceNameSchema.safeParse(name.slice(66)).success, 'not a lane’s name'),
+]);

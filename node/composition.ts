@@ -7,6 +7,7 @@ import type { Git } from '@hansa/capabilities/forge/git';
 import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
 import { identityCapability, type IdentityService } from '@hansa/capabilities/identity/capability';
 import type { Signer } from '@hansa/capabilities/identity/contract';
+import { lanesCapability } from '@hansa/capabilities/lanes/capability';
 import { linksCapability } from '@hansa/capabilities/links/capability';
 import { policiesCapability } from '@hansa/capabilities/policies/capability';
 import { resourcesCapability } from '@hansa/capabilities/resources/capability';
@@ -100,6 +101,16 @@ export function compose(needs: CompositionNeeds): Composition {
     intervalMs: needs.syncIntervalMs,
   });
   const { mirrors } = syncing;
+  const writing = lanesCapability({
+    ...needs,
+    store: scoped('lanes'),
+    signer,
+    peers,
+    resources,
+    enforcement,
+    mirrors,
+    news: listing.news,
+  });
   needs.kinds?.forEach((kind) => mirrors.registerKind(kind));
   const capabilities = [
     identityCapability(identity, needs.clock),
@@ -110,6 +121,7 @@ export function compose(needs: CompositionNeeds): Composition {
     // The forge registers its kind, and opens its caches before sync settles mirrors into them.
     ...forgingWith(needs, { signer, resources, mirrors }),
     syncing.capability,
+    writing.capability,
     createGreetingCapability({ ...needs, store: scoped('greeting') }),
     daemonCapability({
       ...needs,

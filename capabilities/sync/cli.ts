@@ -8,7 +8,6 @@ import {
   type CommandContext,
 } from '@hansa/foundation';
 import { now } from './cli-now.ts';
-import { push } from './cli-push.ts';
 import { mirrorName, mirrorRecord, mirrorsTable, progressView, remedies } from './cli-shown.ts';
 import { syncContract, type Mirror, type Sync } from './contract.ts';
 
@@ -107,7 +106,7 @@ function nextOf(mirrors: readonly Mirror[]): readonly string[] {
   return hints.length === 0 ? ['hansa repo list'] : hints;
 }
 
-export const syncCommands: readonly Command[] = [add, list, show, remove, status, now, push];
+export const syncCommands: readonly Command[] = [add, list, show, remove, status, now];
 
 function syncOf({ carrier }: CommandContext): Sync {
   return remote(syncContract, carrier);

@@ -66,11 +66,6 @@ export interface Sync {
     input: { resource?: string | undefined; waitMs?: number | undefined },
     call?: Call,
   ): Promise<{ mirrors: readonly Mirror[] }>;
-  /** Asks the owner to take a change of ours; its policy decides. */
-  push(
-    input: { resource: string; ref: string; target?: string | undefined },
-    call?: Call,
-  ): Promise<{ readonly lane: string }>;
   changes(input: Record<string, never>, call?: Call): AsyncIterable<Mirror>;
 }
 
@@ -114,6 +109,15 @@ export interface Mirrors {
   find(resource: FederatedId): Mirror | undefined;
   view(resource: FederatedId): Promise<MirrorView | undefined>;
   all(): readonly Mirror[];
+  /** Called after every change of a mirror. */
+  subscribe(changed: (resource: FederatedId) => void): () => void;
+  /**
+   * Mirrors a resource without being asked by a person: a lane, which needs no half-link of ours.
+   * Held already, nothing changes.
+   */
+  hold(resource: FederatedId): Promise<void>;
+  /** Gives such a mirror up, with its copy. */
+  release(resource: FederatedId): Promise<void>;
   registerKind(kind: FederatedKind): void;
 }
 
@@ -191,18 +195,6 @@ export const syncContract: Contract<Sync> = {
       }),
       output: z.object({ mirrors: z.array(mirror) }),
       errors: ['MIRROR_NOT_FOUND'],
-    },
-    push: {
-      summary: 'Asks the owner of a mirrored resource to take a change of ours.',
-      permission: 'sync.write',
-      route: 'POST /mirrors/push',
-      input: z.strictObject({
-        resource: spelled,
-        ref: z.string().min(1).max(1_024),
-        target: z.string().max(64).optional(),
-      }),
-      output: z.object({ lane: z.string() }),
-      errors: ['MIRROR_NOT_FOUND', 'RESOURCE_NOT_FOUND', 'POLICY_DENIED', 'LANES_NOT_SPOKEN'],
     },
     changes: {
       watch: true,

@@ -113,7 +113,8 @@ async function settleAll(parts: Parts, mirrors: Mirrors, signal: AbortSignal): P
   }
 }
 
-function mirrorsOf({ copies, mirroring, peers, kinds, signer }: Parts): Mirrors {
+function mirrorsOf(parts: Parts): Mirrors {
+  const { copies, mirroring, peers, kinds, signer } = parts;
   const all = (): readonly Mirror[] =>
     [...copies.mirrors.rows.values()]
       .flatMap(({ value }) => mirroring.mirror(value.resource) ?? [])
@@ -132,10 +133,24 @@ function mirrorsOf({ copies, mirroring, peers, kinds, signer }: Parts): Mirrors 
       const epoch = copies.applied.find(resource)?.value.epoch;
       return epoch === undefined ? undefined : copies.view(resource, epoch);
     },
+    subscribe: (changed) => mirroring.subscribe(changed),
+    hold: (resource) => hold(parts, resource),
+    async release(resource) {
+      if (copies.mirrors.find(resource) !== undefined) {
+        await removeMirror(parts, resource);
+      }
+    },
     registerKind: (kind) => {
       kinds.set(kind.kind, kind);
     },
   };
+}
+
+async function hold({ copies, clock, log }: Parts, resource: FederatedId): Promise<void> {
+  if (copies.mirrors.find(resource) === undefined) {
+    await copies.add({ resource, addedMs: clock.now() });
+    log.event('mirror.held', { resource });
+  }
 }
 
 /**
@@ -196,13 +211,6 @@ function syncOf(parts: Parts, mirrors: Mirrors): Sync {
           : [mirrors.resolve(resource)];
       await renewAll(parts, chosen, { waitMs, signal: call?.signal });
       return { mirrors: chosen.map(shown) };
-    },
-    async push({ resource: spelled, ref, target }, call) {
-      const resource = parseSpelled(parts, spelled);
-      const { owner } = splitFederatedId(resource);
-      const peer = remote(syncPeerContract, peers.carrier(owner));
-      const offer = target === undefined ? { resource, ref } : { resource, ref, target };
-      return peer.propose(offer, { signal: call?.signal });
     },
     async *changes(_input, call) {
       const changed = changedKeys<FederatedId>((each) => mirroring.subscribe(each), call?.signal);
