@@ -9,7 +9,7 @@ import {
   localIdSchema,
   merkleStepsMax,
   nameLengthMax,
-  resourceNameSchema,
+  storedNameSchema,
   signatureSchema,
   type BlobId,
   type Call,
@@ -253,7 +253,7 @@ export const labelsSchema: z.ZodType<Readonly<Record<string, string>>> = z
 const resourceFields = {
   id: localIdSchema,
   kind: z.string(),
-  name: resourceNameSchema,
+  name: storedNameSchema,
   type: z.string().max(nameLengthMax),
   description: z.string().max(1_024),
   labels: labelsSchema,
