@@ -1,7 +1,7 @@
 // Ties links to their host: what people call, what peers call, and the duty that keeps links
 // connected.
 import { capability, type Capability } from '@hansa/foundation';
-import { linksContract, type Links, type Peers } from './contract.ts';
+import { linksContract, type Links, type Peers, type Reaching } from './contract.ts';
 import type { LinksNeeds } from './parts.ts';
 import { createLinkPeer } from './peer-service.ts';
 import { createLinks } from './service.ts';
@@ -11,6 +11,7 @@ export interface LinksCapability {
   readonly capability: Capability;
   readonly peers: Peers;
   readonly links: Links;
+  readonly reaching: Reaching;
 }
 
 export function linksCapability(needs: LinksNeeds): LinksCapability {
@@ -19,6 +20,7 @@ export function linksCapability(needs: LinksNeeds): LinksCapability {
   return {
     peers: parts.roster.peers,
     links,
+    reaching: parts.roster.reaching,
     capability: capability({
       name: 'links',
       serves: [{ contract: linksContract, service: links }],

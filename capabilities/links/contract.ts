@@ -187,6 +187,30 @@ export interface Peers {
   readonly generation: number;
 }
 
+/** Where peers may be besides what they told: found, not trusted; dialling proves the key. */
+export interface AddressBook {
+  endpoints(peer: ClusterId): readonly Endpoint[];
+}
+
+/** A cluster that was dialled on purpose, linked or not. */
+export interface Meeting {
+  readonly carrier: Carrier;
+  /** Leaves again; a link that is up by it stays up. */
+  leave(): void;
+}
+
+/** Getting to clusters, for whoever finds them. */
+export interface Reaching {
+  /** Asked before every dial of a linked peer. */
+  setAddressBook(book: AddressBook): void;
+  /** Something new is known of where the peer is: dial it now, not when its wait is over. */
+  retry(peer: ClusterId): void;
+  /** DIAL_FAILED, FEDERATION_OFF, LINK_TOKEN_WRONG_CLUSTER where somebody else answers. */
+  meet(to: Endpoint, expected: ClusterId, signal: AbortSignal): Promise<Meeting>;
+  /** Where this node is reached; empty where federation is off. */
+  ownEndpoints(): readonly Endpoint[];
+}
+
 export const endpointSchema: z.ZodType<Endpoint> = z.object({
   node: nodeIdSchema,
   addresses: z.array(z.string().max(256)).max(addressesMax),

@@ -14,7 +14,7 @@ import type {
 } from '@hansa/foundation';
 import type { Signer } from '../identity/contract.ts';
 import type { Pulse } from './beats.ts';
-import type { Endpoint, Peers } from './contract.ts';
+import type { Endpoint, Peers, Reaching } from './contract.ts';
 import type { LinkRecord } from './keys.ts';
 import type { LinkEvidence } from './link-state.ts';
 import type { LinkRecords } from './records.ts';
@@ -42,6 +42,7 @@ export interface RosterNeeds extends LinksNeeds {
 
 export interface Roster {
   readonly peers: Peers;
+  readonly reaching: Reaching;
   observed(peer: ClusterId): {
     readonly evidence: Omit<LinkEvidence, 'confirmed'>;
     readonly lastError: ErrorReport | undefined;

@@ -9,8 +9,8 @@ import {
   type ErrorReport,
 } from '@hansa/foundation';
 import { createPulse, type Phase, type Pulse } from './beats.ts';
-import type { ProgressSource } from './contract.ts';
-import { beginDialling } from './dialling.ts';
+import type { AddressBook, Meeting, ProgressSource, Reaching } from './contract.ts';
+import { beginDialling, type Dialling } from './dialling.ts';
 import type { LinkRecord } from './keys.ts';
 import type { Roster, RosterNeeds } from './parts.ts';
 import { createPeers } from './peers.ts';
@@ -24,6 +24,9 @@ interface Living extends RosterNeeds {
   readonly errors: Map<ClusterId, ErrorReport>;
   readonly listeners: Set<(cluster: ClusterId) => void>;
   progress: ProgressSource;
+  book: AddressBook;
+  /** Undefined while links are not kept. */
+  dialling: Dialling | undefined;
   /** Undefined where federation is off. */
   sessions: Sessions | undefined;
 }
@@ -40,6 +43,8 @@ export function createRoster(needs: RosterNeeds): Roster {
     errors: new Map(),
     listeners: new Set(),
     progress: noProgress,
+    book: { endpoints: () => [] },
+    dialling: undefined,
     sessions: undefined,
   };
   living.sessions = sessionsOf(living);
@@ -53,6 +58,7 @@ export function createRoster(needs: RosterNeeds): Roster {
         living.progress = source;
       },
     }),
+    reaching: reachingOf(living),
     pulse: (peer) => pulseOf(living, peer),
     suggestedName: (peer) => living.sessions?.find(peer)?.identity.name ?? peer.slice(0, 8),
     observed: (peer) => ({
@@ -84,7 +90,10 @@ function sessionsOf(living: Living): Sessions | undefined {
     ...living,
     transport,
     isLinked: (cluster) => records.find(cluster)?.closed === false,
-    opened({ identity }) {
+    opened({ identity, dialled }) {
+      if (!dialled) {
+        living.dialling?.retry(identity.cluster); // its loop waits for this session's end instead
+      }
       linked(living, identity.cluster);
       void announce(living, identity.cluster);
     },
@@ -93,6 +102,28 @@ function sessionsOf(living: Living): Sessions | undefined {
       changed(living, identity.cluster);
     },
   });
+}
+
+function reachingOf(living: Living): Reaching {
+  return {
+    setAddressBook(book) {
+      living.book = book;
+    },
+    retry: (peer) => living.dialling?.retry(peer),
+    ownEndpoints: () => living.ownEndpoints(),
+    async meet(to, expected, signal) {
+      const session = await requireSessions(living).dial(to, expected, signal);
+      const meeting: Meeting = {
+        carrier: session.carrier,
+        leave() {
+          if (living.records.find(expected)?.closed !== false) {
+            session.close('nothing more to say');
+          }
+        },
+      };
+      return meeting;
+    },
+  };
 }
 
 function requireSessions({ sessions, signer }: Living): Sessions {
@@ -197,10 +228,13 @@ async function run(living: Living, signal: AbortSignal): Promise<void> {
     pulseOf(living, peer).phase = phase;
     changed(living, peer);
   };
-  const ended = beginDialling({ ...living, sessions, setPhase }, signal);
+  const book = (): AddressBook => living.book;
+  const dialling = beginDialling({ ...living, sessions, setPhase, book }, signal);
+  living.dialling = dialling;
   await aborted(signal);
+  living.dialling = undefined;
   sessions.closeAll('the node is stopping');
-  await ended();
+  await dialling.ended();
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
