@@ -1,9 +1,6 @@
 // The owner's side: follows, heads and blobs for peers, each decided by policy before anything is
 // looked up and again before anything more is sent.
 import {
-  blobChunkBytes,
-  concatBytes,
-  fromHex,
   callingCluster,
   changedKeys,
   HansaError,
@@ -16,6 +13,8 @@ import {
 } from '@hansa/foundation';
 import type { Enforcement } from '../policies/contract.ts';
 import type { Head, Position, ResourceLog } from '../resources/contract.ts';
+import { absent, requirePull } from './pull-rights.ts';
+import { servingBlobs } from './serving-blobs.ts';
 import type { BlobPeer, FollowItem, SyncPeer } from './wire.ts';
 
 export interface ServingNeeds {
@@ -23,20 +22,6 @@ export interface ServingNeeds {
   readonly resources: ResourceLog;
   readonly enforcement: Enforcement;
   readonly blobs: Blobs;
-}
-
-/** One answer for unknown, unshared and not ours: nobody learns which. */
-function absent(resource: FederatedId): HansaError {
-  return new HansaError('RESOURCE_NOT_FOUND', `there is no ${resource} here for you`);
-}
-
-function requirePull(needs: ServingNeeds, resource: FederatedId, peer: ClusterId): LocalId {
-  const { owner, local } = splitFederatedId(resource);
-  const readable = needs.enforcement.visible(peer, 'pull');
-  if (owner !== needs.cluster || !readable.has(local)) {
-    throw absent(resource);
-  }
-  return local;
 }
 
 export function createServing(needs: ServingNeeds): {
@@ -213,47 +198,4 @@ function requireContinuous(first: boolean, previous: number, from: number): void
   if (first && from > 0 && previous !== from) {
     throw new HansaError('HEAD_FORKED', `this owner never stood at sequence ${from}`);
   }
-}
-
-function servingBlobs(needs: ServingNeeds): BlobPeer {
-  const { resources, blobs } = needs;
-  const named = async (
-    input: { readonly resource: FederatedId; readonly blob: Parameters<Blobs['info']>[0] },
-    call: Call | undefined,
-  ): Promise<{ sizeBytes: number }> => {
-    const local = requirePull(needs, input.resource, callingCluster(call));
-    const reference = await resources.blob(local, input.blob);
-    if (reference === undefined) {
-      throw new HansaError('BLOB_NOT_FOUND', `${input.resource} names no blob ${input.blob}`);
-    }
-    return reference;
-  };
-  return {
-    async manifest(input, call) {
-      const { sizeBytes } = await named(input, call);
-      const chunks = await blobs.chunks(input.blob);
-      return { sizeBytes, chunks: concatBytes(chunks.map((chunk) => fromHex(chunk))) };
-    },
-    async *chunks(input, call) {
-      const { sizeBytes } = await named(input, call);
-      for (const index of input.indexes) {
-        requirePull(needs, input.resource, callingCluster(call));
-        const start = index * blobChunkBytes;
-        const end = Math.min(start + blobChunkBytes, sizeBytes);
-        const pieces: Uint8Array[] = [];
-        // Read as it lies: the receiver hashes every chunk, and finds damage of ours and of the way
-        // alike.
-        const range = {
-          start,
-          end,
-          verify: false,
-          ...(call?.signal ? { signal: call.signal } : {}),
-        };
-        for await (const piece of blobs.read(input.blob, range)) {
-          pieces.push(piece);
-        }
-        yield pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : concatBytes(pieces);
-      }
-    },
-  };
 }
