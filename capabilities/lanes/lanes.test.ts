@@ -154,7 +154,7 @@ function enforcementOf(
     visible: (_peer, verb) => new Set(rules.has(verb) ? [local] : []),
     granted: () => [...rules],
     subscribe,
-  } as Enforcement;
+  };
 }
 
 /** Mirrors that are as far as what they mirror, and held or not. */
@@ -208,7 +208,7 @@ function mirrorsOf(
     hold: async (id) => void held.add(id),
     release: async (id) => void held.delete(id),
     registerKind: () => undefined,
-  } as Mirrors;
+  };
 }
 
 let clusters: Map<ClusterId, Cluster>;
@@ -291,7 +291,7 @@ describe('a lane', () => {
   });
 
   test('that was refused is offered again when something changes there', async () => {
-    await expect(writer.lanes.push({ resource: 'lubeck:shared' })).rejects.toThrow();
+    await expect(writer.lanes.push({ resource: 'lubeck:shared' })).rejects.toThrow('there is no');
     owner.rules.add('see').add('push');
     void keepOffering(writer.parts, ending.signal);
     await settled(async () => (await writer.lanes.list({})).lanes[0]?.state === 'taken');

@@ -10,7 +10,6 @@ import {
   splitFederatedId,
   splitLocalId,
   type ClusterId,
-  type ErrorReport,
   type FederatedId,
   type LocalId,
 } from '@hansa/foundation';
@@ -144,12 +143,7 @@ async function promoteLane(
     return;
   }
   const at = { epoch: applied.epoch, sequence: applied.sequence };
-  const settled =
-    record.promoted?.epoch === at.epoch &&
-    record.promoted.sequence === at.sequence &&
-    record.lastError === undefined &&
-    conflictsOf(parts, lane).length === 0;
-  if (settled || signal.aborted) {
+  if (signal.aborted || isSettled(parts, record, at)) {
     return;
   }
   try {
@@ -161,6 +155,16 @@ async function promoteLane(
       await noteReceived(parts, record, { lastError: reportOf(error) });
     }
   }
+}
+
+/** Promoted as it stands, without a conflict or a failure that may be gone by now. */
+function isSettled(
+  parts: LaneParts,
+  { lane, promoted, lastError }: ReceivedLane,
+  at: { readonly epoch: number; readonly sequence: number },
+): boolean {
+  const same = promoted?.epoch === at.epoch && promoted.sequence === at.sequence;
+  return same && lastError === undefined && conflictsOf(parts, lane).length === 0;
 }
 
 async function promoteNow(
@@ -184,31 +188,28 @@ async function promoteNow(
 }
 
 async function noteReceived(
-  parts: LaneParts,
-  before: ReceivedLane,
-  said: Pick<ReceivedLane, 'promoted'> & { readonly lastError?: ErrorReport },
+  { store, tables, received }: LaneParts,
+  { lane, resource, addedMs }: ReceivedLane,
+  said: Pick<ReceivedLane, 'promoted' | 'lastError'>,
 ): Promise<void> {
-  const { store, tables, received } = parts;
-  const { lane, resource, addedMs } = before;
   const row = received.find(lane);
-  const promoted = said.promoted ?? row?.value.promoted;
-  const same =
-    JSON.stringify(promoted) === JSON.stringify(row?.value.promoted) &&
-    said.lastError?.message === row?.value.lastError?.message;
-  if (row === undefined || same) {
-    return; // given up meanwhile, or nothing new to say
+  if (row === undefined) {
+    return; // given up meanwhile
   }
+  const { promoted = row.value.promoted, lastError } = said;
   const after: ReceivedLane = {
     lane,
     resource,
     addedMs,
     ...(promoted === undefined ? {} : { promoted }),
-    ...(said.lastError === undefined ? {} : { lastError: said.lastError }),
+    ...(lastError === undefined ? {} : { lastError }),
   };
+  if (JSON.stringify(after) === JSON.stringify(row.value)) {
+    return; // nothing new to say
+  }
+  const key = tables.received.key(lane);
   const result = await store.transact({
-    if: [
-      { key: tables.received.key(lane), target: 'modRevision', op: '=', operand: row.modRevision },
-    ],
+    if: [{ key, target: 'modRevision', op: '=', operand: row.modRevision }],
     then: [tables.received.put([lane], after)],
   });
   if (result.succeeded) {
