@@ -1,0 +1,110 @@
+// A stream by the way people spell it, and how it stands: own or mirrored.
+import {
+  federatedId,
+  federatedIdSchema,
+  HansaError,
+  localId,
+  splitFederatedId,
+  type Codec,
+  type FederatedId,
+  type LocalId,
+} from '@hansa/foundation';
+import type { Signer } from '../identity/contract.ts';
+import type { ResourceLog } from '../resources/contract.ts';
+import type { Mirrors } from '../sync/contract.ts';
+import type { Standing } from './consumers.ts';
+import { streamKind, type Stream } from './contract.ts';
+import { defaultLimits, readLimits, readState, type StreamSource } from './sources.ts';
+import { emptyState } from './keys.ts';
+
+export interface FindingNeeds {
+  readonly codec: Codec;
+  readonly signer: Signer;
+  readonly resources: ResourceLog;
+  readonly mirrors: Mirrors;
+}
+
+/** `<name>`, `<peer>:<name>`, `<peer>:stream/<name>` or a federated id. */
+export function resolveStream({ signer, mirrors }: FindingNeeds, spelled: string): FederatedId {
+  const colon = spelled.indexOf(':');
+  if (colon < 0) {
+    return federatedId(signer.cluster, localId(streamKind, withoutKind(spelled)));
+  }
+  const whole = federatedIdSchema.safeParse(spelled);
+  if (whole.success && splitFederatedId(whole.data).owner === signer.cluster) {
+    return whole.data;
+  }
+  const name = withoutKind(spelled.slice(colon + 1));
+  return mirrors.resolve(`${spelled.slice(0, colon)}:${streamKind}/${name}`);
+}
+
+function withoutKind(name: string): string {
+  const prefix = `${streamKind}/`;
+  return name.startsWith(prefix) ? name.slice(prefix.length) : name;
+}
+
+/** The local id of an own stream; RESOURCE_READ_ONLY for a mirror. */
+export function ownStream(needs: FindingNeeds, spelled: string): LocalId {
+  const { owner, local, kind } = splitFederatedId(resolveStream(needs, spelled));
+  if (owner !== needs.signer.cluster) {
+    throw new HansaError('RESOURCE_READ_ONLY', `${spelled} is a mirror: only its owner appends`);
+  }
+  if (kind !== streamKind || needs.resources.find(local) === undefined) {
+    throw notFound(spelled);
+  }
+  return local;
+}
+
+function notFound(spelled: string): HansaError {
+  return new HansaError('RESOURCE_NOT_FOUND', `there is no stream ${spelled} here`, {
+    fix: 'hansa stream list',
+  });
+}
+
+/** Undefined where nothing of a mirror has arrived yet. */
+export async function sourceOf(
+  needs: FindingNeeds,
+  resource: FederatedId,
+): Promise<StreamSource | undefined> {
+  const { owner, local, kind } = splitFederatedId(resource);
+  if (owner !== needs.signer.cluster) {
+    return needs.mirrors.view(resource);
+  }
+  const found = needs.resources.find(local);
+  if (found === undefined || kind !== streamKind) {
+    throw notFound(local);
+  }
+  const { epoch } = found;
+  return { resource, epoch, entry: (key) => needs.resources.entry(local, key) };
+}
+
+export async function standingOf(needs: FindingNeeds, resource: FederatedId): Promise<Standing> {
+  const source = await sourceOf(needs, resource);
+  return source === undefined
+    ? { resource, epoch: 0, state: emptyState }
+    : { resource, epoch: source.epoch, state: await readState(needs.codec, source) };
+}
+
+export async function describeStream(needs: FindingNeeds, resource: FederatedId): Promise<Stream> {
+  const { owner, local, name } = splitFederatedId(resource);
+  const source = await sourceOf(needs, resource);
+  const { first, last, bytes, lastMs } =
+    source === undefined ? emptyState : await readState(needs.codec, source);
+  const mine = owner === needs.signer.cluster;
+  const own = mine ? needs.resources.find(local) : undefined;
+  const ownerName = mine ? needs.signer.name : needs.mirrors.find(resource)?.ownerName;
+  return {
+    resource,
+    name,
+    role: mine ? 'own' : 'mirror',
+    ownerName: ownerName ?? owner.slice(0, 8),
+    description: own?.description ?? '',
+    labels: own?.labels ?? {},
+    epoch: source?.epoch ?? 0,
+    first,
+    last,
+    bytes,
+    ...(last === 0 ? {} : { lastMs }),
+    limits: source === undefined ? defaultLimits : await readLimits(needs.codec, source),
+  };
+}
