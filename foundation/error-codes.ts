@@ -164,6 +164,16 @@ export const errorCodes = {
   TOKEN_REPLAYED: { status: 401, exit: 4, meaning: 'the proof of possession was used before' },
   TOKEN_SCOPE: { status: 403, exit: 4, meaning: 'the token’s scopes do not cover it' },
   TOKEN_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such token', fix: 'hansa token list' },
+  // discovery
+  ANNOUNCEMENT_INVALID: { status: 502, exit: 7, meaning: 'an announcement does not verify' },
+  ANNOUNCEMENT_STALE: { status: 409, exit: 5, meaning: 'an announcement’s time is over' },
+  CLUSTER_UNKNOWN: {
+    status: 404,
+    exit: 3,
+    meaning: 'no way of finding clusters knows this one',
+    fix: 'hansa discovery status shows which ways are on',
+  },
+  DISCOVERY_OFF: { status: 503, exit: 6, meaning: 'this way of finding clusters is off here' },
   // resources, policy, sync
   RESOURCE_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such resource' },
   RESOURCE_EXISTS: { status: 409, exit: 5, meaning: 'the name is taken' },
