@@ -66,7 +66,7 @@ export interface Composition {
 
 export function compose(needs: CompositionNeeds): Composition {
   const { store, identity, facts } = needs;
-  const { signer } = identity;
+  const { signer, keys } = identity;
   const scoped = (name: string): KeyValueStore => scopeStore(store, name);
   const peerEdge = lateEdge();
 
@@ -78,11 +78,13 @@ export function compose(needs: CompositionNeeds): Composition {
     ...needs,
     store: scoped('resources'),
     signer,
+    keys,
   });
   const linking = linksCapability({
     ...needs,
     store: scoped('links'),
     signer,
+    keys,
     edge: peerEdge.edge,
   });
   const { peers } = linking;
@@ -113,7 +115,7 @@ export function compose(needs: CompositionNeeds): Composition {
   });
   needs.kinds?.forEach((kind) => mirrors.registerKind(kind));
   const capabilities = [
-    identityCapability(identity, needs.clock),
+    identityCapability(identity, { clock: needs.clock, peers }),
     resourcing,
     linking.capability,
     ruling.capability,

@@ -26,7 +26,7 @@ import { openLmdbStore } from '@hansa/store-lmdb';
 import { openIrohTransport } from '@hansa/transport-iroh';
 import type { Drivers } from './composition.ts';
 import type { Config } from './config.ts';
-import { readKeys } from './key-folder.ts';
+import { createKeyVault, readKeys } from './key-folder.ts';
 import type { Ports } from './ports.ts';
 
 /** A node on its way up. */
@@ -52,12 +52,13 @@ export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDriv
   const store = await openLmdbStore({ folder: join(data, 'store'), clock, log });
   undo.push(() => store.close());
   const identityStore = scopeStore(store, 'identity');
-  const keys = await readKeys({
+  const keyFolder = {
     folder: join(data, 'keys'),
     random,
     environment: process.env,
     known: await identityIsKnown(identityStore, codec),
-  });
+  };
+  const keys = await readKeys(keyFolder);
   const identity = await createIdentity({
     store: identityStore,
     codec,
@@ -66,6 +67,7 @@ export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDriv
     log,
     keys,
     name,
+    vault: createKeyVault(keyFolder),
   });
   if (identity.problem !== undefined) {
     log.problem('federation.off', identity.problem);

@@ -1,16 +1,17 @@
 // The cluster's and the node's keys as files that only the owner of the process may read, or from
 // the environment. A key that cannot be used is a reason not to federate, never a reason to make
 // another one.
-import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { KeySeeds } from '@hansa/capabilities/identity/capability';
-import { fromHex, HansaError, toHex, type Random } from '@hansa/foundation';
+import type { KeySeeds, KeyVault } from '@hansa/capabilities/identity/capability';
+import { equalBytes, fromHex, HansaError, toHex, type Random } from '@hansa/foundation';
 
 export interface KeyFolderNeeds {
   readonly folder: string;
   readonly random: Random;
   /**
-   * `HANSA_CLUSTER_KEY`, `HANSA_CLUSTER_NEXT_KEY`, `HANSA_NODE_KEY`: hex, in place of the files.
+   * `HANSA_CLUSTER_KEY`, `HANSA_CLUSTER_NEXT_KEY`, `HANSA_CLUSTER_AFTER_KEY` (for a rotation) and
+   * `HANSA_NODE_KEY`: hex, in place of the files.
    */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /**
@@ -22,6 +23,8 @@ export interface KeyFolderNeeds {
 const files = {
   cluster: { file: 'cluster.key', variable: 'HANSA_CLUSTER_KEY' },
   next: { file: 'cluster-next.key', variable: 'HANSA_CLUSTER_NEXT_KEY' },
+  // Here only while a rotation is under way.
+  after: { file: 'cluster-after.key', variable: 'HANSA_CLUSTER_AFTER_KEY' },
   node: { file: 'node.key', variable: 'HANSA_NODE_KEY' },
 } as const;
 
@@ -33,7 +36,7 @@ export async function readKeys(needs: KeyFolderNeeds): Promise<KeySeeds | HansaE
     const next = await readSeed(needs, 'next', needs.known);
     // A node key is replaceable: the cluster key certifies whatever node it names.
     const node = await readSeed(needs, 'node', false);
-    return { cluster, next, node };
+    return { cluster, next, node, after: await readHeld(needs, 'after') };
   } catch (error) {
     if (error instanceof HansaError) {
       return error;
@@ -42,11 +45,89 @@ export async function readKeys(needs: KeyFolderNeeds): Promise<KeySeeds | HansaE
   }
 }
 
+/** The files of a cluster's keys as a rotation changes them. */
+export function createKeyVault(needs: KeyFolderNeeds): KeyVault {
+  const { folder, environment, random } = needs;
+  const isGiven = (which: keyof typeof files): boolean =>
+    environment[files[which].variable] !== undefined;
+  const keep = async (which: 'cluster' | 'next' | 'after', seed: Uint8Array): Promise<void> => {
+    if (!isGiven(which)) {
+      await writeSecret(join(folder, files[which].file), `${toHex(seed)}\n`);
+    }
+  };
+  const candidates = async (): Promise<readonly Uint8Array[]> => {
+    const found: Uint8Array[] = [];
+    for (const which of ['cluster', 'next', 'after'] as const) {
+      // One file that is damaged or gone is why the others are asked for.
+      const seed = await readHeld(needs, which).catch(() => undefined);
+      found.push(...(seed === undefined ? [] : [seed]));
+    }
+    return found;
+  };
+  return {
+    candidates,
+    async prepare() {
+      if (isGiven('after')) {
+        return requireFresh(needs);
+      }
+      if (isGiven('cluster') || isGiven('next')) {
+        throw new HansaError(
+          'ROTATION_UNPREPARED',
+          'the keys come from the environment, where no new one can be written to',
+          { fix: 'restart with a new seed in HANSA_CLUSTER_AFTER_KEY, then rotate' },
+        );
+      }
+      const seed = random.bytes(32);
+      await keep('after', seed);
+      return seed;
+    },
+    async settle({ cluster, next }) {
+      // In this order a crash between any two leaves both seeds in one file or another.
+      await keep('cluster', cluster);
+      await keep('next', next);
+      await rm(join(folder, files.after.file), { force: true });
+      await syncFolder(folder);
+    },
+  };
+}
+
+/** The environment is not ours to change: a seed that was used once is no promise. */
+async function requireFresh(needs: KeyFolderNeeds): Promise<Uint8Array> {
+  const after = await readHeld(needs, 'after');
+  const used = [await readHeld(needs, 'cluster'), await readHeld(needs, 'next')];
+  if (after === undefined || used.some((seed) => seed !== undefined && equalBytes(seed, after))) {
+    throw new HansaError(
+      'ROTATION_UNPREPARED',
+      'HANSA_CLUSTER_AFTER_KEY holds a key that is in use already',
+      { fix: 'move the variables on by one, put a new seed there, restart, then rotate' },
+    );
+  }
+  return after;
+}
+
 async function readSeed(
   needs: KeyFolderNeeds,
   which: keyof typeof files,
   mustExist: boolean,
 ): Promise<Uint8Array> {
+  const held = await readHeld(needs, which);
+  if (held !== undefined) {
+    return held;
+  }
+  const path = join(needs.folder, files[which].file);
+  if (mustExist) {
+    throw new HansaError('KEY_MISMATCH', `${path} is missing, and this cluster was made with it`);
+  }
+  const seed = needs.random.bytes(32);
+  await writeSecret(path, `${toHex(seed)}\n`);
+  return seed;
+}
+
+/** Undefined where there is none. */
+async function readHeld(
+  needs: KeyFolderNeeds,
+  which: keyof typeof files,
+): Promise<Uint8Array | undefined> {
   const { file, variable } = files[which];
   const given = needs.environment[variable];
   if (given !== undefined) {
@@ -59,16 +140,11 @@ async function readSeed(
     }
     throw new HansaError('KEY_MALFORMED', `${path} cannot be read: ${error.code ?? error.message}`);
   });
-  if (text !== undefined) {
-    await requirePrivate(path);
-    return parseSeed(text, path);
+  if (text === undefined) {
+    return undefined;
   }
-  if (mustExist) {
-    throw new HansaError('KEY_MISMATCH', `${path} is missing, and this cluster was made with it`);
-  }
-  const seed = needs.random.bytes(32);
-  await writeSecret(path, `${toHex(seed)}\n`);
-  return seed;
+  await requirePrivate(path);
+  return parseSeed(text, path);
 }
 
 function parseSeed(text: string, where: string): Uint8Array {

@@ -39,8 +39,10 @@ export function createTestSigner(crypto: Crypto, byte: number, name: string): Si
     cluster: clusterOf(crypto, byte),
     node: nodeOf(crypto, byte + 1),
     name,
+    keyIndex: 0,
     sign: (message) => ({ keyIndex: 0, signature: crypto.sign(seedOf(byte), message) }),
     proof: offline,
+    keyLog: offline,
     check: offline,
   };
 }

@@ -26,6 +26,78 @@ export interface Inception {
   readonly signature: Uint8Array;
 }
 
+/** One step from a key to the one that was promised before it. */
+export interface Rotation {
+  readonly cluster: ClusterId;
+  /** Of the key that this record reveals: 1 for the first rotation. */
+  readonly keyIndex: number;
+  /** The public key whose hash the record before it promised, hex. */
+  readonly key: string;
+  /** BLAKE3 of the public key after it, hex. */
+  readonly nextKeyHash: string;
+  /** From then on nothing fresh is signed by the key before it. */
+  readonly createdMs: number;
+  /** By the revealed key, over transcript `hansa/rotation/1`. */
+  readonly signature: Uint8Array;
+  /** By the key before it, over the same; absent where that key was lost. */
+  readonly previousSignature?: Uint8Array | undefined;
+}
+
+/** All keys that a cluster ever had, from its birth; each step proves the next. */
+export interface KeyLog {
+  readonly inception: Inception;
+  /** In order: the first one reveals key 1. */
+  readonly rotations: readonly Rotation[];
+}
+
+// sixteen years of one a quarter; a stranger’s proof of so many takes 50 ms to check
+export const rotationsMax = 64;
+// twice the links there may be: closed ones are remembered as well
+export const keyBookClustersMax = 2_048;
+
+/** What one record says of one key: of two for the same step, at most one is the cluster's will. */
+export interface KeyClaim {
+  readonly keyIndex: number;
+  readonly key: string;
+  readonly nextKeyHash: string;
+  readonly createdMs: number;
+}
+
+/** Two validly signed records for one step. */
+export interface KeyFork {
+  /** The one that was seen first. */
+  readonly held: KeyClaim;
+  readonly other: KeyClaim;
+  readonly seenMs: number;
+}
+
+/** The keys of clusters as far as they are known here: what every signature is checked with. */
+export interface KeyBook {
+  /** The key of an index; undefined where it is not known. Index 0 is known of everybody. */
+  keyOf(cluster: ClusterId, keyIndex: number): Uint8Array | undefined;
+  /**
+   * The key that may have signed something dated `atMs`: KEY_UNKNOWN where the index is not known
+   * yet, KEY_RETIRED where the cluster had rotated before, KEY_FORKED where two records claim it.
+   */
+  signing(
+    cluster: ClusterId,
+    claim: { readonly keyIndex: number; readonly atMs: number },
+  ): Uint8Array;
+  present(cluster: ClusterId): { readonly keyIndex: number; readonly key: Uint8Array };
+  log(cluster: ClusterId): KeyLog | undefined;
+  fork(cluster: ClusterId): KeyFork | undefined;
+  /** Whether two successors of one step were shown: then nobody can tell who the cluster is. */
+  blocked(cluster: ClusterId): boolean;
+  /**
+   * Takes in a verified log, for good; the present index that is known afterwards. KEY_FORKED where
+   * it contradicts what is known; CERTIFICATE_INVALID where it does not verify.
+   */
+  learn(log: KeyLog): Promise<number>;
+  /** Rises with every change. */
+  readonly generation: number;
+  subscribe(changed: (cluster: ClusterId) => void): () => void;
+}
+
 export type CertificateUse = 'link' | 'sign';
 
 /** The cluster's word that a node is its own, for a time. */
@@ -46,11 +118,14 @@ export interface NodeCertificate {
 export const certificateValidityMs: number = 7 * 24 * 3_600_000;
 // renewed with half its time left
 export const certificateRenewMs: number = certificateValidityMs / 2;
+export const twinShownMs = 600_000; // a copy that was stopped is forgotten after ten minutes
 export const certificateSkewMs = 60_000; // clocks differ; the same tolerance as tokens have
 
 /** Everything a stranger needs to check who speaks. */
 export interface IdentityProof {
   readonly inception: Inception;
+  /** How the key that signed the certificate came after the first one. */
+  readonly rotations: readonly Rotation[];
   readonly certificate: NodeCertificate;
   /** A label, never an identity. */
   readonly name: string;
@@ -71,12 +146,16 @@ export interface Signer {
   readonly cluster: ClusterId;
   readonly node: NodeId;
   readonly name: string;
+  /** Of the key that signs now: to be named in what is signed. */
+  readonly keyIndex: number;
   /** FEDERATION_OFF with the reason where the keys are unusable. */
   sign(message: Uint8Array): { keyIndex: number; signature: Uint8Array };
   proof(): IdentityProof;
+  /** The first record and every rotation that is in force. */
+  keyLog(): KeyLog;
   /**
-   * CERTIFICATE_INVALID, CERTIFICATE_EXPIRED or IDENTITY_NOT_BOUND; `remote` is the transport's
-   * word.
+   * CERTIFICATE_INVALID, CERTIFICATE_EXPIRED, IDENTITY_NOT_BOUND, KEY_RETIRED or KEY_FORKED;
+   * `remote` is the transport's word.
    */
   check(proof: unknown, remote: NodeId): PeerIdentity;
 }
@@ -91,14 +170,51 @@ export interface Profile {
   readonly federation: 'on' | 'off';
   /** Why federation is off. */
   readonly problem?: ErrorReport | undefined;
+  /** What peers have seen of this identity that a person has to act on. */
+  readonly warnings: readonly ErrorReport[];
   readonly certificate?:
     | { readonly serial: number; readonly notBeforeMs: number; readonly notAfterMs: number }
     | undefined;
 }
 
+/** One key of this cluster, for people. */
+export interface KeyEntry extends KeyClaim {
+  readonly state: 'present' | 'retired';
+  /** Whether the key before it signed as well; absent for the first. */
+  readonly previousSigned?: boolean | undefined;
+}
+
+export interface RotationPlan {
+  /** The index that the next key will have. */
+  readonly keyIndex: number;
+  /** The promised key, hex. */
+  readonly key: string;
+  /** False where the present key is lost: the promised one then stands alone. */
+  readonly previousSigns: boolean;
+  /** Told before the key is used. */
+  readonly connected: readonly string[];
+  /** Will learn it from the proof when they are back. */
+  readonly away: readonly string[];
+}
+
+export interface RotationDone extends RotationPlan {
+  /** Those of `connected` that have answered that they know the key. */
+  readonly acknowledged: readonly string[];
+  /** Federation was off, and begins with the next start. */
+  readonly restartNeeded: boolean;
+}
+
 /** Who this cluster is. */
 export interface Identity {
   show(input: Record<string, never>, call?: Call): Promise<Profile>;
+  /** Every key there was. */
+  log(input: Record<string, never>, call?: Call): Promise<{ keys: readonly KeyEntry[] }>;
+  /** What `rotate` would do now. */
+  plan(input: Record<string, never>, call?: Call): Promise<RotationPlan>;
+  /** Makes the promised key the present one and promises another. */
+  rotate(input: Record<string, never>, call?: Call): Promise<RotationDone>;
+  /** Drops what is known of a peer's keys, forks included: its next proof is believed. */
+  forget(input: { peer: string }, call?: Call): Promise<{ cluster: ClusterId }>;
 }
 
 const bytes32 = /^[0-9a-f]{64}$/;
@@ -108,6 +224,28 @@ export const inceptionSchema: z.ZodType<Inception> = z.object({
   nextKeyHash: z.string().regex(bytes32),
   createdMs: z.number().int().nonnegative(),
   signature: signatureSchema,
+});
+export const rotationSchema: z.ZodType<Rotation> = z.object({
+  cluster: clusterIdSchema,
+  keyIndex: z.number().int().min(1).max(rotationsMax),
+  key: z.string().regex(bytes32),
+  nextKeyHash: z.string().regex(bytes32),
+  createdMs: z.number().int().nonnegative(),
+  signature: signatureSchema,
+  previousSignature: signatureSchema.optional(),
+});
+const rotations = z.array(rotationSchema).max(rotationsMax);
+export const keyLogSchema: z.ZodType<KeyLog> = z.object({ inception: inceptionSchema, rotations });
+const keyClaimFields = {
+  keyIndex: z.number(),
+  key: z.string(),
+  nextKeyHash: z.string(),
+  createdMs: z.number(),
+};
+export const keyForkSchema: z.ZodType<KeyFork> = z.object({
+  held: z.object(keyClaimFields),
+  other: z.object(keyClaimFields),
+  seenMs: z.number(),
 });
 export const certificateSchema: z.ZodType<NodeCertificate> = z.object({
   cluster: clusterIdSchema,
@@ -121,6 +259,8 @@ export const certificateSchema: z.ZodType<NodeCertificate> = z.object({
 });
 export const proofSchema: z.ZodType<IdentityProof> = z.object({
   inception: inceptionSchema,
+  // Absent in the proofs of a cluster that never rotated and speaks the first version.
+  rotations: rotations.default([]),
   certificate: certificateSchema,
   name: z.string().max(nameLengthMax),
 });
@@ -133,10 +273,20 @@ const profile: z.ZodType<Profile> = z.object({
   nextKeyHash: z.string(),
   federation: z.enum(['on', 'off']),
   problem: errorReportSchema.optional(),
+  warnings: z.array(errorReportSchema),
   certificate: z
     .object({ serial: z.number(), notBeforeMs: z.number(), notAfterMs: z.number() })
     .optional(),
 });
+
+const names = z.array(z.string());
+const planFields = {
+  keyIndex: z.number(),
+  key: z.string(),
+  previousSigns: z.boolean(),
+  connected: names,
+  away: names,
+};
 
 export const identityContract: Contract<Identity> = {
   name: 'identity',
@@ -149,6 +299,46 @@ export const identityContract: Contract<Identity> = {
       input: z.strictObject({}),
       output: profile,
       errors: [],
+    },
+    log: {
+      summary: 'Every key that this cluster ever had, the present one last.',
+      permission: 'identity.read',
+      route: 'GET /identity/log',
+      input: z.strictObject({}),
+      output: z.object({
+        keys: z.array(
+          z.object({
+            ...keyClaimFields,
+            state: z.enum(['present', 'retired']),
+            previousSigned: z.boolean().optional(),
+          }),
+        ),
+      }),
+      errors: [],
+    },
+    plan: {
+      summary: 'What a rotation would do now: which key comes, and which peers learn it at once.',
+      permission: 'identity.read',
+      route: 'GET /identity/rotation',
+      input: z.strictObject({}),
+      output: z.object(planFields),
+      errors: ['KEY_MISMATCH', 'ROTATION_UNPREPARED'],
+    },
+    rotate: {
+      summary: 'Makes the promised key the present one, and promises another.',
+      permission: 'identity.write',
+      route: 'POST /identity/rotation',
+      input: z.strictObject({}),
+      output: z.object({ ...planFields, acknowledged: names, restartNeeded: z.boolean() }),
+      errors: ['KEY_MISMATCH', 'ROTATION_UNPREPARED', 'CONFLICT'],
+    },
+    forget: {
+      summary: 'Drops what is known of a peer’s keys; its next proof is believed.',
+      permission: 'identity.write',
+      route: 'POST /identity/forget',
+      input: z.strictObject({ peer: z.string().min(1).max(nameLengthMax) }),
+      output: z.object({ cluster: clusterIdSchema }),
+      errors: ['LINK_NOT_FOUND'],
     },
   },
 };

@@ -122,7 +122,7 @@ describe('with keys that are not this cluster’s', () => {
   test('the capability starts without them and has no duty', async () => {
     await createIdentity(needs());
     const service = await createIdentity(needs({ keys: malformed }));
-    const hosted = identityCapability(service, clock);
+    const hosted = identityCapability(service, { clock });
     await hosted.start(new AbortController().signal);
     expect(hosted.duties).toEqual([]);
     expect(hosted.serves.map(({ contract }) => contract.name)).toEqual(['identity']);
@@ -158,7 +158,7 @@ describe('the node’s certificate', () => {
 
   test('is renewed by its duty, and by nobody asking', async () => {
     const service = await createIdentity(needs());
-    const hosted = identityCapability(service, clock);
+    const hosted = identityCapability(service, { clock });
     await hosted.start(new AbortController().signal);
     const stop = new AbortController();
     const ended = hosted.duties[0]?.run(stop.signal).catch((reason: unknown) => reason);

@@ -13,7 +13,8 @@ import {
 } from '../../testkit/by-hand.ts';
 import { clusterOf, nodeOf, seedOf } from '../../testkit/test-cluster.ts';
 import { certificateSkewMs, type IdentityProof, type NodeCertificate } from './contract.ts';
-import { certificateBytes, checkProof, inceptionBytes, makeInception } from './proof.ts';
+import { inceptionBytes, makeInception } from './key-log.ts';
+import { certificateBytes, checkProof } from './proof.ts';
 
 const crypto = createNodeCrypto();
 const hex = z.string();
@@ -104,10 +105,16 @@ function certify(
   return { ...body, signature: crypto.sign(signer, certificateBytes(body)) };
 }
 
-const proof: IdentityProof = { inception, certificate: certify(), name: 'lubeck' };
+const proof: IdentityProof = {
+  inception,
+  rotations: [],
+  certificate: certify(),
+  name: 'lubeck',
+};
 
 function check(given: unknown, nowMs: number = startMs, remote: NodeId = node) {
-  return checkProof(crypto, { proof: given, remote, nowMs });
+  const judge = (): void => undefined;
+  return checkProof(crypto, { proof: given, remote, nowMs, judge });
 }
 
 function refused(code: string): unknown {

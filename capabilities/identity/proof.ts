@@ -1,19 +1,14 @@
-// The bytes of identity: what is signed at a cluster's birth and in a node's certificate, and the
-// checks.
-import { HansaError, fromHex, toHex, transcript } from '@hansa/foundation';
-import type { ClusterId, Crypto, NodeId } from '@hansa/foundation';
+// The bytes of a node's certificate, and the checks of a proof of identity.
+import { HansaError, fromHex, transcript } from '@hansa/foundation';
+import type { Crypto, NodeId } from '@hansa/foundation';
 import {
   certificateSkewMs,
   proofSchema,
-  type Inception,
+  type KeyLog,
   type NodeCertificate,
   type PeerIdentity,
 } from './contract.ts';
-
-export function inceptionBytes(inception: Omit<Inception, 'signature'>): Uint8Array {
-  const { cluster, nextKeyHash, createdMs } = inception;
-  return transcript('hansa/inception/1', [fromHex(cluster), fromHex(nextKeyHash), createdMs]);
-}
+import { presentClaim, verifyKeyLog } from './key-log.ts';
 
 export function certificateBytes(certificate: Omit<NodeCertificate, 'signature'>): Uint8Array {
   const { cluster, keyIndex, node, serial, notBeforeMs, notAfterMs, uses } = certificate;
@@ -28,23 +23,6 @@ export function certificateBytes(certificate: Omit<NodeCertificate, 'signature'>
   ]);
 }
 
-export function makeInception(
-  crypto: Crypto,
-  seeds: { readonly first: Uint8Array; readonly next: Uint8Array },
-  createdMs: number,
-): Inception {
-  const body = {
-    cluster: toHex(crypto.publicKey(seeds.first)) as ClusterId,
-    nextKeyHash: toHex(crypto.hash(crypto.publicKey(seeds.next))),
-    createdMs,
-  };
-  return { ...body, signature: crypto.sign(seeds.first, inceptionBytes(body)) };
-}
-
-export function inceptionVerifies(crypto: Crypto, inception: Inception): boolean {
-  return crypto.verify(fromHex(inception.cluster), inceptionBytes(inception), inception.signature);
-}
-
 /**
  * Checks a stranger's proof against the node key that the transport has authenticated. The binding
  * comes last in the list and first in importance: a proof copied from somebody else's handshake
@@ -52,19 +30,25 @@ export function inceptionVerifies(crypto: Crypto, inception: Inception): boolean
  */
 export function checkProof(
   crypto: Crypto,
-  given: { readonly proof: unknown; readonly remote: NodeId; readonly nowMs: number },
+  given: {
+    readonly proof: unknown;
+    readonly remote: NodeId;
+    readonly nowMs: number;
+    /** What is known of the cluster's keys already; asked last, throws the contradiction. */
+    judge(log: KeyLog): void;
+  },
 ): PeerIdentity {
   const parsed = proofSchema.safeParse(given.proof);
   if (!parsed.success) {
     throw new HansaError('CERTIFICATE_INVALID', 'the peer sent no well-formed proof of identity');
   }
-  const { inception, certificate, name } = parsed.data;
-  if (!inceptionVerifies(crypto, inception)) {
-    throw new HansaError('CERTIFICATE_INVALID', 'the inception record’s signature does not verify');
-  }
-  // Rotation is not spoken yet: the only key is the first, whose index is 0.
-  const key = fromHex(inception.cluster);
-  if (certificate.cluster !== inception.cluster || certificate.keyIndex !== 0) {
+  const { inception, rotations, certificate, name } = parsed.data;
+  const log = { inception, rotations };
+  verifyKeyLog(crypto, log);
+  // Only the newest key of the log certifies: what it followed may be in anybody's hands.
+  const { keyIndex, key: keyHex } = presentClaim(log);
+  const key = fromHex(keyHex);
+  if (certificate.cluster !== inception.cluster || certificate.keyIndex !== keyIndex) {
     throw new HansaError('CERTIFICATE_INVALID', 'the certificate is not from this cluster’s key');
   }
   if (!crypto.verify(key, certificateBytes(certificate), certificate.signature)) {
@@ -81,7 +65,8 @@ export function checkProof(
         `but node ${given.remote.slice(0, 8)} is connected`,
     );
   }
-  return { cluster: inception.cluster, node: certificate.node, name, key, keyIndex: 0 };
+  given.judge(log);
+  return { cluster: inception.cluster, node: certificate.node, name, key, keyIndex };
 }
 
 function requireCurrent(certificate: NodeCertificate, nowMs: number): void {

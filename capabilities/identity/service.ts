@@ -1,44 +1,45 @@
-// Holds the cluster's keys as they were handed in, its inception record and its node's certificate.
-import { HansaError, reportOf, toHex } from '@hansa/foundation';
-import type { Clock, Codec, Crypto, KeyValueStore, Log, NodeId } from '@hansa/foundation';
+// Holds the cluster's keys as they were handed in, its key log and its node's certificate.
+import { createMutex, HansaError, reportOf, toHex } from '@hansa/foundation';
+import type { Codec, ErrorReport, KeyValueStore, NodeId } from '@hansa/foundation';
+import type { Peers } from '../links/contract.ts';
+import { requireSeeds, renew, sign } from './certifying.ts';
 import {
-  certificateRenewMs,
-  certificateValidityMs,
+  twinShownMs,
   type Identity,
   type Inception,
-  type NodeCertificate,
+  type KeyBook,
+  type KeyLog,
   type Profile,
+  type Rotation,
   type Signer,
 } from './contract.ts';
+import { createKeyBook } from './key-book.ts';
+import { claimsOf, keyHash, makeInception, presentClaim, verifyKeyLog } from './key-log.ts';
 import { identityTables, type IdentityTables } from './keys.ts';
-import { certificateBytes, checkProof, inceptionVerifies, makeInception } from './proof.ts';
+import type { ActiveSeeds, IdentityNeeds, KeySeeds, Known } from './known.ts';
+import { createIdentityPeer } from './peer-service.ts';
+import { checkProof } from './proof.ts';
+import { keepTelling, planRotation, rotate } from './rotating.ts';
+import type { IdentityPeer } from './wire.ts';
+
+export type { IdentityNeeds, KeySeeds, KeyVault } from './known.ts';
 
 const noNode = '0'.repeat(64) as NodeId; // shown where the node's key is unusable
-
-/** 32-byte seeds, or the reason why there are none: a bad key file must not stop local service. */
-export interface KeySeeds {
-  readonly cluster: Uint8Array;
-  readonly next: Uint8Array;
-  readonly node: Uint8Array;
-}
-
-export interface IdentityNeeds {
-  readonly store: KeyValueStore;
-  readonly codec: Codec;
-  readonly crypto: Crypto;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly keys: KeySeeds | HansaError;
-  readonly name: string;
-}
 
 export interface IdentityService {
   readonly identity: Identity;
   readonly signer: Signer;
+  readonly peer: IdentityPeer;
+  readonly keys: KeyBook;
   /** The reason why this cluster does not federate; undefined where it does. */
   readonly problem: HansaError | undefined;
   /** Issues a new certificate where half of the present one's time is over. */
   renew(): Promise<void>;
+  /** Links come after identity: until they are here, a rotation has nobody to tell. */
+  attach(peers: Peers): void;
+  /** Tells peers of a rotation who were not there, or did not answer, when it was made. */
+  keepTelling(signal: AbortSignal): Promise<void>;
+  start(signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -48,110 +49,120 @@ export async function identityIsKnown(store: KeyValueStore, codec: Codec): Promi
   return (await identityTables(store, codec).inception.get()) !== undefined;
 }
 
-/** What a cluster is, once its inception record is found and its keys are judged by it. */
-interface Known extends IdentityNeeds {
-  readonly tables: IdentityTables;
-  readonly inception: Inception;
-  readonly problem: HansaError | undefined;
-  /** Undefined where they are unusable. */
-  readonly seeds: KeySeeds | undefined;
-  readonly node: NodeId;
-  /** Undefined before the first renewal. */
-  certificate: NodeCertificate | undefined;
-}
-
-/** Finds the inception record, or makes it on the first start. */
+/** Finds the key log, or makes it on the first start; ends what a crash left of a rotation. */
 export async function createIdentity(needs: IdentityNeeds): Promise<IdentityService> {
   const { codec, crypto, keys } = needs;
   const tables = identityTables(needs.store, codec);
   const inception = (await tables.inception.get())?.value ?? (await firstInception(needs));
-  const problem = problemOf(needs, inception);
-  const seeds = problem === undefined && !(keys instanceof HansaError) ? keys : undefined;
-  const node = seeds === undefined ? noNode : (toHex(crypto.publicKey(seeds.node)) as NodeId);
+  const keyLog: KeyLog = { inception, rotations: await storedRotations(tables) };
+  const judged = judgeSeeds(needs, keyLog);
+  const problem = judged instanceof HansaError ? judged : undefined;
+  const seeds = judged instanceof HansaError ? undefined : judged;
+  if (seeds !== undefined && !(keys instanceof HansaError) && isUnsettled(keys, seeds)) {
+    await needs.vault?.settle(seeds);
+    needs.log.event('identity.settled', { keyIndex: keyLog.rotations.length });
+  }
+  const keeper = createKeyBook({ ...needs, own: () => known.keyLog });
   const known: Known = {
     ...needs,
     tables,
-    inception,
+    keyLog,
     problem,
     seeds,
-    node,
+    keeper,
+    node: seeds === undefined ? noNode : (toHex(crypto.publicKey(seeds.node)) as NodeId),
+    oneAtATime: createMutex(),
     certificate: undefined,
+    peers: undefined,
+    twins: new Map(),
   };
   return {
     signer: signerOf(known),
+    peer: createIdentityPeer(known),
+    keepTelling: (signal) => keepTelling(known, signal),
+    keys: keeper.book,
     problem,
     renew: () => renew(known),
-    identity: { show: async () => profileOf(known) },
+    attach(peers) {
+      known.peers = peers;
+    },
+    start: (signal) => keeper.start(signal),
+    identity: identityOf(known),
+  };
+}
+
+async function storedRotations(tables: IdentityTables): Promise<readonly Rotation[]> {
+  const rotations: Rotation[] = [];
+  for await (const { value } of tables.rotations.rows()) {
+    rotations.push(value);
+  }
+  return rotations;
+}
+
+function identityOf(known: Known): Identity {
+  return {
+    show: async () => profileOf(known),
+    async log() {
+      const claims = claimsOf(known.keyLog);
+      const keys = claims.map((claim, index) => {
+        const state = index === claims.length - 1 ? ('present' as const) : ('retired' as const);
+        const rotation = known.keyLog.rotations[index - 1];
+        return rotation === undefined
+          ? { ...claim, state }
+          : { ...claim, state, previousSigned: rotation.previousSignature !== undefined };
+      });
+      return { keys };
+    },
+    plan: async () => (await planRotation(known)).plan,
+    rotate: (_input, call) => known.oneAtATime.run(() => rotate(known, call?.signal)),
+    async forget({ peer }) {
+      const cluster = known.peers?.resolve(peer).cluster;
+      if (cluster === undefined) {
+        throw new HansaError('LINK_NOT_FOUND', `no link is called "${peer}"`);
+      }
+      await known.keeper.forget(cluster);
+      known.log.event('identity.forgot', { cluster });
+      return { cluster };
+    },
   };
 }
 
 function signerOf(known: Known): Signer {
-  const { crypto, clock, inception, node, name } = known;
+  const { crypto, clock, node, name } = known;
   return {
-    cluster: inception.cluster,
+    cluster: known.keyLog.inception.cluster,
     node,
     name,
+    get keyIndex() {
+      return known.keyLog.rotations.length;
+    },
     sign: (message) => sign(known, message),
     proof() {
       requireSeeds(known);
       if (known.certificate === undefined) {
         throw new HansaError('CERTIFICATE_INVALID', 'this node has no certificate yet');
       }
-      return { inception, certificate: known.certificate, name };
+      return { ...known.keyLog, certificate: known.certificate, name };
     },
-    check: (proof, remote) => checkProof(crypto, { proof, remote, nowMs: clock.now() }),
+    keyLog: () => known.keyLog,
+    check: (proof, remote) =>
+      checkProof(crypto, { proof, remote, nowMs: clock.now(), judge: known.keeper.judge }),
   };
 }
 
-function sign(known: Known, message: Uint8Array): ReturnType<Signer['sign']> {
-  const { cluster } = requireSeeds(known);
-  return { keyIndex: 0, signature: known.crypto.sign(cluster, message) };
-}
-
-function requireSeeds({ seeds, problem }: Known): KeySeeds {
-  if (seeds === undefined) {
-    throw new HansaError('FEDERATION_OFF', `federation is off: ${problem?.message ?? ''}`, {
-      cause: problem,
-      ...(problem?.fix === undefined ? {} : { fix: problem.fix }),
-    });
-  }
-  return seeds;
-}
-
-async function renew(known: Known): Promise<void> {
-  const { store, clock, log, tables, inception, node } = known;
-  const held = known.certificate ?? (await tables.certificates.get(node))?.value;
-  const now = clock.now();
-  if (held !== undefined && now >= held.notBeforeMs && now < held.notAfterMs - certificateRenewMs) {
-    known.certificate = held;
-    return;
-  }
-  const body = {
-    cluster: inception.cluster,
-    keyIndex: 0,
-    node,
-    serial: (held?.serial ?? 0) + 1,
-    notBeforeMs: now,
-    notAfterMs: now + certificateValidityMs,
-    uses: ['link', 'sign'] as const,
-  };
-  const { signature } = sign(known, certificateBytes(body));
-  const fresh: NodeCertificate = { ...body, signature };
-  await store.batchWrite([tables.certificates.put([node], fresh)]);
-  known.certificate = fresh;
-  log.event('identity.certified', { node, serial: fresh.serial });
-}
-
-function profileOf({ inception, name, node, problem, certificate }: Known): Profile {
+function profileOf(known: Known): Profile {
+  const { keyLog, name, node, problem, certificate } = known;
+  const { keyIndex, nextKeyHash } = presentClaim(keyLog);
   return {
-    cluster: inception.cluster,
+    cluster: keyLog.inception.cluster,
     name,
     node,
-    createdMs: inception.createdMs,
-    keyIndex: 0,
-    nextKeyHash: inception.nextKeyHash,
+    createdMs: keyLog.inception.createdMs,
+    keyIndex,
+    nextKeyHash,
     federation: problem === undefined ? 'on' : 'off',
     problem: problem === undefined ? undefined : reportOf(problem),
+    warnings: warningsOf(known),
     certificate:
       certificate === undefined
         ? undefined
@@ -161,6 +172,18 @@ function profileOf({ inception, name, node, problem, certificate }: Known): Prof
             notAfterMs: certificate.notAfterMs,
           },
   };
+}
+
+/** What peers have seen lately that a person has to act on. */
+function warningsOf({ twins, peers, clock }: Known): readonly ErrorReport[] {
+  const now = clock.now();
+  return [...twins]
+    .filter(([, { seenMs }]) => now - seenMs < twinShownMs)
+    .map(([by, { instances }]) => {
+      const name = peers?.standing(by).name ?? `${by.slice(0, 8)}…`;
+      const sentence = `${name} meets this cluster in ${instances} processes by turns`;
+      return reportOf(new HansaError('IDENTITY_TWICE', sentence));
+    });
 }
 
 async function firstInception(needs: IdentityNeeds): Promise<Inception> {
@@ -175,24 +198,39 @@ async function firstInception(needs: IdentityNeeds): Promise<Inception> {
   return inception;
 }
 
-function problemOf(needs: IdentityNeeds, inception: Inception): HansaError | undefined {
+/**
+ * The seeds that the log asks for, in whichever file a crash during a rotation left them; or why
+ * they are not there.
+ */
+function judgeSeeds(needs: IdentityNeeds, keyLog: KeyLog): ActiveSeeds | HansaError {
   const { crypto, keys } = needs;
   if (keys instanceof HansaError) {
     return keys;
   }
-  if (!inceptionVerifies(crypto, inception)) {
-    return new HansaError('STORE_DAMAGED', 'the stored inception record does not verify');
+  try {
+    verifyKeyLog(crypto, keyLog);
+  } catch (cause) {
+    return new HansaError('STORE_DAMAGED', 'the stored key log does not verify', { cause });
   }
-  const held = toHex(crypto.publicKey(keys.cluster));
-  if (held !== inception.cluster) {
+  const present = presentClaim(keyLog);
+  const candidates = [keys.cluster, keys.next, ...(keys.after === undefined ? [] : [keys.after])];
+  // Without a rotation under way, each file has its one purpose: exchanged files are a mistake.
+  const inPlace = keyLog.rotations.length === 0 ? [keys.cluster] : candidates;
+  const cluster = inPlace.find((seed) => toHex(crypto.publicKey(seed)) === present.key);
+  const next = candidates.find((seed) => keyHash(crypto, seed) === present.nextKeyHash);
+  if (cluster === undefined) {
     return new HansaError(
       'KEY_MISMATCH',
-      `the cluster key is that of ${held.slice(0, 8)}…, ` +
-        `but this cluster is ${inception.cluster.slice(0, 8)}…`,
+      `the cluster key is that of ${toHex(crypto.publicKey(keys.cluster)).slice(0, 8)}…, ` +
+        `but key ${present.keyIndex} of this cluster is ${present.key.slice(0, 8)}…`,
     );
   }
-  const promised = toHex(crypto.hash(crypto.publicKey(keys.next)));
-  return promised === inception.nextKeyHash
-    ? undefined
-    : new HansaError('KEY_MISMATCH', 'the next key is not the one the inception record promises');
+  return next === undefined
+    ? new HansaError('KEY_MISMATCH', 'the next key is not the one that this cluster has promised')
+    : { cluster, next, node: keys.node };
+}
+
+/** A rotation was cut short: before its record was kept, or after. */
+function isUnsettled(keys: KeySeeds, { cluster, next }: ActiveSeeds): boolean {
+  return keys.after !== undefined || keys.cluster !== cluster || keys.next !== next;
 }

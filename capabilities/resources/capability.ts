@@ -1,12 +1,13 @@
 // Ties the resource log to its host.
 import { capability, type Capability } from '@hansa/foundation';
+import type { KeyBook } from '../identity/contract.ts';
 import type { ResourceLogNeeds } from './appending.ts';
 import { resourcesContract, type History, type ResourceLog } from './contract.ts';
 import { createHistory } from './history.ts';
 import { createResourceLog } from './log.ts';
 import { createResources } from './service.ts';
 
-export function resourcesCapability(needs: ResourceLogNeeds): {
+export function resourcesCapability(needs: ResourceLogNeeds & { readonly keys: KeyBook }): {
   readonly capability: Capability;
   readonly log: ResourceLog;
   readonly history: History;
@@ -15,7 +16,7 @@ export function resourcesCapability(needs: ResourceLogNeeds): {
   const caches = new AbortController();
   return {
     log,
-    history: createHistory(needs.crypto),
+    history: createHistory(needs.crypto, needs.keys),
     capability: capability({
       name: 'resources',
       serves: [{ contract: resourcesContract, service: createResources(log) }],

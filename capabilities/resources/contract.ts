@@ -196,7 +196,12 @@ export interface History {
     readonly value: Uint8Array;
     readonly blobs: readonly BlobReference[];
   }): Uint8Array;
-  /** HEAD_INVALID unless the owner's key signed exactly this head. */
+  /**
+   * HEAD_INVALID unless the owner signed exactly this head; KEY_UNKNOWN, KEY_RETIRED or KEY_FORKED
+   * where the key that it names may not have.
+   */
+  verify(head: Head): void;
+  /** HEAD_INVALID unless this very key signed exactly this head. */
   verifyHead(head: Head, ownerKey: Uint8Array): void;
 }
 

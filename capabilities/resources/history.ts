@@ -4,12 +4,14 @@ import {
   fromHex,
   HansaError,
   rootFromPath,
+  splitFederatedId,
   transcript,
   type Crypto,
   type DigestTrie,
   type FederatedId,
   type TranscriptField,
 } from '@hansa/foundation';
+import type { KeyBook } from '../identity/contract.ts';
 import type { BlobReference, Change, ChangeOp, Head, History, Position, Tick } from './contract.ts';
 
 /** The chain before the first change of an epoch. */
@@ -89,12 +91,27 @@ function verifyHead(crypto: Crypto, head: Head, ownerKey: Uint8Array): void {
   }
 }
 
-export function createHistory(crypto: Crypto): History {
+/** Where nothing is known of rotations: every owner's only key is the first, which is its id. */
+const firstKeys: Pick<KeyBook, 'signing'> = {
+  signing(owner, { keyIndex }) {
+    if (keyIndex !== 0) {
+      throw new HansaError('KEY_UNKNOWN', `key ${keyIndex} of ${owner.slice(0, 8)}… is not known`);
+    }
+    return fromHex(owner);
+  },
+};
+
+export function createHistory(crypto: Crypto, keys: Pick<KeyBook, 'signing'> = firstKeys): History {
   return {
     firstChain: (resource, epoch) => firstChain(crypto, resource, epoch),
     nextChain: (before, change) => nextChain(crypto, before, change),
     applyToTrie: (trie, given) => applyToTrie(crypto, trie, given),
     valueHash: (entry) => valueHash(crypto, entry),
+    verify(head) {
+      const { keyIndex, asOfMs } = head.tick;
+      const { owner } = splitFederatedId(head.resource);
+      verifyHead(crypto, head, keys.signing(owner, { keyIndex, atMs: asOfMs }));
+    },
     verifyHead: (head, ownerKey) => verifyHead(crypto, head, ownerKey),
   };
 }

@@ -80,9 +80,9 @@ function signTogether(
     crypto,
     prepared.map(({ leaf }) => leaf),
   );
-  const body = { root, asOfMs: clock.now(), keyIndex: 0 };
-  const { signature, keyIndex } = signer.sign(tickBytes(body));
-  const tick = { ...body, keyIndex, signature };
+  const body = { root, asOfMs: clock.now(), keyIndex: signer.keyIndex };
+  const { signature } = signer.sign(tickBytes(body));
+  const tick = { ...body, signature };
   return prepared.map(({ resource, position, salt }, index) => ({
     ...position,
     resource,

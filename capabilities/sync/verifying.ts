@@ -1,12 +1,6 @@
 // Whether a batch extends the history we hold: signature, gap, chain, digest, in this order; pure,
 // and before anything is fetched or applied.
-import {
-  equalBytes,
-  fromHex,
-  HansaError,
-  splitFederatedId,
-  type DigestTrie,
-} from '@hansa/foundation';
+import { equalBytes, HansaError, type DigestTrie } from '@hansa/foundation';
 import type { Head, History, SequencedChange } from '../resources/contract.ts';
 import type { AppliedRecord } from './keys.ts';
 
@@ -33,8 +27,7 @@ export interface Step {
 
 export function verifyBatch(history: History, batch: Batch, held: Held): readonly Step[] {
   const { head, changes } = batch;
-  // Rotation is not spoken yet: the owner's only key is its first, which is its id.
-  history.verifyHead(head, fromHex(splitFederatedId(head.resource).owner));
+  history.verify(head);
   requireNoFork(head, held.applied);
   requireNoGap(batch, held.applied);
   const steps = stepsOf(history, batch, held);

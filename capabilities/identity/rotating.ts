@@ -1,0 +1,202 @@
+// A rotation: the promised key becomes the present one. The record is kept first, then told to
+// whoever is connected, and only then is anything signed with the new key.
+import {
+  changedKeys,
+  deadline,
+  HansaError,
+  isHansaError,
+  remote,
+  reportOf,
+  toHex,
+  type Clock,
+  type ClusterId,
+} from '@hansa/foundation';
+import type { Peers } from '../links/contract.ts';
+import { renew } from './certifying.ts';
+import {
+  rotationsMax,
+  type KeyLog,
+  type Rotation,
+  type RotationDone,
+  type RotationPlan,
+} from './contract.ts';
+import { keyHash, makeRotation, presentClaim } from './key-log.ts';
+import type { Known } from './known.ts';
+import { identityPeerContract } from './wire.ts';
+
+// a peer that does not answer a small call for so long is told again when it is back
+const tellTimeoutMs = 5_000;
+
+interface Prepared {
+  readonly plan: RotationPlan;
+  /** Undefined where it is lost: then the promised key stands alone. */
+  readonly present: Uint8Array | undefined;
+  readonly promised: Uint8Array;
+}
+
+/** KEY_MISMATCH where the promised key is not here, ROTATION_UNPREPARED where nothing may follow. */
+export async function planRotation(known: Known): Promise<Prepared> {
+  const { crypto, keyLog, vault } = known;
+  const { keyIndex, nextKeyHash } = presentClaim(keyLog);
+  if (vault === undefined) {
+    throw new HansaError('ROTATION_UNPREPARED', 'this node has nowhere to keep another key');
+  }
+  if (keyLog.rotations.length >= rotationsMax) {
+    throw new HansaError(
+      'ROTATION_UNPREPARED',
+      `this cluster has rotated ${rotationsMax} times, the most that a proof can carry`,
+    );
+  }
+  // Whoever can read the promised seed may rotate: the present one is not needed, so that neither
+  // its loss nor its theft is the end.
+  const candidates = await vault.candidates();
+  const promised = candidates.find((seed) => keyHash(crypto, seed) === nextKeyHash);
+  if (promised === undefined) {
+    throw new HansaError('KEY_MISMATCH', 'the key that this cluster has promised is not here', {
+      fix: 'restore cluster-next.key from a backup, then repeat the rotation',
+    });
+  }
+  const { connected, away } = peersOf(known.peers);
+  const present = known.seeds?.cluster;
+  return {
+    present,
+    promised,
+    plan: {
+      keyIndex: keyIndex + 1,
+      key: toHex(crypto.publicKey(promised)),
+      previousSigns: present !== undefined,
+      connected: connected.map(({ name }) => name),
+      away: away.map(({ name }) => name),
+    },
+  };
+}
+
+interface NamedPeer {
+  readonly cluster: ClusterId;
+  readonly name: string;
+}
+
+function peersOf(peers: Peers | undefined): {
+  readonly connected: readonly NamedPeer[];
+  readonly away: readonly NamedPeer[];
+} {
+  const all = (peers?.all() ?? []).map(({ cluster, name }) => ({
+    cluster,
+    name: name ?? cluster.slice(0, 8),
+  }));
+  const isHere = ({ cluster }: NamedPeer): boolean => peers?.connected(cluster) ?? false;
+  return { connected: all.filter(isHere), away: all.filter((each) => !isHere(each)) };
+}
+
+export async function rotate(known: Known, signal?: AbortSignal): Promise<RotationDone> {
+  const { vault, crypto, clock, log } = known;
+  const { plan, present, promised } = await planRotation(known);
+  if (vault === undefined) {
+    throw new HansaError('ROTATION_UNPREPARED', 'this node has nowhere to keep another key');
+  }
+  const after = await vault.prepare();
+  const rotation = makeRotation(crypto, known.keyLog, {
+    present,
+    promised,
+    after,
+    nowMs: clock.now(),
+  });
+  const next: KeyLog = { ...known.keyLog, rotations: [...known.keyLog.rotations, rotation] };
+  await keep(known, rotation);
+  // From here on there is no way back: whatever happens, the next start is with the new key.
+  log.event('identity.rotating', { keyIndex: rotation.keyIndex });
+  const acknowledged = await tellConnected(known, next, signal);
+  await vault.settle({ cluster: promised, next: after });
+  known.keyLog = next;
+  if (known.seeds !== undefined) {
+    known.seeds = { ...known.seeds, cluster: promised, next: after };
+    await renew(known);
+  }
+  known.keeper.changed(next.inception.cluster);
+  log.event('identity.rotated', { keyIndex: rotation.keyIndex });
+  return { ...plan, acknowledged, restartNeeded: known.seeds === undefined };
+}
+
+/** The record's place in the store is taken once: two nodes cannot both rotate. */
+async function keep({ store, tables }: Known, rotation: Rotation): Promise<void> {
+  const key = tables.rotations.key(rotation.keyIndex);
+  const { succeeded } = await store.transact({
+    if: [{ key, target: 'version', op: '=', operand: 0 }],
+    then: [tables.rotations.put([rotation.keyIndex], rotation)],
+  });
+  if (!succeeded) {
+    throw new HansaError('CONFLICT', 'another node of this cluster has rotated the key', {
+      fix: 'restart this node',
+    });
+  }
+}
+
+/** Names of those who answered that they know the key now. */
+async function tellConnected(
+  known: Known,
+  log: KeyLog,
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
+  const { peers } = known;
+  if (peers === undefined) {
+    return [];
+  }
+  const told = peersOf(peers).connected.map(async ({ cluster, name }) => {
+    const knows = await tell({ peers, clock: known.clock }, cluster, { log, signal }).catch(
+      (error: unknown) => {
+        known.log.problem('identity.untold', error, { cluster });
+        return -1;
+      },
+    );
+    return knows >= log.rotations.length ? [name] : [];
+  });
+  return (await Promise.all(told)).flat();
+}
+
+/** The index that the peer answers to know. */
+export async function tell(
+  needs: { readonly peers: Peers; readonly clock: Clock },
+  cluster: ClusterId,
+  given: { readonly log: KeyLog; readonly signal: AbortSignal | undefined },
+): Promise<number> {
+  const limit = deadline(needs.clock, tellTimeoutMs, {
+    reason: () => new HansaError('TIMED_OUT', 'the peer did not answer in time'),
+    signal: given.signal,
+  });
+  try {
+    const wire = remote(identityPeerContract, needs.peers.observer(cluster));
+    return (await wire.rotated({ log: given.log }, { signal: limit.signal })).keyIndex;
+  } finally {
+    limit.done();
+  }
+}
+
+/**
+ * Until the signal: whoever connects, or has not answered, is told again. A peer that was away has
+ * learned from the proof; asking it is one small call for each connection.
+ */
+export async function keepTelling(known: Known, signal: AbortSignal): Promise<void> {
+  const { peers, clock, log } = known;
+  if (peers === undefined) {
+    return;
+  }
+  const knows = new Map<ClusterId, number>();
+  for await (const cluster of changedKeys<ClusterId>((each) => peers.subscribe(each), signal)) {
+    if (!peers.connected(cluster)) {
+      knows.delete(cluster);
+      continue;
+    }
+    const { keyLog } = known;
+    if (!peers.standing(cluster).active || (knows.get(cluster) ?? 0) >= keyLog.rotations.length) {
+      continue;
+    }
+    // One call at a time; only a peer that did not answer is told again on this connection.
+    knows.set(cluster, keyLog.rotations.length);
+    void tell({ peers, clock }, cluster, { log: keyLog, signal }).catch((error: unknown) => {
+      log.event('identity.untold', { cluster, reason: reportOf(error).code });
+      if (isHansaError(error, 'TIMED_OUT')) {
+        knows.delete(cluster);
+      }
+    });
+  }
+}
