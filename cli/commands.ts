@@ -6,9 +6,13 @@ import { greetingCommands } from '@hansa/capabilities/greeting/cli';
 import { lanesCommands } from '@hansa/capabilities/lanes/cli';
 import { linksCommands } from '@hansa/capabilities/links/cli';
 import { policiesCommands } from '@hansa/capabilities/policies/cli';
+import { streamCommands } from '@hansa/capabilities/stream/cli';
 import { syncCommands } from '@hansa/capabilities/sync/cli';
+import { tokensCommands } from '@hansa/capabilities/tokens/cli';
 import type { Command } from '@hansa/foundation';
 import { localCommands, type LocalCommand } from './local-commands.ts';
+import { tokenCommands } from './token-commands.ts';
+import { lastingTerminal } from './terminal.ts';
 
 /** Commands that call a node. */
 export const nodeCommands: readonly Command[] = [
@@ -19,8 +23,14 @@ export const nodeCommands: readonly Command[] = [
   ...lanesCommands,
   ...linksCommands,
   ...policiesCommands,
+  ...streamCommands(lastingTerminal),
   ...syncCommands,
+  ...tokensCommands,
 ];
 
 /** All of them. */
-export const commands: readonly (Command | LocalCommand)[] = [...nodeCommands, ...localCommands];
+export const commands: readonly (Command | LocalCommand)[] = [
+  ...nodeCommands,
+  ...tokenCommands,
+  ...localCommands,
+];

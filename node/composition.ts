@@ -11,6 +11,7 @@ import { lanesCapability } from '@hansa/capabilities/lanes/capability';
 import { linksCapability } from '@hansa/capabilities/links/capability';
 import { policiesCapability } from '@hansa/capabilities/policies/capability';
 import { resourcesCapability } from '@hansa/capabilities/resources/capability';
+import { streamCapability } from '@hansa/capabilities/stream/capability';
 import { syncCapability } from '@hansa/capabilities/sync/capability';
 import type { FederatedKind, Mirrors } from '@hansa/capabilities/sync/contract';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
@@ -122,6 +123,7 @@ export function compose(needs: CompositionNeeds): Composition {
     listing.capability,
     // The forge registers its kind, and opens its caches before sync settles mirrors into them.
     ...forgingWith(needs, { signer, resources, mirrors }),
+    streamCapability({ ...needs, store: scoped('stream'), signer, resources, mirrors }),
     syncing.capability,
     writing.capability,
     createGreetingCapability({ ...needs, store: scoped('greeting') }),
