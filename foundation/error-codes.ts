@@ -243,6 +243,12 @@ export const errorCodes = {
   CHANGE_TOO_LARGE: { status: 413, exit: 2, meaning: 'a change is over its limit' },
   DIGEST_MISMATCH: { status: 502, exit: 7, meaning: 'the recomputed digest is not the head’s' },
   // forge
+  REF_UNSIGNED: {
+    status: 403,
+    exit: 4,
+    meaning: 'a protected ref moves only when enough of its delegates have signed',
+  },
+  SIGNATURE_INVALID: { status: 400, exit: 4, meaning: 'the signature does not verify' },
   GIT_MISSING: {
     status: 503,
     exit: 6,

@@ -8,6 +8,7 @@ import { createGreetingCapability } from '@hansa/capabilities/greeting/capabilit
 import { identityCapability, type IdentityService } from '@hansa/capabilities/identity/capability';
 import type { Signer } from '@hansa/capabilities/identity/contract';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
+import type { LaneWriting } from '@hansa/capabilities/lanes/contract';
 import { linksCapability } from '@hansa/capabilities/links/capability';
 import { policiesCapability } from '@hansa/capabilities/policies/capability';
 import { resourcesCapability } from '@hansa/capabilities/resources/capability';
@@ -122,7 +123,7 @@ export function compose(needs: CompositionNeeds): Composition {
     ruling.capability,
     listing.capability,
     // The forge registers its kind, and opens its caches before sync settles mirrors into them.
-    ...forgingWith(needs, { signer, resources, mirrors }),
+    ...forgingWith(needs, { signer, resources, mirrors, lanes: writing.lanes }),
     streamCapability({ ...needs, store: scoped('stream'), signer, resources, mirrors }),
     syncing.capability,
     writing.capability,
@@ -151,6 +152,7 @@ function forgingWith(
     readonly signer: Signer;
     readonly resources: ResourceLog;
     readonly mirrors: Mirrors;
+    readonly lanes: LaneWriting;
   },
 ): readonly Capability[] {
   const { git, facts } = needs;

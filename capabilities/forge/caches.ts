@@ -20,6 +20,8 @@ export interface CacheNeeds extends EntryNeeds {
   readonly blobs: Blobs;
   readonly crypto: Crypto;
   readonly log: Log;
+  /** Whose objects count as the repository's own: of a lane, what it is for. */
+  lenderOf?(resource: FederatedId): Promise<StoredRepository | undefined>;
 }
 
 /** One epoch of one repository, own or mirrored, with its entries as the store has them. */
@@ -55,22 +57,29 @@ export interface Caches {
 export function createCaches(needs: CacheNeeds): Caches {
   const { git, crypto } = needs;
   const oneAtATime = createKeyedMutex<string>();
-  const opened = new Set<string>();
+  // With the key of whom each borrows from.
+  const opened = new Map<string, string | undefined>();
   const doubted = new Set<string>();
   const keyOf: Caches['key'] = ({ resource, epoch }) =>
     `r${toHex(crypto.hash(utf8(`${resource} ${epoch}`))).slice(0, 40)}`;
-  const open = async (key: string): Promise<void> => {
-    if (!opened.has(key)) {
-      await git.open(key);
-      opened.add(key);
+  const open = async (repository: StoredRepository): Promise<string> => {
+    const key = keyOf(repository);
+    const lender = await needs.lenderOf?.(repository.resource);
+    const borrows = lender === undefined ? undefined : keyOf(lender);
+    if (lender !== undefined) {
+      await caches.ready(lender);
     }
+    if (!opened.has(key) || opened.get(key) !== borrows) {
+      await git.open(key, borrows === undefined ? {} : { borrows });
+      opened.set(key, borrows);
+    }
+    return key;
   };
   const bring = async (
     repository: StoredRepository,
     given: Pick<Bringing, 'signal' | 'objectsOnly'>,
   ): Promise<RepositoryState> => {
-    const key = keyOf(repository);
-    await open(key);
+    const key = await open(repository);
     // Cleared first: a doubt that comes up meanwhile stays.
     doubted.delete(key);
     try {
@@ -107,9 +116,7 @@ export function createCaches(needs: CacheNeeds): Caches {
       if (!(table instanceof HansaError)) {
         return table;
       }
-      const key = keyOf(repository);
-      await open(key);
-      return git.state(key);
+      return git.state(await open(repository));
     },
   };
   return caches;

@@ -5,15 +5,18 @@ import { forgeContract } from './contract.ts';
 import { forgeRoutes } from './http.ts';
 import { createGitKind } from './mirrored.ts';
 import { keepRepacking } from './repacking.ts';
-import { createForge, type ForgeNeeds } from './service.ts';
+import { createGitLanes } from './promoting.ts';
+import { lenderOf, type ForgeNeeds } from './repositories.ts';
+import { createForge } from './service.ts';
 import { smartHttp } from './smart-http.ts';
 
 export { internalRefPrefix } from './git.ts';
 
 export function forgeCapability(needs: ForgeNeeds & { readonly clock: Clock }): Capability {
-  const caches = createCaches(needs);
+  const caches = createCaches({ ...needs, lenderOf: (resource) => lenderOf(needs, resource) });
   const { forge, find, settle, repositories } = createForge(needs, caches);
   needs.mirrors.registerKind(createGitKind(needs, caches));
+  needs.lanes.registerKind(createGitLanes({ ...needs, caches }));
   return capability({
     name: 'forge',
     serves: [{ contract: forgeContract, service: forge }],

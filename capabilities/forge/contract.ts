@@ -16,6 +16,8 @@ export const refsInlineMax = 100; // above, the ref table is a blob of its own
 export const refsMax = 100_000;
 export const packBytesMax: number = 8 * 1_024 * 1_024 * 1_024; // one push
 export const refsShownMax = 1_000; // what `repo show` lists
+export const protectionsMax = 64; // every moved ref is held against each
+export const delegatesMax = 32; // of one protection: people who know each other
 
 export interface Repository {
   readonly resource: FederatedId;
@@ -42,7 +44,18 @@ export interface ShownRef {
   readonly target: string;
 }
 
+/** Refs that move only when enough delegates have signed the move. */
+export interface Protection {
+  /** `refs/heads/main`, or a beginning that ends in `*`: `refs/heads/release/*`. */
+  readonly pattern: string;
+  /** How many of the delegates must sign. */
+  readonly threshold: number;
+  /** Ed25519 public keys, hex; a cluster's present key is one. */
+  readonly delegates: readonly string[];
+}
+
 export interface ShownRepository extends Repository {
+  readonly protections: readonly Protection[];
   /** The first 1,000, by name. */
   readonly refs: readonly ShownRef[];
 }
@@ -63,6 +76,35 @@ export interface Forge {
   show(input: { name: string }, call?: Call): Promise<ShownRepository>;
   /** Deletes an own repository with its history; mirrors elsewhere keep what they have. */
   delete(input: { name: string }, call?: Call): Promise<Repository>;
+  /**
+   * Sets which refs only delegates may move; those that stand are changed by their delegates alone.
+   */
+  protect(
+    input: { name: string; protections: readonly Protection[] },
+    call?: Call,
+  ): Promise<{ readonly name: string; readonly protections: readonly Protection[] }>;
+  /**
+   * Records a delegate's word that a ref may move from where it is now; of this cluster's own key,
+   * unless a delegate and its signature are given. For a mirror it goes into our lane.
+   */
+  sign(
+    input: {
+      name: string;
+      ref: string;
+      to: string;
+      delegate?: string | undefined;
+      signature?: string | undefined;
+    },
+    call?: Call,
+  ): Promise<SignedRef>;
+}
+
+/** What was signed, and by whom. */
+export interface SignedRef {
+  readonly ref: string;
+  readonly from: string;
+  readonly to: string;
+  readonly delegate: string;
 }
 
 const repositoryFields = {
@@ -82,6 +124,24 @@ const repositoryFields = {
   sequence: z.number(),
 };
 const repository: z.ZodType<Repository> = z.object(repositoryFields);
+const publicKey = z.string().regex(/^[0-9a-f]{64}$/, 'a public key is 64 lower-case hex digits');
+const object = z
+  .string()
+  .regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})?$/, 'an object id is 40 or 64 lower-case hex digits');
+export const protectionSchema: z.ZodType<Protection> = z
+  .strictObject({
+    pattern: z
+      .string()
+      .max(1_024)
+      .regex(/^refs\/[^*\s]+\*?$/, 'a pattern is a full ref name, or its beginning and "*"'),
+    threshold: z.number().int().min(1).max(delegatesMax),
+    delegates: z.array(publicKey).min(1).max(delegatesMax),
+  })
+  .refine(
+    ({ threshold, delegates }) => threshold <= new Set(delegates).size,
+    'more signatures are asked for than there are delegates',
+  );
+const protections = z.array(protectionSchema).max(protectionsMax);
 const named = z.strictObject({
   name: z
     .string()
@@ -121,8 +181,42 @@ export const forgeContract: Contract<Forge> = {
       output: z.object({
         ...repositoryFields,
         refs: z.array(z.object({ name: z.string(), target: z.string() })),
+        protections,
       }),
       errors: ['RESOURCE_NOT_FOUND', 'MIRROR_NOT_FOUND'],
+    },
+    protect: {
+      summary: 'Sets which refs move only when enough delegates have signed.',
+      permission: 'forge.write',
+      route: 'PUT /repositories/protections',
+      input: z.strictObject({ name: resourceNameSchema, protections }),
+      output: z.object({ name: z.string(), protections }),
+      errors: ['RESOURCE_NOT_FOUND', 'REF_UNSIGNED', 'CONFLICT'],
+    },
+    sign: {
+      summary: 'Records a delegate’s signature that a ref may move from where it is now.',
+      permission: 'forge.write',
+      route: 'POST /repositories/signatures',
+      input: z.strictObject({
+        name: z
+          .string()
+          .min(1)
+          .max(nameLengthMax + 128),
+        ref: z.string().min(1).max(1_024),
+        to: object,
+        delegate: publicKey.optional(),
+        signature: z
+          .string()
+          .regex(/^[0-9a-f]{128}$/, 'a signature is 128 lower-case hex digits')
+          .optional(),
+      }),
+      output: z.object({
+        ref: z.string(),
+        from: z.string(),
+        to: z.string(),
+        delegate: z.string(),
+      }),
+      errors: ['RESOURCE_NOT_FOUND', 'MIRROR_NOT_FOUND', 'SIGNATURE_INVALID', 'CONFLICT'],
     },
     delete: {
       summary: 'Deletes an own repository with its history.',

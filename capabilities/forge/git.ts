@@ -46,9 +46,10 @@ export interface Push {
   /** What it will hold if the push is accepted. */
   readonly after: RepositoryState;
   /**
-   * The new objects as one thin pack that applies on top of `before`; undefined where none is new.
+   * The new objects as one thin pack that applies on top of `before`, and of what else the reader
+   * has; undefined where none is new.
    */
-  pack(): Promise<AsyncIterable<Uint8Array> | undefined>;
+  pack(alsoHad?: readonly ObjectId[]): Promise<AsyncIterable<Uint8Array> | undefined>;
   /**
    * True where every commit of `older` is in the history of `newer`: the change is a fast-forward.
    */
@@ -120,6 +121,15 @@ export interface ObjectCount {
   readonly sizeBytes: number;
 }
 
+export interface OpenOptions {
+  readonly format?: ObjectFormat;
+  /**
+   * The repository whose objects count as this one's too: what was cloned need not be sent again.
+   * Its objects must never be taken away while this one is in use.
+   */
+  readonly borrows?: string;
+}
+
 /** A repository's `key` is 1 to 128 of `a-z 0-9 _ -`, chosen by the forge and opaque here. */
 export interface Git {
   /** `2.39.5`; GIT_MISSING where there is no git, or one too old. */
@@ -128,7 +138,7 @@ export interface Git {
    * Creates the repository if it is absent and clears what a crash left; every other method needs
    * it.
    */
-  open(key: string, options?: { readonly format?: ObjectFormat }): Promise<void>;
+  open(key: string, options?: OpenOptions): Promise<void>;
   /** Deletes the repository; fine where there is none. */
   remove(key: string): Promise<void>;
   state(key: string): Promise<RepositoryState>;

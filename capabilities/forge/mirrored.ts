@@ -7,6 +7,16 @@ import type { CacheNeeds, Caches } from './caches.ts';
 import { gitKind } from './contract.ts';
 import { emptyState, isPackKey, refsKey, stateOf } from './entries.ts';
 import type { RepositoryState, Staged } from './git.ts';
+import { movedTable, signaturesOf } from './protecting.ts';
+import {
+  isSignatureKey,
+  protectedMoves,
+  protectKey,
+  protects,
+  requireQuorum,
+  signedMoveFrom,
+  tableFrom,
+} from './protections.ts';
 
 const missingNamedMax = 10; // enough to see what is wrong
 const bitmapObjectsMin = 5_000; // below, walking the history takes a clone no time worth saving
@@ -46,6 +56,7 @@ async function stage(
   const staged = await git.stage(key, { packs, shallow: after.shallow, signal });
   try {
     await requireWhole(staged, after);
+    await requireDelegates(needs, { before, changes, after });
     // Objects may be there before refs name them; refs move only after the store has moved.
     await staged.adopt();
   } catch (error) {
@@ -98,4 +109,47 @@ async function stateAfter(
   }
   const held = await before.entry(refsKey);
   return held === undefined ? emptyState : stateOf(needs, held);
+}
+
+/**
+ * Signature, chain and digest say that the owner made the change; this, that its delegates agreed.
+ * The first copy of a repository takes its protections on the owner's word.
+ */
+async function requireDelegates(
+  needs: CacheNeeds,
+  given: {
+    readonly before: MirrorView;
+    readonly changes: readonly SequencedChange[];
+    readonly after: RepositoryState;
+  },
+): Promise<void> {
+  const { before, changes, after } = given;
+  const { resource } = before;
+  const table = tableFrom(needs, await before.entry(protectKey));
+  if (table.length === 0) {
+    return;
+  }
+  const puts = changes
+    .flatMap(({ change }) => change.ops)
+    .flatMap((op) => ('put' in op ? op.put : []));
+  const brought = puts.filter(({ key }) => isSignatureKey(key));
+  const signed = [
+    ...(await signaturesOf(needs, before)),
+    ...brought.map(({ value }) => signedMoveFrom(needs, value)),
+  ];
+  const old = await stateOf(needs, await before.entry(refsKey));
+  for (const move of protectedMoves(table, old, after)) {
+    const rules = table.filter((rule) => protects(rule, move.ref));
+    requireQuorum(needs, rules, { resource, move, signed });
+  }
+  const tables = changes
+    .flatMap(({ change }) => change.ops)
+    .filter((op) => ('put' in op ? op.put.key : op.delete.key).join() === protectKey.join());
+  for (const op of tables.slice(-1)) {
+    const next = tableFrom(needs, 'put' in op ? op.put : undefined);
+    const move = movedTable(needs, table, next);
+    if (move.from !== move.to) {
+      requireQuorum(needs, table, { resource, move, signed });
+    }
+  }
 }

@@ -1,41 +1,25 @@
-// Repositories as people see them, and what git's own clients may do with each.
-import {
-  federatedId,
-  HansaError,
-  isHansaError,
-  localId,
-  splitFederatedId,
-  type FederatedId,
-  type LocalId,
-} from '@hansa/foundation';
-import type { Signer } from '../identity/contract.ts';
-import type { BlobReference, ChangeOp, ResourceLog } from '../resources/contract.ts';
-import type { Mirrors } from '../sync/contract.ts';
-import { sameState, type CacheNeeds, type Caches, type StoredRepository } from './caches.ts';
+// Repositories as people see them: own ones, mirrors, and who may move their refs.
+import { HansaError, localId, splitFederatedId, type FederatedId } from '@hansa/foundation';
+import type { Caches, StoredRepository } from './caches.ts';
 import {
   gitKind,
-  packBytesMax,
   refsShownMax,
   type Forge,
   type Repository,
   type ShownRepository,
 } from './contract.ts';
-import { emptyState, isPackKey, packOp, putBlob, refsKey, refsOp, stateOf } from './entries.ts';
-import type { Push, PushDecision, RepositoryState } from './git.ts';
-import { holdWhatIsPut } from './holding.ts';
-import type { FoundRepository, SmartHttpNeeds } from './smart-http.ts';
-
-export interface ForgeNeeds extends CacheNeeds {
-  readonly signer: Signer;
-  readonly resources: ResourceLog;
-  readonly mirrors: Mirrors;
-  /** Where the API listens, without a slash at the end; known once it does. */
-  apiUrl(): string;
-}
-
-interface Parts extends ForgeNeeds {
-  readonly caches: Caches;
-}
+import { emptyState, isPackKey } from './entries.ts';
+import { findRepository } from './finding.ts';
+import type { RepositoryState } from './git.ts';
+import { giveSignature, protect, protectionsOf } from './protecting.ts';
+import {
+  mirroredRepositories,
+  ownedRepositories,
+  ownRepository,
+  type ForgeNeeds,
+  type Parts,
+} from './repositories.ts';
+import type { SmartHttpNeeds } from './smart-http.ts';
 
 export interface ForgeService {
   readonly forge: Forge;
@@ -50,7 +34,7 @@ export function createForge(needs: ForgeNeeds, caches: Caches): ForgeService {
   const parts: Parts = { ...needs, caches };
   return {
     forge: forgeOf(parts),
-    find: (path, service) => find(parts, path, service),
+    find: (path, service, call) => findRepository(parts, path, { service, call }),
     async settle(signal) {
       for (const { id } of needs.resources.all().filter(({ kind }) => kind === gitKind)) {
         const own = ownRepository(parts, id);
@@ -60,8 +44,9 @@ export function createForge(needs: ForgeNeeds, caches: Caches): ForgeService {
       }
     },
     async repositories() {
-      const own = needs.resources.all().filter(({ kind }) => kind === gitKind);
-      const copies = needs.mirrors.all().filter(({ kind }) => kind === gitKind);
+      // What borrows from another is left as it is: git merges no packs of two folders.
+      const own = ownedRepositories(parts);
+      const copies = mirroredRepositories(parts);
       const views = await Promise.all(copies.map((each) => needs.mirrors.view(each.resource)));
       return [
         ...own.map(({ id }) => ownRepository(parts, id)),
@@ -82,8 +67,8 @@ function forgeOf(parts: Parts): Forge {
       return describe(parts, own);
     },
     async list() {
-      const owned = resources.all().filter(({ kind }) => kind === gitKind);
-      const copies = mirrors.all().filter(({ kind }) => kind === gitKind);
+      const owned = ownedRepositories(parts);
+      const copies = mirroredRepositories(parts);
       const described = await Promise.all([
         ...owned.map(({ id }) => describe(parts, ownRepository(parts, id))),
         ...copies.map(({ resource }) => describeMirror(parts, resource)),
@@ -99,6 +84,8 @@ function forgeOf(parts: Parts): Forge {
       const described = await describeMirror(parts, resource);
       return withRefs(parts, described, await mirrors.view(resource));
     },
+    protect: ({ name, protections }) => protect(parts, name, protections),
+    sign: (given, call) => giveSignature(parts, given, call?.signal),
     async delete({ name }) {
       if (name.includes(':')) {
         throw new HansaError('RESOURCE_READ_ONLY', `${name} is another cluster's`, {
@@ -128,23 +115,8 @@ async function withRefs(
   repository: StoredRepository | undefined,
 ): Promise<ShownRepository> {
   const { refs } = await shownState(parts, repository);
-  return { ...described, refs: refs.slice(0, refsShownMax) };
-}
-
-/** RESOURCE_NOT_FOUND where this cluster owns none by that id. */
-function ownRepository({ resources, signer }: Parts, id: LocalId): StoredRepository {
-  const resource = resources.find(id);
-  if (resource === undefined) {
-    throw new HansaError('RESOURCE_NOT_FOUND', `there is no repository ${id.slice(4)} here`, {
-      fix: 'hansa repo list',
-    });
-  }
-  return {
-    resource: federatedId(signer.cluster, id),
-    epoch: resource.epoch,
-    entry: (key) => resources.entry(id, key),
-    entries: () => resources.entries(id),
-  };
+  const protections = repository === undefined ? [] : await protectionsOf(parts, repository);
+  return { ...described, refs: refs.slice(0, refsShownMax), protections };
 }
 
 async function describe(parts: Parts, repository: StoredRepository): Promise<Repository> {
@@ -204,125 +176,4 @@ async function measure(
     }
   }
   return { head: state.head, refCount: state.refs.length, packCount, sizeBytes };
-}
-
-/** What stands at a path below `/git/`: `hansa`, `@lubeck/hansa`. */
-async function find(
-  parts: Parts,
-  path: string,
-  service: Parameters<SmartHttpNeeds['find']>[1],
-): Promise<FoundRepository | undefined> {
-  try {
-    return path.startsWith('@')
-      ? await findMirror(parts, path)
-      : await findOwn(parts, path, service);
-  } catch (error) {
-    const absent = (['RESOURCE_NOT_FOUND', 'MIRROR_NOT_FOUND', 'LINK_NOT_FOUND'] as const).some(
-      (code) => isHansaError(error, code),
-    );
-    if (absent) {
-      return undefined;
-    }
-    throw error;
-  }
-}
-
-async function findOwn(
-  parts: Parts,
-  path: string,
-  service: Parameters<SmartHttpNeeds['find']>[1],
-): Promise<FoundRepository> {
-  const { caches } = parts;
-  const id = localId(gitKind, path);
-  const own = ownRepository(parts, id);
-  const key = caches.key(own);
-  // A fetch never waits for a push: the cache is at most as old as the push that is under way.
-  if (service === 'git-receive-pack') {
-    await caches.exclusively(key, () => caches.bring(own));
-  } else {
-    await caches.ready(own);
-  }
-  // The driver runs one decision per repository at a time; taking our own lock here could wait for
-  // somebody who waits for the driver.
-  const decide = async (push: Push): Promise<PushDecision> => {
-    const holding = holdWhatIsPut(parts.blobs);
-    try {
-      return await accept({ ...parts, blobs: holding.blobs }, id, push);
-    } finally {
-      holding.release();
-      caches.doubt(key);
-    }
-  };
-  return { key, writable: { decide } };
-}
-
-async function findMirror(parts: Parts, path: string): Promise<FoundRepository | undefined> {
-  const slash = path.indexOf('/');
-  const resource = parts.mirrors.resolve(
-    `${path.slice(1, slash)}:${gitKind}/${path.slice(slash + 1)}`,
-  );
-  const view = await parts.mirrors.view(resource);
-  const mirror = parts.mirrors.find(resource);
-  if (view === undefined || mirror === undefined) {
-    return undefined; // nothing has arrived yet: an empty repository would be a lie
-  }
-  await parts.caches.ready(view);
-  const refusal =
-    `read-only mirror of ${mirror.ownerName}:${mirror.name}; ` +
-    `push to ${mirror.ownerName}, which owns it`;
-  return { key: parts.caches.key(view), writable: { refusal } };
-}
-
-/**
- * The store decides: pack into blobs, refs and pack into one change, then git may move its refs.
- */
-async function accept(parts: Parts, id: LocalId, push: Push): Promise<PushDecision> {
-  const { resources, signer } = parts;
-  const position = await resources.position(id);
-  const stored = await stateOf(parts, await resources.entry(id, refsKey));
-  if (position === undefined || !sameState(stored, push.before)) {
-    return { accept: false, reason: 'the repository changed meanwhile: fetch, then push again' };
-  }
-  const after = { ...push.after, head: headAfter(push.after) };
-  try {
-    const ops: ChangeOp[] = [await refsOp(parts, after)];
-    const pack = await push.pack();
-    if (pack !== undefined) {
-      ops.push(packOp(position.sequence, await putPack(parts, pack)));
-    }
-    await resources.append(id, ops, { author: signer.name, expect: position.sequence });
-  } catch (error) {
-    if (isHansaError(error, 'CONFLICT')) {
-      return { accept: false, reason: 'somebody else pushed at the same moment: push again' };
-    }
-    if (isHansaError(error, 'CHANGE_TOO_LARGE') || isHansaError(error, 'INPUT_TOO_LARGE')) {
-      return { accept: false, reason: error.message };
-    }
-    throw error;
-  }
-  return { accept: true, head: after.head };
-}
-
-async function putPack(parts: Parts, pack: AsyncIterable<Uint8Array>): Promise<BlobReference> {
-  let bytes = 0;
-  const bounded = async function* (): AsyncIterable<Uint8Array> {
-    for await (const piece of pack) {
-      bytes += piece.length;
-      if (bytes > packBytesMax) {
-        throw new HansaError('INPUT_TOO_LARGE', `a push holds at most ${packBytesMax} bytes`);
-      }
-      yield piece;
-    }
-  };
-  return putBlob(parts, bounded());
-}
-
-/** HEAD names a branch that exists, where any does: what a clone checks out. */
-function headAfter({ head, refs }: RepositoryState): string {
-  const branches = refs.map(({ name }) => name).filter((name) => name.startsWith('refs/heads/'));
-  if (branches.includes(head) || branches.length === 0) {
-    return head;
-  }
-  const usual = ['refs/heads/main', 'refs/heads/master'].find((name) => branches.includes(name));
-  return usual ?? branches[0] ?? head;
 }

@@ -1,12 +1,13 @@
 // The forge's git on the stock git program: one process per question, none of them kept.
 import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type {
   Git,
   GitService,
   ObjectCount,
   ObjectFormat,
   ObjectId,
+  OpenOptions,
   PackRequest,
   RepositoryState,
   Staged,
@@ -22,6 +23,7 @@ import {
   layoutOf,
   oldHistorySeverities,
   prepareLayout,
+  replaceFile,
   repositoryFolder,
   type FsckSeverity,
   type Layout,
@@ -111,7 +113,7 @@ class GitCli implements Git {
     return version;
   }
 
-  async open(key: string, options: { readonly format?: ObjectFormat } = {}): Promise<void> {
+  async open(key: string, options: OpenOptions = {}): Promise<void> {
     const folder = repositoryFolder(this.#layout, key);
     const opening = this.#opened.get(key) ?? this.#firstOpen(folder, options.format ?? 'sha1');
     this.#opened.set(key, opening);
@@ -124,6 +126,9 @@ class GitCli implements Git {
     const format = await formatOf(folder);
     if (options.format !== undefined && options.format !== format) {
       throw new HansaError('CONFLICT', `the repository’s object ids are ${format}`);
+    }
+    if (options.borrows !== undefined) {
+      await borrow(folder, repositoryFolder(this.#layout, options.borrows));
     }
   }
 
@@ -304,6 +309,13 @@ function environmentOf(layout: Layout): Readonly<Record<string, string>> {
     GIT_NO_REPLACE_OBJECTS: '1',
     GIT_TERMINAL_PROMPT: '0',
   };
+}
+
+/** Git looks there for what the repository lacks; siblings stay siblings wherever the folder goes. */
+async function borrow(folder: string, lender: string): Promise<void> {
+  const info = join(folder, 'objects', 'info');
+  await mkdir(info, { recursive: true });
+  await replaceFile(join(info, 'alternates'), `../../${basename(lender)}/objects\n`);
 }
 
 function commandOf(service: GitService): string {

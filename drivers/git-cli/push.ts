@@ -167,7 +167,7 @@ class AskedPush {
     const { signal } = this.#decided;
     return {
       ...asked,
-      pack: () => packObjects(view, { want, have, signal }),
+      pack: (more = []) => packObjects(view, { want, have: [...have, ...more], signal }),
       isAncestor: (older, newer) => isAncestor(view, older, newer),
     };
   }

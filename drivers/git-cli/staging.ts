@@ -141,12 +141,13 @@ class Staging implements Staged {
   }
 
   /**
-   * What the cache's refs reach is whole, unless the new state ends fewer histories than the cache.
+   * What the cache's refs reach, and those of whom it borrows from, is whole, unless the new state
+   * ends fewer histories than the cache.
    */
   async #alreadyWhole(): Promise<readonly string[]> {
     const given = new Set(this.#options.shallow);
     const current = await readShallow(this.#repository.folder);
-    return current.every((id) => given.has(id)) ? ['--not', '--all'] : [];
+    return current.every((id) => given.has(id)) ? ['--not', '--all', '--alternate-refs'] : [];
   }
 
   /** Git's quick check stops at the first gap; this slower one names them. */
