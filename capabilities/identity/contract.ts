@@ -12,56 +12,15 @@ import {
   type NodeId,
 } from '@hansa/foundation';
 import { z } from 'zod';
+import type { Inception, KeyClaim, KeyLog, Rotation } from './key-log.ts';
 
-/** What a cluster said of itself once, at its birth: its first key, and a promise of the next. */
-export interface Inception {
-  /** The first public key: the cluster's id for ever. */
-  readonly cluster: ClusterId;
-  /**
-   * BLAKE3 of the next public key, hex: a thief of today's key cannot rotate to a key of his own.
-   */
-  readonly nextKeyHash: string;
-  readonly createdMs: number;
-  /** By the first key, over transcript `hansa/inception/1`. */
-  readonly signature: Uint8Array;
-}
-
-/** One step from a key to the one that was promised before it. */
-export interface Rotation {
-  readonly cluster: ClusterId;
-  /** Of the key that this record reveals: 1 for the first rotation. */
-  readonly keyIndex: number;
-  /** The public key whose hash the record before it promised, hex. */
-  readonly key: string;
-  /** BLAKE3 of the public key after it, hex. */
-  readonly nextKeyHash: string;
-  /** From then on nothing fresh is signed by the key before it. */
-  readonly createdMs: number;
-  /** By the revealed key, over transcript `hansa/rotation/1`. */
-  readonly signature: Uint8Array;
-  /** By the key before it, over the same; absent where that key was lost. */
-  readonly previousSignature?: Uint8Array | undefined;
-}
-
-/** All keys that a cluster ever had, from its birth; each step proves the next. */
-export interface KeyLog {
-  readonly inception: Inception;
-  /** In order: the first one reveals key 1. */
-  readonly rotations: readonly Rotation[];
-}
+export { presentClaim, verifyKeyLog } from './key-log.ts';
+export type { Inception, KeyClaim, KeyLog, Rotation } from './key-log.ts';
 
 // sixteen years of one a quarter; a stranger’s proof of so many takes 50 ms to check
 export const rotationsMax = 64;
 // twice the links there may be: closed ones are remembered as well
 export const keyBookClustersMax = 2_048;
-
-/** What one record says of one key: of two for the same step, at most one is the cluster's will. */
-export interface KeyClaim {
-  readonly keyIndex: number;
-  readonly key: string;
-  readonly nextKeyHash: string;
-  readonly createdMs: number;
-}
 
 /** Two validly signed records for one step. */
 export interface KeyFork {
@@ -93,6 +52,10 @@ export interface KeyBook {
    * it contradicts what is known; CERTIFICATE_INVALID where it does not verify.
    */
   learn(log: KeyLog): Promise<number>;
+  /** A process of the cluster was met: its instance is random, so one that returns never ended. */
+  met(cluster: ClusterId, instance: Uint8Array): void;
+  /** How many processes show themselves as the cluster by turns; undefined where one does. */
+  twins(cluster: ClusterId): number | undefined;
   /** Rises with every change. */
   readonly generation: number;
   subscribe(changed: (cluster: ClusterId) => void): () => void;
@@ -138,6 +101,8 @@ export interface PeerIdentity {
   /** The public key that signs for the cluster now, and its index. */
   readonly key: Uint8Array;
   readonly keyIndex: number;
+  /** As it was proven. */
+  readonly keyLog: KeyLog;
 }
 
 /** What other capabilities ask of the identity, in process. */

@@ -21,6 +21,7 @@ import {
 } from './contract.ts';
 import { firstFork, presentClaim, verifyKeyLog } from './key-log.ts';
 import { identityTables, type IdentityTables, type PeerKeys } from './keys.ts';
+import { createTwinWatch } from './twins.ts';
 
 export interface KeyBookNeeds {
   readonly store: KeyValueStore;
@@ -30,6 +31,8 @@ export interface KeyBookNeeds {
   readonly log: Log;
   /** Our own, as it is in force. */
   own(): KeyLog;
+  /** A cluster shows itself in so many processes by turns. */
+  seenTwice(cluster: ClusterId, instances: number): void;
 }
 
 /** A key book with its keeper's hand on it. */
@@ -49,12 +52,15 @@ export interface KeptKeyBook {
 interface Kept extends KeyBookNeeds {
   readonly tables: IdentityTables;
   readonly peers: WatchedTable<PeerKeys>;
+  /** Verified and on their way to the store: heads signed with the newest key may come first. */
+  readonly fresh: Map<ClusterId, KeyLog>;
 }
 
 export function createKeyBook(needs: KeyBookNeeds): KeptKeyBook {
   const tables = identityTables(needs.store, needs.codec);
   const peers = watchedTable(needs.store, tables.peers);
-  const kept: Kept = { ...needs, tables, peers };
+  const kept: Kept = { ...needs, tables, peers, fresh: new Map() };
+  const watch = createTwinWatch(needs.clock);
   const listeners = new Set<(cluster: ClusterId) => void>();
   let ownChanges = 0;
   const tell = (cluster: ClusterId): void => listeners.forEach((listener) => listener(cluster));
@@ -73,6 +79,13 @@ export function createKeyBook(needs: KeyBookNeeds): KeptKeyBook {
     fork: (cluster) => peers.find(cluster)?.value.fork,
     blocked: (cluster) => isBlocked(peers.find(cluster)?.value),
     learn: (log) => learn(kept, log),
+    met(cluster, instance) {
+      const instances = watch.met(cluster, instance);
+      if (instances !== undefined) {
+        needs.seenTwice(cluster, instances);
+      }
+    },
+    twins: (cluster) => watch.twins(cluster),
     get generation() {
       return peers.generation + ownChanges;
     },
@@ -100,7 +113,12 @@ export function createKeyBook(needs: KeyBookNeeds): KeptKeyBook {
 
 function logOf(kept: Kept, cluster: ClusterId): KeyLog | undefined {
   const own = kept.own();
-  return cluster === own.inception.cluster ? own : kept.peers.find(cluster)?.value.log;
+  if (cluster === own.inception.cluster) {
+    return own;
+  }
+  const held = kept.peers.find(cluster)?.value.log;
+  const fresh = kept.fresh.get(cluster);
+  return (fresh?.rotations.length ?? -1) > (held?.rotations.length ?? -1) ? fresh : held;
 }
 
 function presentOf(kept: Kept, cluster: ClusterId): { keyIndex: number; key: string } {
@@ -211,9 +229,14 @@ async function learn(kept: Kept, log: KeyLog): Promise<number> {
       return held.log.rotations.length;
     }
     judge(kept, log);
-    if (await change(kept, cluster, (now) => (now === held ? { ...now, log } : undefined))) {
-      kept.log.event('identity.learned', { cluster, keyIndex: log.rotations.length });
-      return log.rotations.length;
+    kept.fresh.set(cluster, log);
+    try {
+      if (await change(kept, cluster, (now) => (now === held ? { ...now, log } : undefined))) {
+        kept.log.event('identity.learned', { cluster, keyIndex: log.rotations.length });
+        return log.rotations.length;
+      }
+    } finally {
+      kept.fresh.delete(cluster);
     }
   }
 }

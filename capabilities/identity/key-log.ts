@@ -2,7 +2,51 @@
 // before it, so that who stole the present key cannot name the next.
 import { HansaError, fromHex, toHex, transcript } from '@hansa/foundation';
 import type { ClusterId, Crypto } from '@hansa/foundation';
-import type { Inception, KeyClaim, KeyLog, Rotation } from './contract.ts';
+
+/** What a cluster said of itself once, at its birth: its first key, and a promise of the next. */
+export interface Inception {
+  /** The first public key: the cluster's id for ever. */
+  readonly cluster: ClusterId;
+  /**
+   * BLAKE3 of the next public key, hex: a thief of today's key cannot rotate to a key of his own.
+   */
+  readonly nextKeyHash: string;
+  readonly createdMs: number;
+  /** By the first key, over transcript `hansa/inception/1`. */
+  readonly signature: Uint8Array;
+}
+
+/** One step from a key to the one that was promised before it. */
+export interface Rotation {
+  readonly cluster: ClusterId;
+  /** Of the key that this record reveals: 1 for the first rotation. */
+  readonly keyIndex: number;
+  /** The public key whose hash the record before it promised, hex. */
+  readonly key: string;
+  /** BLAKE3 of the public key after it, hex. */
+  readonly nextKeyHash: string;
+  /** From then on nothing fresh is signed by the key before it. */
+  readonly createdMs: number;
+  /** By the revealed key, over transcript `hansa/rotation/1`. */
+  readonly signature: Uint8Array;
+  /** By the key before it, over the same; absent where that key was lost. */
+  readonly previousSignature?: Uint8Array | undefined;
+}
+
+/** All keys that a cluster ever had, from its birth; each step proves the next. */
+export interface KeyLog {
+  readonly inception: Inception;
+  /** In order: the first one reveals key 1. */
+  readonly rotations: readonly Rotation[];
+}
+
+/** What one record says of one key: of two for the same step, at most one is the cluster's will. */
+export interface KeyClaim {
+  readonly keyIndex: number;
+  readonly key: string;
+  readonly nextKeyHash: string;
+  readonly createdMs: number;
+}
 
 type Unsigned = Omit<Rotation, 'signature' | 'previousSignature'>;
 

@@ -129,6 +129,7 @@ describe('a stranger’s proof', () => {
       name: 'lubeck',
       key: crypto.publicKey(seedOf(1)),
       keyIndex: 0,
+      keyLog: { inception, rotations: [] },
     });
   });
 

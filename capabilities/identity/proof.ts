@@ -66,7 +66,8 @@ export function checkProof(
     );
   }
   given.judge(log);
-  return { cluster: inception.cluster, node: certificate.node, name, key, keyIndex };
+  const { cluster } = inception;
+  return { cluster, node: certificate.node, name, key, keyIndex, keyLog: log };
 }
 
 function requireCurrent(certificate: NodeCertificate, nowMs: number): void {

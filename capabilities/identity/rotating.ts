@@ -1,16 +1,6 @@
 // A rotation: the promised key becomes the present one. The record is kept first, then told to
 // whoever is connected, and only then is anything signed with the new key.
-import {
-  changedKeys,
-  deadline,
-  HansaError,
-  isHansaError,
-  remote,
-  reportOf,
-  toHex,
-  type Clock,
-  type ClusterId,
-} from '@hansa/foundation';
+import { HansaError, toHex, type ClusterId } from '@hansa/foundation';
 import type { Peers } from '../links/contract.ts';
 import { renew } from './certifying.ts';
 import {
@@ -22,10 +12,7 @@ import {
 } from './contract.ts';
 import { keyHash, makeRotation, presentClaim } from './key-log.ts';
 import type { Known } from './known.ts';
-import { identityPeerContract } from './wire.ts';
-
-// a peer that does not answer a small call for so long is told again when it is back
-const tellTimeoutMs = 5_000;
+import { tell } from './telling.ts';
 
 interface Prepared {
   readonly plan: RotationPlan;
@@ -151,52 +138,4 @@ async function tellConnected(
     return knows >= log.rotations.length ? [name] : [];
   });
   return (await Promise.all(told)).flat();
-}
-
-/** The index that the peer answers to know. */
-export async function tell(
-  needs: { readonly peers: Peers; readonly clock: Clock },
-  cluster: ClusterId,
-  given: { readonly log: KeyLog; readonly signal: AbortSignal | undefined },
-): Promise<number> {
-  const limit = deadline(needs.clock, tellTimeoutMs, {
-    reason: () => new HansaError('TIMED_OUT', 'the peer did not answer in time'),
-    signal: given.signal,
-  });
-  try {
-    const wire = remote(identityPeerContract, needs.peers.observer(cluster));
-    return (await wire.rotated({ log: given.log }, { signal: limit.signal })).keyIndex;
-  } finally {
-    limit.done();
-  }
-}
-
-/**
- * Until the signal: whoever connects, or has not answered, is told again. A peer that was away has
- * learned from the proof; asking it is one small call for each connection.
- */
-export async function keepTelling(known: Known, signal: AbortSignal): Promise<void> {
-  const { peers, clock, log } = known;
-  if (peers === undefined) {
-    return;
-  }
-  const knows = new Map<ClusterId, number>();
-  for await (const cluster of changedKeys<ClusterId>((each) => peers.subscribe(each), signal)) {
-    if (!peers.connected(cluster)) {
-      knows.delete(cluster);
-      continue;
-    }
-    const { keyLog } = known;
-    if (!peers.standing(cluster).active || (knows.get(cluster) ?? 0) >= keyLog.rotations.length) {
-      continue;
-    }
-    // One call at a time; only a peer that did not answer is told again on this connection.
-    knows.set(cluster, keyLog.rotations.length);
-    void tell({ peers, clock }, cluster, { log: keyLog, signal }).catch((error: unknown) => {
-      log.event('identity.untold', { cluster, reason: reportOf(error).code });
-      if (isHansaError(error, 'TIMED_OUT')) {
-        knows.delete(cluster);
-      }
-    });
-  }
 }

@@ -19,7 +19,8 @@ import { identityTables, type IdentityTables } from './keys.ts';
 import type { ActiveSeeds, IdentityNeeds, KeySeeds, Known } from './known.ts';
 import { createIdentityPeer } from './peer-service.ts';
 import { checkProof } from './proof.ts';
-import { keepTelling, planRotation, rotate } from './rotating.ts';
+import { planRotation, rotate } from './rotating.ts';
+import { keepTelling, tellTwin } from './telling.ts';
 import type { IdentityPeer } from './wire.ts';
 
 export type { IdentityNeeds, KeySeeds, KeyVault } from './known.ts';
@@ -62,7 +63,11 @@ export async function createIdentity(needs: IdentityNeeds): Promise<IdentityServ
     await needs.vault?.settle(seeds);
     needs.log.event('identity.settled', { keyIndex: keyLog.rotations.length });
   }
-  const keeper = createKeyBook({ ...needs, own: () => known.keyLog });
+  const keeper = createKeyBook({
+    ...needs,
+    own: () => known.keyLog,
+    seenTwice: (cluster, instances) => tellTwin(known, cluster, instances),
+  });
   const known: Known = {
     ...needs,
     tables,

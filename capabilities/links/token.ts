@@ -14,6 +14,7 @@ import {
   type Crypto,
 } from '@hansa/foundation';
 import { z } from 'zod';
+import { keyLogSchema, presentClaim, verifyKeyLog, type KeyLog } from '../identity/contract.ts';
 import { endpointSchema, endpointsMax, type Endpoint } from './contract.ts';
 
 export interface LinkToken {
@@ -25,6 +26,8 @@ export interface LinkToken {
   readonly expiresMs: number;
   /** The inviter keeps no half-link: it will serve and never pull. */
   readonly serveOnly: boolean;
+  /** How the key that signed came after the inviter's first; absent where it is the first. */
+  readonly keys?: KeyLog | undefined;
 }
 
 const mark = 'hansa-link-1.';
@@ -36,6 +39,7 @@ const schema: z.ZodType<LinkToken> = z.object({
   nonce: hashSchema,
   expiresMs: z.number().int().nonnegative(),
   serveOnly: z.boolean(),
+  keys: keyLogSchema.optional(),
 });
 
 export function writeToken(
@@ -89,7 +93,21 @@ function decodeToken(codec: Codec, text: string): Decoded | undefined {
 }
 
 function verifies(crypto: Crypto, { content, payload, signature }: Decoded): boolean {
-  return crypto.verify(fromHex(content.cluster), signedBytes(payload), signature);
+  const key = signingKey(crypto, content);
+  return key !== undefined && crypto.verify(fromHex(key), signedBytes(payload), signature);
+}
+
+/** A stranger knows of a cluster its first key alone: the token itself proves a later one. */
+function signingKey(crypto: Crypto, { cluster, keys }: LinkToken): string | undefined {
+  if (keys === undefined) {
+    return cluster;
+  }
+  try {
+    verifyKeyLog(crypto, keys);
+  } catch {
+    return undefined; // a log that does not verify makes the token as bad as a wrong signature
+  }
+  return keys.inception.cluster === cluster ? presentClaim(keys).key : undefined;
 }
 
 function signedBytes(payload: Uint8Array): Uint8Array {
