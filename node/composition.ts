@@ -9,12 +9,15 @@ import { identityCapability, type IdentityService } from '@hansa/capabilities/id
 import type { Signer } from '@hansa/capabilities/identity/contract';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
 import type { LaneWriting } from '@hansa/capabilities/lanes/contract';
-import { linksCapability } from '@hansa/capabilities/links/capability';
+import { linksCapability, type LinksCapability } from '@hansa/capabilities/links/capability';
 import { policiesCapability } from '@hansa/capabilities/policies/capability';
 import { resourcesCapability } from '@hansa/capabilities/resources/capability';
 import { streamCapability } from '@hansa/capabilities/stream/capability';
 import { syncCapability } from '@hansa/capabilities/sync/capability';
+import { tokensCapability } from '@hansa/capabilities/tokens/capability';
+import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
 import type { FederatedKind, Mirrors } from '@hansa/capabilities/sync/contract';
+import { trustCapability, trustLevels } from '@hansa/capabilities/trust/capability';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
 import {
   HansaError,
@@ -64,6 +67,8 @@ export interface Composition {
   /** What peers may call. */
   readonly peerEdge: Edge;
   readonly resources: ResourceLog;
+  /** Judges callers who come with a capability token. */
+  readonly tokens: TokenAuthority;
 }
 
 export function compose(needs: CompositionNeeds): Composition {
@@ -82,15 +87,9 @@ export function compose(needs: CompositionNeeds): Composition {
     signer,
     keys,
   });
-  const linking = linksCapability({
-    ...needs,
-    store: scoped('links'),
-    signer,
-    keys,
-    edge: peerEdge.edge,
-  });
+  const { linking, ruling, trusting } = governing(needs, { resources, edge: peerEdge.edge });
   const { peers } = linking;
-  const ruling = policiesCapability({ ...needs, store: scoped('policies'), resources, peers });
+  const tokening = tokensCapability({ ...needs, store: scoped('tokens'), signer, keys, peers });
   const { enforcement } = ruling;
   const listing = catalogCapability({ ...needs, signer, peers, resources, enforcement });
   const syncing = syncCapability({
@@ -119,7 +118,9 @@ export function compose(needs: CompositionNeeds): Composition {
   const capabilities = [
     identityCapability(identity, { clock: needs.clock, peers }),
     resourcing,
+    trusting,
     linking.capability,
+    tokening.capability,
     ruling.capability,
     listing.capability,
     // The forge registers its kind, and opens its caches before sync settles mirrors into them.
@@ -143,7 +144,43 @@ export function compose(needs: CompositionNeeds): Composition {
     needs.peerGate,
   );
   peerEdge.set(served);
-  return { capabilities, peerEdge: served, resources };
+  return { capabilities, peerEdge: served, resources, tokens: tokening.authority };
+}
+
+/** Who is let in, how each cluster stands, and what it may: these three ask one another. */
+function governing(
+  needs: CompositionNeeds,
+  { resources, edge }: { readonly resources: ResourceLog; readonly edge: Edge },
+): {
+  readonly linking: LinksCapability;
+  readonly ruling: ReturnType<typeof policiesCapability>;
+  readonly trusting: Capability;
+} {
+  const { signer, keys } = needs.identity;
+  const trustStore = scopeStore(needs.store, 'trust');
+  const judging = trustLevels({ ...needs, store: trustStore });
+  const linking = linksCapability({
+    ...needs,
+    store: scopeStore(needs.store, 'links'),
+    signer,
+    keys,
+    edge,
+    trust: judging.levels,
+    forecast: (change) => ruling.forecast(change),
+  });
+  const { peers, reaching } = linking;
+  const ruling = policiesCapability({
+    ...needs,
+    store: scopeStore(needs.store, 'policies'),
+    signer,
+    resources,
+    peers,
+    judged: judging.levels.judged,
+  });
+  const { forecast } = ruling;
+  const asked = { signer, peers, reaching, forecast, judging };
+  const trusting = trustCapability({ ...needs, ...asked, store: trustStore });
+  return { linking, ruling, trusting };
 }
 
 function forgingWith(

@@ -2,6 +2,8 @@
 // peers whose standing a test sets.
 import type { Signer } from '@hansa/capabilities/identity/contract';
 import type { Peers, PeerStanding, ProgressSource } from '@hansa/capabilities/links/contract';
+import type { TrustLevel } from '@hansa/capabilities/policies/contract';
+import type { TrustLevels } from '@hansa/capabilities/trust/contract';
 import {
   clusterIdSchema,
   HansaError,
@@ -58,7 +60,7 @@ export interface TestPeers extends Peers {
 }
 
 export function linked(cluster: ClusterId, name: string): PeerStanding {
-  return { cluster, name, mine: true, theirs: true, active: true };
+  return { cluster, name, mine: true, theirs: true, active: true, trust: 'public', labels: {} };
 }
 
 export function createTestPeers(): TestPeers {
@@ -87,6 +89,8 @@ export function createTestPeers(): TestPeers {
         mine: false,
         theirs: false,
         active: false,
+        trust: 'public',
+        labels: {},
       },
     all: () => [...standings.values()],
     resolve(nameOrId) {
@@ -105,6 +109,7 @@ export function createTestPeers(): TestPeers {
       return () => listeners.delete(listener);
     },
     connected: (cluster) => carriers.has(cluster),
+    expectBulk: async () => undefined,
     hurry: (cluster) => {
       hurried.set(cluster, (hurried.get(cluster) ?? 0) + 1);
     },
@@ -128,6 +133,32 @@ export function createTestPeers(): TestPeers {
     hurried,
     get progress() {
       return progress;
+    },
+  };
+}
+
+export interface TestTrust extends TrustLevels {
+  set(cluster: ClusterId, level: TrustLevel): void;
+}
+
+export function createTestTrust(): TestTrust {
+  const judged = new Map<ClusterId, TrustLevel>();
+  const listeners = new Set<(cluster: ClusterId) => void>();
+  let generation = 0;
+  return {
+    level: (cluster) => judged.get(cluster) ?? 'public',
+    judged: () => [...judged.keys()],
+    get generation() {
+      return generation;
+    },
+    subscribe(changed) {
+      listeners.add(changed);
+      return () => listeners.delete(changed);
+    },
+    set(cluster, level) {
+      judged.set(cluster, level);
+      generation += 1;
+      [...listeners].forEach((listener) => listener(cluster));
     },
   };
 }

@@ -5,6 +5,7 @@ import type { Acceptance, DoctorCheck, Links } from './contract.ts';
 import { expiryOf } from './inspecting.ts';
 import type { LinkRecord } from './keys.ts';
 import type { LinksParts } from './parts.ts';
+import { blockedHere } from './peers.ts';
 import { mergeEndpoints, uniqueName } from './records.ts';
 import type { PeerSession } from './sessions.ts';
 import { readToken, type LinkToken } from './token.ts';
@@ -35,6 +36,9 @@ function requireRedeemable(parts: LinksParts, token: LinkToken): void {
     throw new HansaError('LINK_TO_SELF', 'this token was made by this very cluster', {
       fix: 'accept it on the other cluster',
     });
+  }
+  if (parts.trust.level(token.cluster) === 'blocked') {
+    throw blockedHere(parts.roster.peers.standing(token.cluster));
   }
   const held = parts.records.find(token.cluster);
   if (held !== undefined && !held.closed) {
@@ -76,7 +80,8 @@ async function redeem(
 ): Promise<LinkRecord> {
   const { token, session, input } = given;
   const accepterNonce = parts.random.bytes(32);
-  const lastEpoch = parts.records.find(token.cluster)?.epoch ?? 0;
+  const before = parts.records.find(token.cluster);
+  const lastEpoch = before?.epoch ?? 0;
   const mine = input.serveOnly !== true;
   const confirmed = input.confirm ?? false;
   const standing: Standing = {
@@ -106,6 +111,7 @@ async function redeem(
     endpoints: mergeEndpoints(answer.standing.endpoints, token.endpoints),
     createdMs: parts.clock.now(),
     closed: false,
+    ...(before?.labels === undefined ? {} : { labels: before.labels }),
   };
   await parts.records.put(link);
   return link;

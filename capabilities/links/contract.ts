@@ -12,6 +12,12 @@ import {
   type NodeId,
 } from '@hansa/foundation';
 import { z } from 'zod';
+import { keyForkSchema, type KeyFork } from '../identity/contract.ts';
+import { planSchema, type Plan } from '../policies/contract.ts';
+import { labelsSchema } from '../resources/contract.ts';
+import { bulkViewSchema, type BulkView } from './planes-view.ts';
+
+export type { Peers, PeerStanding, ProgressSource } from './standing.ts';
 
 export const inviteTtlDefaultMs = 900_000; // long enough to walk to another desk, too short to leak
 export const inviteTtlMaxMs: number = 7 * 24 * 3_600_000; // a token is not a standing door
@@ -24,8 +30,8 @@ export const addressesMax = 8; // hints per node
 
 /**
  * `pending` waits for check words; `connecting` and `handshaking` are on the way; `syncing` waits
- * for the first beat. The next five come from proof of progress, never from a socket. `closed` is
- * ended by us.
+ * for the first beat. The next five come from proof of progress, never from a socket. `blocked` gets
+ * nothing, whatever was agreed; `closed` is ended by us.
  */
 export type LinkStatus =
   | 'pending'
@@ -38,6 +44,7 @@ export type LinkStatus =
   | 'diverged'
   | 'blind'
   | 'disconnected'
+  | 'blocked'
   | 'closed';
 
 export interface Endpoint {
@@ -64,12 +71,18 @@ export interface Link {
   readonly confirmedHere: boolean;
   readonly confirmedThere: boolean;
   readonly endpoints: readonly Endpoint[];
+  /** What we have written on it; rules may speak of it, the peer never learns of it. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly createdMs: number;
   /** Since the last beat of the peer. */
   readonly silentMs?: number | undefined;
   /** Resources that are behind, over both directions. */
   readonly missing?: number | undefined;
+  /** Two records of the peer for one step of its keys, as they were signed. */
+  readonly keyFork?: KeyFork | undefined;
   readonly lastError?: ErrorReport | undefined;
+  /** While it is connected. */
+  readonly bulk?: BulkView | undefined;
 }
 
 export interface Invitation {
@@ -105,6 +118,12 @@ export interface Acceptance {
   readonly checks: readonly DoctorCheck[];
 }
 
+export interface Labelling {
+  readonly peer: string;
+  readonly set?: Readonly<Record<string, string>> | undefined;
+  readonly wipe?: readonly string[] | undefined;
+}
+
 /** Which clusters this one talks to. */
 export interface Links {
   /** Makes a single-use token, and our half-link for whoever redeems it (unless `serveOnly`). */
@@ -137,55 +156,15 @@ export interface Links {
   show(input: { peer: string }, call?: Call): Promise<Link>;
   /** Ends the link here; always works, also when the peer is away. */
   close(input: { peer: string }, call?: Call): Promise<{ link: Link }>;
+  /** Writes labels on a link, and wipes some off; what rules say of them holds at once. */
+  label(input: Labelling, call?: Call): Promise<Link>;
+  /** What that would give and take. */
+  planLabels(input: Labelling, call?: Call): Promise<Plan>;
   /** Every change of a link's status, from now on. */
   changes(input: Record<string, never>, call?: Call): AsyncIterable<Link>;
 }
 
 // ---- in process, for other capabilities ----
-
-/** How policy sees a cluster at the far end. */
-export interface PeerStanding {
-  readonly cluster: ClusterId;
-  /** Our name for it; undefined for a stranger. */
-  readonly name: string | undefined;
-  readonly mine: boolean;
-  readonly theirs: boolean;
-  /** Confirmed here, and not closed. */
-  readonly active: boolean;
-}
-
-/** What a cluster holds of another's resources, as its beats say it. */
-export interface ProgressSource {
-  /** What we hold of the peer's: sent with our beats. */
-  held(peer: ClusterId): { readonly root: Uint8Array; readonly missing: number };
-  /** Compares what the peer says it holds of ours with our own heads. */
-  judge(
-    peer: ClusterId,
-    said: { readonly root: Uint8Array; readonly missing: number },
-    signal: AbortSignal,
-  ): Promise<{ readonly behind: number; readonly diverged: number }>;
-}
-
-/** The linked clusters, for the capabilities that talk to them. */
-export interface Peers {
-  standing(cluster: ClusterId): PeerStanding;
-  /** Every linked cluster that is not closed. */
-  all(): readonly PeerStanding[];
-  /** By our name for it, its id, or an unambiguous beginning of the id; LINK_NOT_FOUND. */
-  resolve(nameOrId: string): PeerStanding;
-  /** LINK_NOT_FOUND, LINK_PENDING, LINK_NOT_OURS or LINK_DOWN where there is nothing to call. */
-  carrier(cluster: ClusterId): Carrier;
-  /** Like `carrier`, for questions about the link itself: needs no half-link of ours. */
-  observer(cluster: ClusterId): Carrier;
-  /** Called whenever a link connects, disconnects or changes standing. */
-  subscribe(changed: (cluster: ClusterId) => void): () => void;
-  connected(cluster: ClusterId): boolean;
-  /** Something of theirs was applied here: tell them with an early beat. */
-  hurry(cluster: ClusterId): void;
-  setProgressSource(source: ProgressSource): void;
-  /** Rises whenever any standing changes: what policy derives can be cached against it. */
-  readonly generation: number;
-}
 
 /** Where peers may be besides what they told: found, not trusted; dialling proves the key. */
 export interface AddressBook {
@@ -229,6 +208,7 @@ const link: z.ZodType<Link> = z.object({
     'diverged',
     'blind',
     'disconnected',
+    'blocked',
     'closed',
   ]),
   reason: z.string().optional(),
@@ -239,14 +219,23 @@ const link: z.ZodType<Link> = z.object({
   confirmedHere: z.boolean(),
   confirmedThere: z.boolean(),
   endpoints: z.array(endpointSchema),
+  labels: labelsSchema,
   createdMs: z.number(),
   silentMs: z.number().optional(),
   missing: z.number().optional(),
+  keyFork: keyForkSchema.optional(),
   lastError: errorReportSchema.optional(),
+  bulk: bulkViewSchema.optional(),
 });
 const nothing = z.strictObject({});
-const token = z.string().min(1).max(8_192);
+// after as many rotations as there may be, a token carries all of their records
+const token = z.string().min(1).max(65_536);
 const toPeer = z.strictObject({ peer: z.string().min(1).max(nameLengthMax) });
+const labelling: z.ZodType<Labelling> = z.strictObject({
+  peer: z.string().min(1).max(nameLengthMax),
+  set: labelsSchema.optional(),
+  wipe: z.array(z.string().min(1).max(64)).max(32).optional(),
+});
 const tokenReport: z.ZodType<TokenReport> = z.object({
   cluster: clusterIdSchema,
   name: z.string(),
@@ -321,6 +310,7 @@ export const linksContract: Contract<Links> = {
         'LINK_EXISTS',
         'LINKS_FULL',
         'DIAL_FAILED',
+        'CLUSTER_BLOCKED',
       ],
     },
     confirm: {
@@ -365,6 +355,22 @@ export const linksContract: Contract<Links> = {
       input: toPeer,
       output: z.object({ link }),
       errors: ['LINK_NOT_FOUND'],
+    },
+    label: {
+      summary: 'Writes labels on a link, and wipes some off.',
+      permission: 'links.write',
+      route: 'POST /links/:peer/labels',
+      input: labelling,
+      output: link,
+      errors: ['LINK_NOT_FOUND', 'INPUT_INVALID'],
+    },
+    planLabels: {
+      summary: 'Shows what other labels on a link would give and take.',
+      permission: 'links.read',
+      route: 'POST /links/:peer/labels/plan',
+      input: labelling,
+      output: planSchema,
+      errors: ['LINK_NOT_FOUND', 'INPUT_INVALID'],
     },
     changes: {
       watch: true,

@@ -5,6 +5,7 @@ import {
   errorReportSchema,
   HansaError,
   reportOf,
+  type ClusterId,
   type Codec,
   type Connection,
   type FrameStream,
@@ -25,6 +26,8 @@ export interface Handshaken {
 export interface HandshakeNeeds {
   readonly codec: Codec;
   readonly signer: Signer;
+  /** Throws for whoever may not come in, now that it is known who that is. */
+  admit?(cluster: ClusterId): void;
 }
 
 export interface Introduction {
@@ -98,7 +101,9 @@ function checkHello(needs: HandshakeNeeds, hello: Hello, connection: Connection)
       { fix: 'upgrade the older of the two clusters' },
     );
   }
-  return needs.signer.check(hello.proof, connection.remote);
+  const identity = needs.signer.check(hello.proof, connection.remote);
+  needs.admit?.(identity.cluster);
+  return identity;
 }
 
 async function openStreams(codec: Codec, connection: Connection): Promise<LinkStreams> {

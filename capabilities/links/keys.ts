@@ -9,6 +9,7 @@ import {
   type Table,
 } from '@hansa/foundation';
 import { z } from 'zod';
+import { labelsSchema } from '../resources/contract.ts';
 import { endpointSchema, type Endpoint } from './contract.ts';
 
 export interface InviteRecord {
@@ -36,6 +37,8 @@ export interface LinkRecord {
   readonly endpoints: readonly Endpoint[];
   readonly createdMs: number;
   readonly closed: boolean;
+  /** Ours, for rules; they outlast the link, as rules for its cluster do. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface LinkTables {
@@ -68,6 +71,7 @@ const link: z.ZodType<LinkRecord> = z.object({
   endpoints: z.array(endpointSchema),
   createdMs: z.number(),
   closed: z.boolean(),
+  labels: labelsSchema.optional(),
 });
 
 export function linkTables(store: KeyValueStore, codec: Codec): LinkTables {

@@ -12,12 +12,17 @@ import type {
   Random,
   Transport,
 } from '@hansa/foundation';
-import type { Signer } from '../identity/contract.ts';
+import type { KeyBook, Signer } from '../identity/contract.ts';
+import type { Forecast } from '../policies/contract.ts';
+import type { TrustLevels } from '../trust/contract.ts';
 import type { Pulse } from './beats.ts';
 import type { Endpoint, Peers, Reaching } from './contract.ts';
 import type { LinkRecord } from './keys.ts';
 import type { LinkEvidence } from './link-state.ts';
 import type { LinkRecords } from './records.ts';
+import type { DataPlane } from './planes-driver.ts';
+import type { PlaneLimits } from './planes-road.ts';
+import type { BulkRoad } from './planes.ts';
 import type { PeerSession } from './sessions.ts';
 import type { Standing } from './wire.ts';
 
@@ -29,10 +34,19 @@ export interface LinksNeeds {
   readonly random: Random;
   readonly log: Log;
   readonly signer: Signer;
+  /** What a peer has proven of its keys is kept here. */
+  readonly keys: KeyBook;
   /** Absent where federation is off. */
   readonly transport: Transport | undefined;
+  /** Absent where bulk stays on the link. */
+  readonly plane?: DataPlane | undefined;
+  readonly planeLimits?: Partial<PlaneLimits> | undefined;
   /** What peers may call here, of all capabilities. */
   readonly edge: Edge;
+  /** Whoever is blocked is not spoken with. */
+  readonly trust: TrustLevels;
+  /** What another standing of a peer would give and take, as policy says. */
+  readonly forecast: Forecast;
 }
 
 export interface RosterNeeds extends LinksNeeds {
@@ -48,6 +62,8 @@ export interface Roster {
     readonly lastError: ErrorReport | undefined;
   };
   pulse(peer: ClusterId): Pulse;
+  /** While it is connected. */
+  bulk(peer: ClusterId): BulkRoad | undefined;
   /** What a connected cluster calls itself. */
   suggestedName(peer: ClusterId): string;
   dial(to: Endpoint, expected: ClusterId, signal?: AbortSignal): Promise<PeerSession>;

@@ -9,6 +9,8 @@ import {
 import { problemOfInvite } from './inspecting.ts';
 import type { InviteRecord, LinkRecord } from './keys.ts';
 import type { LinksParts } from './parts.ts';
+import { blockedHere } from './peers.ts';
+import type { BulkRoad } from './planes.ts';
 import { uniqueName } from './records.ts';
 import type { LinkPeer } from './wire.ts';
 
@@ -24,9 +26,19 @@ export function createLinkPeer(parts: LinksParts): LinkPeer {
     }
     return record;
   };
+  const roadTo = (peer: ClusterId): BulkRoad => {
+    const road = roster.bulk(peer);
+    if (road === undefined) {
+      throw new HansaError('PLANE_OFF', `${signer.name} keeps bulk on the link`);
+    }
+    return road;
+  };
   return {
     async redeem(input, call) {
       const peer = callingCluster(call);
+      if (parts.trust.level(peer) === 'blocked') {
+        throw blockedHere(roster.peers.standing(peer)); // while its connection is being closed
+      }
       const invite = await records.invite(input.nonce);
       // Where the answer to the first redemption was lost on its way, the same cluster asks again.
       const again = invite?.usedBy === peer && isUnconfirmed(records.find(peer), input.nonce);
@@ -46,6 +58,12 @@ export function createLinkPeer(parts: LinksParts): LinkPeer {
       if (beat.epoch === epoch) {
         roster.pulse(peer).received(beat, call?.signal ?? new AbortController().signal);
       }
+      return {};
+    },
+    plane: async (input, call) => roadTo(linkWith(call).peer).offer(input),
+    async planeBack(input, call) {
+      const signal = call?.signal ?? new AbortController().signal;
+      await roadTo(linkWith(call).peer).dialBack(input, signal);
       return {};
     },
     probe: async ({ payload }) => ({ receivedBytes: payload.length, nowMs: clock.now() }),
@@ -99,6 +117,7 @@ async function redeemInvite(
     endpoints: standing.endpoints,
     createdMs: clock.now(),
     closed: false,
+    ...(before?.labels === undefined ? {} : { labels: before.labels }),
   };
   await records.redeem(nonce, { usedMs: clock.now(), link });
   parts.log.event('link.redeemed', { peer, epoch: link.epoch });

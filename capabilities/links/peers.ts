@@ -1,6 +1,7 @@
 // The linked clusters as other capabilities ask about them: their standing, and a way to call them.
 import { HansaError, type Carrier, type ClusterId } from '@hansa/foundation';
 import type { Pulse } from './beats.ts';
+import type { TrustLevels } from '../trust/contract.ts';
 import type { Peers, PeerStanding, ProgressSource } from './contract.ts';
 import type { LinkRecord } from './keys.ts';
 import type { LinkRecords } from './records.ts';
@@ -10,6 +11,7 @@ const idPrefixMin = 4; // hex digits: fewer would mean another cluster by accide
 
 export interface PeersNeeds {
   readonly records: LinkRecords;
+  readonly trust: TrustLevels;
   readonly listeners: Set<(cluster: ClusterId) => void>;
   pulse(cluster: ClusterId): Pulse;
   session(cluster: ClusterId): PeerSession | undefined;
@@ -17,8 +19,8 @@ export interface PeersNeeds {
 }
 
 export function createPeers(needs: PeersNeeds): Peers {
-  const { records, listeners, session, setProgressSource } = needs;
-  const standing = (cluster: ClusterId): PeerStanding => standingIn(records, cluster);
+  const { records, trust, listeners, session, setProgressSource } = needs;
+  const standing = (cluster: ClusterId): PeerStanding => standingIn(needs, cluster);
   return {
     standing,
     all: () =>
@@ -33,10 +35,14 @@ export function createPeers(needs: PeersNeeds): Peers {
       return () => listeners.delete(listener);
     },
     connected: (cluster) => session(cluster) !== undefined,
+    async expectBulk(cluster, bytes) {
+      await session(cluster)?.bulk?.expect(bytes);
+    },
     hurry: (cluster) => needs.pulse(cluster).hurry(),
     setProgressSource,
     get generation() {
-      return records.links.generation;
+      // Both only rise: where either does, their sum does.
+      return records.links.generation + trust.generation;
     },
   };
 }
@@ -45,14 +51,21 @@ function rowsOf(records: LinkRecords): LinkRecord[] {
   return [...records.links.rows.values()].map(({ value }) => value);
 }
 
-function standingIn(records: LinkRecords, cluster: ClusterId): PeerStanding {
+function standingIn(
+  { records, trust }: Pick<PeersNeeds, 'records' | 'trust'>,
+  cluster: ClusterId,
+): PeerStanding {
   const record = records.find(cluster);
+  const level = trust.level(cluster);
+  const open = record !== undefined && !record.closed && record.confirmedHere;
   return {
     cluster,
     name: record?.name,
     mine: record?.mine ?? false,
     theirs: record?.theirs ?? false,
-    active: record !== undefined && !record.closed && record.confirmedHere,
+    active: open && level !== 'blocked',
+    trust: level,
+    labels: record?.labels ?? {},
   };
 }
 
@@ -73,6 +86,9 @@ function peerCalled(records: LinkRecords, nameOrId: string): ClusterId {
 
 function carrierTo(standing: PeerStanding, session: PeerSession | undefined): Carrier {
   const name = standing.name ?? `${standing.cluster.slice(0, 8)}…`;
+  if (standing.trust === 'blocked') {
+    throw blockedHere(standing);
+  }
   if (standing.name === undefined) {
     throw new HansaError('LINK_NOT_FOUND', `no link to ${name}`);
   }
@@ -88,4 +104,8 @@ function carrierTo(standing: PeerStanding, session: PeerSession | undefined): Ca
     });
   }
   return session.carrier;
+}
+
+export function blockedHere({ cluster, name }: Pick<PeerStanding, 'cluster' | 'name'>): HansaError {
+  return new HansaError('CLUSTER_BLOCKED', `${name ?? `${cluster.slice(0, 8)}…`} is blocked here`);
 }

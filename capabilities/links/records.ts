@@ -179,6 +179,10 @@ async function commit(
 // What people may type instead of a name: a peer that calls itself so would be taken for another.
 const idPattern = /^[0-9a-f]{4,64}$/;
 
+// Where a rule names its peers these words mean many clusters: a peer that calls itself so must not
+// have things shared with all of them.
+const reservedNames: readonly string[] = ['public', 'trusted', 'token', 'blocked'];
+
 /**
  * A name is ours to give: a second "bergen" gets the beginning of its id appended, and so does one
  * that is called as we are, or its resources would be taken for ours.
@@ -189,11 +193,12 @@ export function uniqueName(
   cluster: ClusterId,
 ): string {
   const plain = wanted.replaceAll(/[^A-Za-z0-9_.-]/g, '-').slice(0, 64) || cluster.slice(0, 8);
-  const taken = new Set(
-    [...links.rows.values()]
+  const taken = new Set([
+    ...reservedNames,
+    ...[...links.rows.values()]
       .filter(({ value }) => value.peer !== cluster)
       .map(({ value }) => value.name),
-  );
+  ]);
   if (ownName !== undefined) {
     taken.add(ownName);
   }

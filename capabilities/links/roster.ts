@@ -7,6 +7,7 @@ import {
   reportOf,
   type ClusterId,
   type ErrorReport,
+  type NodeId,
 } from '@hansa/foundation';
 import { createPulse, type Phase, type Pulse } from './beats.ts';
 import type { AddressBook, Meeting, ProgressSource, Reaching } from './contract.ts';
@@ -14,6 +15,7 @@ import { beginDialling, type Dialling } from './dialling.ts';
 import type { LinkRecord } from './keys.ts';
 import type { Roster, RosterNeeds } from './parts.ts';
 import { createPeers } from './peers.ts';
+import { createPlanes } from './planes.ts';
 import { mergeEndpoints } from './records.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { linkPeerContract, type Standing } from './wire.ts';
@@ -48,9 +50,12 @@ export function createRoster(needs: RosterNeeds): Roster {
     sessions: undefined,
   };
   living.sessions = sessionsOf(living);
+  needs.trust.subscribe((peer) => judged(living, peer));
+  needs.keys.subscribe((peer) => keyed(living, peer));
   return {
     peers: createPeers({
       records: needs.records,
+      trust: needs.trust,
       listeners: living.listeners,
       pulse: (peer) => pulseOf(living, peer),
       session: (peer) => living.sessions?.find(peer),
@@ -60,6 +65,7 @@ export function createRoster(needs: RosterNeeds): Roster {
     }),
     reaching: reachingOf(living),
     pulse: (peer) => pulseOf(living, peer),
+    bulk: (peer) => living.sessions?.find(peer)?.bulk,
     suggestedName: (peer) => living.sessions?.find(peer)?.identity.name ?? peer.slice(0, 8),
     observed: (peer) => ({
       evidence: pulseOf(living, peer).evidence(),
@@ -86,9 +92,19 @@ function sessionsOf(living: Living): Sessions | undefined {
   if (transport === undefined) {
     return undefined;
   }
+  const planes = createPlanes({
+    ...living,
+    limits: living.planeLimits,
+    epochOf(peer) {
+      const record = records.find(peer);
+      return record?.closed === false ? record.epoch : undefined;
+    },
+    hintsOf: (peer, node) => hintsOf(living, peer, node),
+  });
   return createSessions({
     ...living,
     transport,
+    planes,
     isLinked: (cluster) => records.find(cluster)?.closed === false,
     opened({ identity, dialled }) {
       if (!dialled) {
@@ -102,6 +118,26 @@ function sessionsOf(living: Living): Sessions | undefined {
       changed(living, identity.cluster);
     },
   });
+}
+
+/** What a blocked cluster has open ends at once; one that is not blocked any more is dialled. */
+function judged(living: Living, peer: ClusterId): void {
+  if (living.trust.level(peer) === 'blocked') {
+    living.sessions?.find(peer)?.close('the cluster is blocked here');
+  } else {
+    living.dialling?.retry(peer);
+  }
+  changed(living, peer);
+}
+
+/** Of whom two records claim one step of its keys, nobody can tell who is connected. */
+function keyed(living: Living, peer: ClusterId): void {
+  if (living.keys.blocked(peer)) {
+    living.sessions?.find(peer)?.close('two records claim one step of its keys');
+  }
+  if (living.records.find(peer) !== undefined) {
+    changed(living, peer);
+  }
 }
 
 function reachingOf(living: Living): Reaching {
@@ -124,6 +160,12 @@ function reachingOf(living: Living): Reaching {
       return meeting;
     },
   };
+}
+
+/** Where that node is reached: as it was told, and as it was found. */
+function hintsOf({ records, book }: Living, peer: ClusterId, node: NodeId): readonly string[] {
+  const endpoints = [...(records.find(peer)?.endpoints ?? []), ...book.endpoints(peer)];
+  return endpoints.flatMap((each) => (each.node === node ? each.addresses : []));
 }
 
 function requireSessions({ sessions, signer }: Living): Sessions {
@@ -166,6 +208,10 @@ function linked(living: Living, peer: ClusterId): void {
     return;
   }
   errors.delete(peer);
+  living.keys.met(peer, session.hello.instance);
+  living.keys
+    .learn(session.identity.keyLog)
+    .catch((error: unknown) => log.problem('link.keys-unkept', error, { peer }));
   log.event('link.connected', { peer, dialled: session.dialled });
   pulseOf(living, peer)
     .run(session, record.epoch)

@@ -1,12 +1,14 @@
 // Links as people and other capabilities see them: invitations, records and sessions brought
 // together.
 import { changedKeys, HansaError, toHex, type ClusterId } from '@hansa/foundation';
+import { labelsMax } from '../resources/contract.ts';
 import { createAccepting } from './accepting.ts';
 import { sameWords } from './check-words.ts';
 import {
   inviteTtlDefaultMs,
   invitesOpenMax,
   type Endpoint,
+  type Labelling,
   type Link,
   type Links,
 } from './contract.ts';
@@ -73,6 +75,17 @@ function linksOf(parts: LinksParts): Links {
       roster.drop(cluster, 'the link was closed');
       return { link: view(cluster) };
     },
+    async label(input) {
+      const { cluster } = roster.peers.resolve(input.peer);
+      const labels = labelsAfter(view(cluster).labels, input);
+      await records.update(cluster, (link) => ({ ...link, labels: labelsAfter(link.labels, input) }));
+      parts.log.event('link.labelled', { peer: cluster, labels: Object.keys(labels).length });
+      return view(cluster);
+    },
+    async planLabels(input) {
+      const { cluster } = roster.peers.resolve(input.peer);
+      return parts.forecast({ cluster, labels: labelsAfter(view(cluster).labels, input) });
+    },
     async *changes(_input, call) {
       const last = new Map<ClusterId, string>();
       const changed = changedKeys<ClusterId>((each) => roster.peers.subscribe(each), call?.signal);
@@ -81,7 +94,7 @@ function linksOf(parts: LinksParts): Links {
           continue;
         }
         const link = view(cluster);
-        const { silentMs: _silent, ...shown } = link;
+        const { silentMs: _silent, bulk: _bulk, ...shown } = link;
         if (last.get(cluster) !== JSON.stringify(shown)) {
           last.set(cluster, JSON.stringify(shown));
           yield link;
@@ -89,6 +102,20 @@ function linksOf(parts: LinksParts): Links {
       }
     },
   };
+}
+
+/** INPUT_INVALID where there would be more than a link carries. */
+function labelsAfter(
+  before: Readonly<Record<string, string>> = {},
+  { set = {}, wipe = [] }: Labelling,
+): Readonly<Record<string, string>> {
+  const kept = Object.entries({ ...before, ...set }).filter(
+    ([label]) => Object.hasOwn(set, label) || !wipe.includes(label),
+  );
+  if (kept.length > labelsMax) {
+    throw new HansaError('INPUT_INVALID', `a link carries at most ${labelsMax} labels`);
+  }
+  return Object.fromEntries(kept);
 }
 
 async function invite(
@@ -114,6 +141,7 @@ async function invite(
     nonce,
     expiresMs,
     serveOnly,
+    ...(signer.keyIndex === 0 ? {} : { keys: signer.keyLog() }),
   });
   const confirm = input.confirm ?? false;
   await records.addInvite(nonce, { id, expiresMs, serveOnly, confirm, state: 'open' });

@@ -19,7 +19,10 @@ import {
   type Transport,
 } from '@hansa/foundation';
 import type { PeerIdentity, Signer } from '../identity/contract.ts';
+import type { TrustLevels } from '../trust/contract.ts';
 import { greetAsDialler, greetAsListener, type Handshaken, type LinkStreams } from './handshake.ts';
+import { createMeter, metered } from './planes-meter.ts';
+import type { BulkRoad, Planes } from './planes.ts';
 import { linkProtocol, type Hello } from './wire.ts';
 
 export const handshakeTimeoutMs = 10_000; // a stranger may not hold a half-open door for longer
@@ -36,8 +39,9 @@ export interface PeerSession {
   readonly openedMs: number;
   /** Our first nonce, as told in our hello. */
   readonly nonce: Uint8Array;
-  /** Chooses the stream by the contract's traffic class. */
+  /** Chooses the stream by the contract's traffic class, and for bulk the plane. */
   readonly carrier: Carrier;
+  readonly bulk?: BulkRoad | undefined;
   readonly closed: Promise<{ reason: string }>;
   close(reason: string): void;
 }
@@ -51,6 +55,9 @@ export interface SessionsNeeds {
   readonly signer: Signer;
   /** What peers may call. */
   readonly edge: Edge;
+  readonly trust: Pick<TrustLevels, 'level'>;
+  /** Absent where bulk knows one road only. */
+  readonly planes?: Planes | undefined;
   isLinked(cluster: ClusterId): boolean;
   opened(session: PeerSession): void;
   ended(session: PeerSession, reason: string): void;
@@ -83,6 +90,7 @@ export function createSessions(needs: SessionsNeeds): Sessions {
   return {
     find: (cluster) => current.get(cluster),
     async dial(to, expected, signal) {
+      admit(needs, expected);
       const connection = await transport.dial(to, linkProtocol, signal);
       const session = await greet(living, connection);
       const { cluster } = session.identity;
@@ -145,7 +153,9 @@ async function greet(living: Living, connection: Connection): Promise<PeerSessio
   limit.signal.addEventListener('abort', giveUp);
   try {
     const greeting = connection.dialled ? greetAsDialler : greetAsListener;
-    const done = await greeting(living, connection, { instance, nonce });
+    const { codec, signer } = living;
+    const door = { codec, signer, admit: (cluster: ClusterId) => admit(living, cluster) };
+    const done = await greeting(door, connection, { instance, nonce });
     return openSession(living, { connection, done, nonce });
   } catch (error) {
     const close = (): void => connection.close('handshake failed');
@@ -162,6 +172,10 @@ async function greet(living: Living, connection: Connection): Promise<PeerSessio
 function adopt(living: Living, session: PeerSession): PeerSession {
   const { current, signer } = living;
   const { cluster } = session.identity;
+  if (living.trust.level(cluster) === 'blocked') {
+    session.close('the cluster is blocked here'); // since it came through the door
+    admit(living, cluster);
+  }
   const before = current.get(cluster);
   if (before !== undefined && keepsOld(signer.cluster, before, session)) {
     session.close('another connection to the same peer is kept');
@@ -182,6 +196,16 @@ function adopt(living: Living, session: PeerSession): PeerSession {
   });
   living.opened(session);
   return session;
+}
+
+/** Who is blocked is told no more than that: neither why, nor what is here. */
+function admit({ trust }: Pick<SessionsNeeds, 'trust'>, cluster: ClusterId): void {
+  if (trust.level(cluster) === 'blocked') {
+    const name = `${cluster.slice(0, 8)}…`;
+    throw new HansaError('CLUSTER_BLOCKED', `cluster ${name} is blocked`, {
+      fix: 'where you are that cluster: ask the operator; else: hansa trust unblock <peer>',
+    });
+  }
 }
 
 // A peer that restarted has a new instance: its old connection is dead whatever the transport
@@ -218,7 +242,19 @@ function openSession(
   },
 ): PeerSession {
   const { connection, done, nonce } = given;
-  const carriers = startWire(living, connection, done);
+  const meter = createMeter(living.clock);
+  const bulkStream = metered(done.streams.bulk, { clock: living.clock, meters: [meter] });
+  const streams = { ...done.streams, bulk: bulkStream };
+  const own = startWire(living, connection, { ...done, streams });
+  const bulk = living.planes?.join({
+    peer: done.identity.cluster,
+    node: done.identity.node,
+    control: own.control,
+    bulk: own.bulk,
+    meter,
+    closed: connection.closed,
+  });
+  const carriers = { ...own, bulk: bulk?.carrier ?? own.bulk };
   const carrierFor = (contract: AnyContract): Carrier => carriers[contract.traffic ?? 'state'];
   return {
     identity: done.identity,
@@ -230,6 +266,7 @@ function openSession(
       call: (contract, ...rest) => carrierFor(contract).call(contract, ...rest),
       watch: (contract, ...rest) => carrierFor(contract).watch(contract, ...rest),
     },
+    bulk,
     closed: connection.closed,
     close: (reason) => connection.close(reason),
   };

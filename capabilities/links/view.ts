@@ -3,7 +3,7 @@ import { HansaError, type ClusterId } from '@hansa/foundation';
 import { checkWords } from './check-words.ts';
 import type { Link } from './contract.ts';
 import type { LinkRecord } from './keys.ts';
-import { judgeLink } from './link-state.ts';
+import { judgeLink, type LinkJudgement } from './link-state.ts';
 import type { LinksParts } from './parts.ts';
 
 export function linkView(parts: LinksParts, peer: ClusterId): Link {
@@ -13,9 +13,12 @@ export function linkView(parts: LinksParts, peer: ClusterId): Link {
   }
   const { evidence, lastError } = parts.roster.observed(peer);
   const confirmed = record.confirmedHere && record.confirmedThere;
-  const judged = record.closed
-    ? { status: 'closed' as const }
-    : judgeLink({ ...evidence, confirmed });
+  const judged: LinkJudgement =
+    parts.trust.level(peer) === 'blocked' && !record.closed
+      ? { status: 'blocked', reason: 'the cluster is blocked here, and gets nothing' }
+      : record.closed
+        ? { status: 'closed' }
+        : judgeLink({ ...evidence, confirmed });
   const silentMs =
     evidence.lastBeatMs === undefined
       ? undefined
@@ -24,6 +27,7 @@ export function linkView(parts: LinksParts, peer: ClusterId): Link {
     peer,
     name: record.name,
     ...judged,
+    reason: reasonOfKeys(parts, peer) ?? judged.reason,
     mine: record.mine,
     theirs: record.theirs,
     epoch: record.epoch,
@@ -31,11 +35,25 @@ export function linkView(parts: LinksParts, peer: ClusterId): Link {
     confirmedHere: record.confirmedHere,
     confirmedThere: record.confirmedThere,
     endpoints: record.endpoints,
+    labels: record.labels ?? {},
     createdMs: record.createdMs,
     silentMs,
     missing: evidence.missing,
+    keyFork: parts.keys.fork(peer),
     lastError: evidence.phase === 'connected' ? undefined : lastError,
+    bulk: parts.roster.bulk(peer)?.view(),
   };
+}
+
+/** What is wrong with who the peer is outweighs how it answers. */
+function reasonOfKeys({ keys }: LinksParts, peer: ClusterId): string | undefined {
+  if (keys.blocked(peer)) {
+    return 'two records claim one step of its keys: nobody can tell who it is';
+  }
+  const twins = keys.twins(peer);
+  return twins === undefined
+    ? undefined
+    : `the same identity is running twice: ${twins} processes show themselves by turns`;
 }
 
 export function wordsOf(

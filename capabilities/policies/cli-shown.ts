@@ -58,10 +58,16 @@ export function ruleText(rule: ShownRule): string {
 }
 
 function peerText({ peers, peerName }: ShownRule): string {
-  if ('public' in peers) {
-    return 'public';
+  if ('cluster' in peers) {
+    return peerName ?? `${peers.cluster.slice(0, 8)}…`;
   }
-  return peerName ?? `${peers.cluster.slice(0, 8)}…`;
+  if ('labels' in peers) {
+    return `peers with ${labelsText(peers.labels)}`;
+  }
+  if ('token' in peers) {
+    return 'whoever presents a token';
+  }
+  return 'trusted' in peers ? 'trusted' : 'public';
 }
 
 function selectorText({ kind, name, type, labels }: ResourceSelector): string {

@@ -1,79 +1,90 @@
-// Who may see, pull and push what. Nothing is shared until a rule says so; deny beats allow.
+// Who may see, pull and push what. Nothing is shared until a rule says so; deny beats limit beats
+// allow.
 import {
   clusterIdSchema,
-  localIdSchema,
   nameLengthMax,
   type Call,
   type ClusterId,
   type Contract,
+  type FederatedId,
   type LocalId,
 } from '@hansa/foundation';
 import { z } from 'zod';
+import {
+  resourceIdSchema,
+  ruleRequestSchema,
+  rulesMax,
+  shownRuleSchema,
+  spelledPeer,
+  verbs,
+  type Budget,
+  type ResourceId,
+  type RuleRequest,
+  type ShownRule,
+  type TrustLevel,
+  type Verb,
+} from './rule.ts';
 
-export const rulesMax = 10_000; // every decision walks them
-export const ruleTtlMaxMs: number = 3_650 * 24 * 3_600_000; // ten years: past that, without an end
+export {
+  budgetBytesMin,
+  budgetWindowMaxMs,
+  budgetWindowMinMs,
+  directions,
+  effects,
+  rulesMax,
+  ruleTtlMaxMs,
+  trustLevels,
+  verbs,
+  type Budget,
+  type Direction,
+  type Effect,
+  type Limits,
+  type PeerSelector,
+  type ResourceId,
+  type ResourceSelector,
+  type Rule,
+  type RuleDraft,
+  type RuleRequest,
+  type ShownRule,
+  type TrustLevel,
+  type Verb,
+} from './rule.ts';
+
 export const planRowsMax = 1_000; // a plan is read by a person
-
-export const verbs: readonly ['see', 'pull', 'push'] = ['see', 'pull', 'push'];
-export type Verb = 'see' | 'pull' | 'push';
-
-/** All given parts must match; an absent part matches everything. */
-export interface ResourceSelector {
-  readonly kind?: string | undefined;
-  /** `*` matches within a segment, `**` across segments. */
-  readonly name?: string | undefined;
-  readonly type?: string | undefined;
-  readonly labels?: Readonly<Record<string, string>> | undefined;
-}
-
-export type PeerSelector = { readonly cluster: ClusterId } | { readonly public: true };
-
-export interface Rule {
-  readonly id: string;
-  readonly effect: 'allow' | 'deny';
-  readonly resources: ResourceSelector;
-  readonly peers: PeerSelector;
-  readonly verbs: readonly Verb[];
-  /** After this moment the rule is as good as absent. */
-  readonly expiresMs?: number | undefined;
-  readonly createdMs: number;
-}
-
-export type RuleDraft = Omit<Rule, 'id' | 'createdMs'>;
-
-/** A rule as people ask for it. */
-export interface RuleRequest extends Omit<RuleDraft, 'peers'> {
-  /** A peer may be spelled: by our name for it, its id, or an unambiguous beginning of the id. */
-  readonly peers: PeerSelector | { readonly peer: string };
-  /**
-   * Instead of `expiresMs`: from now on, by the clock of the node, which is the one that counts.
-   */
-  readonly ttlMs?: number | undefined;
-}
-
-/** A rule as people see it. */
-export interface ShownRule extends Rule {
-  /** Our name for the cluster it is about, where there is a link. */
-  readonly peerName?: string | undefined;
-}
 
 /** One answer of enforcement's own code, with its reason. */
 export interface Decision {
   readonly allowed: boolean;
   readonly verb: Verb;
-  readonly resource: LocalId;
+  readonly resource: ResourceId;
   readonly peer: ClusterId;
   /** The rule that decided; absent where none matched or the peer's standing decided. */
   readonly rule?: ShownRule | undefined;
+  /** What the peer is held to where it is allowed. */
+  readonly limits?: readonly ShownRule[] | undefined;
+  /** The capability token that opened it. */
+  readonly token?: string | undefined;
   readonly reason: string;
 }
 
-/** What one peer gains or loses by a change of rules. */
+/** How far a budget is used up. */
+export interface BudgetUse extends Budget {
+  readonly rule: string;
+  readonly usedBytes: number;
+  /** When the window ends; absent where none has begun. */
+  readonly untilMs?: number | undefined;
+}
+
+export interface Explanation extends Decision {
+  readonly budgets: readonly BudgetUse[];
+}
+
+/** What one peer gains or loses by a change, or by which limits it is held from then on. */
 export interface PlanRow {
-  readonly change: 'gains' | 'loses';
+  readonly change: 'gains' | 'loses' | 'limited' | 'unlimited';
   readonly peer: ClusterId;
   readonly peerName: string;
-  readonly resource: LocalId;
+  readonly resource: ResourceId;
   readonly verbs: readonly Verb[];
 }
 
@@ -81,6 +92,26 @@ export interface Plan {
   readonly rows: readonly PlanRow[];
   /** More rows than a person reads. */
   readonly truncated: boolean;
+}
+
+/** What a set of rules changes. */
+export interface RulesDiff extends Plan {
+  readonly added: readonly ShownRule[];
+  readonly removed: readonly ShownRule[];
+  readonly kept: number;
+}
+
+export interface Grant {
+  readonly peer: ClusterId;
+  readonly peerName: string;
+  readonly rule?: ShownRule | undefined;
+  readonly limits: readonly ShownRule[];
+}
+
+export interface RulesInput {
+  readonly rules: readonly RuleRequest[];
+  /** Rules that are not named stay. */
+  readonly keep?: boolean | undefined;
 }
 
 /** What this cluster shares, and why. */
@@ -93,125 +124,215 @@ export interface Policies {
     input: { add?: RuleRequest | undefined; remove?: string | undefined },
     call?: Call,
   ): Promise<Plan>;
-  why(input: { peer: string; verb: Verb; resource: LocalId }, call?: Call): Promise<Decision>;
+  /** What applying these rules would change. */
+  diff(input: RulesInput, call?: Call): Promise<RulesDiff>;
+  /** From one moment to the next, exactly these rules hold. */
+  apply(input: RulesInput, call?: Call): Promise<RulesDiff>;
+  /** Which clusters may, and by which rule. */
+  whoCan(
+    input: { verb: Verb; resource: ResourceId; owner?: string | undefined },
+    call?: Call,
+  ): Promise<{ readonly grants: readonly Grant[]; readonly truncated: boolean }>;
+  why(
+    input: { peer: string; verb: Verb; resource: ResourceId; owner?: string | undefined },
+    call?: Call,
+  ): Promise<Explanation>;
 }
 
-/** For the capabilities that serve peers: the one place where sharing is decided. */
+// ---- in process, for the capabilities that serve peers, and for what policy asks of others ----
+
+/** The one place where sharing is decided. */
 export interface Enforcement {
-  decide(peer: ClusterId, verb: Verb, resource: LocalId): Decision;
+  decide(peer: ClusterId, verb: Verb, resource: ResourceId): Decision;
   /**
    * The ids a peer may use the verb on. Ask it before any look-up, so that what is unshared and
    * what is unknown take the same way and the same time.
    */
   visible(peer: ClusterId, verb: Verb): ReadonlySet<LocalId>;
   /** The verbs a peer has on a resource. */
-  granted(peer: ClusterId, resource: LocalId): readonly Verb[];
+  granted(peer: ClusterId, resource: ResourceId): readonly Verb[];
   /** Called whenever any decision may have changed. */
   subscribe(changed: () => void): () => void;
 }
 
-const selector: z.ZodType<ResourceSelector> = z.strictObject({
-  kind: z.string().max(32).optional(),
-  name: z.string().max(nameLengthMax).optional(),
-  type: z.string().max(nameLengthMax).optional(),
-  labels: z.record(z.string().max(64), z.string().max(64)).optional(),
+/** Enforcement for whoever serves mirrors on. */
+export interface MirrorEnforcement extends Enforcement {
+  /** Like `visible`, of what others own and we mirror. */
+  visibleMirrored(peer: ClusterId, verb: Verb): ReadonlySet<FederatedId>;
+  /** Where the mirrors are; without it nothing mirrored is visible to anybody. */
+  setMirrored(mirrored: MirroredResources): void;
+}
+
+/** What we mirror, as policy sees it. */
+export interface MirroredResource {
+  readonly id: FederatedId;
+  readonly kind: string;
+  readonly name: string;
+  /** As the owner's catalog said; where it is not known, allowances by it do not match. */
+  readonly type?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface MirroredResources {
+  all(): readonly MirroredResource[];
+  find(id: FederatedId): MirroredResource | undefined;
+  /** Rises whenever a mirror is added or removed. */
+  readonly generation: number;
+  subscribe(changed: () => void): () => void;
+}
+
+/** What peers have presented in the way of capability tokens. */
+export interface PresentedTokens {
+  covers(
+    peer: ClusterId,
+    asked: { readonly verb: Verb; readonly kind: string; readonly name: string },
+  ): { readonly tokenId: string } | undefined;
+  /** Until then `covers` answers alike, as long as the generation does not rise. */
+  freshUntilMs(): number;
+  readonly generation: number;
+  subscribe(changed: () => void): () => void;
+}
+
+/** Counts what is served against the budgets of the rules. */
+export interface Budgets {
+  /**
+   * Called before the bytes go out; BUDGET_EXHAUSTED with the time at which to ask again, and then
+   * nothing was counted.
+   */
+  spend(peer: ClusterId, resource: ResourceId, bytes: number): Promise<void>;
+  /** How far each budget is used up that holds for the peer. */
+  used(peer: ClusterId, resource: ResourceId): Promise<readonly BudgetUse[]>;
+}
+
+/** How a cluster would stand to us. */
+export interface StandingChange {
+  readonly cluster: ClusterId;
+  readonly trust?: TrustLevel | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What a change of standing gives and takes, before it is made. */
+export type Forecast = (change: StandingChange) => Plan;
+
+const rulesInput: z.ZodType<RulesInput> = z.strictObject({
+  rules: z.array(ruleRequestSchema).max(rulesMax),
+  keep: z.boolean().optional(),
 });
-const byId = z.strictObject({ cluster: clusterIdSchema });
-const everybody = z.strictObject({ public: z.literal(true) });
-const spelled = z.strictObject({ peer: z.string().min(1).max(nameLengthMax) });
-const ruleFields = {
-  effect: z.enum(['allow', 'deny']),
-  resources: selector,
-  verbs: z.array(z.enum(verbs)).min(1).max(3),
-  expiresMs: z.number().int().nonnegative().optional(),
+const planFields = {
+  rows: z.array(
+    z.object({
+      change: z.enum(['gains', 'loses', 'limited', 'unlimited']),
+      peer: clusterIdSchema,
+      peerName: z.string(),
+      resource: resourceIdSchema,
+      verbs: z.array(z.enum(verbs)),
+    }),
+  ),
+  truncated: z.boolean(),
 };
-const request: z.ZodType<RuleRequest> = z
-  .strictObject({
-    ...ruleFields,
-    peers: z.union([byId, everybody, spelled]),
-    ttlMs: z.number().int().min(1_000).max(ruleTtlMaxMs).optional(),
-  })
-  .refine(
-    ({ expiresMs, ttlMs }) => expiresMs === undefined || ttlMs === undefined,
-    'a rule expires at a moment or after a time, not both',
-  );
-const storedFields = {
-  ...ruleFields,
-  peers: z.union([byId, everybody]),
-  id: z.string().max(32),
-  createdMs: z.number(),
-};
-export const ruleSchema: z.ZodType<Rule> = z.strictObject(storedFields);
-const shownRule: z.ZodType<ShownRule> = z.object({
-  ...storedFields,
-  peerName: z.string().optional(),
+export const planSchema: z.ZodType<Plan> = z.object(planFields);
+const rulesDiff: z.ZodType<RulesDiff> = z.object({
+  ...planFields,
+  added: z.array(shownRuleSchema),
+  removed: z.array(shownRuleSchema),
+  kept: z.number(),
 });
-const decision: z.ZodType<Decision> = z.object({
+const explanation: z.ZodType<Explanation> = z.object({
   allowed: z.boolean(),
   verb: z.enum(verbs),
-  resource: localIdSchema,
+  resource: resourceIdSchema,
   peer: clusterIdSchema,
-  rule: shownRule.optional(),
+  rule: shownRuleSchema.optional(),
+  limits: z.array(shownRuleSchema).optional(),
+  token: z.string().optional(),
   reason: z.string(),
+  budgets: z.array(
+    z.object({
+      rule: z.string(),
+      bytes: z.number(),
+      windowMs: z.number(),
+      usedBytes: z.number(),
+      untilMs: z.number().optional(),
+    }),
+  ),
 });
+const grant: z.ZodType<Grant> = z.object({
+  peer: clusterIdSchema,
+  peerName: z.string(),
+  rule: shownRuleSchema.optional(),
+  limits: z.array(shownRuleSchema),
+});
+const asked = { verb: z.enum(verbs), resource: resourceIdSchema, owner: spelledPeer.optional() };
 
 export const policiesContract: Contract<Policies> = {
   name: 'policies',
   version: 1,
   methods: {
     add: {
-      summary: 'Adds a rule: shares resources with peers, or denies them.',
+      summary: 'Adds a rule: shares resources with peers, limits them, or denies them.',
       permission: 'policies.write',
       route: 'POST /rules',
-      input: request,
-      output: shownRule,
-      errors: ['LINK_NOT_FOUND', 'STORE_LIMIT'],
+      input: ruleRequestSchema,
+      output: shownRuleSchema,
+      errors: ['LINK_NOT_FOUND', 'STORE_LIMIT', 'CONFLICT'],
     },
     remove: {
       summary: 'Removes a rule; what it alone allowed is no longer served from this moment.',
       permission: 'policies.write',
       route: 'DELETE /rules/:id',
       input: z.strictObject({ id: z.string().min(1).max(32) }),
-      output: shownRule,
-      errors: ['RULE_NOT_FOUND'],
+      output: shownRuleSchema,
+      errors: ['RULE_NOT_FOUND', 'CONFLICT'],
     },
     list: {
       summary: 'Lists the rules.',
       permission: 'policies.read',
       route: 'GET /rules',
       input: z.strictObject({}),
-      output: z.object({ rules: z.array(shownRule) }),
+      output: z.object({ rules: z.array(shownRuleSchema) }),
       errors: [],
     },
     plan: {
       summary: 'Shows who would see what, and who no longer, without changing anything.',
       permission: 'policies.read',
       route: 'POST /rules/plan',
-      input: z.strictObject({ add: request.optional(), remove: z.string().max(32).optional() }),
-      output: z.object({
-        rows: z.array(
-          z.object({
-            change: z.enum(['gains', 'loses']),
-            peer: clusterIdSchema,
-            peerName: z.string(),
-            resource: localIdSchema,
-            verbs: z.array(z.enum(verbs)),
-          }),
-        ),
-        truncated: z.boolean(),
+      input: z.strictObject({
+        add: ruleRequestSchema.optional(),
+        remove: z.string().max(32).optional(),
       }),
+      output: planSchema,
       errors: ['RULE_NOT_FOUND', 'LINK_NOT_FOUND'],
+    },
+    diff: {
+      summary: 'Shows what applying a set of rules would change.',
+      permission: 'policies.read',
+      route: 'POST /rules/diff',
+      input: rulesInput,
+      output: rulesDiff,
+      errors: ['LINK_NOT_FOUND', 'STORE_LIMIT'],
+    },
+    apply: {
+      summary: 'Makes exactly these rules hold, from one moment to the next.',
+      permission: 'policies.write',
+      route: 'PUT /rules',
+      input: rulesInput,
+      output: rulesDiff,
+      errors: ['LINK_NOT_FOUND', 'STORE_LIMIT', 'CONFLICT'],
+    },
+    whoCan: {
+      summary: 'Lists the clusters that may use a verb on a resource, each with its rule.',
+      permission: 'policies.read',
+      route: 'POST /rules/who-can',
+      input: z.strictObject(asked),
+      output: z.object({ grants: z.array(grant), truncated: z.boolean() }),
+      errors: ['LINK_NOT_FOUND', 'RESOURCE_NOT_FOUND'],
     },
     why: {
       summary: 'Explains one decision by asking enforcement’s own code.',
       permission: 'policies.read',
       route: 'POST /rules/why',
-      input: z.strictObject({
-        peer: z.string().min(1).max(nameLengthMax),
-        verb: z.enum(verbs),
-        resource: localIdSchema,
-      }),
-      output: decision,
+      input: z.strictObject({ peer: z.string().min(1).max(nameLengthMax), ...asked }),
+      output: explanation,
       errors: ['LINK_NOT_FOUND'],
     },
   },

@@ -1,53 +1,196 @@
 // The decision itself: a pure function of rules, the peer's standing and the resource. Deny beats
-// allow, and no rule is a no.
-
+// limit beats allow, all matching limits apply, and no rule is a no.
+import { momentText, type ClusterId } from '@hansa/foundation';
 import type { PeerStanding } from '../links/contract.ts';
-import type { Resource } from '../resources/contract.ts';
-import type { Decision, ResourceSelector, Rule, Verb } from './contract.ts';
+import type {
+  Decision,
+  PresentedTokens,
+  ResourceId,
+  ResourceSelector,
+  Rule,
+  Verb,
+} from './contract.ts';
 
-export interface Question {
-  readonly peer: PeerStanding;
-  readonly verb: Verb;
-  readonly resource: Pick<Resource, 'id' | 'kind' | 'name' | 'type' | 'labels'>;
-  readonly nowMs: number;
+/** A resource as rules look at it. */
+export interface Asked {
+  readonly id: ResourceId;
+  readonly kind: string;
+  readonly name: string;
+  /** Unknown of some that we mirror. */
+  readonly type?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Absent: ours. */
+  readonly owner?: ClusterId | undefined;
 }
 
-export function decide(rules: Iterable<Rule>, question: Question): Decision {
-  const { peer, verb, resource } = question;
+/** Who asks, and for what verb. */
+export interface Asking {
+  readonly peer: PeerStanding;
+  readonly verb: Verb;
+  readonly nowMs: number;
+  readonly tokens?: PresentedTokens | undefined;
+}
+
+export interface Question extends Asking {
+  readonly resource: Asked;
+}
+
+/** The rules that concern one peer and one verb at one moment, for any number of resources. */
+export interface Ruling extends Asking {
+  /** Of rules that name one resource, by that name: ten thousand of them are not walked. */
+  readonly byName: ReadonlyMap<string, readonly Placed[]>;
+  readonly wide: readonly Placed[];
+  readonly rules: readonly Rule[];
+}
+
+interface Placed {
+  readonly rule: Rule;
+  /** Its place among all rules: of several that decide alike, the first is named. */
+  readonly at: number;
+}
+
+/** The rules that decide, without a sentence: for sets of resources. */
+export interface Verdict {
+  readonly allowed: boolean;
+  /** Undefined where no rule matched. */
+  readonly rule?: Rule | undefined;
+  /** Where allowed: what holds all the same. */
+  readonly limits: readonly Rule[];
+  readonly token?: string | undefined;
+}
+
+export function decide(rules: readonly Rule[], question: Question): Decision {
+  return explain(rulesFor(rules, question), question.resource);
+}
+
+export function rulesFor(rules: readonly Rule[], asking: Asking): Ruling {
+  const byName = new Map<string, Placed[]>();
+  const wide: Placed[] = [];
+  rules.forEach((rule, at) => {
+    if (!concerns(rule, asking)) {
+      return;
+    }
+    const { name } = rule.resources;
+    if (name === undefined || name.includes('*')) {
+      wide.push({ rule, at });
+      return;
+    }
+    const held = byName.get(name);
+    if (held === undefined) {
+      byName.set(name, [{ rule, at }]);
+    } else {
+      held.push({ rule, at });
+    }
+  });
+  const { peer, verb, nowMs, tokens } = asking;
+  return { peer, verb, nowMs, tokens, byName, wide, rules };
+}
+
+const noLimits: readonly Rule[] = [];
+const refused: Verdict = { allowed: false, limits: noLimits };
+
+export function judge(ruling: Ruling, resource: Asked): Verdict {
+  if (ruling.peer.trust === 'blocked') {
+    return refused;
+  }
+  const token = coveringToken(ruling, resource);
+  const matching = candidates(ruling, resource).filter(
+    (rule) =>
+      selects(rule.resources, resource, rule.effect !== 'allow') &&
+      !('token' in rule.peers && token === undefined),
+  );
+  const of = (effect: Rule['effect']): Rule[] => matching.filter((rule) => rule.effect === effect);
+  const [denying] = of('deny');
+  const [allowing] = of('allow');
+  if (denying !== undefined || allowing === undefined) {
+    return denying === undefined ? refused : { ...refused, rule: denying };
+  }
+  const limits = of('limit');
+  const crossed = limits.find((rule) => crossedBy(rule, ruling) !== undefined);
+  if (crossed !== undefined) {
+    return { ...refused, rule: crossed };
+  }
+  return { allowed: true, rule: allowing, limits, ...('token' in allowing.peers ? { token } : {}) };
+}
+
+function candidates({ byName, wide }: Ruling, { name }: Asked): readonly Rule[] {
+  const named = byName.get(name) ?? [];
+  const placed = named.length === 0 ? wide : [...named, ...wide].toSorted((a, b) => a.at - b.at);
+  return placed.map(({ rule }) => rule);
+}
+
+/** Asked once for a resource, and only where a rule speaks of tokens. */
+function coveringToken(ruling: Ruling, resource: Asked): string | undefined {
+  const { peer, verb, tokens } = ruling;
+  const { kind, name } = resource;
+  const speaks = candidates(ruling, resource).some((rule) => 'token' in rule.peers);
+  // What a token names is ours: nobody's token opens what others have entrusted to us.
+  return speaks && resource.owner === undefined
+    ? tokens?.covers(peer.cluster, { verb, kind, name })?.tokenId
+    : undefined;
+}
+
+/** Why a limit that matches is crossed; undefined while it is kept. Budgets are counted later. */
+function crossedBy({ limits }: Rule, { peer, nowMs }: Ruling): string | undefined {
+  const { residency = {}, endsMs } = limits ?? {};
+  const labels = peer.labels ?? {};
+  const missing = Object.entries(residency).find(
+    ([label, values]) => !Object.hasOwn(labels, label) || !values.includes(labels[label] ?? ''),
+  );
+  if (missing !== undefined) {
+    const [label, values] = missing;
+    return `to peers with the label ${label} in ${values.join(', ')}`;
+  }
+  return endsMs !== undefined && endsMs <= nowMs
+    ? `to the time before ${momentText(endsMs)}`
+    : undefined;
+}
+
+/** The verdict, and a sentence that tells why. */
+export function explain(ruling: Ruling, resource: Asked): Decision {
+  const { peer, verb } = ruling;
   const base = { verb, resource: resource.id, peer: peer.cluster };
-  const matching = [...rules].filter((rule) => matches(rule, question));
-  const denying = matching.find((rule) => rule.effect === 'deny');
-  if (denying !== undefined) {
-    const reason = `rule ${denying.id} denies ${denying.verbs.join(', ')}`;
-    return { ...base, allowed: false, rule: denying, reason };
+  const { allowed, rule, limits, token } = judge(ruling, resource);
+  if (rule === undefined) {
+    return { ...base, allowed, ...nearest(ruling, resource) };
   }
-  const [allowing] = matching;
-  if (allowing === undefined) {
-    return { ...base, allowed: false, ...nearest(rules, question) };
+  const words = rule.verbs.join(', ');
+  if (!allowed) {
+    const reason =
+      rule.effect === 'deny'
+        ? `rule ${rule.id} denies ${words}`
+        : `rule ${rule.id} limits ${words} ${crossedBy(rule, ruling) ?? ''}`;
+    return { ...base, allowed, rule, reason };
   }
+  const held = limits.map(({ id }) => id).join(', ');
   return {
     ...base,
-    allowed: true,
-    rule: allowing,
-    reason: `rule ${allowing.id} allows ${allowing.verbs.join(', ')}`,
+    allowed,
+    rule,
+    ...(limits.length === 0 ? {} : { limits }),
+    ...(token === undefined ? {} : { token }),
+    reason: `rule ${rule.id} allows ${words}${held === '' ? '' : `, limited by ${held}`}`,
   };
 }
 
 /** Why nothing matched, as helpfully as the rules allow: a rule for other verbs is worth naming. */
 function nearest(
-  rules: Iterable<Rule>,
-  question: Question,
+  { peer, verb, nowMs, rules }: Ruling,
+  resource: Asked,
 ): { readonly reason: string; readonly rule?: Rule } {
+  if (peer.trust === 'blocked') {
+    return { reason: 'the cluster is blocked here' };
+  }
   for (const rule of rules) {
     const otherVerb = rule.verbs[0];
-    if (otherVerb !== undefined && rule.effect === 'allow') {
-      if (matches(rule, { ...question, verb: otherVerb })) {
-        const reason = `rule ${rule.id} allows ${rule.verbs.join(', ')} and not ${question.verb}`;
+    if (otherVerb !== undefined && rule.effect === 'allow' && !('token' in rule.peers)) {
+      if (concerns(rule, { peer, verb: otherVerb, nowMs }) && selects(rule.resources, resource)) {
+        const reason = `rule ${rule.id} allows ${rule.verbs.join(', ')} and not ${verb}`;
         return { reason, rule };
       }
     }
   }
-  return { reason: closedDoor(question.peer) ?? 'no rule allows it' };
+  return { reason: closedDoor(peer) ?? 'no rule allows it' };
 }
 
 /** The peer's standing where that alone keeps the rules for it from counting. */
@@ -60,34 +203,52 @@ function closedDoor(peer: PeerStanding): string | undefined {
     : undefined;
 }
 
-function matches(rule: Rule, { peer, verb, resource, nowMs }: Question): boolean {
+/** Whether a rule is about this peer and verb now, whatever the resource. */
+function concerns(rule: Rule, { peer, verb, nowMs }: Asking): boolean {
   return (
     rule.verbs.includes(verb) &&
     (rule.expiresMs === undefined || rule.expiresMs > nowMs) &&
-    matchesPeer(rule, peer) &&
-    selects(rule.resources, resource)
+    isMeant(rule.peers, peer) &&
+    // A denial or a limit counts whatever the standing; an allowance needs a door that is open.
+    (rule.effect !== 'allow' || 'public' in rule.peers || closedDoor(peer) === undefined)
   );
 }
 
-// A denial of a cluster counts whatever its standing; an allowance needs a door that is open.
-function matchesPeer(rule: Rule, peer: PeerStanding): boolean {
-  if ('public' in rule.peers) {
-    return true;
+/** Whether a selector means the peer; for `token`, it may: that depends on the resource. */
+export function isMeant(peers: Rule['peers'], peer: PeerStanding): boolean {
+  if ('cluster' in peers) {
+    return peers.cluster === peer.cluster;
   }
-  const named = rule.peers.cluster === peer.cluster;
-  return named && (rule.effect === 'deny' || closedDoor(peer) === undefined);
+  if ('labels' in peers) {
+    return carries(peer.labels ?? {}, peers.labels);
+  }
+  return 'trusted' in peers ? peer.trust === 'trusted' : true;
 }
 
-export function selects(
-  selector: ResourceSelector,
-  resource: Pick<Resource, 'kind' | 'name' | 'type' | 'labels'>,
+function carries(
+  labels: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
 ): boolean {
-  const labels = Object.entries(selector.labels ?? {});
+  return Object.entries(wanted).every(
+    ([label, value]) => Object.hasOwn(labels, label) && labels[label] === value,
+  );
+}
+
+/**
+ * `inDoubt` is the answer where type or labels are not known: of something that we mirror, a denial
+ * must not miss what it cannot see, and an allowance must not guess.
+ */
+export function selects(selector: ResourceSelector, resource: Omit<Asked, 'id'>, inDoubt = false): boolean {
+  const { kind, type, name, labels, owner } = selector;
+  const ofType = resource.type === undefined ? inDoubt : resource.type === type;
   return (
-    (selector.kind === undefined || selector.kind === resource.kind) &&
-    (selector.type === undefined || selector.type === resource.type) &&
-    (selector.name === undefined || globMatches(selector.name, resource.name)) &&
-    labels.every(([label, value]) => resource.labels[label] === value)
+    owner === resource.owner &&
+    (kind === undefined || kind === resource.kind) &&
+    (type === undefined || ofType) &&
+    (name === undefined || globMatches(name, resource.name)) &&
+    (labels === undefined ||
+      Object.keys(labels).length === 0 ||
+      (resource.labels === undefined ? inDoubt : carries(resource.labels, labels)))
   );
 }
 

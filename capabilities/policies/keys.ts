@@ -1,7 +1,48 @@
-// Where rules are kept: by their id.
+// Where rules are kept, by their id, and how much of their budgets is used.
 import { table, type Codec, type KeyValueStore, type Table } from '@hansa/foundation';
-import { ruleSchema, type Rule } from './contract.ts';
+import { z } from 'zod';
+import type { Rule } from './contract.ts';
+import { storedRuleFields } from './rule.ts';
 
-export function ruleTable(store: KeyValueStore, codec: Codec): Table<Rule> {
-  return table({ store, codec, name: 'rule', schema: ruleSchema });
+/** A rule of a set. The first set has no name. */
+export interface StoredRule extends Rule {
+  readonly set?: string | undefined;
+}
+
+/** Which set of rules holds: changed with every change of rules, which so are one after another. */
+export interface RuleSet {
+  readonly current: string;
+  /** A set that is being written; every other one is left over. */
+  readonly staging?: string | undefined;
+  readonly changes: number;
+}
+
+/** How much of a rule's budget one counted peer has taken, to be spent. */
+export interface BudgetRecord {
+  readonly windowStartMs: number;
+  readonly takenBytes: number;
+}
+
+const storedRule: z.ZodType<StoredRule> = z.strictObject({
+  ...storedRuleFields,
+  set: z.string().max(32).optional(),
+});
+const ruleSet: z.ZodType<RuleSet> = z.strictObject({
+  current: z.string(),
+  staging: z.string().optional(),
+  changes: z.number(),
+});
+const budgetRecord: z.ZodType<BudgetRecord> = z.object({
+  windowStartMs: z.number(),
+  takenBytes: z.number(),
+});
+
+/** One table, so that whoever watches it sees rules and the set that holds in one order. */
+export function ruleTable(store: KeyValueStore, codec: Codec): Table<StoredRule | RuleSet> {
+  return table({ store, codec, name: 'rule', schema: z.union([storedRule, ruleSet]) });
+}
+
+/** By rule and counted peer. */
+export function budgetTable(store: KeyValueStore, codec: Codec): Table<BudgetRecord> {
+  return table({ store, codec, name: 'budget', schema: budgetRecord });
 }

@@ -1,40 +1,34 @@
-// Rules kept, decisions answered. What a peer may see is computed once per change of rules,
-// resources or links, and then looked up.
+// What people ask of policies: rules added, removed, set as a whole, planned and explained. Every
+// answer about access is enforcement's own.
 import {
-  createRecent,
   HansaError,
   toHex,
-  watchedTable,
   type Clock,
   type ClusterId,
   type Codec,
   type KeyValueStore,
-  type LocalId,
   type Log,
   type Random,
 } from '@hansa/foundation';
-import type { Peers, PeerStanding } from '../links/contract.ts';
+import type { Peers } from '../links/contract.ts';
 import type { ResourceLog } from '../resources/contract.ts';
+import { draftOf, named, resourceCalled, sameness } from './asking.ts';
+import { createBudgets } from './budgets.ts';
 import {
-  planRowsMax,
   rulesMax,
-  verbs,
-  type Enforcement,
-  type Plan,
-  type PlanRow,
+  type Budgets,
+  type Forecast,
+  type MirrorEnforcement,
   type Policies,
+  type PresentedTokens,
   type Rule,
   type RuleDraft,
-  type RuleRequest,
-  type ShownRule,
-  type Verb,
+  type RulesDiff,
+  type RulesInput,
 } from './contract.ts';
-import { decide } from './decide.ts';
-import { ruleTable } from './keys.ts';
-
-const publicPlanName = 'any cluster';
-// answers kept: three verbs of every link there may be, and room for strangers
-const visibleSetsMax = 4_096;
+import { createEnforcement } from './enforcement.ts';
+import { forecastOf, grantsOf, planOf, type PlanningNeeds } from './planning.ts';
+import { createRuleRecords, type RuleRecords, type RulesChange } from './rule-records.ts';
 
 export interface PoliciesNeeds {
   readonly store: KeyValueStore;
@@ -42,241 +36,181 @@ export interface PoliciesNeeds {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly signer: { readonly cluster: ClusterId };
   readonly resources: ResourceLog;
   readonly peers: Peers;
+  /** Without it, no rule for whoever presents a token matches. */
+  readonly tokens?: PresentedTokens | undefined;
+  /** Clusters that were trusted or blocked: plans speak of them, too. */
+  readonly judged?: (() => readonly ClusterId[]) | undefined;
 }
 
 export interface PoliciesService {
   readonly policies: Policies;
-  readonly enforcement: Enforcement;
+  readonly enforcement: MirrorEnforcement;
+  readonly budgets: Budgets;
+  readonly forecast: Forecast;
   start(signal: AbortSignal): Promise<void>;
 }
 
-export function createPolicies(needs: PoliciesNeeds): PoliciesService {
-  const { store, clock, random, resources, peers } = needs;
-  const table = ruleTable(store, needs.codec);
-  const cache = watchedTable(store, table);
-  const rules = (): readonly Rule[] =>
-    [...cache.rows.values()]
-      .map(({ value }) => value)
-      .toSorted((a, b) => a.createdMs - b.createdMs || (a.id < b.id ? -1 : 1));
-  const enforcement = createEnforcement(needs, {
-    rules,
-    generation: () => `${cache.generation} ${resources.generation} ${peers.generation}`,
-    onRules: (changed) => cache.subscribe(changed),
-  });
+interface Parts extends PoliciesNeeds, PlanningNeeds {
+  readonly records: RuleRecords;
+  readonly budgets: Budgets;
+}
 
-  const policies: Policies = {
-    async add(request) {
-      const draft = draftOf(needs, request);
-      // The same rule twice would have to be removed twice: a person who did it once was heard.
-      const same = rules().find((rule) => sameRule(rule, draft));
-      if (same !== undefined) {
-        return named(peers, same);
-      }
-      if (cache.rows.size >= rulesMax) {
-        throw new HansaError('STORE_LIMIT', `there are ${rulesMax} rules, the most there may be`);
-      }
-      const rule: Rule = { ...draft, id: `r-${toHex(random.bytes(4))}`, createdMs: clock.now() };
-      const { revision } = await store.batchWrite([table.put([rule.id], rule)]);
-      await cache.reached(revision);
-      needs.log.event('policy.changed', { added: rule.id });
-      return named(peers, rule);
-    },
+export function createPolicies(needs: PoliciesNeeds): PoliciesService {
+  const records = createRuleRecords(needs);
+  const enforcing = createEnforcement({ ...needs, rules: records });
+  const budgets = createBudgets({ ...needs, limits: enforcing.budgets });
+  const parts: Parts = { ...needs, records, enforcing, budgets };
+  return {
+    policies: policiesOf(parts),
+    enforcement: enforcing.enforcement,
+    budgets,
+    forecast: (change) => forecastOf(parts, records.all(), change),
+    start: (signal) => records.start(signal, needs.clock),
+  };
+}
+
+function policiesOf(parts: Parts): Policies {
+  const { records, peers, enforcing, budgets } = parts;
+  return {
+    add: async (request) => named(peers, await add(parts, draftOf(parts, request))),
     async remove({ id }) {
-      const row = known(cache.find(id)?.value, id);
-      const removed = await store.transact({
-        if: [{ key: table.key(id), target: 'version', op: '>', operand: 0 }],
-        then: [table.delete([id])],
-      });
-      if (!removed.succeeded) {
-        throw new HansaError('RULE_NOT_FOUND', `rule ${id} was removed at the same time`);
-      }
-      await cache.reached(removed.revision);
-      needs.log.event('policy.changed', { removed: id });
-      return named(peers, row);
+      const change = await records.change(() => ({ add: [], remove: [known(records, id)] }));
+      parts.log.event('policy.changed', { removed: id });
+      const [removed] = change.remove;
+      return named(peers, removed ?? known(records, id));
     },
-    list: async () => ({ rules: rules().map((rule) => named(peers, rule)) }),
-    async plan({ add, remove }) {
+    list: async () => ({ rules: records.all().map((rule) => named(peers, rule)) }),
+    async plan({ add: added, remove }) {
       if (remove !== undefined) {
-        known(cache.find(remove)?.value, remove);
+        known(records, remove);
       }
-      const before = rules();
-      const kept = before.filter((rule) => rule.id !== remove);
-      const planned = { id: 'planned', createdMs: clock.now() };
-      const after = add === undefined ? kept : [...kept, { ...draftOf(needs, add), ...planned }];
-      return planOf(needs, before, after);
+      const before = records.all();
+      const kept = before.filter(({ id }) => id !== remove);
+      const after =
+        added === undefined ? kept : [...kept, planned(parts, draftOf(parts, added))];
+      return planOf(parts, before, after);
     },
-    async why({ peer, verb, resource }) {
-      const decision = enforcement.decide(peers.resolve(peer).cluster, verb, resource);
-      const { rule } = decision;
-      return rule === undefined ? decision : { ...decision, rule: named(peers, rule) };
+    async diff(input) {
+      const drafts = draftsOf(parts, input);
+      return diffOf(parts, changeTo(parts, { ...input, drafts }));
+    },
+    apply: (input) => apply(parts, input),
+    async whoCan(asked) {
+      const id = resourceCalled(parts, asked);
+      const resource = enforcing.find(id);
+      if (resource === undefined) {
+        throw new HansaError('RESOURCE_NOT_FOUND', `there is no ${id} here`);
+      }
+      return grantsOf(parts, records.all(), { verb: asked.verb, resource });
+    },
+    async why({ peer, verb, ...asked }) {
+      const { cluster } = peers.resolve(peer);
+      const id = resourceCalled(parts, asked);
+      const { rule, limits, ...decision } = enforcing.enforcement.decide(cluster, verb, id);
+      return {
+        ...decision,
+        ...(rule === undefined ? {} : { rule: named(peers, rule) }),
+        ...(limits === undefined ? {} : { limits: limits.map((each) => named(peers, each)) }),
+        budgets: decision.allowed ? await budgets.used(cluster, id) : [],
+      };
     },
   };
-  return { policies, enforcement, start: (signal) => cache.start(signal, clock) };
 }
 
-function sameRule({ id: _id, createdMs: _createdMs, ...rule }: Rule, draft: object): boolean {
-  return JSON.stringify(sorted(rule)) === JSON.stringify(sorted(draft));
-}
-
-/** The same fields in the same order, however they came. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value) || typeof value !== 'object' || value === null) {
-    return value;
+/** The same rule twice would have to be removed twice: a person who did it once was heard. */
+async function add(parts: Parts, draft: RuleDraft): Promise<Rule> {
+  const { records } = parts;
+  const wanted = sameness(draft);
+  const rule = made(parts, draft, new Set(records.all().map(({ id }) => id)));
+  const same = (): Rule | undefined => records.all().find((each) => sameness(each) === wanted);
+  const { add: added } = await records.change(() => {
+    if (same() !== undefined) {
+      return { add: [], remove: [] };
+    }
+    requireRoom(records.all().length + 1);
+    return { add: [rule], remove: [] };
+  });
+  if (added.length > 0) {
+    parts.log.event('policy.changed', { added: rule.id });
   }
-  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-  return fields
-    .map(([name, field]): [string, unknown] => [name, sorted(field)])
-    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return same() ?? rule;
 }
 
-function known(rule: Rule | undefined, id: string): Rule {
+async function apply(parts: Parts, input: RulesInput): Promise<RulesDiff> {
+  const drafts = draftsOf(parts, input);
+  let diff: RulesDiff | undefined;
+  await parts.records.change(() => {
+    const change = changeTo(parts, { ...input, drafts });
+    diff = diffOf(parts, change);
+    return change;
+  });
+  const { added = [], removed = [] } = diff ?? {};
+  parts.log.event('policy.applied', { added: added.length, removed: removed.length });
+  return diff ?? { rows: [], truncated: false, added, removed, kept: 0 };
+}
+
+/** One for each thing that is said, however often. */
+function draftsOf(parts: Parts, { rules }: RulesInput): readonly (readonly [string, RuleDraft])[] {
+  const drafts = rules.map((request) => draftOf(parts, request));
+  return [...new Map(drafts.map((draft) => [sameness(draft), draft]))];
+}
+
+function changeTo(
+  parts: Parts,
+  given: {
+    readonly keep?: boolean | undefined;
+    readonly drafts: readonly (readonly [string, RuleDraft])[];
+  },
+): RulesChange {
+  const before = parts.records.all();
+  const held = new Set(before.map(sameness));
+  const wanted = new Map(given.drafts);
+  const addedDrafts = given.drafts.filter(([said]) => !held.has(said));
+  const remove =
+    given.keep === true ? [] : before.filter((rule) => !wanted.has(sameness(rule)));
+  requireRoom(before.length - remove.length + addedDrafts.length);
+  const taken = new Set(before.map(({ id }) => id));
+  return { add: addedDrafts.map(([, draft]) => made(parts, draft, taken)), remove };
+}
+
+function diffOf(parts: Parts, { add: added, remove }: RulesChange): RulesDiff {
+  const { peers, records } = parts;
+  const before = records.all();
+  const removed = new Set(remove);
+  const kept = before.filter((rule) => !removed.has(rule));
+  return {
+    ...planOf(parts, before, [...kept, ...added]),
+    added: added.map((rule) => named(peers, rule)),
+    removed: remove.map((rule) => named(peers, rule)),
+    kept: kept.length,
+  };
+}
+
+function requireRoom(count: number): void {
+  if (count > rulesMax) {
+    throw new HansaError('STORE_LIMIT', `there are ${rulesMax} rules, the most there may be`);
+  }
+}
+
+/** Under an id that is not taken, and is from now on: of ten thousand, two would often share one. */
+function made({ random, clock }: Parts, draft: RuleDraft, taken: Set<string>): Rule {
+  const short = `r-${toHex(random.bytes(4))}`;
+  const id = taken.has(short) ? `${short}-${toHex(random.bytes(8))}` : short;
+  taken.add(id);
+  return { ...draft, id, createdMs: clock.now() };
+}
+
+function planned({ clock }: Parts, draft: RuleDraft): Rule {
+  return { ...draft, id: "planned", createdMs: clock.now() };
+}
+
+function known(records: RuleRecords, id: string): Rule {
+  const rule = records.find(id);
   if (rule === undefined) {
     throw new HansaError('RULE_NOT_FOUND', `there is no rule ${id}`);
   }
   return rule;
 }
-
-/**
- * What is kept of a request: the cluster itself, whatever it will be called; a moment, not a
- * length.
- */
-function draftOf({ peers, clock }: PoliciesNeeds, request: RuleRequest): RuleDraft {
-  const { ttlMs, peers: chosen, ...rest } = request;
-  return {
-    ...rest,
-    peers: 'peer' in chosen ? { cluster: peers.resolve(chosen.peer).cluster } : chosen,
-    ...(ttlMs === undefined ? {} : { expiresMs: clock.now() + ttlMs }),
-  };
-}
-
-function named(peers: Peers, rule: Rule): ShownRule {
-  const peerName = 'public' in rule.peers ? undefined : peers.standing(rule.peers.cluster).name;
-  return peerName === undefined ? rule : { ...rule, peerName };
-}
-
-function createEnforcement(
-  { clock, resources, peers }: PoliciesNeeds,
-  given: {
-    rules(): readonly Rule[];
-    generation(): string;
-    onRules(changed: () => void): () => void;
-  },
-): Enforcement {
-  let sets = createRecent<string, ReadonlySet<LocalId>>(visibleSetsMax);
-  let generation = '';
-  let freshUntilMs = 0;
-
-  const visible = (peer: ClusterId, verb: Verb): ReadonlySet<LocalId> => {
-    const now = given.generation();
-    if (now !== generation || clock.now() >= freshUntilMs) {
-      sets = createRecent(visibleSetsMax);
-      generation = now;
-      freshUntilMs = nextExpiry(given.rules(), clock.now());
-    }
-    const key = `${verb} ${peer}`;
-    const held = sets.get(key);
-    if (held !== undefined) {
-      return held;
-    }
-    const rules = given.rules();
-    const base = { peer: peers.standing(peer), verb, nowMs: clock.now() };
-    const made = new Set(
-      resources
-        .all()
-        .filter((resource) => decide(rules, { ...base, resource }).allowed)
-        .map(({ id }) => id),
-    );
-    sets.set(key, made);
-    return made;
-  };
-  return {
-    visible,
-    decide(peer, verb, id) {
-      const resource = resources.find(id);
-      return resource === undefined
-        ? { allowed: false, verb, resource: id, peer, reason: `there is no ${id} here` }
-        : decide(given.rules(), {
-            peer: peers.standing(peer),
-            verb,
-            resource,
-            nowMs: clock.now(),
-          });
-    },
-    granted: (peer, resource) => verbs.filter((verb) => visible(peer, verb).has(resource)),
-    subscribe(changed) {
-      // Beats and pushes come by the thousand; hardly any of them changes a decision.
-      let before = given.generation();
-      let untilMs = nextExpiry(given.rules(), clock.now());
-      const compare = (): void => {
-        const now = given.generation();
-        if (now !== before || clock.now() >= untilMs) {
-          before = now;
-          untilMs = nextExpiry(given.rules(), clock.now());
-          changed();
-        }
-      };
-      const stops = [
-        given.onRules(compare),
-        resources.subscribe(compare),
-        peers.subscribe(compare),
-      ];
-      return () => stops.forEach((stop) => stop());
-    },
-  };
-}
-
-/** When the next rule runs out: until then cached answers stay true. */
-function nextExpiry(rules: readonly Rule[], nowMs: number): number {
-  return rules.reduce(
-    (soonest, { expiresMs }) =>
-      expiresMs !== undefined && expiresMs > nowMs ? Math.min(soonest, expiresMs) : soonest,
-    Number.MAX_SAFE_INTEGER,
-  );
-}
-
-function planOf(needs: PoliciesNeeds, before: readonly Rule[], after: readonly Rule[]): Plan {
-  const { clock, resources, peers } = needs;
-  const nowMs = clock.now();
-  const rows: PlanRow[] = [];
-  for (const peer of concerned(peers, [...before, ...after])) {
-    for (const resource of resources.all()) {
-      const allowed = (rules: readonly Rule[], verb: Verb): boolean =>
-        decide(rules, { peer, verb, resource, nowMs }).allowed;
-      const gained = verbs.filter((verb) => !allowed(before, verb) && allowed(after, verb));
-      const lost = verbs.filter((verb) => allowed(before, verb) && !allowed(after, verb));
-      const row = {
-        peer: peer.cluster,
-        peerName: peer.name ?? (peer === anybody ? publicPlanName : peer.cluster.slice(0, 8)),
-        resource: resource.id,
-      };
-      if (gained.length > 0) {
-        rows.push({ ...row, change: 'gains', verbs: gained });
-      }
-      if (lost.length > 0) {
-        rows.push({ ...row, change: 'loses', verbs: lost });
-      }
-    }
-  }
-  return { rows: rows.slice(0, planRowsMax), truncated: rows.length > planRowsMax };
-}
-
-/** Whoever is linked, whoever a rule names without a link, and anybody. */
-function concerned(peers: Peers, rules: readonly Rule[]): readonly PeerStanding[] {
-  const linked = peers.all();
-  const unlinked = new Set(
-    rules.flatMap((rule) => ('cluster' in rule.peers ? [rule.peers.cluster] : [])),
-  );
-  linked.forEach(({ cluster }) => unlinked.delete(cluster));
-  return [...linked, ...Array.from(unlinked, (cluster) => peers.standing(cluster)), anybody];
-}
-
-/** Stands in a plan for every cluster that no rule names: what it gains is public. */
-const anybody: PeerStanding = {
-  cluster: '0'.repeat(64) as ClusterId,
-  name: undefined,
-  mine: false,
-  theirs: false,
-  active: false,
-};
