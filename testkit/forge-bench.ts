@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createMemoryBlobs, type MemoryBlobs } from '@hansa/blobs-memory';
 import { internalRefPrefix, type Git } from '@hansa/capabilities/forge/git';
 import { smartHttp } from '@hansa/capabilities/forge/smart-http';
+import type { LaneWriting } from '@hansa/capabilities/lanes/contract';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
 import type { Mirror, Mirrors, MirrorView } from '@hansa/capabilities/sync/contract';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
@@ -81,7 +82,8 @@ export function createForgeBench(): ForgeBench {
       await start(new AbortController().signal);
       const needs = bench.cacheNeeds(git, blobs);
       const caches = createCaches(needs);
-      const parts = { ...needs, signer, resources: log, mirrors: mirrorsOf(), apiUrl };
+      const mirrors = mirrorsOf();
+      const parts = { ...needs, signer, resources: log, mirrors, lanes: noLanes, apiUrl };
       const service = createForge(parts, caches);
       const server = await serveGit(smartHttp({ git, find: service.find }));
       undo.push(() => server.close());
@@ -90,7 +92,7 @@ export function createForgeBench(): ForgeBench {
     async serve({ git, log, blobs, caches }, other) {
       const needs = bench.cacheNeeds(git, blobs);
       const given = { resources: other.log ?? log, mirrors: other.mirrors ?? mirrorsOf() };
-      const { find } = createForge({ ...needs, ...given, signer, apiUrl }, caches);
+      const { find } = createForge({ ...needs, ...given, signer, lanes: noLanes, apiUrl }, caches);
       const server = await serveGit(smartHttp({ git, find }));
       undo.push(() => server.close());
       return server;
@@ -116,6 +118,16 @@ export function createForgeBench(): ForgeBench {
   };
   return bench;
 }
+
+/** Nobody else writes here. */
+const noLanes: LaneWriting = {
+  registerKind: () => undefined,
+  find: () => undefined,
+  open: async () => {
+    throw new HansaError('LANES_UNSUPPORTED', 'this forge has no lanes');
+  },
+  offer: async () => undefined,
+};
 
 function apiUrl(): string {
   return 'http://127.0.0.1:1';

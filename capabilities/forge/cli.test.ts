@@ -28,6 +28,7 @@ const mirrored: Repository = {
 };
 const withRefs = (repository: Repository): ShownRepository => ({
   ...repository,
+  protections: [],
   refs: [{ name: 'refs/heads/main', target: 'c0ffee' }],
 });
 const git = "git -c credential.helper='!npx hansa credential'";

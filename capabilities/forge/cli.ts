@@ -11,6 +11,7 @@ import {
   type CommandContext,
   type CommandView,
 } from '@hansa/foundation';
+import { protect, sign } from './cli-protecting.ts';
 import {
   forgeContract,
   type Forge,
@@ -174,7 +175,7 @@ function text(words: string): CommandView {
   return { kind: 'text', text: words };
 }
 
-export const forgeCommands: readonly Command[] = [create, list, show, remove];
+export const forgeCommands: readonly Command[] = [create, list, show, protect, sign, remove];
 
 function forgeOf({ carrier }: CommandContext): Forge {
   return remote(forgeContract, carrier);

@@ -36,7 +36,11 @@ export function forgeSuite({ name: road, make }: Road<Forge>): void {
           'own team/app',
           'mirror tools',
         ]);
-        await expect(forge.show({ name: 'team/app' })).resolves.toEqual({ ...made, refs: [] });
+        await expect(forge.show({ name: 'team/app' })).resolves.toEqual({
+          ...made,
+          refs: [],
+          protections: [],
+        });
         await expect(forge.delete({ name: 'team/app' })).resolves.toEqual(made);
         const gone = forge.show({ name: 'team/app' });
         await expect(gone).rejects.toMatchObject({ code: 'RESOURCE_NOT_FOUND' });

@@ -22,8 +22,8 @@ export function createGitLanes(parts: Parts): LaneKind {
   return {
     kind: gitKind,
     promote: (promotion) => promote(parts, promotion),
-    async resolve({ key, take, ...promotion }) {
-      if (take === 'theirs') {
+    async resolve({ key, take: side, ...promotion }) {
+      if (side === 'theirs') {
         await takeTheirs(parts, promotion, key);
       }
     },

@@ -124,7 +124,8 @@ function unlessAway(error: unknown): void {
 }
 
 async function mirroredRepository(parts: Parts, name: string): Promise<StoredRepository> {
-  const [peer, rest = ''] = [name.slice(0, name.indexOf(':')), name.slice(name.indexOf(':') + 1)];
+  const colon = name.indexOf(':');
+  const [peer, rest] = [name.slice(0, colon), name.slice(colon + 1)] as const;
   const spelled = rest.startsWith(`${gitKind}/`) ? name : `${peer}:${gitKind}/${rest}`;
   const view = await parts.mirrors.view(parts.mirrors.resolve(spelled));
   if (view === undefined) {
