@@ -87,9 +87,8 @@ export function compose(needs: CompositionNeeds): Composition {
     signer,
     keys,
   });
-  const { linking, ruling, trusting } = governing(needs, { resources, edge: peerEdge.edge });
+  const { linking, ruling, trusting, tokening } = governing(needs, { resources, edge: peerEdge.edge });
   const { peers } = linking;
-  const tokening = tokensCapability({ ...needs, store: scoped('tokens'), signer, keys, peers });
   const { enforcement } = ruling;
   const listing = catalogCapability({ ...needs, signer, peers, resources, enforcement });
   const syncing = syncCapability({
@@ -155,6 +154,7 @@ function governing(
   readonly linking: LinksCapability;
   readonly ruling: ReturnType<typeof policiesCapability>;
   readonly trusting: Capability;
+  readonly tokening: ReturnType<typeof tokensCapability>;
 } {
   const { signer, keys } = needs.identity;
   const trustStore = scopeStore(needs.store, 'trust');
@@ -169,6 +169,8 @@ function governing(
     forecast: (change) => ruling.forecast(change),
   });
   const { peers, reaching } = linking;
+  const tokenStore = scopeStore(needs.store, 'tokens');
+  const tokening = tokensCapability({ ...needs, store: tokenStore, signer, keys, peers });
   const ruling = policiesCapability({
     ...needs,
     store: scopeStore(needs.store, 'policies'),
@@ -176,11 +178,12 @@ function governing(
     resources,
     peers,
     judged: judging.levels.judged,
+    tokens: tokening.presented,
   });
   const { forecast } = ruling;
   const asked = { signer, peers, reaching, forecast, judging };
   const trusting = trustCapability({ ...needs, ...asked, store: trustStore });
-  return { linking, ruling, trusting };
+  return { linking, ruling, trusting, tokening };
 }
 
 function forgingWith(

@@ -1,6 +1,7 @@
-// The decisions of the owner's roads: HTTP with the owner token, and calls the transport has
-// proven. One token means one caller, the owner; what only linked clusters may ask, no token opens.
+// The decisions of the owner's roads: HTTP with the owner token or a capability token, and calls the
+// transport has proven. What only linked clusters may ask, no token opens.
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
 import {
   HansaError,
   type AnyContract,
@@ -8,6 +9,7 @@ import {
   type Caller,
   type Clock,
   type Credential,
+  type ErrorCode,
   type Gate,
   type HttpRoute,
   type Log,
@@ -38,10 +40,12 @@ export interface OwnerGateNeeds {
   /** Where `record` learns which calls are writes; only those are logged. */
   readonly contracts?: readonly AnyContract[];
   readonly routes?: readonly HttpRoute[];
+  /** Judges capability tokens; without it only the owner has one. */
+  readonly tokens?: TokenAuthority;
 }
 
 export function createOwnerGate(needs: OwnerGateNeeds): Gate {
-  const { clock, log, limits = gateLimits } = needs;
+  const { clock, log, tokens, limits = gateLimits } = needs;
   const expected = digest(needs.token);
   const writes = writeNames(needs.contracts ?? [], needs.routes ?? []);
   const requests = createBuckets({
@@ -73,13 +77,23 @@ export function createOwnerGate(needs: OwnerGateNeeds): Gate {
       }
       // The right token is let in even while its source is limited: all programs of this machine
       // share one source, and a stranger's wrong guesses at 256 bits must not lock the owner out.
-      if (!timingSafeEqual(digest(credential.token), expected)) {
+      if (timingSafeEqual(digest(credential.token), expected)) {
+        return { kind: 'owner' };
+      }
+      if (tokens === undefined || !credential.token.includes('.')) {
         refuse(failures, credential, log);
       }
-      return { kind: 'owner' };
+      const { token, possession } = credential;
+      try {
+        return tokens.authenticate({ token, possession });
+      } catch (error) {
+        refuseToken(error, { failures, credential, log });
+      }
     },
     authorise(caller, permission) {
-      if (!mayCall(caller, permission)) {
+      if (caller.kind === 'token' && permission !== 'open' && tokens !== undefined) {
+        tokens.authorise(caller, permission);
+      } else if (!mayCall(caller, permission)) {
         throw new HansaError('FORBIDDEN', `${named(caller)} may not use "${permission}"`, {
           facts: { permission },
         });
@@ -108,7 +122,12 @@ function named(caller: Caller): string {
 
 function fieldsOf(entry: AuditEntry): Record<string, string> {
   const { contract, method, caller, source, outcome } = entry;
-  const who = caller.kind === 'cluster' ? caller.cluster : caller.kind;
+  const who =
+    caller.kind === 'cluster'
+      ? caller.cluster
+      : caller.kind === 'token'
+        ? `token ${caller.chain[0] ?? ''}`
+        : caller.kind;
   return { method: `${contract}.${method}`, caller: who, source, outcome };
 }
 
@@ -116,6 +135,27 @@ function refuse(failures: Buckets, credential: Credential, log: Log): never {
   take(failures, credential.source, 'too many wrong tokens from here');
   log.event('token.refused', { source: credential.source });
   throw new HansaError('UNAUTHENTICATED', 'the token is not the owner’s');
+}
+
+// Only these can be guesses: who has a token that ran out or is too narrow was given one.
+const guesses: ReadonlySet<ErrorCode> = new Set([
+  'TOKEN_FORGED',
+  'TOKEN_MALFORMED',
+  'TOKEN_TOO_DEEP',
+  'TOKEN_TOO_LARGE',
+]);
+
+function refuseToken(
+  error: unknown,
+  { failures, credential, log }: { failures: Buckets; credential: Credential; log: Log },
+): never {
+  if (error instanceof HansaError) {
+    if (guesses.has(error.code)) {
+      take(failures, credential.source, 'too many wrong tokens from here');
+    }
+    log.event('token.refused', { source: credential.source, reason: error.code });
+  }
+  throw error;
 }
 
 // Equal lengths for the comparison, whatever was sent; the token itself has the entropy.

@@ -42,10 +42,18 @@ export function createGuard(configuredHosts: readonly string[]): Guard {
   };
 }
 
-export function credentialOf({ headers, socket }: IncomingMessage): Credential {
+export function credentialOf(request: IncomingMessage): Credential {
+  const { headers, socket } = request;
   const source = socket.remoteAddress ?? 'unix';
   const token = tokenOf(headers.authorization ?? '');
-  return token === undefined ? { source } : { source, token };
+  if (token === undefined) {
+    return { source };
+  }
+  const proof = headers['hansa-proof'];
+  const { method = '', url: path = '' } = request;
+  return typeof proof === 'string'
+    ? { source, token, possession: { proof, method, path } }
+    : { source, token };
 }
 
 function tokenOf(authorization: string): string | undefined {

@@ -4,6 +4,7 @@ import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import {
   HansaError,
   invariant,
+  type Caller,
   type Clock,
   type Credential,
   type Edge,
@@ -33,6 +34,14 @@ export interface HttpNeeds {
   /** Names besides loopback that may stand in the Host header. */
   readonly hosts?: readonly string[];
   readonly limits?: HttpLimits;
+  /** When a caller's requests have to end early: its token runs out, or is revoked. */
+  readonly lapse?: (caller: Caller) => Lapse | undefined;
+}
+
+export interface Lapse {
+  readonly signal: AbortSignal;
+  /** Lets go of it. */
+  done(): void;
 }
 
 export interface HttpRoad {
@@ -114,7 +123,16 @@ function addDoor(
     log,
     limits,
     credentialOf: (request) => known.get(request.raw) ?? { source: 'unknown' },
-    signalOf: (reply, kind) => visits.open(reply.raw, kind),
+    signalOf(reply, kind) {
+      const signal = visits.open(reply.raw, kind);
+      const caller = known.get(reply.request.raw)?.proven;
+      const lapse = caller === undefined ? undefined : needs.lapse?.(caller);
+      if (lapse === undefined) {
+        return signal;
+      }
+      reply.raw.once('close', () => lapse.done());
+      return AbortSignal.any([signal, lapse.signal]);
+    },
   };
   app.setErrorHandler((error, request, reply) =>
     answerError(error, { request, reply, needs: routeNeeds }),

@@ -7,5 +7,6 @@ export { compose, type Composition, type CompositionNeeds, type Drivers } from '
 export { configOptions, readConfig, type Config, type GivenFlags } from './config.ts';
 export { runDuties } from './duties.ts';
 export { createPeerGate } from './peer-gate.ts';
+export { openHolder } from './token-holder.ts';
 export { startNode, type RunningNode } from './start.ts';
 export { hansaVersion } from './version.ts';

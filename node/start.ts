@@ -116,7 +116,7 @@ function beginDuties(base: Opening, capabilities: readonly Capability[]): void {
 
 async function openApi(
   base: Opening,
-  { capabilities }: Composition,
+  { capabilities, tokens }: Composition,
   ports: Ports,
 ): Promise<HttpRoad> {
   const { config, clock, log, random, undo } = base;
@@ -124,7 +124,7 @@ async function openApi(
   const served = capabilities.flatMap((each) => each.serves);
   const routes = capabilities.flatMap((each) => each.routes);
   const contracts = served.map(({ contract }) => contract);
-  const gate = createOwnerGate({ token, clock, log, contracts, routes });
+  const gate = createOwnerGate({ token, clock, log, contracts, routes, tokens });
   const path = join(config.data, 'api.sock');
   const socket = Buffer.byteLength(path) <= socketPathBytesMax ? { socketPath: path } : {};
   const open = (port: number): Promise<HttpRoad> =>
@@ -136,6 +136,7 @@ async function openApi(
       log,
       clock,
       version: hansaVersion,
+      lapse: (caller) => (caller.kind === 'token' ? tokens.lapse(caller) : undefined),
       ...socket,
     });
   const road =

@@ -1,0 +1,114 @@
+// The revocation list and the list of issued ids: both bounded, and free of what has run out.
+import {
+  HansaError,
+  type Clock,
+  type KeyValueStore,
+  type Op,
+  type WatchedTable,
+} from '@hansa/foundation';
+import {
+  issuedMax,
+  revocationsMax,
+  tokenSkewMs,
+  tokenTtlMaxMs,
+  type Revocation,
+} from './contract.ts';
+import type { IssuedRecord, ReceivedRecord, TokenTables } from './keys.ts';
+
+export interface LedgerNeeds {
+  readonly store: KeyValueStore;
+  readonly clock: Clock;
+  readonly tables: TokenTables;
+  readonly issued: WatchedTable<IssuedRecord>;
+  readonly revoked: WatchedTable<Revocation>;
+  readonly received: WatchedTable<ReceivedRecord>;
+}
+
+export interface Ledger {
+  /** Keeps the id of a token, before its text is shown to anybody. */
+  issue(record: IssuedRecord): Promise<void>;
+  revoke(jti: string): Promise<Revocation & { readonly alsoRevoked: readonly string[] }>;
+  /** Deletes what has run out. */
+  clean(): Promise<void>;
+}
+
+export function createLedger(needs: LedgerNeeds): Ledger {
+  const { store, tables, issued, revoked } = needs;
+  const clean = async (): Promise<void> => {
+    const ops = outdated(needs);
+    for (let at = 0; at < ops.length; at += store.limits.transactionOpsMax) {
+      const { revision } = await store.batchWrite(
+        ops.slice(at, at + store.limits.transactionOpsMax),
+      );
+      await Promise.all([issued.reached(revision), revoked.reached(revision)]);
+    }
+  };
+  const makeRoom = async (
+    rows: ReadonlyMap<string, unknown>,
+    { max, more, what }: { max: number; more: number; what: string },
+  ): Promise<void> => {
+    if (rows.size + more > max) {
+      await clean();
+    }
+    if (rows.size + more > max) {
+      throw new HansaError('STORE_LIMIT', `there are ${rows.size} ${what}; at most ${max} may be`, {
+        fix: 'they go as their tokens run out; issue shorter ones',
+        facts: { max },
+      });
+    }
+  };
+  return {
+    clean,
+    async issue(record) {
+      await makeRoom(issued.rows, { max: issuedMax, more: 1, what: 'issued tokens' });
+      const { revision } = await store.batchWrite([tables.issued.put([record.jti], record)]);
+      await issued.reached(revision);
+    },
+    async revoke(jti) {
+      const held = revoked.find(jti)?.value;
+      const alsoRevoked = descendants(issued, jti);
+      const ids = [jti, ...alsoRevoked].filter((id) => revoked.find(id) === undefined);
+      await makeRoom(revoked.rows, { max: revocationsMax, more: ids.length, what: 'revocations' });
+      const made = ids.map((id) => revocationOf(needs, id));
+      const perWrite = store.limits.transactionOpsMax;
+      for (let at = 0; at < made.length; at += perWrite) {
+        const puts = made.slice(at, at + perWrite).map((one) => tables.revoked.put([one.jti], one));
+        const { revision } = await store.batchWrite(puts);
+        await revoked.reached(revision);
+      }
+      return { ...(held ?? revocationOf(needs, jti)), alsoRevoked };
+    },
+  };
+}
+
+/**
+ * A token that was made here by whoever came with a token does not descend from it by its own word;
+ * but it was never meant to outlive it.
+ */
+function descendants(issued: WatchedTable<IssuedRecord>, jti: string): readonly string[] {
+  return [...issued.rows.values()].flatMap(({ value }) =>
+    value.via.includes(jti) ? [value.jti] : [],
+  );
+}
+
+function revocationOf({ clock, issued }: LedgerNeeds, jti: string): Revocation {
+  const revokedMs = clock.now();
+  const known = issued.find(jti)?.value.expiresMs;
+  // Somebody else's child of a token: it was made already, so it runs out within a token's time.
+  const expiresMs = known ?? revokedMs + tokenTtlMaxMs + tokenSkewMs;
+  return { jti, revokedMs, untilMs: expiresMs + tokenSkewMs };
+}
+
+function outdated({ clock, tables, issued, revoked, received }: LedgerNeeds): readonly Op[] {
+  const nowMs = clock.now();
+  const old = <T extends { readonly jti: string }>(
+    rows: WatchedTable<T>['rows'],
+    endOf: (value: T) => number,
+  ): readonly string[] =>
+    [...rows.values()].flatMap(({ value }) => (endOf(value) <= nowMs ? [value.jti] : []));
+  return [
+    ...old(issued.rows, ({ expiresMs }) => expiresMs).map((id) => tables.issued.delete([id])),
+    ...old(revoked.rows, ({ untilMs }) => untilMs).map((id) => tables.revoked.delete([id])),
+    ...old(received.rows, ({ expiresMs }) => expiresMs).map((id) => tables.received.delete([id])),
+  ];
+}

@@ -1,0 +1,54 @@
+// What the rest of the node uses tokens for, in process: the gate of the API, and apps. What policy
+// asks stands in its own contract.
+import type { Caller, ClusterId } from '@hansa/foundation';
+import type { TokenLink } from './contract.ts';
+
+export type TokenCaller = Extract<Caller, { kind: 'token' }>;
+
+export interface PossessionProof {
+  readonly proof: string;
+  readonly method: string;
+  /** Path and query, as they were asked for. */
+  readonly path: string;
+}
+
+/** Tokens on the owner's roads: for the node's gate. */
+export interface TokenAuthority {
+  /** Throws what is wrong with the token or the proof, each with its own code. */
+  authenticate(given: { token: string; possession?: PossessionProof | undefined }): TokenCaller;
+  /** TOKEN_SCOPE where the caller's scopes have not the permission. */
+  authorise(caller: TokenCaller, permission: string): void;
+  /** Aborts when the caller's token runs out or is revoked; `done` lets go of it. */
+  lapse(caller: TokenCaller): { readonly signal: AbortSignal; done(): void };
+}
+
+/** Tokens that are shown for one act, for the capability that carries it out. */
+export interface TokenChecks {
+  /** Throws what is wrong with it, also where `holder` is not who may use it. */
+  verify(token: string, holder: ClusterId): VerifiedToken;
+  /** A narrower child of a token that is bound to this cluster, bound to another. */
+  pass(token: string, child: Passing): string;
+}
+
+export interface Passing {
+  readonly to: ClusterId;
+  readonly caps: readonly string[];
+  readonly ttlMs: number;
+  readonly facts: readonly string[];
+}
+
+/** A token that was found to be good, with whoever it all comes from. */
+export interface VerifiedToken extends TokenLink {
+  /** The cluster whose word the whole chain is. */
+  readonly root: ClusterId;
+  /** What the root was issued for: what honouring it is measured by. */
+  readonly rootCaps: readonly string[];
+  /** Which of the root cluster's keys signed. */
+  readonly rootKeyIndex: number;
+  /** Ids, its own first. */
+  readonly ids: readonly string[];
+  /** When the first of the chain runs out. */
+  readonly endsMs: number;
+  /** Whether the scope lies within its own. */
+  grants(scope: string): boolean;
+}
