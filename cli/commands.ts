@@ -1,9 +1,11 @@
 // Every command, in the order of their nouns: what `hansa --help` lists.
 import { catalogCommands } from '@hansa/capabilities/catalog/cli';
 import { daemonCommands } from '@hansa/capabilities/daemon/cli';
+import { discoveryCommands } from '@hansa/capabilities/discovery/cli';
 import { forgeCommands } from '@hansa/capabilities/forge/cli';
 import { greetingCommands } from '@hansa/capabilities/greeting/cli';
 import { lanesCommands } from '@hansa/capabilities/lanes/cli';
+import { identityCommands } from '@hansa/capabilities/identity/cli';
 import { linksCommands } from '@hansa/capabilities/links/cli';
 import { policiesCommands } from '@hansa/capabilities/policies/cli';
 import { streamCommands } from '@hansa/capabilities/stream/cli';
@@ -18,9 +20,11 @@ import { lastingTerminal } from './terminal.ts';
 export const nodeCommands: readonly Command[] = [
   ...catalogCommands,
   ...daemonCommands,
+  ...discoveryCommands,
   ...forgeCommands,
   ...greetingCommands,
   ...lanesCommands,
+  ...identityCommands,
   ...linksCommands,
   ...policiesCommands,
   ...streamCommands(lastingTerminal),

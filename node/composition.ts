@@ -2,6 +2,7 @@
 // on real disks and sockets, and for a simulated federation on virtual time.
 import { daemonCapability, type ProcessFacts } from '@hansa/capabilities/daemon/capability';
 import { catalogCapability } from '@hansa/capabilities/catalog/capability';
+import { discoveryCapability, type DiscoveryOptions } from '@hansa/capabilities/discovery/capability';
 import { forgeCapability } from '@hansa/capabilities/forge/capability';
 import type { Git } from '@hansa/capabilities/forge/git';
 import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
@@ -57,6 +58,8 @@ export interface CompositionNeeds extends Drivers {
   /** Decides calls of peers over the wire. */
   readonly peerGate: Gate;
   readonly syncIntervalMs?: number | undefined;
+  /** Ways of finding clusters that are on; none by default. */
+  readonly discovery?: DiscoveryOptions | undefined;
   /** Kinds besides git. */
   readonly kinds?: readonly FederatedKind[];
 }
@@ -87,7 +90,7 @@ export function compose(needs: CompositionNeeds): Composition {
     signer,
     keys,
   });
-  const { linking, ruling, trusting, tokening } = governing(needs, { resources, edge: peerEdge.edge });
+  const { linking, ruling, trusting, tokening, finding } = governing(needs, { resources, edge: peerEdge.edge });
   const { peers } = linking;
   const { enforcement } = ruling;
   const listing = catalogCapability({ ...needs, signer, peers, resources, enforcement });
@@ -119,6 +122,7 @@ export function compose(needs: CompositionNeeds): Composition {
     resourcing,
     trusting,
     linking.capability,
+    finding,
     tokening.capability,
     ruling.capability,
     listing.capability,
@@ -155,6 +159,7 @@ function governing(
   readonly ruling: ReturnType<typeof policiesCapability>;
   readonly trusting: Capability;
   readonly tokening: ReturnType<typeof tokensCapability>;
+  readonly finding: Capability;
 } {
   const { signer, keys } = needs.identity;
   const trustStore = scopeStore(needs.store, 'trust');
@@ -183,7 +188,17 @@ function governing(
   const { forecast } = ruling;
   const asked = { signer, peers, reaching, forecast, judging };
   const trusting = trustCapability({ ...needs, ...asked, store: trustStore });
-  return { linking, ruling, trusting, tokening };
+  const finding = discoveryCapability({
+    ...needs,
+    store: scopeStore(needs.store, 'discovery'),
+    signer,
+    keys,
+    peers,
+    reaching,
+    isBlocked: (cluster) => judging.levels.level(cluster) === 'blocked',
+    options: needs.discovery,
+  });
+  return { linking, ruling, trusting, tokening, finding };
 }
 
 function forgingWith(
