@@ -6,7 +6,6 @@ import type { Signer } from '../identity/contract.ts';
 import type { ResourceLog } from '../resources/contract.ts';
 import { pageMessagesMax, type Message, type MessagePage } from './contract.ts';
 import { sourceOf, type FindingNeeds } from './finding.ts';
-import type { StreamNews } from './mirrored.ts';
 import { readPage } from './sources.ts';
 
 const lookAgainMs = 1_000; // another node may have applied what we are not told of
@@ -16,7 +15,6 @@ interface ConsumingNeeds extends FindingNeeds {
   readonly clock: Clock;
   readonly signer: Signer;
   readonly resources: ResourceLog;
-  readonly news: StreamNews;
 }
 
 export async function pageFrom(
@@ -103,12 +101,12 @@ function createBell(needs: ConsumingNeeds, resource: FederatedId): Bell {
 
 /** Told of every change of one stream, own or mirrored. */
 function subscribeTo(
-  { resources, signer, news }: ConsumingNeeds,
+  { resources, signer, mirrors }: ConsumingNeeds,
   resource: FederatedId,
   changed: () => void,
 ): () => void {
   const { owner, local } = splitFederatedId(resource);
   return owner === signer.cluster
     ? resources.subscribe((id) => (id === local ? changed() : undefined))
-    : news.subscribe((each) => (each === resource ? changed() : undefined));
+    : mirrors.subscribe((each) => (each === resource ? changed() : undefined));
 }

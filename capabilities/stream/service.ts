@@ -26,7 +26,7 @@ import {
   type FindingNeeds,
 } from './finding.ts';
 import { messageBytes, settingsKey } from './keys.ts';
-import { createStreamKind, type StreamNews } from './mirrored.ts';
+import { createStreamKind } from './mirrored.ts';
 import { readMessage, requireAtMost } from './payload.ts';
 import { defaultLimits } from './sources.ts';
 import { createWriting, type Writing } from './writing.ts';
@@ -39,7 +39,6 @@ export interface StreamNeeds extends FindingNeeds {
 export interface StreamParts extends StreamNeeds {
   readonly consumers: Consumers;
   readonly writing: Writing;
-  readonly news: StreamNews;
 }
 
 export interface StreamService {
@@ -51,9 +50,9 @@ export interface StreamService {
 
 export function createStreams(needs: StreamNeeds): StreamService {
   const consumers = createConsumers(needs);
-  const { kind, news } = createStreamKind({ ...needs, consumers });
+  const kind = createStreamKind({ ...needs, consumers });
   const writing = createWriting({ ...needs, author: needs.signer.name });
-  const parts: StreamParts = { ...needs, consumers, writing, news };
+  const parts: StreamParts = { ...needs, consumers, writing };
   return {
     kind,
     streams: { ...writingOf(parts), ...readingOf(parts) },
