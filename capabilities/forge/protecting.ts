@@ -1,5 +1,6 @@
 // Protections and signatures in the log of a repository: set, given, and asked for before refs move.
 import { fromHex, HansaError, isHansaError, localId, type FederatedId } from '@hansa/foundation';
+import { presentClaim } from '../identity/contract.ts';
 import type { StoredRepository } from './caches.ts';
 import { gitKind, type Forge, type Protection, type SignedRef } from './contract.ts';
 import { refsKey, stateOf } from './entries.ts';
@@ -156,7 +157,7 @@ function signedMove(
   const message = moveBytes(resource, move);
   if (delegate === undefined || signature === undefined) {
     const made = signer.sign(message);
-    return { ...move, delegate: signer.cluster, signature: made.signature };
+    return { ...move, delegate: presentClaim(signer.keyLog()).key, signature: made.signature };
   }
   const bytes = fromHex(signature);
   if (!crypto.verify(fromHex(delegate), message, bytes)) {
