@@ -1,6 +1,12 @@
 // The decision itself: a pure function of rules, the peer's standing and the resource. Deny beats
 // limit beats allow, all matching limits apply, and no rule is a no.
-import { momentText, type ClusterId } from '@hansa/foundation';
+import {
+  laneTarget,
+  localId,
+  momentText,
+  splitFederatedId,
+  type ClusterId,
+} from '@hansa/foundation';
 import type { PeerStanding } from '../links/contract.ts';
 import type {
   Decision,
@@ -93,6 +99,9 @@ export function judge(ruling: Ruling, resource: Asked): Verdict {
   if (ruling.peer.trust === 'blocked') {
     return refused;
   }
+  if (isLane(resource)) {
+    return servesLane(ruling, resource) ? { allowed: true, limits: noLimits } : refused;
+  }
   const token = coveringToken(ruling, resource);
   const matching = candidates(ruling, resource).filter(
     (rule) =>
@@ -111,6 +120,22 @@ export function judge(ruling: Ruling, resource: Asked): Verdict {
     return { ...refused, rule: crossed };
   }
   return { allowed: true, rule: allowing, limits, ...('token' in allowing.peers ? { token } : {}) };
+}
+
+function isLane({ kind, name }: Asked): boolean {
+  return laneTarget(localId(kind, name)) !== undefined;
+}
+
+/** Ours is for the owner of what it is for, by its name and by no rule, and for nobody else. */
+function servesLane({ peer, verb }: Ruling, { kind, name, owner }: Asked): boolean {
+  const target = laneTarget(localId(kind, name));
+  return (
+    owner === undefined &&
+    verb === 'pull' &&
+    peer.active &&
+    target !== undefined &&
+    splitFederatedId(target).owner === peer.cluster
+  );
 }
 
 function candidates({ byName, wide }: Ruling, { name }: Asked): readonly Rule[] {
@@ -152,7 +177,9 @@ export function explain(ruling: Ruling, resource: Asked): Decision {
   const base = { verb, resource: resource.id, peer: peer.cluster };
   const { allowed, rule, limits, token } = judge(ruling, resource);
   if (rule === undefined) {
-    return { ...base, allowed, ...nearest(ruling, resource) };
+    return isLane(resource)
+      ? { ...base, allowed, reason: 'a lane is for the cluster that it writes to' }
+      : { ...base, allowed, ...nearest(ruling, resource) };
   }
   const words = rule.verbs.join(', ');
   if (!allowed) {
