@@ -150,6 +150,7 @@ export const errorCodes = {
     exit: 4,
     meaning: 'this cluster only serves that peer and holds no half-link of its own',
   },
+  PLANE_OFF: { status: 503, exit: 6, meaning: 'the node keeps bulk on the link itself' },
   LINKS_FULL: { status: 409, exit: 5, meaning: 'the cluster has as many links as it may' },
   // capability tokens
   TOKEN_MALFORMED: { status: 400, exit: 2, meaning: 'this is not a capability token' },
@@ -238,6 +239,18 @@ export const errorCodes = {
   HEAD_INVALID: { status: 502, exit: 7, meaning: 'a head’s signature does not verify' },
   HEAD_FORKED: { status: 409, exit: 7, meaning: 'the owner signed two histories' },
   HEAD_REWOUND: { status: 409, exit: 7, meaning: 'the owner is behind its own past' },
+  RESOURCE_REWOUND: {
+    status: 409,
+    exit: 7,
+    meaning: 'the owner is behind its own past: what its peers hold is signed by itself',
+    fix: 'on the owner: hansa recover list, then adopt what a peer holds, or begin a new epoch',
+  },
+  RECOVERY_NOT_FOUND: {
+    status: 404,
+    exit: 3,
+    meaning: 'nothing is to be recovered there',
+    fix: 'hansa recover list',
+  },
   CHANGE_INVALID: { status: 502, exit: 7, meaning: 'a change does not verify' },
   CHANGE_GAP: { status: 502, exit: 7, meaning: 'changes are missing between two positions' },
   CHANGE_TOO_LARGE: { status: 413, exit: 2, meaning: 'a change is over its limit' },

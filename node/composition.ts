@@ -135,6 +135,7 @@ export function compose(needs: CompositionNeeds): Composition {
     daemonCapability({
       ...needs,
       identity: identity.identity,
+      warnings: () => [],
       links: linking.links,
       policies: ruling.policies,
       resources,

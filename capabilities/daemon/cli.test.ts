@@ -15,6 +15,8 @@ const healthy: DaemonStatus = {
   data: 'data',
   api: 'http://127.0.0.1:4000',
   federation: 'on',
+  warnings: [],
+  certificate: { keyIndex: 0, serial: 3, leftMs: 518_400_000 },
   addresses: ['127.0.0.1:4100'],
   store: { engine: 'lmdb', durability: 'strict', revision: 7, sizeBytes: 4_096 },
   resources: 1,
@@ -47,6 +49,13 @@ describe('hansa status', () => {
       'Federation is off, local service runs on. KEY_MALFORMED: the cluster key is damaged',
     );
     expect(output.exit ?? 0).toBe(0);
+  });
+
+  test('shows the certificate with its end, and what a person has to look at', async () => {
+    const warning = { code: 'IDENTITY_TWICE', message: 'bergen meets it twice' } as const;
+    const { shown } = await status({ ...healthy, warnings: [warning] });
+    expect(shown).toContain('certificate: number 3, by key 0, ends in 6 days; it renews itself');
+    expect(shown).toContain('Look at this: IDENTITY_TWICE: bergen meets it twice');
   });
 
   test('of a lonely node says how to link it', async () => {

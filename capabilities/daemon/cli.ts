@@ -1,6 +1,7 @@
 // `hansa status` and `hansa down`: what people type, and what they see.
 import {
   agoText,
+  durationText,
   bytesText,
   flagOption,
   problemText,
@@ -62,6 +63,7 @@ function nodeRecord(now: DaemonStatus): CommandView {
       ['cluster', `${now.name} (${now.cluster})`],
       ['node', now.node],
       ['federation', now.federation],
+      ['certificate', certificateText(now)],
       ['addresses', now.addresses.length === 0 ? 'none' : now.addresses.join(' ')],
       ['api', now.api],
       ['data', now.data],
@@ -74,10 +76,22 @@ function nodeRecord(now: DaemonStatus): CommandView {
   };
 }
 
-function problemViews({ problem }: DaemonStatus): readonly CommandView[] {
-  return problem === undefined
-    ? []
-    : [{ kind: 'text', text: `Federation is off, local service runs on. ${problemText(problem)}` }];
+function certificateText({ certificate }: DaemonStatus): string {
+  if (certificate === undefined) {
+    return 'none';
+  }
+  const { keyIndex, serial, leftMs } = certificate;
+  const left = leftMs > 0 ? `ends in ${durationText(leftMs)}` : 'has ended';
+  return `number ${serial}, by key ${keyIndex}, ${left}; it renews itself`;
+}
+
+function problemViews({ problem, warnings }: DaemonStatus): readonly CommandView[] {
+  const told = warnings.map((each) => `Look at this: ${problemText(each)}`);
+  const off = problem === undefined ? [] : [problem];
+  return [
+    ...off.map((each) => `Federation is off, local service runs on. ${problemText(each)}`),
+    ...told,
+  ].map((text) => ({ kind: 'text', text }));
 }
 
 function linksTable({ links }: DaemonStatus): CommandView {

@@ -24,6 +24,12 @@ export interface MirrorSummary {
   readonly sequence?: number | undefined;
 }
 
+export interface ShownCertificate {
+  readonly keyIndex: number;
+  readonly serial: number;
+  readonly leftMs: number;
+}
+
 export interface DaemonStatus {
   readonly cluster: ClusterId;
   readonly name: string;
@@ -35,6 +41,10 @@ export interface DaemonStatus {
   readonly api: string;
   readonly federation: 'on' | 'off';
   readonly problem?: ErrorReport | undefined;
+  /** What a person has to act on: a copy that runs, a history that was rewound. */
+  readonly warnings: readonly ErrorReport[];
+  /** Of this node; renews itself. */
+  readonly certificate?: ShownCertificate | undefined;
   /** Where peers reach this node. */
   readonly addresses: readonly string[];
   readonly store: {
@@ -78,6 +88,10 @@ const status: z.ZodType<DaemonStatus> = z.object({
   api: z.string(),
   federation: z.enum(['on', 'off']),
   problem: errorReportSchema.optional(),
+  warnings: z.array(errorReportSchema),
+  certificate: z
+    .object({ keyIndex: z.number(), serial: z.number(), leftMs: z.number() })
+    .optional(),
   addresses: z.array(z.string()),
   store: z.object({
     engine: z.string(),

@@ -70,6 +70,7 @@ async function make(): Promise<Daemon> {
         keyIndex: 0,
         nextKeyHash: '',
         federation: 'off',
+        warnings: [reportOf(new HansaError('IDENTITY_TWICE', 'bergen meets it in 2 processes'))],
         problem: reportOf(new HansaError('KEY_MALFORMED', 'the key is not a key')),
       }),
     },
@@ -91,6 +92,7 @@ async function make(): Promise<Daemon> {
       plan: unused,
       why: unused,
     },
+    warnings: () => [reportOf(new HansaError('RESOURCE_REWOUND', 'git/tools is rewound'))],
     mirrors: {
       all: () => [mirror],
       find: unused,

@@ -1,6 +1,6 @@
 // The daemon's view of itself, gathered from the capabilities' contracts and the process's own
 // facts.
-import type { Clock, KeyValueStore } from '@hansa/foundation';
+import type { Clock, ErrorReport, KeyValueStore } from '@hansa/foundation';
 import type { Identity } from '../identity/contract.ts';
 import type { Links } from '../links/contract.ts';
 import type { Policies } from '../policies/contract.ts';
@@ -25,11 +25,13 @@ export interface ProcessFacts {
 export interface DaemonNeeds {
   readonly clock: Clock;
   readonly store: KeyValueStore;
-  readonly identity: Identity;
+  readonly identity: Pick<Identity, 'show'>;
   readonly links: Links;
   readonly policies: Policies;
   readonly resources: ResourceLog;
   readonly mirrors: Mirrors;
+  /** What other capabilities have found that a person has to act on. */
+  warnings(): readonly ErrorReport[];
   readonly facts: ProcessFacts;
 }
 
@@ -44,13 +46,22 @@ export function createDaemon(needs: DaemonNeeds): Daemon {
         policies.list({}),
         store.status(),
       ]);
-      const { cluster, name, node, federation, problem } = profile;
+      const { cluster, name, node, federation, problem, certificate } = profile;
       return {
         cluster,
         name,
         node,
         federation,
         problem,
+        warnings: [...profile.warnings, ...needs.warnings()],
+        certificate:
+          certificate === undefined
+            ? undefined
+            : {
+                keyIndex: profile.keyIndex,
+                serial: certificate.serial,
+                leftMs: certificate.notAfterMs - clock.now(),
+              },
         version: facts.version,
         pid: facts.pid,
         uptimeMs: Math.round(clock.monotonicMs() - startedMs),
