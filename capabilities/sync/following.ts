@@ -4,6 +4,7 @@ import {
   createHybridClock,
   equalBytes,
   HansaError,
+  laneTarget,
   remote,
   splitFederatedId,
   type Blobs,
@@ -50,8 +51,7 @@ export async function followOwner(
   given: { readonly report: FollowReport; readonly signal: AbortSignal },
 ): Promise<void> {
   const { report, signal } = given;
-  const { owner } = splitFederatedId(resource);
-  const carrier = needs.peers.carrier(owner);
+  const carrier = carrierFor(needs, resource);
   const from = needs.copies.applied.find(resource)?.value;
   const at = { epoch: from?.epoch ?? 0, sequence: from?.sequence ?? 0 };
   const peer = remote(syncPeerContract, carrier);
@@ -71,6 +71,12 @@ export async function followOwner(
     changes = [];
     bytes = 0;
   }
+}
+
+/** Whoever writes a lane for us asked us to mirror it: that needs no half-link of ours. */
+function carrierFor({ peers }: FollowNeeds, resource: FederatedId): Carrier {
+  const { owner, local } = splitFederatedId(resource);
+  return laneTarget(local) === undefined ? peers.carrier(owner) : peers.observer(owner);
 }
 
 function sizeOf({ change }: SequencedChange): number {

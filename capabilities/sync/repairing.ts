@@ -2,6 +2,7 @@
 // checked, and compared with what is held.
 import {
   HansaError,
+  laneTarget,
   remote,
   splitFederatedId,
   toHex,
@@ -22,8 +23,7 @@ export async function repairRound(parts: MirroringParts, signal: AbortSignal): P
     [...copies.mirrors.rows.values()].map(({ value }) => splitFederatedId(value.resource).owner),
   );
   for (const owner of owners) {
-    const { mine, active } = peers.standing(owner);
-    if (!signal.aborted && mine && active && peers.connected(owner)) {
+    if (!signal.aborted && peers.standing(owner).active && peers.connected(owner)) {
       // One owner that does not answer must not keep the others from being asked.
       await askOwner(parts, owner, signal).catch((error: unknown) =>
         log.problem('sync.round-failed', error, { owner }),
@@ -37,8 +37,12 @@ async function askOwner(
   owner: ClusterId,
   signal: AbortSignal,
 ): Promise<void> {
-  const resources = parts.copies.of(owner);
-  const peer = remote(syncPeerContract, parts.peers.carrier(owner));
+  const { mine } = parts.peers.standing(owner);
+  // Of whom we only serve we mirror nothing but the lanes that it writes for us.
+  const resources = parts.copies
+    .of(owner)
+    .filter((resource) => mine || laneTarget(splitFederatedId(resource).local) !== undefined);
+  const peer = remote(syncPeerContract, parts.peers.observer(owner));
   for (let at = 0; at < resources.length; at += headsPerRequestMax) {
     const page = resources.slice(at, at + headsPerRequestMax);
     const { heads } = await peer.heads({ resources: page }, { signal });
