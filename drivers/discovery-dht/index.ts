@@ -1,1 +1,1 @@
-export {};
+export { openDhtDirectory, type DhtDirectory, type DhtNeeds } from './dht-directory.ts';
