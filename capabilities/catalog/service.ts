@@ -1,6 +1,7 @@
 // The catalog for people: own resources as they are, peers' as they tell.
 import {
   federatedId,
+  laneTarget,
   remote,
   reportOf,
   splitFederatedId,
@@ -34,7 +35,8 @@ export function createCatalog(needs: CatalogNeeds): Catalog {
         const items = await askPeer(needs, peers.resolve(peer).cluster, call?.signal);
         return { items: items.filter(wanted), unanswered: [] };
       }
-      const mine = await Promise.all(resources.all().map((each) => ownItem(needs, each)));
+      const owned = resources.all().filter(({ id }) => laneTarget(id) === undefined);
+      const mine = await Promise.all(owned.map((each) => ownItem(needs, each)));
       const unanswered: UnansweredPeer[] = [];
       const linked = own === true ? [] : peers.all().filter((each) => each.mine && each.active);
       const theirs = await Promise.all(
