@@ -137,6 +137,18 @@ export { packTuple, unpackTuple, type TuplePart } from './store/tuple.ts';
 export { fromBase64Url, toBase64Url } from './base64url.ts';
 export { bytesSchema, hashSchema, signatureSchema } from './byte-schema.ts';
 export { emptyTrie, type DigestTrie, type TrieEntry } from './digest-trie.ts';
+export type { TrieChange, TrieDraft } from './digest/trie-draft.ts';
+export {
+  childrenBytes,
+  nodeBytes,
+  nodeKind,
+  pathBytes,
+  pathDigits,
+  type TrieHasher,
+  type TrieLeaf,
+} from './digest/trie-hash.ts';
+export { createTrieStore, type PagedTrie, type TrieStore } from './digest/trie-store.ts';
+export type { TriePrefix, TrieView } from './digest/trie-view.ts';
 export { errorReportSchema } from './error-report-schema.ts';
 export { merkleStepsMax, merkleTree, rootFromPath, type MerkleStep } from './merkle-root.ts';
 export { watchedTable, type WatchedTable } from './store/watched-table.ts';

@@ -1,0 +1,168 @@
+// A digest trie while it is in memory: the nodes above the pages, and what changed since the pages
+// were written. The pages themselves stay in the store, and are read when a leaf beside theirs
+// changes.
+import type { Crypto } from '../crypto.ts';
+import { HansaError } from '../errors.ts';
+import type { Recent } from '../recent.ts';
+import type { Entry, KeyValueStore, Revision } from '../store/store.ts';
+import { digitOf, nodeBytes, childrenBytes, type TrieHasher } from './trie-hash.ts';
+import { emptyPage, readPage, type PendingLeaf, type TriePage } from './trie-page.ts';
+import {
+  pageBytes,
+  type TrieLevels,
+  type TrieMeta,
+  type TrieName,
+  type TrieTables,
+} from './trie-records.ts';
+
+export const pagesPerRead = 64; // of about 20 KB each: what is in memory at once beside the rest
+const cachedPageBytesMax = 65_536; // a page is rarely longer; one that is, is read again
+
+export interface TrieParts {
+  readonly store: KeyValueStore;
+  readonly tables: TrieTables;
+  readonly crypto: Crypto;
+  readonly hasher: TrieHasher;
+  readonly cache: Recent<string, TriePage>;
+}
+
+/** A page with what is not written to it yet. Never changed, only replaced. */
+export interface DirtyPage {
+  readonly children: Uint8Array;
+  /** For each of the sixteen, in the order of paths. */
+  readonly pending: readonly (readonly PendingLeaf[])[];
+  readonly count: number;
+}
+
+export interface StoredMeta {
+  readonly value: TrieMeta;
+  readonly modRevision: Revision;
+}
+
+/** What reading needs to know; a view keeps one that does not change. */
+export interface TrieShape {
+  readonly name: TrieName;
+  readonly meta: StoredMeta | undefined;
+  readonly depth: number;
+  readonly levels: TrieLevels;
+  readonly dirty: ReadonlyMap<number, DirtyPage>;
+}
+
+const nothingPending: readonly (readonly PendingLeaf[])[] = Array.from({ length: 16 }, () => []);
+
+export function cleanPage(page: TriePage): DirtyPage {
+  return { children: page.children, pending: nothingPending, count: 0 };
+}
+
+/** The number of the page that a path leads to. */
+export function pageOf(path: Uint8Array, depth: number): number {
+  let page = 0;
+  for (let at = 0; at < depth; at += 1) {
+    page = page * 16 + digitOf(path, at);
+  }
+  return page;
+}
+
+/** The children of a node above the pages. */
+export function childrenAt(levels: TrieLevels, depth: number, index: number): Uint8Array {
+  const below = levels[depth + 1] ?? new Uint8Array(0);
+  return below.subarray(index * childrenBytes, (index + 1) * childrenBytes);
+}
+
+export function nodeAt(levels: TrieLevels, depth: number, index: number): Uint8Array {
+  const level = levels[depth] ?? new Uint8Array(0);
+  return level.subarray(index * nodeBytes, (index + 1) * nodeBytes);
+}
+
+/**
+ * Pages by their numbers, as they were when the trie was opened or last written: CONFLICT where
+ * somebody else has written since. With a revision, as they were at it.
+ */
+export async function readPages(
+  parts: TrieParts,
+  shape: TrieShape,
+  given: { readonly numbers: readonly number[]; readonly revision?: Revision },
+): Promise<ReadonlyMap<number, TriePage>> {
+  const { meta } = shape;
+  const found = new Map<number, TriePage>();
+  if (meta === undefined) {
+    return found;
+  }
+  const missing = given.numbers.filter((number) => {
+    const cached = parts.cache.get(cacheKey(shape, meta, number));
+    if (cached !== undefined) {
+      found.set(number, cached);
+    }
+    return cached === undefined;
+  });
+  for (let at = 0; at < missing.length; at += pagesPerRead) {
+    const numbers = missing.slice(at, at + pagesPerRead);
+    const entries = await firstParts(parts, shape, { ...given, numbers });
+    for (const [index, number] of numbers.entries()) {
+      const page = await pageFrom(parts, shape, { ...given, number, entry: entries[index] });
+      found.set(number, page);
+      if (page.bytes <= cachedPageBytesMax) {
+        parts.cache.set(cacheKey(shape, meta, number), page);
+      }
+    }
+  }
+  return found;
+}
+
+function cacheKey({ name }: TrieShape, meta: StoredMeta, page: number): string {
+  return `${name.join(' ')} ${meta.modRevision} ${page}`;
+}
+
+function pageKey(
+  { tables }: TrieParts,
+  { name, meta }: TrieShape,
+  [page, part]: readonly [page: number, part: number],
+): Uint8Array {
+  return tables.pages.key(...name, meta?.value.generation ?? 0, page, part);
+}
+
+async function firstParts(
+  parts: TrieParts,
+  shape: TrieShape,
+  given: { readonly numbers: readonly number[]; readonly revision?: Revision },
+): Promise<readonly (Entry | null)[]> {
+  const { store, tables } = parts;
+  const keys = given.numbers.map((number) => pageKey(parts, shape, [number, 0]));
+  if (given.revision !== undefined) {
+    const { revision } = given;
+    return Promise.all(keys.map(async (key) => (await store.get(key, { revision })).entry));
+  }
+  const metaKey = tables.metas.key(...shape.name);
+  const { entries } = await store.batchRead([metaKey, ...keys]);
+  const [meta = null, ...pages] = entries;
+  if ((meta?.modRevision ?? 0) !== shape.meta?.modRevision) {
+    throw writtenByAnother(shape.name);
+  }
+  return pages;
+}
+
+export function writtenByAnother([name]: TrieName): HansaError {
+  return new HansaError('CONFLICT', `another node has written the digest of ${name}`);
+}
+
+async function pageFrom(
+  parts: TrieParts,
+  shape: TrieShape,
+  given: {
+    readonly number: number;
+    readonly entry: Entry | null | undefined;
+    readonly revision?: Revision;
+  },
+): Promise<TriePage> {
+  const { store, tables, crypto } = parts;
+  const { number, entry, revision } = given;
+  if (entry === null || entry === undefined) {
+    return emptyPage;
+  }
+  const bytes = await pageBytes(tables.pages.row(entry).value, async (part) => {
+    const at = revision === undefined ? {} : { revision };
+    const next = await store.get(pageKey(parts, shape, [number, part]), at);
+    return next.entry === null ? undefined : tables.pages.row(next.entry).value;
+  });
+  return readPage(crypto, bytes);
+}

@@ -1,0 +1,242 @@
+// The digest tries of a store: pages in it, what changed since in memory, as many of them as are in
+// use. A trie is opened at the position of its pages; whoever opens it repeats what came after.
+import { equalBytes } from '../bytes.ts';
+import type { Codec } from '../codec.ts';
+import type { Crypto } from '../crypto.ts';
+import { HansaError, invariant } from '../errors.ts';
+import { createMutex, type Mutex } from '../mutex.ts';
+import { createRecent } from '../recent.ts';
+import { deletePrefix } from '../store/delete-prefix.ts';
+import type { KeyValueStore } from '../store/store.ts';
+import { LayeredDraft, placeParts, type TrieDraft } from './trie-draft.ts';
+import { createTrieHasher, nodeBytes, rootOf, type TrieHasher } from './trie-hash.ts';
+import { emptyLevels, nodesPerChunk, trieTables, type TrieName } from './trie-records.ts';
+import {
+  nodeAt,
+  type DirtyPage,
+  type StoredMeta,
+  type TrieParts,
+  type TrieShape,
+} from './trie-state.ts';
+import { createTrieView, type TrieView } from './trie-view.ts';
+import { deepen, depthFor, isCrowded, riseAll, writeBehind } from './trie-writing.ts';
+
+const triesMax = 256; // open at a time; another is opened again from its pages
+const pendingMax = 32_768; // of one trie: about 8 MB, and a second's work to repeat after a crash
+const pendingInAllMax = 131_072; // about 32 MB
+const pendingOfPageMax = 1_024; // a page that waits with more costs every change of it
+const pagesCached = 256; // of at most 64 KiB, mostly 20: a working set, not the trie
+
+export interface PagedTrie {
+  /** The position that the trie in memory holds; 0 before the first. */
+  readonly at: number;
+  /** Below it, a crash has mixed two positions, and the root is of neither. */
+  readonly trustedFrom: number;
+  readonly root: Uint8Array;
+  /** Leaves that no page has yet. */
+  readonly pending: number;
+  draft(): TrieDraft;
+  /** The trie is what the draft says, at this position. */
+  commit(draft: TrieDraft, at: number): void;
+  /** Writes the pages where enough waits for them, or always; CONFLICT where another node has. */
+  write(when: 'due' | 'now'): Promise<boolean>;
+  /** The trie as it is now, while it goes on. */
+  view(): Promise<TrieView>;
+}
+
+export interface TrieStore {
+  readonly hasher: TrieHasher;
+  /** `expected` leaves spare a new trie from being cut anew while it grows. */
+  open(name: string, copy: number, expected?: number): Promise<PagedTrie>;
+  /** What is in memory only is lost: after work that failed, or was another node's. */
+  forget(name: string, copy: number): void;
+  remove(name: string, copy?: number): Promise<void>;
+  /** Writes the pages of all that are open. */
+  writeAll(): Promise<void>;
+}
+
+export function createTrieStore(needs: {
+  readonly store: KeyValueStore;
+  readonly codec: Codec;
+  readonly crypto: Crypto;
+}): TrieStore {
+  const { store, crypto } = needs;
+  const tables = trieTables(store, needs.codec);
+  const hasher = createTrieHasher(crypto);
+  const parts: TrieParts = { store, tables, crypto, hasher, cache: createRecent(pagesCached) };
+  const tries = new Map<string, OpenTrie>();
+  return {
+    hasher,
+    async open(name, copy, expected = 0) {
+      const key = `${copy} ${name}`;
+      const trie = tries.get(key) ?? (await openTrie(parts, [name, copy], expected));
+      tries.delete(key);
+      tries.set(key, trie);
+      relieve(tries);
+      return trie;
+    },
+    forget: (name, copy) => void tries.delete(`${copy} ${name}`),
+    async remove(name, copy) {
+      const name_ = copy === undefined ? [name] : [name, copy];
+      for (const key of tries.keys()) {
+        if (key.endsWith(` ${name}`) && (copy === undefined || key.startsWith(`${copy} `))) {
+          tries.delete(key);
+        }
+      }
+      // The record first: without it, whatever a crash leaves of the rest is never read.
+      for (const each of [tables.metas, tables.chunks, tables.pages]) {
+        await deletePrefix(store, each.prefix(...name_));
+      }
+    },
+    async writeAll() {
+      for (const trie of tries.values()) {
+        await trie.write('now');
+      }
+    },
+  };
+}
+
+/** The last in the map is in use: of the others, the oldest go until the rest is within bounds. */
+function relieve(tries: Map<string, OpenTrie>): void {
+  let pending = 0;
+  for (const trie of tries.values()) {
+    pending += trie.pending;
+  }
+  for (const [key, trie] of tries) {
+    if (tries.size === 1 || (tries.size <= triesMax && pending <= pendingInAllMax)) {
+      return;
+    }
+    pending -= trie.pending;
+    tries.delete(key);
+  }
+}
+
+async function openTrie(parts: TrieParts, name: TrieName, expected: number): Promise<OpenTrie> {
+  const { tables } = parts;
+  for (;;) {
+    const row = await tables.metas.get(...name);
+    if (row === undefined) {
+      return new OpenTrie(parts, name, { levels: emptyLevels(depthFor(expected)) });
+    }
+    const { value: meta, modRevision } = row;
+    const levels = emptyLevels(meta.depth);
+    for await (const chunk of tables.chunks.rows(...name, meta.generation)) {
+      const at = Number(chunk.key[3]) * nodesPerChunk * nodeBytes;
+      levels[meta.depth]?.set(chunk.value, at);
+    }
+    if ((await tables.metas.get(...name))?.modRevision !== modRevision) {
+      continue; // another node wrote while we read
+    }
+    riseAll(parts, levels);
+    if (meta.at === meta.until && !equalBytes(rootOf(nodeAt(levels, 0, 0)), meta.root)) {
+      throw new HansaError('STORE_DAMAGED', `the nodes of the digest of ${name[0]} do not join`);
+    }
+    return new OpenTrie(parts, name, { levels, meta: { value: meta, modRevision } });
+  }
+}
+
+class OpenTrie implements PagedTrie {
+  at: number;
+  pending = 0;
+  readonly #parts: TrieParts;
+  readonly #name: TrieName;
+  readonly #alone: Mutex = createMutex();
+  #levels: Uint8Array[];
+  #dirty = new Map<number, DirtyPage>();
+  #meta: StoredMeta | undefined;
+  #isPageFull = false;
+  #isWriting = false;
+
+  constructor(
+    parts: TrieParts,
+    name: TrieName,
+    given: { readonly levels: Uint8Array[]; readonly meta?: StoredMeta },
+  ) {
+    this.#parts = parts;
+    this.#name = name;
+    this.#levels = given.levels;
+    this.#meta = given.meta;
+    this.at = given.meta?.value.at ?? 0;
+  }
+
+  get trustedFrom(): number {
+    return this.#meta?.value.until ?? 0;
+  }
+
+  get root(): Uint8Array {
+    return rootOf(nodeAt(this.#levels, 0, 0));
+  }
+
+  #shape(): TrieShape {
+    return {
+      name: this.#name,
+      meta: this.#meta,
+      depth: this.#levels.length - 1,
+      levels: this.#levels,
+      dirty: this.#dirty,
+    };
+  }
+
+  draft(): TrieDraft {
+    return new LayeredDraft(this.#parts, this.#shape());
+  }
+
+  commit(draft: TrieDraft, at: number): void {
+    invariant(draft instanceof LayeredDraft, 'a trie commits drafts of its own');
+    const isOurs = draft.shape.levels === this.#levels && !this.#isWriting;
+    invariant(isOurs, 'no page was written since the draft was made');
+    for (const [place, node] of draft.nodes) {
+      const { depth, index } = placeParts(place);
+      this.#levels[depth]?.set(node, index * nodeBytes);
+    }
+    for (const [number, page] of draft.pages) {
+      this.pending += page.count - (this.#dirty.get(number)?.count ?? 0);
+      this.#isPageFull ||= page.count > pendingOfPageMax;
+      this.#dirty.set(number, page);
+    }
+    this.at = at;
+  }
+
+  write(when: 'due' | 'now'): Promise<boolean> {
+    return this.#alone.run(async () => {
+      const isDue = this.pending > pendingMax || this.#isPageFull;
+      const isBehind = this.#dirty.size > 0 || (this.#meta?.value.at ?? 0) !== this.at;
+      if (!isBehind || (when === 'due' && !isDue)) {
+        return false;
+      }
+      this.#isWriting = true;
+      await this.#write();
+      this.#isWriting = false;
+      return true;
+    });
+  }
+
+  /** Where it fails, what is in memory is worth nothing any more: its owner forgets it. */
+  async #write(): Promise<void> {
+    this.#meta = await writeBehind(this.#parts, this.#shape(), this.at);
+    this.#dirty = new Map();
+    this.#levels = [...this.#levels];
+    this.pending = 0;
+    this.#isPageFull = false;
+    if (isCrowded(this.#shape())) {
+      const { meta, levels } = await deepen(this.#parts, this.#shape());
+      this.#meta = meta;
+      this.#levels = levels;
+    }
+  }
+
+  /** Leaves below are read at a revision; what is in memory is copied, since commits change it. */
+  view(): Promise<TrieView> {
+    return this.#alone.run(async () => {
+      const { store, tables } = this.#parts;
+      const { entry, revision } = await store.get(tables.metas.key(...this.#name));
+      if ((entry?.modRevision ?? 0) !== (this.#meta?.modRevision ?? 0)) {
+        throw new HansaError('CONFLICT', `another node has written the digest of ${this.#name[0]}`);
+      }
+      const shape = this.#shape();
+      const levels = shape.levels.map((level) => level.slice());
+      const dirty = new Map(shape.dirty);
+      return createTrieView(this.#parts, { ...shape, levels, dirty }, { at: this.at, revision });
+    });
+  }
+}
