@@ -11,6 +11,7 @@ import type { Signer } from '@hansa/capabilities/identity/contract';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
 import type { LaneWriting } from '@hansa/capabilities/lanes/contract';
 import { linksCapability, type LinksCapability } from '@hansa/capabilities/links/capability';
+import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
 import { policiesCapability } from '@hansa/capabilities/policies/capability';
 import { resourcesCapability } from '@hansa/capabilities/resources/capability';
 import { streamCapability } from '@hansa/capabilities/stream/capability';
@@ -48,6 +49,8 @@ export interface Drivers {
   readonly log: Log;
   /** Absent where federation is off. */
   readonly transport: Transport | undefined;
+  /** Absent where bulk stays on the link. */
+  readonly plane?: DataPlane | undefined;
   /** Absent in simulations: then there is no forge. */
   readonly git: Git | undefined;
 }

@@ -17,6 +17,10 @@ export interface Config {
   readonly linkHost: string;
   /** 0: any free one, remembered for the next start. */
   readonly linkPort: number;
+  /** Whether bulk may leave the link for a plane of its own. */
+  readonly dataPlane: 'negotiated' | 'iroh-only';
+  /** 0: any free one, remembered for the next start. */
+  readonly planePort: number;
   readonly relays: readonly string[];
   readonly syncIntervalMs: number;
   readonly logLevel: 'event' | 'problem';
@@ -59,6 +63,17 @@ export const configOptions: Readonly<Record<string, Option>> = {
     schema: port,
     fallback: 0,
     description: 'UDP port of links; 0 chooses one and keeps it',
+  },
+  'data-plane': {
+    schema: z.enum(['negotiated', 'iroh-only']),
+    fallback: 'negotiated',
+    description:
+      'negotiated: large transfers may take TLS 1.3 with the same keys; iroh-only: all on QUIC',
+  },
+  'plane-port': {
+    schema: port,
+    fallback: 0,
+    description: 'TCP port of the data plane; 0 chooses one and keeps it',
   },
   relays: {
     schema: z.union([
@@ -121,6 +136,8 @@ function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'set
     apiPort: z.number(),
     linkHost: z.string(),
     linkPort: z.number(),
+    dataPlane: z.enum(['negotiated', 'iroh-only']),
+    planePort: z.number(),
     relays: z.array(z.string()),
     syncIntervalMs: z.number(),
     logLevel: z.enum(['event', 'problem']),
@@ -131,6 +148,8 @@ function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'set
     apiPort: values.get('api-port'),
     linkHost: values.get('link-host'),
     linkPort: values.get('link-port'),
+    dataPlane: values.get('data-plane'),
+    planePort: values.get('plane-port'),
     relays: values.get('relays'),
     syncIntervalMs: Number(values.get('sync-interval')) * 1_000,
     logLevel: values.get('log-level'),

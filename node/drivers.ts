@@ -10,6 +10,7 @@ import {
   type IdentityService,
   type KeySeeds,
 } from '@hansa/capabilities/identity/capability';
+import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import {
@@ -23,6 +24,7 @@ import {
 } from '@hansa/foundation';
 import { createGitCli } from '@hansa/git-cli';
 import { openLmdbStore } from '@hansa/store-lmdb';
+import { openTlsPlane } from '@hansa/plane-tls';
 import { openIrohTransport } from '@hansa/transport-iroh';
 import type { Drivers } from './composition.ts';
 import type { Config } from './config.ts';
@@ -82,7 +84,11 @@ export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDriv
     hiddenRefs: [internalRefPrefix],
     log,
   });
-  return { store, blobs, codec, crypto, clock, random, log, transport, git, identity };
+  const plane =
+    transport !== undefined && !(keys instanceof HansaError)
+      ? await openPlane(base, keys, ports)
+      : undefined;
+  return { store, blobs, codec, crypto, clock, random, log, transport, plane, git, identity };
 }
 
 /**
@@ -112,4 +118,28 @@ async function openTransport(
         });
   undo.push(() => transport.close());
   return transport;
+}
+
+/** Where it listens the link listens too; a port that was taken meanwhile is given up likewise. */
+async function openPlane(
+  { config, log, undo }: Opening,
+  keys: KeySeeds,
+  ports: Ports,
+): Promise<DataPlane | undefined> {
+  if (config.dataPlane === 'iroh-only') {
+    return undefined;
+  }
+  const open = (port: number): Promise<DataPlane> =>
+    openTlsPlane({ seed: keys.node, bind: { host: config.linkHost, port }, log });
+  const plane =
+    config.planePort !== 0
+      ? await open(config.planePort)
+      : await open(ports.plane ?? 0).catch((error: unknown) => {
+          if (isHansaError(error, 'PORT_TAKEN')) {
+            return open(0);
+          }
+          throw error;
+        });
+  undo.push(() => plane.close());
+  return plane;
 }

@@ -7,10 +7,11 @@ import { writeSecret } from './key-folder.ts';
 export interface Ports {
   readonly api?: number | undefined;
   readonly link?: number | undefined;
+  readonly plane?: number | undefined;
 }
 
 const port = z.number().int().min(1).max(65_535).optional();
-const schema: z.ZodType<Ports> = z.object({ api: port, link: port });
+const schema: z.ZodType<Ports> = z.object({ api: port, link: port, plane: port });
 
 /** Empty where nothing usable is remembered. */
 export async function readPorts(data: string): Promise<Ports> {

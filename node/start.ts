@@ -9,7 +9,6 @@ import {
   toHex,
   type Capability,
   type Random,
-  type Transport,
 } from '@hansa/foundation';
 import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
 import { compose, type Composition } from './composition.ts';
@@ -60,7 +59,7 @@ async function assemble(base: Opening): Promise<RunningNode> {
   const { data, name } = config;
   const ports = await readPorts(data);
   const drivers = await openDrivers(base, ports);
-  const { identity, transport } = drivers;
+  const { identity, transport, plane } = drivers;
   const api: { url: string } = { url: '' };
   let askStop = (): void => undefined;
   const stopAsked = new Promise<void>((resolve) => {
@@ -84,7 +83,11 @@ async function assemble(base: Opening): Promise<RunningNode> {
   await startAll(base, composition.capabilities);
   const road = await openApi(base, composition, ports);
   api.url = `http://${road.address.host}:${road.address.port}`;
-  await writePorts(data, { api: road.address.port, link: linkPort(transport) });
+  await writePorts(data, {
+    api: road.address.port,
+    link: portOf(transport?.addresses()),
+    plane: portOf(plane?.addresses()),
+  });
   beginDuties(base, composition.capabilities);
   log.event('node.started', { name, api: api.url, federation: transport !== undefined });
   return {
@@ -169,8 +172,8 @@ async function ownerToken(data: string, random: Random): Promise<string> {
   return token;
 }
 
-function linkPort(transport: Transport | undefined): number | undefined {
-  const [first] = transport?.addresses() ?? [];
+function portOf(addresses: readonly string[] | undefined): number | undefined {
+  const [first] = addresses ?? [];
   const port = first === undefined ? Number.NaN : Number(first.slice(first.lastIndexOf(':') + 1));
   return Number.isInteger(port) ? port : undefined;
 }

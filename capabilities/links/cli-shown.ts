@@ -7,6 +7,7 @@ import {
   type CommandView,
 } from '@hansa/foundation';
 import type { DoctorCheck, Link, TokenReport } from './contract.ts';
+import type { BytesMoved } from './planes-view.ts';
 
 const nothingKnown = '-';
 
@@ -36,6 +37,7 @@ export function linkRecord(link: Link): CommandView {
     ['their half', link.theirs ? 'yes: it may pull from us' : 'no: it only serves us'],
     ['check words', link.checkWords],
     ['confirmed', confirmationText(link)],
+    ['labels', labelsText(link.labels)],
     ['link epoch', String(link.epoch)],
     ['made', momentText(link.createdMs)],
     ['last beat', link.silentMs === undefined ? 'none yet' : agoText(link.silentMs)],
@@ -44,11 +46,59 @@ export function linkRecord(link: Link): CommandView {
       'endpoint',
       `${endpoint.node} ${endpoint.addresses.join(' ')}`.trim(),
     ]),
+    ...bulkFields(link),
   ];
-  const record: CommandView = { kind: 'record', fields };
+  const plain: CommandView = { kind: 'record', fields };
+  const record = link.keyFork === undefined ? plain : stack(plain, ...forkViews(link));
   return link.lastError === undefined
     ? record
     : stack(record, text(`last error: ${problemText(link.lastError)}`));
+}
+
+function bulkFields({ bulk }: Link): readonly (readonly [string, string])[] {
+  if (bulk === undefined) {
+    return [];
+  }
+  const { carries, sinceMs, reason = 'no reason is known', tls, iroh } = bulk;
+  const carried =
+    carries === 'tls' && sinceMs !== undefined
+      ? `over tls since ${momentText(sinceMs)}`
+      : `over iroh: ${reason}`;
+  return [
+    ['bulk', carried],
+    ['bulk over tls', movedText(tls)],
+    ['bulk over iroh', movedText(iroh)],
+  ];
+}
+
+function movedText({ sentBytes, receivedBytes }: BytesMoved): string {
+  return `${receivedBytes} bytes in, ${sentBytes} bytes out`;
+}
+
+/** Both records, so that the peer's people can say which one is theirs. */
+function forkViews({ keyFork, name }: Link): readonly CommandView[] {
+  if (keyFork === undefined) {
+    return [];
+  }
+  const row = (seen: string, claim: typeof keyFork.held): readonly string[] => [
+    seen,
+    String(claim.keyIndex),
+    momentText(claim.createdMs),
+    claim.key,
+    claim.nextKeyHash,
+  ];
+  const rows = [row('first', keyFork.held), row('later', keyFork.other)];
+  const columns = ['SEEN', 'KEY', 'MADE', 'PUBLIC KEY', 'PROMISES'];
+  return [
+    text(`${name} was shown with two records for one step of its keys:`),
+    { kind: 'table', columns, rows, empty: '' },
+    text(`Ask its people which one is theirs; then: hansa identity forget ${name}`),
+  ];
+}
+
+function labelsText(labels: Link['labels']): string {
+  const all = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  return all.length === 0 ? 'none' : all.join(' ');
 }
 
 export function confirmationText({ confirmedHere, confirmedThere, name }: Link): string {

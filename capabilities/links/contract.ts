@@ -17,6 +17,7 @@ import { planSchema, type Plan } from '../policies/contract.ts';
 import { labelsSchema } from '../resources/contract.ts';
 import { bulkViewSchema, type BulkView } from './planes-view.ts';
 
+export { planView } from '../policies/contract.ts';
 export type { Peers, PeerStanding, ProgressSource } from './standing.ts';
 
 export const inviteTtlDefaultMs = 900_000; // long enough to walk to another desk, too short to leak

@@ -1,7 +1,8 @@
 // What linked clusters say to each other about the link itself: redeeming a token, standing, beats.
 import { hashSchema, bytesSchema, type Call, type Contract } from '@hansa/foundation';
 import { z } from 'zod';
-import { endpointSchema, endpointsMax, type Endpoint } from './contract.ts';
+import { addressesMax, endpointSchema, endpointsMax, type Endpoint } from './contract.ts';
+import { ticketBytes } from './planes-driver.ts';
 
 export const linkProtocol = '/hansa/link/1';
 export const protocolVersions: { readonly min: number; readonly max: number } = { min: 1, max: 1 };
@@ -31,6 +32,15 @@ export interface Beat {
   readonly missing: number;
 }
 
+/** What lets the asker open a plane to us, once and within ten seconds. */
+export interface PlaneOffer {
+  readonly ticket: Uint8Array;
+  /** `host:port`, where we listen. */
+  readonly addresses: readonly string[];
+  /** How much we send over it at most. */
+  readonly budgetBytes: number;
+}
+
 export interface LinkPeer {
   redeem(
     input: {
@@ -48,6 +58,19 @@ export interface LinkPeer {
     input: { readonly payload: Uint8Array },
     call?: Call,
   ): Promise<{ readonly receivedBytes: number; readonly nowMs: number }>;
+  /** A ticket for a data plane on which the caller asks and we answer. */
+  plane(
+    input: { readonly epoch: number; readonly budgetBytes: number },
+    call?: Call,
+  ): Promise<PlaneOffer>;
+  /**
+   * The caller could not dial us: we dial it, with its ticket, and answer there. DIAL_FAILED where
+   * we cannot either.
+   */
+  planeBack(
+    input: PlaneOffer & { readonly epoch: number },
+    call?: Call,
+  ): Promise<Record<string, never>>;
 }
 
 const standing: z.ZodType<Standing> = z.object({
@@ -56,6 +79,11 @@ const standing: z.ZodType<Standing> = z.object({
   confirmed: z.boolean(),
   endpoints: z.array(endpointSchema).max(endpointsMax),
 });
+const planeFields = {
+  ticket: bytesSchema.refine((bytes) => bytes.length === ticketBytes),
+  addresses: z.array(z.string().max(256)).max(addressesMax),
+  budgetBytes: z.number().int().positive(),
+};
 const beat: z.ZodType<Beat> = z.object({
   epoch: z.number().int().nonnegative(),
   counter: z.number().int().nonnegative(),
@@ -111,6 +139,23 @@ export const linkPeerContract: Contract<LinkPeer> = {
       }),
       output: z.object({ receivedBytes: z.number(), nowMs: z.number() }),
       errors: [],
+    },
+    plane: {
+      summary: 'A ticket for a data plane on which the caller asks.',
+      permission: 'peer',
+      input: z.object({
+        epoch: z.number().int().nonnegative(),
+        budgetBytes: planeFields.budgetBytes,
+      }),
+      output: z.object(planeFields),
+      errors: ['LINK_NOT_FOUND', 'PLANE_OFF', 'RATE_LIMITED'],
+    },
+    planeBack: {
+      summary: 'Asks to be dialled, with the caller’s own ticket.',
+      permission: 'peer',
+      input: z.object({ ...planeFields, epoch: z.number().int().nonnegative() }),
+      output: z.strictObject({}),
+      errors: ['LINK_NOT_FOUND', 'PLANE_OFF', 'DIAL_FAILED'],
     },
   },
 };

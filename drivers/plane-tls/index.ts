@@ -1,1 +1,1 @@
-export {};
+export { openTlsPlane, type TlsPlaneNeeds } from './tls-plane.ts';
