@@ -4,6 +4,7 @@ import { daemonCommands } from '@hansa/capabilities/daemon/cli';
 import { discoveryCommands } from '@hansa/capabilities/discovery/cli';
 import { forgeCommands } from '@hansa/capabilities/forge/cli';
 import { greetingCommands } from '@hansa/capabilities/greeting/cli';
+import { kindCommands } from '@hansa/capabilities/kind-providers/cli';
 import { lanesCommands } from '@hansa/capabilities/lanes/cli';
 import { identityCommands } from '@hansa/capabilities/identity/cli';
 import { linksCommands } from '@hansa/capabilities/links/cli';
@@ -11,6 +12,7 @@ import { policiesCommands } from '@hansa/capabilities/policies/cli';
 import { streamCommands } from '@hansa/capabilities/stream/cli';
 import { syncCommands } from '@hansa/capabilities/sync/cli';
 import { tokensCommands } from '@hansa/capabilities/tokens/cli';
+import { trustCommands } from '@hansa/capabilities/trust/cli';
 import type { Command } from '@hansa/foundation';
 import { localCommands, type LocalCommand } from './local-commands.ts';
 import { tokenCommands } from './token-commands.ts';
@@ -24,12 +26,14 @@ export const nodeCommands: readonly Command[] = [
   ...forgeCommands,
   ...greetingCommands,
   ...identityCommands,
+  ...kindCommands,
   ...lanesCommands,
   ...linksCommands,
   ...policiesCommands,
   ...streamCommands(lastingTerminal),
   ...syncCommands,
   ...tokensCommands,
+  ...trustCommands,
 ];
 
 /** All of them. */

@@ -8,6 +8,7 @@ import type { Git } from '@hansa/capabilities/forge/git';
 import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
 import { identityCapability, type IdentityService } from '@hansa/capabilities/identity/capability';
 import type { Signer } from '@hansa/capabilities/identity/contract';
+import { kindProvidersCapability } from '@hansa/capabilities/kind-providers/capability';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
 import type { LaneWriting } from '@hansa/capabilities/lanes/contract';
 import { linksCapability, type LinksCapability } from '@hansa/capabilities/links/capability';
@@ -132,6 +133,8 @@ export function compose(needs: CompositionNeeds): Composition {
     // The forge registers its kind, and opens its caches before sync settles mirrors into them.
     ...forgingWith(needs, { signer, resources, mirrors, lanes: writing.lanes }),
     streamCapability({ ...needs, store: scoped('stream'), signer, resources, mirrors }),
+    // Registers the kinds of programs, before sync settles the mirrors that it has of them.
+    kindProvidersCapability({ ...needs, store: scoped('kinds'), signer, resources, mirrors }),
     syncing.capability,
     writing.capability,
     createGreetingCapability({ ...needs, store: scoped('greeting') }),

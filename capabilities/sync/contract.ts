@@ -5,13 +5,19 @@ import {
   federatedIdSchema,
   nameLengthMax,
   type Call,
+  type Carrier,
   type ClusterId,
   type Contract,
   type ErrorReport,
   type FederatedId,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import type { ResourceEntry, SequencedChange } from '../resources/contract.ts';
+import type {
+  BlobReference,
+  Head,
+  ResourceEntry,
+  SequencedChange,
+} from '../resources/contract.ts';
 
 export const mirrorsMax = 10_000; // each holds a stream while its owner is connected
 export const syncIntervalMs = 30_000; // the anti-entropy round; changes arrive as they happen
@@ -86,9 +92,19 @@ export interface StagedBatch {
   discard(): Promise<void>;
 }
 
+/** What sync lets a kind do that comes and goes: one that a program outside serves. */
+export interface KindHost {
+  /** Tries a mirror of the kind again at once. */
+  retry(resource: FederatedId): void;
+  /** Nothing of the kind can be mirrored any more. */
+  unregister(): void;
+}
+
 /** What a kind adds to the log that all kinds share. */
 export interface FederatedKind {
   readonly kind: string;
+  /** Called when it is registered. */
+  attached?(host: KindHost): void;
   /**
    * Checks what only the kind understands, its blobs being here already; throws the reason.
    * `before` is the mirror as it stands, without the changes.
@@ -101,6 +117,22 @@ export interface FederatedKind {
   /** Makes caches equal to the stored entries, whatever a crash left. */
   settle(mirror: MirrorView, signal: AbortSignal): Promise<void>;
   purge(mirror: { readonly resource: FederatedId; readonly epoch: number }): Promise<void>;
+}
+
+/** Where a peer's copy stands. */
+export interface HeldPosition {
+  readonly resource: FederatedId;
+  readonly epoch: number;
+  readonly sequence: number;
+}
+
+export interface BlobOrder {
+  readonly carrier: Carrier;
+  /** Who delivers: named in errors. */
+  readonly source: string;
+  readonly resource: FederatedId;
+  readonly wanted: readonly BlobReference[];
+  readonly signal: AbortSignal;
 }
 
 export interface Mirrors {
@@ -119,6 +151,12 @@ export interface Mirrors {
   /** Gives such a mirror up, with its copy. */
   release(resource: FederatedId): Promise<void>;
   registerKind(kind: FederatedKind): void;
+  /** The newest signed head of a mirror that verified. */
+  head(resource: FederatedId): Head | undefined;
+  /** Called with every beat of a peer: what it holds of ours, by its own account. */
+  onHeld(heard: (peer: ClusterId, rows: readonly HeldPosition[]) => void): void;
+  /** Brings blobs here by the blob-peer calls of a carrier; verified against their references. */
+  fetch(order: BlobOrder): Promise<number>;
 }
 
 const mirror: z.ZodType<Mirror> = z.object({

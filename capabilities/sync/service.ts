@@ -23,6 +23,7 @@ import {
 } from './contract.ts';
 import { keepCollecting } from './collecting.ts';
 import { createCopies, type Copies } from './copies.ts';
+import { fetchBlobs } from './fetching.ts';
 import type { MirroringNeeds } from './mirror-progress.ts';
 import { createMirroring, type Mirroring } from './mirroring.ts';
 import { challengeAnswer, createProgress, heldRows, type Progress } from './progress.ts';
@@ -53,20 +54,22 @@ interface Parts extends SyncNeeds {
   readonly copies: Copies;
   readonly mirroring: Mirroring;
   readonly kinds: Map<string, FederatedKind>;
+  readonly hearing: Set<Parameters<Mirrors['onHeld']>[0]>;
 }
 
 export function createSync(needs: SyncNeeds): SyncService {
   const copies = createCopies(needs);
   const kinds = new Map<string, FederatedKind>();
   const kind = (name: string): FederatedKind => kindNamed(kinds, name);
-  const mirroring = createMirroring({ ...needs, copies, kind });
-  const parts: Parts = { ...needs, copies, mirroring, kinds };
+  const mirroring = patiently(createMirroring({ ...needs, copies, kind }));
+  const parts: Parts = { ...needs, copies, mirroring, kinds, hearing: new Set() };
   const mirrors = mirrorsOf(parts);
   const progress = createProgress({
     ...needs,
     copies,
     cluster: needs.signer.cluster,
     stateOf: (resource) => mirroring.mirror(resource)?.state ?? 'waiting',
+    heard: (peer, rows) => parts.hearing.forEach((heard) => heard(peer, rows)),
   });
   needs.peers.setProgressSource(progress);
   const serving = createServing({ ...needs, cluster: needs.signer.cluster });
@@ -88,6 +91,19 @@ export function createSync(needs: SyncNeeds): SyncService {
       const { clock } = needs;
       await Promise.all([copies.mirrors.start(signal, clock), copies.applied.start(signal, clock)]);
       await settleAll(parts, mirrors, signal);
+    },
+  };
+}
+
+/** A mirror whose program is away waits for it: what came was not found wanting. */
+function patiently(mirroring: Mirroring): Mirroring {
+  return {
+    ...mirroring,
+    mirror(resource) {
+      const mirror = mirroring.mirror(resource);
+      return mirror?.lastError?.code === 'KIND_UNAVAILABLE' && mirror.state === 'refused'
+        ? { ...mirror, state: 'waiting' }
+        : mirror;
     },
   };
 }
@@ -140,8 +156,18 @@ function mirrorsOf(parts: Parts): Mirrors {
         await removeMirror(parts, resource);
       }
     },
+    head: (resource) => copies.applied.find(resource)?.value.head,
+    onHeld: (heard) => void parts.hearing.add(heard),
+    fetch: (order) => fetchBlobs(parts, { ...order, arrived: () => undefined }),
     registerKind: (kind) => {
       kinds.set(kind.kind, kind);
+      kind.attached?.({
+        retry: (resource) => {
+          const once = { waitMs: undefined, signal: undefined };
+          renewAll(parts, [resource], once).catch(() => undefined);
+        },
+        unregister: () => void kinds.delete(kind.kind),
+      });
     },
   };
 }
