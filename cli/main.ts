@@ -12,6 +12,7 @@ import {
 import { Command as Program, CommanderError, Option } from 'commander';
 import { commands } from './commands.ts';
 import { findHome, readApi, readOwnerToken, resolveContext, type Home } from './contexts.ts';
+import { readDataFile } from './data-file.ts';
 import { exitCodeOf, stacksOf, tellFailure, usageFailure } from './failure.ts';
 import type { LocalCommand } from './local-commands.ts';
 import { palette, render, type OutputFormat, type Palette } from './rendering.ts';
@@ -194,6 +195,7 @@ async function runCommand(
       options,
       signal: terminal.signal,
       confirm: (question) => confirm(question, terminal),
+      readData: readDataFile,
       progress: (line) => {
         if (globals().output === 'table') {
           process.stderr.write(`${terminal.colours().dim(line)}\n`);

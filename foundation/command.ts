@@ -51,6 +51,8 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** Asks on the terminal; false without one (then NOT_CONFIRMED is the command's to throw). */
   confirm(question: string): Promise<boolean>;
+  /** A YAML or JSON file as data; `-` is the input. Absent where the host has no files. */
+  readData?(path: string): Promise<unknown>;
   /** Lines for a person while something lasts; to stderr, silent with -o json|yaml. */
   progress(line: string): void;
 }

@@ -2,7 +2,7 @@
 // peers whose standing a test sets.
 import type { Signer } from '@hansa/capabilities/identity/contract';
 import type { Peers, PeerStanding, ProgressSource } from '@hansa/capabilities/links/contract';
-import type { TrustLevel } from '@hansa/capabilities/policies/contract';
+import type { Forecast, TrustLevel } from '@hansa/capabilities/policies/contract';
 import type { TrustLevels } from '@hansa/capabilities/trust/contract';
 import {
   clusterIdSchema,
@@ -161,6 +161,11 @@ export function createTestTrust(): TestTrust {
       [...listeners].forEach((listener) => listener(cluster));
     },
   };
+}
+
+/** What links ask of trust and policy, where a test is about neither. */
+export function ungoverned(): { readonly trust: TestTrust; readonly forecast: Forecast } {
+  return { trust: createTestTrust(), forecast: () => ({ rows: [], truncated: false }) };
 }
 
 /** How a peer's edge names the cluster that calls. */

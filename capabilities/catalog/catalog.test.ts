@@ -66,7 +66,7 @@ async function found(byte: number, name: string): Promise<Cluster> {
   const resources = logged.log;
   const peers = createTestPeers();
   const rules = createMemoryStore({ clock });
-  const parts = { store: rules, codec, clock, random, log: silentLog, resources, peers };
+  const parts = { store: rules, codec, clock, random, log: silentLog, signer, resources, peers };
   const { policies, enforcement, start } = createPolicies(parts);
   await start(signal);
   const needs = { signer, peers, resources, enforcement };

@@ -5,7 +5,14 @@ import { createMemoryStore } from '@hansa/store-memory';
 import { beforeEach, expect, test } from 'vitest';
 import { createHandClock, type HandClock } from '../../testkit/hand-clock.ts';
 import { createSeededRandom } from '../../testkit/seeded-random.ts';
-import { clusterOf, createTestSigner, nodeOf, seedOf } from '../../testkit/test-cluster.ts';
+import {
+  clusterOf,
+  createTestSigner,
+  nodeOf,
+  seedOf,
+  ungoverned,
+} from '../../testkit/test-cluster.ts';
+import { createTestKeys } from '../../testkit/test-keys.ts';
 import { inviteKeptMs, inviteTtlDefaultMs, linksMax } from './contract.ts';
 import { createLinks, type LinksService } from './service.ts';
 import { writeToken } from './token.ts';
@@ -38,6 +45,8 @@ async function open(): Promise<LinksService> {
     signer: createTestSigner(crypto, 1, 'lubeck'),
     transport: undefined,
     edge: serve([], gate),
+    ...ungoverned(),
+    keys: createTestKeys(),
   });
   await made.parts.records.links.start(new AbortController().signal);
   return made;

@@ -16,6 +16,7 @@ const link = (given: Partial<Link> = {}): Link => ({
   checkWords: words,
   confirmedHere: true,
   confirmedThere: true,
+  labels: {},
   endpoints: [{ node: 'cd'.repeat(32) as NodeId, addresses: ['127.0.0.1:4100'] }],
   createdMs: 0,
   silentMs: 1_200,
@@ -40,7 +41,7 @@ const run = (name: string, line: CommandLine, calls?: (readonly [string, unknown
 test('every verb of a link has its command, with an example', () => {
   const spoken = linksCommands.map(({ verb }) => verb);
   expect(new Set(spoken)).toEqual(
-    new Set(['accept', 'close', 'confirm', 'inspect', 'invite', 'list', 'revoke', 'show']),
+    new Set(['accept', 'close', 'confirm', 'inspect', 'invite', 'label', 'list', 'revoke', 'show']),
   );
   for (const { examples, verb } of linksCommands) {
     expect(examples.every((example) => example.startsWith(`hansa link ${verb}`))).toBe(true);

@@ -6,6 +6,7 @@ import {
   type Command,
   type CommandContext,
 } from '@hansa/foundation';
+import { labelCommands } from './cli-labels.ts';
 import { makingCommands } from './cli-making.ts';
 import { confirmationText, linkRecord, linksTable, stack, text } from './cli-shown.ts';
 import { linksContract, type Link, type Links } from './contract.ts';
@@ -98,7 +99,7 @@ const close: Command = {
   },
 };
 
-export const linksCommands: readonly Command[] = [...makingCommands, list, show, close];
+export const linksCommands: readonly Command[] = [...makingCommands, list, show, ...labelCommands, close];
 
 function linksOf({ carrier }: CommandContext): Links {
   return remote(linksContract, carrier);

@@ -18,7 +18,9 @@ import {
   collect,
   createTestSigner,
   nodeOf,
+  ungoverned,
 } from '../../testkit/test-cluster.ts';
+import { createTestKeys } from '../../testkit/test-keys.ts';
 import { inviteTtlDefaultMs, invitesOpenMax } from './contract.ts';
 import type { InviteRecord } from './keys.ts';
 import { createLinkPeer } from './peer-service.ts';
@@ -47,7 +49,7 @@ beforeEach(() => {
   store = createMemoryStore({ clock });
 });
 
-async function open(on = store) {
+async function open(on = store, as = signer) {
   const { links, parts } = createLinks({
     store: on,
     codec,
@@ -55,9 +57,11 @@ async function open(on = store) {
     clock,
     random: createSeededRandom(7),
     log: silentLog,
-    signer,
+    signer: as,
     transport: undefined,
     edge: serve([], gate),
+    ...ungoverned(),
+    keys: createTestKeys(),
   });
   await parts.records.links.start(new AbortController().signal);
   return { links, parts, peer: createLinkPeer(parts) };
@@ -275,17 +279,8 @@ describe('inspecting a token', () => {
   test('elsewhere tells only what the token itself says', async () => {
     const { links } = await open();
     const { token } = await links.invite({});
-    const other = createLinks({
-      store: createMemoryStore({ clock }),
-      codec,
-      crypto,
-      clock,
-      random: createSeededRandom(8),
-      log: silentLog,
-      signer: createTestSigner(crypto, 11, 'bergen'),
-      transport: undefined,
-      edge: serve([], gate),
-    }).links;
+    const bergens = createTestSigner(crypto, 11, 'bergen');
+    const { links: other } = await open(createMemoryStore({ clock }), bergens);
     await expect(other.inspect({ token })).resolves.toMatchObject({ usable: true, name: 'lubeck' });
     const damaged = other.inspect({ token: `${token}A` });
     await expect(damaged).rejects.toMatchObject({ code: 'LINK_TOKEN_TAMPERED' });

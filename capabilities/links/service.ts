@@ -78,7 +78,10 @@ function linksOf(parts: LinksParts): Links {
     async label(input) {
       const { cluster } = roster.peers.resolve(input.peer);
       const labels = labelsAfter(view(cluster).labels, input);
-      await records.update(cluster, (link) => ({ ...link, labels: labelsAfter(link.labels, input) }));
+      await records.update(cluster, (link) => ({
+        ...link,
+        labels: labelsAfter(link.labels, input),
+      }));
       parts.log.event('link.labelled', { peer: cluster, labels: Object.keys(labels).length });
       return view(cluster);
     },

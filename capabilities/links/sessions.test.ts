@@ -12,7 +12,7 @@ import { createSystemClock } from '@hansa/system-node';
 import { createMemoryNetwork, type MemoryNetwork } from '@hansa/transport-memory';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createSeededRandom } from '../../testkit/seeded-random.ts';
-import { nodeOf, seedOf } from '../../testkit/test-cluster.ts';
+import { createTestTrust, nodeOf, seedOf, type TestTrust } from '../../testkit/test-cluster.ts';
 import type { Signer } from '../identity/contract.ts';
 import { createIdentity } from '../identity/service.ts';
 import { greetAsDialler, type Handshaken } from './handshake.ts';
@@ -35,6 +35,7 @@ let network: MemoryNetwork;
 let sessions: Sessions;
 let linked: Set<ClusterId>;
 let here: Transport;
+let trust: TestTrust;
 
 beforeEach(async () => {
   linked = new Set();
@@ -48,6 +49,7 @@ beforeEach(async () => {
     log: silentLog,
     signer: await signerOf(1),
     edge: serve([], gate),
+    trust: (trust = createTestTrust()),
     isLinked: (cluster) => linked.has(cluster),
     opened: () => undefined,
     ended: () => undefined,
@@ -137,4 +139,16 @@ test('a fourth stream ends the connection, also before anybody said who it is', 
     await stream.send(codec.encode({ traffic: 'bulk' })).catch(() => undefined);
   }
   expect((await silent.closed).reason).toMatch(/three streams|handshake/);
+});
+
+test('a blocked cluster is told so at the door, and is not dialled', async () => {
+  const { cluster, node } = await signerOf(2);
+  trust.set(cluster, 'blocked');
+  await expect(visit(2)).rejects.toMatchObject({ code: 'CLUSTER_BLOCKED' });
+  expect(sessions.find(cluster)).toBeUndefined();
+  const nobody = { node, addresses: ['nowhere:1'] };
+  const dialling = sessions.dial(nobody, cluster, new AbortController().signal);
+  await expect(dialling).rejects.toMatchObject({ code: 'CLUSTER_BLOCKED' });
+  const other = await visit(3);
+  await expect.poll(() => isHere(other)).toBe(true);
 });

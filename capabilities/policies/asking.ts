@@ -67,13 +67,18 @@ export function isFederated(id: ResourceId): id is Extract<ResourceId, { brand: 
 
 /** Without the fields that are undefined: two rules that say the same are the same. */
 function given<T extends object>(fields: T): T {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined),
-  ) as T;
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** One text for all rules that say the same, whatever their id and age. */
-export function sameness({ effect, resources, peers, verbs: some, limits, expiresMs }: RuleDraft): string {
+export function sameness({
+  effect,
+  resources,
+  peers,
+  verbs: some,
+  limits,
+  expiresMs,
+}: RuleDraft): string {
   return JSON.stringify(sorted({ effect, resources, peers, verbs: some, limits, expiresMs }));
 }
 

@@ -1,60 +1,94 @@
 // How rules, plans and decisions look to a person.
-import { momentText, type CommandView } from '@hansa/foundation';
+import { bytesText, durationText, momentText, type CommandView } from '@hansa/foundation';
 import {
-  planRowsMax,
-  type Decision,
-  type Plan,
+  planView,
+  type BudgetUse,
+  type Explanation,
+  type Grant,
+  type Limits,
   type ResourceSelector,
+  type RulesDiff,
   type ShownRule,
 } from './contract.ts';
 
 export function rulesTable(rules: readonly ShownRule[]): CommandView {
   return {
     kind: 'table',
-    columns: ['RULE', 'EFFECT', 'VERBS', 'RESOURCES', 'TO', 'EXPIRES'],
+    columns: ['RULE', 'EFFECT', 'VERBS', 'RESOURCES', 'TO', 'LIMITS', 'EXPIRES'],
     rows: rules.map((rule) => [
       rule.id,
       rule.effect,
       rule.verbs.join(', '),
       selectorText(rule.resources),
       peerText(rule),
+      limitsText(rule.limits),
       rule.expiresMs === undefined ? 'never' : momentText(rule.expiresMs),
     ]),
     empty: 'Nothing is shared: no rules yet.',
   };
 }
 
-export function planTable({ rows, truncated }: Plan): CommandView {
-  const drawn: CommandView = {
-    kind: 'table',
-    columns: ['CHANGE', 'PEER', 'RESOURCE', 'VERBS'],
-    rows: rows.map(({ change, peerName, resource, verbs }) => [
-      change,
-      peerName,
-      resource,
-      verbs.join(', '),
-    ]),
-    empty: 'Nobody gains or loses anything now.',
-  };
-  return truncated ? stack(drawn, text(`Only the first ${planRowsMax} changes are shown.`)) : drawn;
-}
-
-export function decisionRecord(decision: Decision, peer: string): CommandView {
-  const { allowed, verb, resource, rule, reason } = decision;
+export function decisionRecord(explained: Explanation, peer: string): CommandView {
+  const { allowed, verb, resource, rule, reason, limits = [], token, budgets } = explained;
   return {
     kind: 'record',
     fields: [
       ['decision', `${allowed ? 'allowed' : 'refused'}: ${peer} ${verb} ${resource}`],
       ['reason', reason],
       ['rule', rule === undefined ? 'none' : `${rule.id}: ${ruleText(rule)}`],
+      ...limits.map((each): Field => ['limit', `${each.id}: ${ruleText(each)}`]),
+      ...(token === undefined ? [] : [['token', token] satisfies Field]),
+      ...budgets.map((use): Field => ['budget', budgetUseText(use)]),
     ],
   };
 }
 
+type Field = readonly [label: string, value: string];
+
+function budgetUseText({ rule, bytes, usedBytes, untilMs }: BudgetUse): string {
+  const until = untilMs === undefined ? '' : `, anew at ${momentText(untilMs)}`;
+  return `${rule}: ${bytesText(usedBytes)} of ${bytesText(bytes)} used${until}`;
+}
+
+export function grantsTable(grants: readonly Grant[]): CommandView {
+  return {
+    kind: 'table',
+    columns: ['PEER', 'RULE', 'LIMITS'],
+    rows: grants.map(({ peerName, rule, limits }) => [
+      peerName,
+      rule === undefined ? '' : `${rule.id}: ${ruleText(rule)}`,
+      limits.map(({ id, limits: held }) => `${id}: ${limitsText(held)}`).join('; '),
+    ]),
+    empty: 'No cluster may.',
+  };
+}
+
+export function diffViews(diff: RulesDiff): CommandView {
+  const line = (sign: string, rule: ShownRule): string => `${sign} ${ruleText(rule)}`;
+  const lines = [
+    ...diff.removed.map((rule) => line('-', rule)),
+    ...diff.added.map((rule) => line('+', rule)),
+    `${diff.kept} rule(s) stay as they are.`,
+  ];
+  return stack(text(lines.join('\n')), planView(diff));
+}
+
 /** `allow see, pull on git/hansa to bergen` */
 export function ruleText(rule: ShownRule): string {
-  const { effect, verbs, resources } = rule;
-  return `${effect} ${verbs.join(', ')} on ${selectorText(resources)} to ${peerText(rule)}`;
+  const { effect, verbs, resources, limits } = rule;
+  const held = limits === undefined ? '' : `: ${limitsText(limits)}`;
+  return `${effect} ${verbs.join(', ')} on ${selectorText(resources)} to ${peerText(rule)}${held}`;
+}
+
+function limitsText(limits: Limits | undefined): string {
+  const { residency = {}, budget, endsMs } = limits ?? {};
+  return [
+    ...Object.entries(residency).map(([label, values]) => `${label} in ${values.join(', ')}`),
+    ...(budget === undefined
+      ? []
+      : [`${bytesText(budget.bytes)} in ${durationText(budget.windowMs)}`]),
+    ...(endsMs === undefined ? [] : [`until ${momentText(endsMs)}`]),
+  ].join('; ');
 }
 
 function peerText({ peers, peerName }: ShownRule): string {
@@ -70,13 +104,19 @@ function peerText({ peers, peerName }: ShownRule): string {
   return 'trusted' in peers ? 'trusted' : 'public';
 }
 
-function selectorText({ kind, name, type, labels }: ResourceSelector): string {
-  const label = Object.entries(labels ?? {}).map(([key, value]) => `label ${key}=${value}`);
+function selectorText({ kind, name, type, labels, owner }: ResourceSelector): string {
+  const of = owner === undefined ? '' : `${owner.slice(0, 8)}…:`;
   return [
-    `${kind === undefined ? '' : `${kind}/`}${name ?? '**'}`,
+    `${of}${kind === undefined ? '' : `${kind}/`}${name ?? '**'}`,
     ...(type === undefined ? [] : [`type ${type}`]),
-    ...label,
+    ...Object.entries(labels ?? {}).map(([key, value]) => `label ${key}=${value}`),
   ].join(', ');
+}
+
+function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
 }
 
 export function text(words: string): CommandView {

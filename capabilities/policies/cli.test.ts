@@ -73,6 +73,9 @@ describe('hansa share add', () => {
     [{ direction: 'pull' }, { verbs: ['see', 'pull'] }],
     [{ direction: 'push' }, { verbs: ['see', 'push'] }],
     [{ direction: 'bidirectional' }, { verbs: ['see', 'pull', 'push'] }],
+    [{ direction: 'read-only' }, { verbs: ['see', 'pull'] }],
+    [{ to: 'trusted' }, { peers: { trusted: true } }],
+    [{ to: 'token' }, { peers: { token: true } }],
     [{ expires: '2h' }, { ttlMs: 7_200_000 }],
     [{ to: 'public' }, { peers: { public: true } }],
     [
@@ -126,10 +129,10 @@ describe('hansa share list', () => {
     ];
     const { shown } = await run('share list', { answers: { 'policies.list': { rules } } });
     expect(shown.split('\n')).toEqual([
-      'RULE|EFFECT|VERBS|RESOURCES|TO|EXPIRES',
-      'r-1|allow|see, pull|hansa|bergen|never',
-      'r-2|allow|see, pull|hansa|public|1970-01-01 00:00:00 UTC',
-      'r-3|deny|see, pull|git/**|abababab…|never',
+      'RULE|EFFECT|VERBS|RESOURCES|TO|LIMITS|EXPIRES',
+      'r-1|allow|see, pull|hansa|bergen||never',
+      'r-2|allow|see, pull|hansa|public||1970-01-01 00:00:00 UTC',
+      'r-3|deny|see, pull|git/**|abababab…||never',
     ]);
   });
 });
@@ -173,7 +176,13 @@ describe('hansa why', () => {
   const why = (answer: object, args: CommandLine['args'] = {}) =>
     run('why', {
       answers: {
-        'policies.why': { verb: 'pull', resource: 'git/hansa', peer: cluster, ...answer },
+        'policies.why': {
+          verb: 'pull',
+          resource: 'git/hansa',
+          peer: cluster,
+          budgets: [],
+          ...answer,
+        },
       },
       args: { peer: 'bergen', verb: 'pull', resource: 'hansa', ...args },
     });

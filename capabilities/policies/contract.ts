@@ -10,6 +10,7 @@ import {
   type LocalId,
 } from '@hansa/foundation';
 import { z } from 'zod';
+import { planFields, planSchema, type Plan } from './plan.ts';
 import {
   resourceIdSchema,
   ruleRequestSchema,
@@ -25,6 +26,8 @@ import {
   type Verb,
 } from './rule.ts';
 
+export { planRowsMax, planSchema, type Plan, type PlanRow } from './plan.ts';
+export { planSentence, planView } from './plan-view.ts';
 export {
   budgetBytesMin,
   budgetWindowMaxMs,
@@ -49,8 +52,6 @@ export {
   type TrustLevel,
   type Verb,
 } from './rule.ts';
-
-export const planRowsMax = 1_000; // a plan is read by a person
 
 /** One answer of enforcement's own code, with its reason. */
 export interface Decision {
@@ -77,21 +78,6 @@ export interface BudgetUse extends Budget {
 
 export interface Explanation extends Decision {
   readonly budgets: readonly BudgetUse[];
-}
-
-/** What one peer gains or loses by a change, or by which limits it is held from then on. */
-export interface PlanRow {
-  readonly change: 'gains' | 'loses' | 'limited' | 'unlimited';
-  readonly peer: ClusterId;
-  readonly peerName: string;
-  readonly resource: ResourceId;
-  readonly verbs: readonly Verb[];
-}
-
-export interface Plan {
-  readonly rows: readonly PlanRow[];
-  /** More rows than a person reads. */
-  readonly truncated: boolean;
 }
 
 /** What a set of rules changes. */
@@ -218,19 +204,6 @@ const rulesInput: z.ZodType<RulesInput> = z.strictObject({
   rules: z.array(ruleRequestSchema).max(rulesMax),
   keep: z.boolean().optional(),
 });
-const planFields = {
-  rows: z.array(
-    z.object({
-      change: z.enum(['gains', 'loses', 'limited', 'unlimited']),
-      peer: clusterIdSchema,
-      peerName: z.string(),
-      resource: resourceIdSchema,
-      verbs: z.array(z.enum(verbs)),
-    }),
-  ),
-  truncated: z.boolean(),
-};
-export const planSchema: z.ZodType<Plan> = z.object(planFields);
 const rulesDiff: z.ZodType<RulesDiff> = z.object({
   ...planFields,
   added: z.array(shownRuleSchema),

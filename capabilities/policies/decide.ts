@@ -265,7 +265,11 @@ function carries(
  * `inDoubt` is the answer where type or labels are not known: of something that we mirror, a denial
  * must not miss what it cannot see, and an allowance must not guess.
  */
-export function selects(selector: ResourceSelector, resource: Omit<Asked, 'id'>, inDoubt = false): boolean {
+export function selects(
+  selector: ResourceSelector,
+  resource: Omit<Asked, 'id'>,
+  inDoubt = false,
+): boolean {
   const { kind, type, name, labels, owner } = selector;
   const ofType = resource.type === undefined ? inDoubt : resource.type === type;
   return (

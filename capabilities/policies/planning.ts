@@ -13,7 +13,15 @@ import {
   type StandingChange,
   type Verb,
 } from './contract.ts';
-import { explain, isMeant, judge, selects, type Asked, type Ruling, type Verdict } from './decide.ts';
+import {
+  explain,
+  isMeant,
+  judge,
+  selects,
+  type Asked,
+  type Ruling,
+  type Verdict,
+} from './decide.ts';
 import type { Enforcing } from './enforcement.ts';
 
 const publicPlanName = 'any cluster';

@@ -61,7 +61,7 @@ async function make(names: readonly string[] = ['hansa', 'team/app']): Promise<F
   peers.set(linked(bergen, 'bergen'));
   peers.set(linked(visby, 'visby'));
   const own = createMemoryStore({ clock });
-  const parts = { store: own, codec, clock, random, log: silentLog, resources, peers };
+  const parts = { store: own, codec, clock, random, log: silentLog, signer, resources, peers };
   const { policies, enforcement, start } = createPolicies(parts);
   await start(life.signal);
   return { policies, enforcement, resources, peers, clock };

@@ -4,12 +4,13 @@ import { HansaError, silentLog, type ClusterId } from '@hansa/foundation';
 import { createMemoryStore } from '@hansa/store-memory';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createHandClock } from '../../testkit/hand-clock.ts';
+import { linked } from '../../testkit/test-cluster.ts';
 import type { Peers, PeerStanding } from '../links/contract.ts';
 import type { ResourceLog } from '../resources/contract.ts';
 import { createPolicies, type PoliciesService } from './service.ts';
 
 const cluster = 'ab'.repeat(32) as ClusterId;
-const bergen: PeerStanding = { cluster, name: 'bergen', mine: true, theirs: true, active: true };
+const bergen: PeerStanding = linked(cluster, 'bergen');
 const clock = createHandClock();
 let stop: AbortController;
 let service: PoliciesService;
@@ -42,6 +43,7 @@ beforeEach(async () => {
     clock,
     random: { bytes: (length) => new Uint8Array(length).fill(7), fraction: () => 0 },
     log: silentLog,
+    signer: { cluster: 'cd'.repeat(32) as ClusterId },
     resources,
     peers,
   });

@@ -89,8 +89,7 @@ function policiesOf(parts: Parts): Policies {
       }
       const before = records.all();
       const kept = before.filter(({ id }) => id !== remove);
-      const after =
-        added === undefined ? kept : [...kept, planned(parts, draftOf(parts, added))];
+      const after = added === undefined ? kept : [...kept, planned(parts, draftOf(parts, added))];
       return planOf(parts, before, after);
     },
     async diff(input) {
@@ -169,8 +168,7 @@ function changeTo(
   const held = new Set(before.map(sameness));
   const wanted = new Map(given.drafts);
   const addedDrafts = given.drafts.filter(([said]) => !held.has(said));
-  const remove =
-    given.keep === true ? [] : before.filter((rule) => !wanted.has(sameness(rule)));
+  const remove = given.keep === true ? [] : before.filter((rule) => !wanted.has(sameness(rule)));
   requireRoom(before.length - remove.length + addedDrafts.length);
   const taken = new Set(before.map(({ id }) => id));
   return { add: addedDrafts.map(([, draft]) => made(parts, draft, taken)), remove };
@@ -204,7 +202,7 @@ function made({ random, clock }: Parts, draft: RuleDraft, taken: Set<string>): R
 }
 
 function planned({ clock }: Parts, draft: RuleDraft): Rule {
-  return { ...draft, id: "planned", createdMs: clock.now() };
+  return { ...draft, id: 'planned', createdMs: clock.now() };
 }
 
 function known(records: RuleRecords, id: string): Rule {

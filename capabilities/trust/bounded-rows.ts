@@ -50,8 +50,7 @@ export function createBoundedRows<T extends { readonly cluster: ClusterId }>(nee
   const cache = watchedTable(store, rows);
   const oneByOne = createMutex();
   const isRow = (value: T | Count): value is T => 'cluster' in value;
-  const all = (): readonly T[] =>
-    [...cache.rows.values()].map(({ value }) => value).filter(isRow);
+  const all = (): readonly T[] => [...cache.rows.values()].map(({ value }) => value).filter(isRow);
   const attempt = async (decide: (held: readonly T[]) => RowsChange<T>): Promise<boolean> => {
     const count = await rows.get(countKey);
     await (count === undefined ? undefined : cache.reached(count.modRevision));

@@ -1,6 +1,12 @@
 // Ties trust to its host. Levels are made first, since links and policies ask for them; what people
 // call needs links and policies in turn.
-import { capability, type Capability, type Clock, type Codec, type KeyValueStore } from '@hansa/foundation';
+import {
+  capability,
+  type Capability,
+  type Clock,
+  type Codec,
+  type KeyValueStore,
+} from '@hansa/foundation';
 import { trustContract } from './contract.ts';
 import { createLevels, type Levels, type LevelsNeeds } from './levels.ts';
 import { createRequests } from './requests.ts';

@@ -12,6 +12,9 @@ import {
 import { z } from 'zod';
 import { planSchema, trustLevels, type Plan, type TrustLevel } from '../policies/contract.ts';
 
+export { planSentence, planView } from '../policies/contract.ts';
+export { trustLevels, type TrustLevel } from '../policies/contract.ts';
+
 export const trustedMax = 256; // people decide on each; a script that trusts more has a fault
 export const blockedMax = 256; // every handshake asks; a key costs nothing, so lists never end
 export const noteLengthMax = 1_024; // a reason, not a file
@@ -67,10 +70,7 @@ export interface Trust {
     call?: Call,
   ): Promise<{ requests: readonly TrustRequest[] }>;
   /** Trusts whoever asked. */
-  accept(
-    input: { peer: string; note?: string | undefined },
-    call?: Call,
-  ): Promise<Judgement>;
+  accept(input: { peer: string; note?: string | undefined }, call?: Call): Promise<Judgement>;
   /** Drops the request; says nothing to whoever asked. */
   reject(input: { peer: string }, call?: Call): Promise<TrustRequest>;
   /** Asks a cluster to trust us: over the link, or where `at` says that it is. */

@@ -1,5 +1,11 @@
 // How clusters are judged, and kept so: what links ask at the door, and policy with every decision.
-import { HansaError, type Clock, type ClusterId, type Codec, type KeyValueStore } from '@hansa/foundation';
+import {
+  HansaError,
+  type Clock,
+  type ClusterId,
+  type Codec,
+  type KeyValueStore,
+} from '@hansa/foundation';
 import type { TrustLevel } from '../policies/contract.ts';
 import { createBoundedRows } from './bounded-rows.ts';
 import { blockedMax, trustedMax, type TrustLevels } from './contract.ts';
@@ -66,8 +72,12 @@ function requireRoom(
 ): void {
   const others = held.filter((each) => each.level === level && each.cluster !== cluster);
   if (others.length >= most[level]) {
-    throw new HansaError('TRUST_FULL', `${most[level]} clusters are ${level}, the most there may be`, {
-      fix: 'hansa trust list; take one off with: hansa trust set <peer> public',
-    });
+    throw new HansaError(
+      'TRUST_FULL',
+      `${most[level]} clusters are ${level}, the most there may be`,
+      {
+        fix: 'hansa trust list; take one off with: hansa trust set <peer> public',
+      },
+    );
   }
 }

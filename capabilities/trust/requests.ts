@@ -97,7 +97,9 @@ export function createRequests(needs: RequestsNeeds): Requests {
     drop: (cluster) =>
       rows.change((held) => ({
         put: [],
-        drop: held.filter((each) => each.cluster === cluster || isOver(each)).map((each) => each.cluster),
+        drop: held
+          .filter((each) => each.cluster === cluster || isOver(each))
+          .map((each) => each.cluster),
       })),
     start: (signal) => rows.start(signal, clock),
   };

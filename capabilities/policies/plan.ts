@@ -1,0 +1,36 @@
+// What a change would give and take, in words.
+import { clusterIdSchema, type ClusterId } from '@hansa/foundation';
+import { z } from 'zod';
+import { resourceIdSchema, verbs, type ResourceId, type Verb } from './rule.ts';
+
+export const planRowsMax = 1_000; // a plan is read by a person
+
+/** What one peer gains or loses by a change, or by which limits it is held from then on. */
+export interface PlanRow {
+  readonly change: 'gains' | 'loses' | 'limited' | 'unlimited';
+  readonly peer: ClusterId;
+  readonly peerName: string;
+  readonly resource: ResourceId;
+  readonly verbs: readonly Verb[];
+}
+
+export interface Plan {
+  readonly rows: readonly PlanRow[];
+  /** More rows than a person reads. */
+  readonly truncated: boolean;
+}
+
+const fields = {
+  rows: z.array(
+    z.object({
+      change: z.enum(['gains', 'loses', 'limited', 'unlimited']),
+      peer: clusterIdSchema,
+      peerName: z.string(),
+      resource: resourceIdSchema,
+      verbs: z.array(z.enum(verbs)),
+    }),
+  ),
+  truncated: z.boolean(),
+};
+export const planSchema: z.ZodType<Plan> = z.object(fields);
+export const planFields: typeof fields = fields;
