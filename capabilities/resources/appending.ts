@@ -5,12 +5,12 @@ import {
   type Clock,
   type Codec,
   type Crypto,
-  type DigestTrie,
+  type Hlc,
   type KeyValueStore,
   type LocalId,
+  type Log,
   type Op,
   type Random,
-  type Recent,
   type Row,
   type WatchedTable,
 } from '@hansa/foundation';
@@ -22,10 +22,10 @@ import {
   changeOpsMax,
   type Change,
   type ChangeOp,
-  type Position,
+  type Point,
 } from './contract.ts';
-import { applyToTrie, changeBytes, nextChain } from './history.ts';
-import type { ResourceTables, StoredResource, StoredState } from './keys.ts';
+import { changeBytes, chainAfter } from './history.ts';
+import type { ResourceTables, StoredChange, StoredResource, StoredState } from './keys.ts';
 
 export interface ResourceLogNeeds {
   readonly store: KeyValueStore;
@@ -34,18 +34,26 @@ export interface ResourceLogNeeds {
   readonly clock: Clock;
   readonly random: Random;
   readonly signer: Signer;
-}
-
-export interface Loaded {
-  readonly state: Row<StoredState>;
-  readonly trie: DigestTrie;
+  readonly log?: Log | undefined;
+  /** What compaction leaves; simulations keep less. */
+  readonly kept?: { readonly changes: number; readonly bytes: number } | undefined;
 }
 
 export interface Held extends ResourceLogNeeds {
   readonly tables: ResourceTables;
   readonly resources: WatchedTable<StoredResource>;
   readonly states: WatchedTable<StoredState>;
-  readonly tries: Recent<LocalId, { readonly sequence: number; readonly trie: DigestTrie }>;
+}
+
+/** A change with what the digest trie needs to follow it. */
+export interface Appended {
+  readonly point: Point;
+  readonly previous: number;
+  readonly ops: readonly ChangeOp[];
+  readonly versions: readonly number[];
+  readonly bytes: number;
+  /** Whether a checkpoint stands before it. */
+  readonly afterCheckpoint: boolean;
 }
 
 /** Undefined where somebody else appended first. */
@@ -55,92 +63,106 @@ export async function append(
     readonly id: LocalId;
     readonly ops: readonly ChangeOp[];
     readonly author: string;
-    readonly loaded: Loaded;
-    readonly hlc: readonly [number, number];
+    readonly state: Row<StoredState>;
+    readonly hlc: Hlc;
   },
-): Promise<Position | undefined> {
-  const { store, tables, crypto, codec } = held;
-  const { id, ops, author, loaded, hlc } = given;
-  const { state } = loaded;
+): Promise<Appended | undefined> {
+  const { store, tables, crypto, states } = held;
+  const { id, ops, author, state, hlc } = given;
   const { epoch } = state.value;
-  const change: Change = { epoch, previous: state.modRevision, ops, hlc, author };
-  requireBounded(change, codec.encode(change).length);
-  const versions = await readVersions(held, id, change);
-  const versionOf = (key: Uint8Array): number => versions.get(key.join()) ?? 0;
-  const trie = applyToTrie(crypto, loaded.trie, { change, versionOf });
-  const next = {
-    epoch,
-    chain: nextChain(crypto, state.value.chain, change),
-    digest: trie.root,
-    hlc,
-  };
-  const bytes = changeBytes(change).length;
-  const counted = countSince(state.value, bytes);
+  const previous = state.modRevision;
+  const change: Change = { epoch, previous, ops, hlc, author };
+  const versions = await versionsAfter(held, id, change);
+  const stored = changeOp(tables, id, { ...change, versions });
+  const content = changeBytes(change);
+  const counted = countSince(state.value, content.length);
+  const next = { epoch, chain: chainAfter(crypto, state.value.chain, content), hlc };
+  const key = tables.states.key(id);
   const result = await store.transact({
-    if: [
-      { key: tables.states.key(id), target: 'modRevision', op: '=', operand: state.modRevision },
-    ],
+    if: [{ key, target: 'modRevision', op: '=', operand: previous }],
     then: [
-      tables.states.put([id], { ...next, changes: counted.changes, bytes: counted.bytes }),
-      tables.changes.put([id, epoch, change.previous], change),
-      ...(counted.checkpoint
-        ? [tables.checkpoints.put([id, epoch, state.modRevision], positionFrom(state))]
-        : []),
-      ...entryOps(tables, { id, epoch, ops, versionOf }),
+      tables.states.put([id], { ...next, ...counted.state }),
+      stored,
+      ...(counted.checkpoint ? [checkpointOp(tables, id, state)] : []),
+      ...entryOps(tables, { id, epoch, ops, versions }),
     ],
   });
+  await states.reached(result.revision);
   if (!result.succeeded) {
     return undefined;
   }
-  held.tries.set(id, { sequence: result.revision, trie });
-  await held.states.reached(result.revision);
-  return { ...next, sequence: result.revision };
+  return {
+    point: { ...next, sequence: result.revision },
+    ...{ previous, ops, versions, bytes: content.length },
+    afterCheckpoint: counted.checkpoint,
+  };
 }
 
-function requireBounded(change: Change, bytes: number): void {
-  const blobs = change.ops.reduce((sum, op) => sum + ('put' in op ? op.put.blobs.length : 0), 0);
-  if (change.ops.length + blobs > changeOpsMax || bytes > changeBytesMax) {
+/** Refused where it is too large, before anything is written. */
+function changeOp(tables: ResourceTables, id: LocalId, change: StoredChange): Op {
+  const { epoch, previous, ops } = change;
+  const named = ops.reduce((sum, op) => sum + ('put' in op ? op.put.blobs.length : 0), 0);
+  const op = tables.changes.put([id, epoch, previous], change);
+  const bytes = 'put' in op ? op.put.value.length : 0;
+  if (ops.length + named > changeOpsMax || bytes > changeBytesMax) {
     throw new HansaError(
       'CHANGE_TOO_LARGE',
       `a change holds at most ${changeOpsMax} operations and blobs and ${changeBytesMax} bytes, ` +
-        `this one has ${change.ops.length + blobs} and ${bytes}`,
+        `this one has ${ops.length + named} and ${bytes}`,
       { fix: 'put large content into blobs, or split the change' },
     );
   }
+  return op;
 }
 
 function countSince(
-  { changes, bytes }: StoredState,
+  { changes, bytes, allChanges, allBytes }: StoredState,
   added: number,
-): { changes: number; bytes: number; checkpoint: boolean } {
-  const full = changes + 1 > batchChangesMax || bytes + added > batchBytesMax;
-  return full && changes > 0
-    ? { changes: 1, bytes: added, checkpoint: true }
-    : { changes: changes + 1, bytes: bytes + added, checkpoint: false };
+): {
+  readonly state: Pick<StoredState, 'changes' | 'bytes' | 'allChanges' | 'allBytes'>;
+  readonly checkpoint: boolean;
+} {
+  const checkpoint =
+    changes > 0 && (changes + 1 > batchChangesMax || bytes + added > batchBytesMax);
+  const since = checkpoint
+    ? { changes: 1, bytes: added }
+    : { changes: changes + 1, bytes: bytes + added };
+  return {
+    state: { ...since, allChanges: allChanges + 1, allBytes: allBytes + added },
+    checkpoint,
+  };
 }
 
-export function positionFrom(state: Row<StoredState>): Position {
-  const { epoch, chain, digest, hlc } = state.value;
-  return { epoch, sequence: state.modRevision, chain, digest, hlc };
+/** Its digest is filled in by whoever brings the digest trie there. */
+function checkpointOp(tables: ResourceTables, id: LocalId, state: Row<StoredState>): Op {
+  const point = pointFrom(state);
+  const { allChanges, allBytes } = state.value;
+  return tables.checkpoints.put([id, point.epoch, point.sequence], {
+    ...point,
+    allChanges,
+    allBytes,
+  });
 }
 
-async function readVersions(
+export function pointFrom(state: Row<StoredState>): Point {
+  const { epoch, chain, hlc } = state.value;
+  return { epoch, sequence: state.modRevision, chain, hlc };
+}
+
+async function versionsAfter(
   { store, tables }: Held,
   id: LocalId,
-  change: Change,
-): Promise<ReadonlyMap<string, number>> {
-  const keys = change.ops.map((op) => ('delete' in op ? op.delete.key : op.put.key));
-  const { entries } = await store.batchRead(
-    keys.map((key) => tables.entries.key(id, change.epoch, key)),
+  { epoch, ops }: Change,
+): Promise<readonly number[]> {
+  const keys = ops.map((op) =>
+    tables.entries.key(id, epoch, 'delete' in op ? op.delete.key : op.put.key),
   );
-  const versions = new Map<string, number>();
-  entries.forEach((entry, index) => {
-    const key = keys[index];
-    if (entry !== null && key !== undefined) {
-      versions.set(key.join(), tables.entries.row(entry).value.version);
-    }
+  const { entries } = await store.batchRead(keys);
+  return ops.map((op, index) => {
+    const entry = entries[index];
+    const isNew = entry === null || entry === undefined;
+    return 'delete' in op ? 0 : 1 + (isNew ? 0 : tables.entries.row(entry).value.version);
   });
-  return versions;
 }
 
 function entryOps(
@@ -149,12 +171,12 @@ function entryOps(
     readonly id: LocalId;
     readonly epoch: number;
     readonly ops: readonly ChangeOp[];
-    versionOf(key: Uint8Array): number;
+    readonly versions: readonly number[];
   },
 ): Op[] {
-  const { id, epoch, ops, versionOf } = given;
+  const { id, epoch, ops, versions } = given;
   const blobOps = new Map<string, Op>();
-  const entryOpsOnly = ops.map((op) => {
+  const entryOpsOnly = ops.map((op, index) => {
     if ('delete' in op) {
       return tables.entries.delete([id, epoch, op.delete.key]);
     }
@@ -162,7 +184,7 @@ function entryOps(
     for (const blob of blobs) {
       blobOps.set(blob.id, tables.blobs.put([id, epoch, blob.id], blob));
     }
-    return tables.entries.put([id, epoch, key], { value, blobs, version: versionOf(key) + 1 });
+    return tables.entries.put([id, epoch, key], { value, blobs, version: versions[index] ?? 1 });
   });
   return [...entryOpsOnly, ...blobOps.values()];
 }

@@ -14,11 +14,13 @@ import {
   type BlobId,
   type Call,
   type Contract,
-  type DigestTrie,
   type FederatedId,
+  type HansaError,
   type Hlc,
   type LocalId,
   type MerkleStep,
+  type TrieChange,
+  type TrieView,
 } from '@hansa/foundation';
 import { z } from 'zod';
 
@@ -29,6 +31,11 @@ export const changeBytesMax: number = 384 * 1_024;
 export const blobsPerOpMax = 16; // a change names manifests, not chunks
 export const batchChangesMax = 1_000; // a signed head at least this often
 export const batchBytesMax: number = 4 * 1_024 * 1_024; // what a mirror holds before it verifies
+// Changes after the older of these two are always kept: a mirror that is back after a night follows
+// on, and one that is further behind compares what it has.
+export const changesKeptMin = 100_000;
+export const changeBytesKeptMin: number = 64 * 1_024 * 1_024;
+export const compactIntervalMs = 600_000; // a tenth of an hour's changes more, at worst
 export const labelsMax = 32; // labels are for selecting, not for storing
 export const labelLengthMax = 64;
 
@@ -83,15 +90,19 @@ export interface SequencedChange {
   readonly change: Change;
 }
 
-/** Where a resource's history stands. */
-export interface Position {
+/** Where a resource's history stands: what every change carries on. */
+export interface Point {
   readonly epoch: number;
   readonly sequence: number;
   /** H(previous chain, change). */
   readonly chain: Uint8Array;
+  readonly hlc: Hlc;
+}
+
+/** A point with what is there: computed for the points that are signed, not for every change. */
+export interface Position extends Point {
   /** Root of the digest trie over the entries. */
   readonly digest: Uint8Array;
-  readonly hlc: Hlc;
 }
 
 /** One signature per tick covers all heads that were asked for in it. */
@@ -116,6 +127,14 @@ export interface ResourceEntry {
   readonly value: Uint8Array;
   readonly version: number;
   readonly blobs: readonly BlobReference[];
+}
+
+/** A resource as it was at one position, while it goes on: for copies that are made in pieces. */
+export interface Snapshot {
+  readonly position: Position;
+  /** Its leaves carry the keys of all entries. */
+  readonly trie: TrieView;
+  entry(key: Uint8Array): Promise<ResourceEntry | undefined>;
 }
 
 /** The resources of this cluster, for people. */
@@ -147,6 +166,16 @@ export interface NewResource {
   readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
+/** What a resource goes on with in another epoch. */
+export interface Renewal {
+  readonly above: number;
+  readonly author: string;
+  /** Default: those that are here. */
+  readonly entries?: AsyncIterable<ResourceEntry> | undefined;
+  /** Throws where what was read is not what it should be: then nothing has changed. */
+  complete?(): void;
+}
+
 export interface ResourceLog {
   /** RESOURCE_EXISTS; a name that was deleted comes back in the next epoch. */
   create(resource: NewResource): Promise<Resource>;
@@ -158,15 +187,24 @@ export interface ResourceLog {
   readonly generation: number;
   /** Called after every change of any resource's log or of the list itself. */
   subscribe(changed: (id: LocalId) => void): () => void;
-  /** Appends one change; CONFLICT where `expect` is given and the log has moved on. */
+  /**
+   * Appends a change; CONFLICT where `expect` is given and the log has moved on. Without, what one
+   * author asks for at the same time about other keys may become one change.
+   */
   append(
     id: LocalId,
     ops: readonly ChangeOp[],
     options: { author: string; expect?: number | undefined },
-  ): Promise<Position>;
+  ): Promise<Point>;
+  /** Where it stands, at once and without its digest. */
+  point(id: LocalId): Point | undefined;
   position(id: LocalId): Promise<Position | undefined>;
   entry(id: LocalId, key: Uint8Array): Promise<ResourceEntry | undefined>;
   entries(id: LocalId): AsyncIterable<ResourceEntry>;
+  /** The resource as it is now; readable while the store keeps that revision. */
+  snapshot(id: LocalId): Promise<Snapshot | undefined>;
+  /** The sequence after which changes are kept: 0 where all of the epoch are. */
+  keptAfter(id: LocalId): Promise<number>;
   /** Changes after a sequence, in order, up to and with the present one. */
   changes(id: LocalId, since: { epoch: number; sequence: number }): AsyncIterable<SequencedChange>;
   /** The positions at which a batch may end: one every 1,000 changes or 4 MiB; ascending. */
@@ -177,6 +215,17 @@ export interface ResourceLog {
   blobs(id: LocalId): AsyncIterable<BlobReference>;
   /** Signs positions of several resources with one signature per tick. */
   sign(id: LocalId, position: Position): Promise<Head>;
+  /** The last epoch there was under the id, of what was removed as well; undefined for never. */
+  lastEpoch(id: LocalId): number | undefined;
+  /**
+   * The same entries as the changes of a new epoch, above both the present one and `above`: mirrors
+   * build themselves anew. Switched to at once, when all is written; no guard is asked.
+   */
+  renew(id: LocalId, renewal: Renewal): Promise<Resource>;
+  /** Leaves nothing but a tombstone of that epoch, where there is no resource. */
+  bury(id: LocalId, epoch: number): Promise<void>;
+  /** From now on, whoever makes, writes, removes or signs is refused with what `refuse` answers. */
+  guard(refuse: (id: LocalId) => HansaError | undefined): void;
 }
 
 /** How histories are computed and checked: the same on the owner's side and the mirror's. */
@@ -184,13 +233,10 @@ export interface History {
   /** The chain before the first change of an epoch. */
   firstChain(resource: FederatedId, epoch: number): Uint8Array;
   nextChain(before: Uint8Array, change: Change): Uint8Array;
-  /**
-   * The digest trie after a change; `versionOf` tells an entry's version before it, 0 where absent.
-   */
-  applyToTrie(
-    trie: DigestTrie,
-    given: { readonly change: Change; versionOf(key: Uint8Array): number },
-  ): DigestTrie;
+  /** The leaf of an entry in the digest trie. */
+  leaf(entry: ResourceEntry): Uint8Array;
+  /** What a change does to the digest trie; `versions` are those after each of its operations. */
+  trieChanges(ops: readonly ChangeOp[], versions: readonly number[]): readonly TrieChange[];
   /** BLAKE3 over a value and the blobs it names: what a trie leaf carries. */
   valueHash(entry: {
     readonly value: Uint8Array;

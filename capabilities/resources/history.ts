@@ -7,12 +7,21 @@ import {
   splitFederatedId,
   transcript,
   type Crypto,
-  type DigestTrie,
   type FederatedId,
   type TranscriptField,
+  type TrieChange,
 } from '@hansa/foundation';
 import type { KeyBook } from '../identity/contract.ts';
-import type { BlobReference, Change, ChangeOp, Head, History, Position, Tick } from './contract.ts';
+import type {
+  BlobReference,
+  Change,
+  ChangeOp,
+  Head,
+  History,
+  Position,
+  ResourceEntry,
+  Tick,
+} from './contract.ts';
 
 /** The chain before the first change of an epoch. */
 export function firstChain(crypto: Crypto, resource: FederatedId, epoch: number): Uint8Array {
@@ -20,7 +29,12 @@ export function firstChain(crypto: Crypto, resource: FederatedId, epoch: number)
 }
 
 export function nextChain(crypto: Crypto, before: Uint8Array, change: Change): Uint8Array {
-  return crypto.hash(transcript('hansa/chain/1', [before, changeBytes(change)]));
+  return chainAfter(crypto, before, changeBytes(change));
+}
+
+/** The same, where the bytes of the change are at hand. */
+export function chainAfter(crypto: Crypto, before: Uint8Array, change: Uint8Array): Uint8Array {
+  return crypto.hash(transcript('hansa/chain/1', [before, change]));
 }
 
 export function changeBytes(change: Change): Uint8Array {
@@ -49,23 +63,24 @@ export function valueHash(
   return crypto.hash(transcript('hansa/value/1', [entry.value, blobFields(entry.blobs)]));
 }
 
-/** The trie after a change; `versionOf` tells an entry's version before it (0 where absent). */
-export function applyToTrie(
+/** What a change does to the digest trie; a version of 0 belongs to a key that it deleted. */
+export function trieChanges(
   crypto: Crypto,
-  trie: DigestTrie,
-  given: { readonly change: Change; versionOf(key: Uint8Array): number },
-): DigestTrie {
-  return given.change.ops.reduce(
-    (before, op) =>
-      'delete' in op
-        ? before.remove(op.delete.key)
-        : before.set({
-            key: op.put.key,
-            version: given.versionOf(op.put.key) + 1,
-            valueHash: valueHash(crypto, op.put),
-          }),
-    trie,
-  );
+  ops: readonly ChangeOp[],
+  versions: readonly number[],
+): readonly TrieChange[] {
+  return ops.map((op, index) => {
+    if ('delete' in op) {
+      return { key: op.delete.key, hash: undefined };
+    }
+    const { key } = op.put;
+    return { key, hash: leafOf(crypto, { ...op.put, version: versions[index] ?? 0 }) };
+  });
+}
+
+export function leafOf(crypto: Crypto, entry: ResourceEntry): Uint8Array {
+  const { key, version } = entry;
+  return crypto.hash(transcript('hansa/trie-leaf/1', [key, version, valueHash(crypto, entry)]));
 }
 
 export function headBytes(resource: FederatedId, position: Position): Uint8Array {
@@ -105,7 +120,8 @@ export function createHistory(crypto: Crypto, keys: Pick<KeyBook, 'signing'> = f
   return {
     firstChain: (resource, epoch) => firstChain(crypto, resource, epoch),
     nextChain: (before, change) => nextChain(crypto, before, change),
-    applyToTrie: (trie, given) => applyToTrie(crypto, trie, given),
+    leaf: (entry) => leafOf(crypto, entry),
+    trieChanges: (ops, versions) => trieChanges(crypto, ops, versions),
     valueHash: (entry) => valueHash(crypto, entry),
     verify(head) {
       const { keyIndex, asOfMs } = head.tick;

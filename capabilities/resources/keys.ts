@@ -13,11 +13,10 @@ import { z } from 'zod';
 import {
   blobReferenceSchema,
   changeSchema,
-  positionSchema,
   resourceSchema,
   type BlobReference,
   type Change,
-  type Position,
+  type Point,
   type Resource,
 } from './contract.ts';
 
@@ -30,11 +29,26 @@ export interface StoredResource {
 export interface StoredState {
   readonly epoch: number;
   readonly chain: Uint8Array;
-  readonly digest: Uint8Array;
   readonly hlc: readonly [number, number];
   /** Since the last checkpoint. */
   readonly changes: number;
   readonly bytes: number;
+  /** Since the epoch began. */
+  readonly allChanges: number;
+  readonly allBytes: number;
+}
+
+export interface StoredChange extends Change {
+  /** Of the entries after each operation, 0 where it deleted one: what their leaves say. */
+  readonly versions: readonly number[];
+}
+
+export interface StoredCheckpoint extends Point {
+  /** Filled in when the digest trie comes by. */
+  readonly digest?: Uint8Array | undefined;
+  /** In the epoch, up to and with it. */
+  readonly allChanges: number;
+  readonly allBytes: number;
 }
 
 export interface StoredEntry {
@@ -49,9 +63,11 @@ export interface ResourceTables {
   /** By local id. */
   readonly states: Table<StoredState>;
   /** By local id, epoch, previous sequence. */
-  readonly changes: Table<Change>;
+  readonly changes: Table<StoredChange>;
   /** By local id, epoch, sequence. */
-  readonly checkpoints: Table<Position>;
+  readonly checkpoints: Table<StoredCheckpoint>;
+  /** By local id, epoch: the sequence after which changes are kept. */
+  readonly kept: Table<number>;
   /** By local id, epoch, entry key. */
   readonly entries: Table<StoredEntry>;
   /** By local id, epoch, blob id. */
@@ -65,10 +81,24 @@ const storedResource: z.ZodType<StoredResource> = z.object({
 const storedState: z.ZodType<StoredState> = z.object({
   epoch: z.number().int().positive(),
   chain: hashSchema,
-  digest: hashSchema,
   hlc: hlcSchema,
   changes: z.number().int().nonnegative(),
   bytes: z.number().int().nonnegative(),
+  allChanges: z.number().int().nonnegative(),
+  allBytes: z.number().int().nonnegative(),
+});
+const storedChange: z.ZodType<StoredChange> = z.intersection(
+  changeSchema,
+  z.object({ versions: z.array(z.number().int().nonnegative()) }),
+);
+const storedCheckpoint: z.ZodType<StoredCheckpoint> = z.object({
+  epoch: z.number().int().positive(),
+  sequence: z.number().int().positive(),
+  chain: hashSchema,
+  hlc: hlcSchema,
+  digest: hashSchema.optional(),
+  allChanges: z.number().int().positive(),
+  allBytes: z.number().int().nonnegative(),
 });
 const storedEntry: z.ZodType<StoredEntry> = z.object({
   value: bytesSchema,
@@ -80,8 +110,9 @@ export function resourceTables(store: KeyValueStore, codec: Codec): ResourceTabl
   return {
     resources: table({ store, codec, name: 'resource', schema: storedResource }),
     states: table({ store, codec, name: 'state', schema: storedState }),
-    changes: table({ store, codec, name: 'change', schema: changeSchema }),
-    checkpoints: table({ store, codec, name: 'checkpoint', schema: positionSchema }),
+    changes: table({ store, codec, name: 'change', schema: storedChange }),
+    checkpoints: table({ store, codec, name: 'checkpoint', schema: storedCheckpoint }),
+    kept: table({ store, codec, name: 'kept', schema: z.number().int().positive() }),
     entries: table({ store, codec, name: 'entry', schema: storedEntry }),
     blobs: table({ store, codec, name: 'blob', schema: blobReferenceSchema }),
   };

@@ -19,6 +19,7 @@ import type { Position, ResourceLog } from './contract.ts';
 import { valueHash } from './history.ts';
 import { resourceTables } from './keys.ts';
 import { createResource, removeResource } from './making.ts';
+import { buryResource, renewResource } from './renewing.ts';
 import { createReading, entriesOf, requireResource } from './reading.ts';
 import { createTicker } from './ticker.ts';
 
@@ -45,13 +46,41 @@ export function createResourceLog(needs: ResourceLogNeeds): StartedLog {
   const hybrid = createHybridClock(clock);
   const reading = createReading(held);
   const oneAtATime = createKeyedMutex<LocalId>();
+  let refuse: (id: LocalId) => HansaError | undefined = () => undefined;
+  const requireAllowed = (id: LocalId): void => {
+    const refusal = refuse(id);
+    if (refusal !== undefined) {
+      throw refusal;
+    }
+  };
+  const sign = createTicker(needs);
   const log: ResourceLog = {
     ...reading,
-    create: (resource) =>
-      oneAtATime.run(localId(resource.kind, resource.name), () =>
-        createResource(held, resource, hybrid.tick()),
+    guard(decide) {
+      refuse = decide;
+    },
+    create: (resource) => {
+      const id = localId(resource.kind, resource.name);
+      return oneAtATime.run(id, async () => {
+        requireAllowed(id);
+        return createResource(held, resource, hybrid.tick());
+      });
+    },
+    remove: (id) =>
+      oneAtATime.run(id, async () => {
+        requireAllowed(id);
+        return removeResource(held, requireResource(held, id));
+      }),
+    lastEpoch: (id) => resources.find(id)?.value.resource.epoch,
+    renew: (id, renewal) =>
+      oneAtATime.run(id, () =>
+        renewResource(held, {
+          id,
+          ...renewal,
+          stamp: (before) => stampAfter(before, hybrid.tick()),
+        }),
       ),
-    remove: (id) => oneAtATime.run(id, async () => removeResource(held, requireResource(held, id))),
+    bury: (id, epoch) => oneAtATime.run(id, () => buryResource(held, id, epoch)),
     get generation() {
       return resources.generation;
     },
@@ -64,8 +93,14 @@ export function createResourceLog(needs: ResourceLogNeeds): StartedLog {
       return () => stops.forEach((stop) => stop());
     },
     append: (id, ops, options) =>
-      oneAtATime.run(id, () => appendAfter(held, hybrid, { id, ops, ...options })),
-    sign: createTicker(needs),
+      oneAtATime.run(id, async () => {
+        requireAllowed(id);
+        return appendAfter(held, hybrid, { id, ops, ...options });
+      }),
+    async sign(id, position) {
+      requireAllowed(id);
+      return sign(id, position);
+    },
   };
   return {
     log,

@@ -71,11 +71,14 @@ const waitingCodes = [
   'TIMED_OUT',
 ] as const;
 
+/** Two histories of one owner: a person has to decide, there or here. */
+const haltingCodes = ['HEAD_FORKED', 'HEAD_REWOUND', 'RESOURCE_REWOUND', 'KEY_FORKED'] as const;
+
 function stateAfter(error: unknown): MirrorState {
   if (isHansaError(error, 'RESOURCE_NOT_FOUND')) {
     return 'absent';
   }
-  if (isHansaError(error, 'HEAD_FORKED') || isHansaError(error, 'HEAD_REWOUND')) {
+  if (haltingCodes.some((code) => isHansaError(error, code))) {
     return 'halted';
   }
   const waiting = waitingCodes.some((code) => isHansaError(error, code));

@@ -33,6 +33,8 @@ export interface ProgressNeeds {
   readonly log: Log;
   readonly history: History;
   stateOf(resource: FederatedId): MirrorState;
+  /** What a peer holds of ours, with every beat that is judged. */
+  heard?(peer: ClusterId, rows: readonly HeldRow[]): void;
 }
 
 /**
@@ -102,6 +104,7 @@ export function createProgress(needs: ProgressNeeds): Progress {
         rows = await ask(needs, peer, { root: said.root, signal });
         known.set(peer, rows);
       }
+      needs.heard?.(peer, rows.rows);
       const { behind, diverged } = await count(needs, peer, rows.rows);
       // A mirror that is not held any more cannot differ.
       const unproven = rows.rows.filter(({ resource }) => failed.get(peer)?.has(resource) === true);

@@ -4,6 +4,7 @@ import {
   callingCluster,
   changedKeys,
   HansaError,
+  isHansaError,
   splitFederatedId,
   type Blobs,
   type Call,
@@ -42,7 +43,7 @@ export function createServing(needs: ServingNeeds): {
           return null;
         }
         const position = await resources.position(local);
-        return position === undefined ? null : resources.sign(local, position);
+        return position === undefined ? null : signedUnlessRewound(resources, local, position);
       });
       return { heads: await Promise.all(heads) };
     },
@@ -51,6 +52,22 @@ export function createServing(needs: ServingNeeds): {
     },
     blobs: servingBlobs(needs),
   };
+}
+
+/** One that is rewound is no reason to say nothing of the others; who follows it is told. */
+async function signedUnlessRewound(
+  resources: ResourceLog,
+  local: LocalId,
+  position: Position,
+): Promise<Head | null> {
+  try {
+    return await resources.sign(local, position);
+  } catch (error) {
+    if (isHansaError(error, 'RESOURCE_REWOUND')) {
+      return null;
+    }
+    throw error;
+  }
 }
 
 async function* follow(

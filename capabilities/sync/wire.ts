@@ -19,6 +19,10 @@ import {
 
 export const headsPerRequestMax = 500; // about 600 bytes each; a page stays far below a frame
 export const heldRowsMax = 2_000; // resources of one owner that one beat's root can be judged by
+// small blobs in one request: 16 KiB of ids; an empty answer to each costs less than a round trip
+export const contentsPerRequestMax = 256;
+// small blobs in one item: half a chunk, so that a single one always fits beside them in a frame
+export const contentsBytesMax: number = 512 * 1_024;
 export const chunksPerRequestMax = 64; // 64 MiB in one stream; then the next is asked for
 
 /** A change, or the signed head that ends a batch of them. */
@@ -70,6 +74,11 @@ export interface SyncPeer {
   ): Promise<{ readonly epoch: number; readonly sequence: number; readonly answer: Uint8Array }>;
 }
 
+export interface SmallBlob {
+  readonly blob: BlobId;
+  readonly bytes: Uint8Array;
+}
+
 /** Bulk traffic: blobs that a readable resource names. */
 export interface BlobPeer {
   /** Chunk ids, 32 bytes each, in order. */
@@ -86,6 +95,22 @@ export interface BlobPeer {
     },
     call?: Call,
   ): AsyncIterable<Uint8Array>;
+  /**
+   * Whole blobs of one chunk, in the order asked, packed into items of `contentsBytesMax`; what is
+   * larger, not named or not here is left out.
+   */
+  contents(
+    input: { readonly resource: FederatedId; readonly blobs: readonly BlobId[] },
+    call?: Call,
+  ): AsyncIterable<readonly SmallBlob[]>;
+  /**
+   * Whether the asked cluster mirrors the marked resource and serves it to the caller: no for what
+   * is unknown and what is not shared alike.
+   */
+  sources(
+    input: { readonly salt: Uint8Array; readonly mark: Uint8Array },
+    call?: Call,
+  ): Promise<{ readonly serves: boolean }>;
 }
 
 const sequence = z.number().int().nonnegative();
@@ -104,7 +129,7 @@ export const syncPeerContract: Contract<SyncPeer> = {
         z.object({ change: z.object({ sequence, change: changeSchema }) }),
         z.object({ head: headSchema }),
       ]),
-      errors: ['RESOURCE_NOT_FOUND', 'HEAD_REWOUND', 'HEAD_FORKED'],
+      errors: ['RESOURCE_NOT_FOUND', 'RESOURCE_REWOUND', 'HEAD_REWOUND', 'HEAD_FORKED'],
     },
     heads: {
       summary: 'Freshly signed heads.',
@@ -179,6 +204,26 @@ export const blobPeerContract: Contract<BlobPeer> = {
       }),
       output: bytesSchema,
       errors: ['BLOB_NOT_FOUND'],
+    },
+    contents: {
+      watch: true,
+      summary: 'Whole small blobs, many at once.',
+      permission: 'peer',
+      input: z.object({
+        resource: federatedIdSchema,
+        blobs: z.array(blobIdSchema).max(contentsPerRequestMax),
+      }),
+      output: z
+        .array(z.object({ blob: blobIdSchema, bytes: bytesSchema }))
+        .max(contentsPerRequestMax),
+      errors: ['RESOURCE_NOT_FOUND'],
+    },
+    sources: {
+      summary: 'Whether the asked cluster serves a resource of another owner.',
+      permission: 'peer',
+      input: z.object({ salt: hashSchema, mark: hashSchema }),
+      output: z.object({ serves: z.boolean() }),
+      errors: [],
     },
   },
 };
