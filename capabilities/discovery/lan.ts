@@ -68,8 +68,9 @@ export function createLan(needs: LanNeeds): Lan {
   return {
     claims: () => [...held.values()].filter(({ proven }) => !proven),
     ask: () => network.ask(),
-    run: (signal) =>
-      network.run(
+    async run(signal) {
+      const stop = announcing.subscribe(() => network.speak());
+      const running = network.run(
         {
           word() {
             const said = announcing.present();
@@ -86,7 +87,9 @@ export function createLan(needs: LanNeeds): Lan {
           },
         },
         signal,
-      ),
+      );
+      await running.finally(stop);
+    },
   };
 }
 

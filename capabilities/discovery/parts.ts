@@ -40,6 +40,8 @@ export interface LocalNetwork {
     },
     signal: AbortSignal,
   ): Promise<void>;
+  /** Says the word, which has changed. */
+  speak(): void;
   /** Asks everybody to speak now. */
   ask(): void;
 }

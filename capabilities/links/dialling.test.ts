@@ -67,6 +67,15 @@ describe('dialling', () => {
       name: 'bergen',
       key: new Uint8Array(32),
       keyIndex: 0,
+      keyLog: {
+        inception: {
+          cluster: peer,
+          nextKeyHash: '',
+          createdMs: 0,
+          signature: new Uint8Array(64),
+        },
+        rotations: [],
+      },
     },
     hello: {
       versions: { min: 1, max: 1 },

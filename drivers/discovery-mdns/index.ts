@@ -1,1 +1,1 @@
-export {};
+export { createMdnsNetwork, type MdnsNeeds } from './mdns-network.ts';
