@@ -22,6 +22,12 @@ export interface Config {
   /** 0: any free one, remembered for the next start. */
   readonly planePort: number;
   readonly relays: readonly string[];
+  /** Tell linked clusters where this one is, and pass on what others want passed on. */
+  readonly gossip: boolean;
+  readonly mdns: boolean;
+  readonly dht: boolean;
+  /** `host:port`; never empty where `dht` is on. */
+  readonly dhtBootstrap: readonly string[];
   readonly syncIntervalMs: number;
   readonly logLevel: 'event' | 'problem';
   readonly settings: readonly Setting[];
@@ -35,6 +41,20 @@ interface Option {
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const host = z.string().min(1).max(255);
+const onOff = z.enum(['off', 'on']);
+/** By commas on the command line, a list in the file. */
+const listed = z.union([
+  z.string().transform((text) => text.split(',').filter((each) => each !== '')),
+  z.array(z.string()),
+]);
+const relayUrl = z
+  .string()
+  .max(1_024)
+  .refine(isRelayUrl, 'a relay is an https:// URL without user, path, query or fragment');
+const dhtNode = z
+  .string()
+  .max(262)
+  .regex(/^[A-Za-z0-9.-]+:\d{1,5}$/, 'a node of the DHT is host:port, by name or IPv4 address');
 
 /**
  * By the flag's name; the variable is `HANSA_` and the name in capitals, the file's key the name.
@@ -76,12 +96,29 @@ export const configOptions: Readonly<Record<string, Option>> = {
     description: 'TCP port of the data plane; 0 chooses one and keeps it',
   },
   relays: {
-    schema: z.union([
-      z.array(z.string().max(1_024)).max(16),
-      z.string().transform((text) => text.split(',').filter((each) => each !== '')),
-    ]),
+    schema: listed.pipe(z.array(relayUrl).max(16)),
     fallback: [],
-    description: 'own iroh relays, comma-separated; none by default',
+    description: 'own iroh relays as https URLs, comma-separated; none by default',
+  },
+  gossip: {
+    schema: onOff,
+    fallback: 'off',
+    description: 'on tells linked clusters, and theirs, where this one is, and passes theirs on',
+  },
+  mdns: {
+    schema: onOff,
+    fallback: 'off',
+    description: 'on tells the local network that this cluster is here, and hears who else is',
+  },
+  dht: {
+    schema: onOff,
+    fallback: 'off',
+    description: 'on publishes where this cluster is in the Mainline DHT, for who knows its id',
+  },
+  'dht-bootstrap': {
+    schema: listed.pipe(z.array(dhtNode).max(32)),
+    fallback: [],
+    description: 'nodes of the DHT to begin with, host:port, comma-separated; needed by dht',
   },
   'sync-interval': {
     schema: z.coerce.number().int().min(1).max(3_600),
@@ -126,7 +163,13 @@ export async function readConfig(given: {
     const { description } = option;
     settings.push({ name, value: String(parsed.data), source, description });
   }
-  return { ...typed(values), data, settings };
+  const config = { ...typed(values), data, settings };
+  if (config.dht && config.dhtBootstrap.length === 0) {
+    throw new HansaError('CONFIG_INVALID', 'dht is on and dht-bootstrap names no node', {
+      fix: 'name nodes of the DHT that you trust to be there: host:port, comma-separated',
+    });
+  }
+  return config;
 }
 
 function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'settings'> {
@@ -139,6 +182,10 @@ function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'set
     dataPlane: z.enum(['negotiated', 'iroh-only']),
     planePort: z.number(),
     relays: z.array(z.string()),
+    gossip: z.boolean(),
+    mdns: z.boolean(),
+    dht: z.boolean(),
+    dhtBootstrap: z.array(z.string()),
     syncIntervalMs: z.number(),
     logLevel: z.enum(['event', 'problem']),
   });
@@ -151,9 +198,23 @@ function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'set
     dataPlane: values.get('data-plane'),
     planePort: values.get('plane-port'),
     relays: values.get('relays'),
+    gossip: values.get('gossip') === 'on',
+    mdns: values.get('mdns') === 'on',
+    dht: values.get('dht') === 'on',
+    dhtBootstrap: values.get('dht-bootstrap'),
     syncIntervalMs: Number(values.get('sync-interval')) * 1_000,
     logLevel: values.get('log-level'),
   });
+}
+
+/** What a connection by relay is made with: the library would take more, and mean less by it. */
+function isRelayUrl(text: string): boolean {
+  if (!URL.canParse(text)) {
+    return false;
+  }
+  const { protocol, username, password, pathname, search, hash } = new URL(text);
+  const rest = `${username}${password}${search}${hash}`;
+  return protocol === 'https:' && pathname === '/' && rest === '';
 }
 
 async function readConfigFile(path: string): Promise<Readonly<Record<string, unknown>>> {

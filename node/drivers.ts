@@ -11,6 +11,7 @@ import {
   type KeySeeds,
 } from '@hansa/capabilities/identity/capability';
 import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
+import type { DiscoveryOptions } from '@hansa/capabilities/discovery/capability';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import {
@@ -28,6 +29,7 @@ import { openTlsPlane } from '@hansa/plane-tls';
 import { openIrohTransport } from '@hansa/transport-iroh';
 import type { Drivers } from './composition.ts';
 import type { Config } from './config.ts';
+import { openDiscovery } from './discovery-drivers.ts';
 import { createKeyVault, readKeys } from './key-folder.ts';
 import type { Ports } from './ports.ts';
 
@@ -43,6 +45,8 @@ export interface Opening {
 
 export interface OpenDrivers extends Drivers {
   readonly identity: IdentityService;
+  /** Absent where federation is off. */
+  readonly discovery: DiscoveryOptions | undefined;
 }
 
 export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDrivers> {
@@ -88,7 +92,9 @@ export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDriv
     transport !== undefined && !(keys instanceof HansaError)
       ? await openPlane(base, keys, ports)
       : undefined;
-  return { store, blobs, codec, crypto, clock, random, log, transport, plane, git, identity };
+  const discovery = transport === undefined ? undefined : await openDiscovery(base, crypto);
+  const touched = { store, blobs, codec, crypto, clock, random, log };
+  return { ...touched, transport, plane, git, identity, discovery };
 }
 
 /**

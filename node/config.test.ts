@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+import { readConfig, type Config } from './config.ts';
+
+function configured(flags: Readonly<Record<string, string>>): Promise<Config> {
+  return readConfig({ data: 'nowhere/at-all', flags, environment: {} });
+}
+
+describe('ways of finding clusters', () => {
+  test('are off where nobody has switched them on', async () => {
+    const config = await configured({});
+    const { gossip, mdns, dht, dhtBootstrap, relays } = config;
+    expect({ gossip, mdns, dht, dhtBootstrap, relays }).toEqual({
+      gossip: false,
+      mdns: false,
+      dht: false,
+      dhtBootstrap: [],
+      relays: [],
+    });
+  });
+
+  test('are on by their word, and nothing else is a word', async () => {
+    await expect(configured({ gossip: 'on', mdns: 'on' })).resolves.toMatchObject({
+      gossip: true,
+      mdns: true,
+    });
+    await expect(configured({ mdns: 'yes' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
+  test('the DHT needs nodes to begin with: none are asked that nobody has named', async () => {
+    await expect(configured({ dht: 'on' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    const nodes = { dht: 'on', 'dht-bootstrap': '192.0.2.1:6881,dht.example:6881' };
+    await expect(configured(nodes)).resolves.toMatchObject({
+      dht: true,
+      dhtBootstrap: ['192.0.2.1:6881', 'dht.example:6881'],
+    });
+    const nameless = configured({ dht: 'on', 'dht-bootstrap': '192.0.2.1' });
+    await expect(nameless).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('host:port'),
+    });
+  });
+});
+
+describe('a relay', () => {
+  test('is an https URL', async () => {
+    const relays = 'https://relay.example,https://relay.example:8443/';
+    await expect(configured({ relays })).resolves.toMatchObject({ relays: relays.split(',') });
+  });
+
+  test.each([
+    'http://relay.example',
+    'relay.example',
+    'https://',
+    'https://user:secret@relay.example',
+    'https://relay.example/path',
+    'https://relay.example/?query',
+  ])('is not %s', async (relays) => {
+    await expect(configured({ relays })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('a relay is an https:// URL'),
+    });
+  });
+});
