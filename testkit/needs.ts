@@ -27,6 +27,11 @@ const probes = {
     otherwise: 'the git program is not on the PATH',
     install: 'apt-get install git',
   },
+  python3: {
+    command: ['python3', '--version'],
+    otherwise: 'the python3 program is not on the PATH',
+    install: 'apt-get install python3',
+  },
   // A network of one's own, for tests that cut and slow it.
   netns: {
     command: ['unshare', '--user', '--map-root-user', '--net', 'true'],
