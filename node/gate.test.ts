@@ -1,4 +1,13 @@
-import type { AuditEntry, Caller, Clock, HttpRoute, Log } from '@hansa/foundation';
+import type { TokenAuthority, TokenCaller } from '@hansa/capabilities/tokens/contract';
+import {
+  HansaError,
+  isHansaError,
+  type AuditEntry,
+  type Caller,
+  type Clock,
+  type HttpRoute,
+  type Log,
+} from '@hansa/foundation';
 import { expect, test } from 'vitest';
 import { createOwnerGate, type OwnerGateNeeds } from './gate.ts';
 import { shelvesContract } from './shelves.suite.ts';
@@ -128,4 +137,68 @@ test('only writes and our own faults are logged', () => {
     ['call.served', 'http.POST /git/*'],
     ['call.failed', 'shelves.find'],
   ]);
+});
+
+const ledgerCaller: TokenCaller = {
+  kind: 'token',
+  holder: 'bearer',
+  subject: 'the ledger',
+  scopes: ['api:links.read'],
+  chain: ['t'.repeat(22)],
+  expiresMs: 1,
+};
+
+function authority(found: HansaError | undefined): TokenAuthority {
+  return {
+    authenticate({ token }) {
+      if (found !== undefined) {
+        throw found;
+      }
+      expect(token).toBe('a.b.c');
+      return ledgerCaller;
+    },
+    authorise(_caller, permission) {
+      if (permission !== 'links.read') {
+        throw new HansaError('TOKEN_SCOPE', 'too narrow');
+      }
+    },
+    lapse: () => expect.fail('nothing is held'),
+  };
+}
+
+test('a capability token makes a caller who may what its scopes say, and no more', async () => {
+  const { gate, lines } = build({ tokens: authority(undefined), contracts: [shelvesContract] });
+  const caller = await gate.authenticate({ source: 'a', token: 'a.b.c' });
+  expect(caller).toEqual(ledgerCaller);
+  gate.authorise(caller, 'links.read');
+  gate.authorise(caller, 'open');
+  for (const permission of ['links.write', 'peer']) {
+    expect(() => gate.authorise(caller, permission)).toThrow('too narrow');
+  }
+  const entry = { contract: 'shelves', method: 'put', source: 's', outcome: 'OK' };
+  gate.record({ ...entry, caller });
+  expect(lines).toMatchObject([['call.served', { caller: `token ${'t'.repeat(22)}` }]]);
+});
+
+test('the owner token stays the owner’s where capability tokens are taken', async () => {
+  const { gate } = build({ tokens: authority(undefined), token: 'with.dots.in it' });
+  const owner = { source: 'a', token: 'with.dots.in it' };
+  expect(await gate.authenticate(owner)).toEqual({ kind: 'owner' });
+  const guess = gate.authenticate({ source: 'a', token: 'guess' });
+  await expect(guess).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+});
+
+test('a token that nobody issued counts as a guess; one that ran out does not', async () => {
+  const tried = async (code: 'TOKEN_FORGED' | 'TOKEN_EXPIRED'): Promise<unknown[]> => {
+    const { gate } = build({ tokens: authority(new HansaError(code, 'no')) });
+    const codes: unknown[] = [];
+    for (let at = 0; at < 11; at += 1) {
+      await gate.authenticate({ source: 'a', token: 'a.b.c' }).catch((error: unknown) => {
+        codes.push(isHansaError(error) && error.code);
+      });
+    }
+    return codes;
+  };
+  expect(await tried('TOKEN_EXPIRED')).toEqual(Array(11).fill('TOKEN_EXPIRED'));
+  expect(await tried('TOKEN_FORGED')).toEqual([...Array(10).fill('TOKEN_FORGED'), 'RATE_LIMITED']);
 });

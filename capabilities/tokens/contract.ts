@@ -24,6 +24,7 @@ export const tokenSkewMs = 60_000; // clocks differ; the same tolerance as certi
 export const possessionWindowMs = 60_000; // how old or early a proof of possession may be
 export const possessionsKeptMax = 65_536; // proofs of two minutes, at five hundred requests a second
 export const issuedMax = 10_000; // ids of tokens that have not run out
+export const originsMax = 64; // tokens whose holders issued one another; each is written down
 export const issuedPageMax = 1_000; // rows of one answer
 export const revocationsMax = 10_000; // as many as can be issued
 export const receivedMax = 1_024; // as many as there may be links

@@ -44,9 +44,9 @@ export function createPresenting(needs: PresentingNeeds): Presenting {
       verdicts,
       signal: AbortSignal.any([signal, ending.signal]),
     })
-      .then(() => {
-        const refused = peers.connected(peer) && !ending.signal.aborted;
-        return needs.clock.sleep(refused ? againMs : 0, signal);
+      .then(async () => {
+        const refused = peers.connected(peer) && !ending.signal.aborted && !signal.aborted;
+        await (refused ? needs.clock.sleep(againMs, signal) : undefined);
       })
       .catch(() => undefined)
       .finally(() => {

@@ -19,6 +19,7 @@ import { linkOf, readChain, requireWithin } from './chain.ts';
 import {
   honouredMax,
   issuedPageMax,
+  originsMax,
   presentedPerPeerMax,
   receivedMax,
   tokenTtlDefaultMs,
@@ -101,7 +102,7 @@ function issuing(
         issuedMs: nowMs,
         expiresMs,
         delegable,
-        via: by?.chain ?? [],
+        via: originOf(needs, by),
       });
       log.event('token.issued', { jti, subject: wish.subject, expiresMs });
       return { token: text, jti, audience, caps: wish.caps, expiresMs, delegable };
@@ -303,6 +304,18 @@ function audienceOf(
 
 function tokenCaller(call: Call | undefined): TokenCaller | undefined {
   return call?.caller?.kind === 'token' ? call.caller : undefined;
+}
+
+/** The token that somebody came with, all that it descends from, and what those were issued by. */
+function originOf({ issued }: TokensServiceNeeds, by: TokenCaller | undefined): readonly string[] {
+  const chain = by?.chain ?? [];
+  const origin = [...chain, ...chain.flatMap((jti) => issued.find(jti)?.value.via ?? [])];
+  if (origin.length > originsMax) {
+    throw new HansaError('TOKEN_TOO_DEEP', 'too many tokens were issued by way of one another', {
+      facts: { originsMax },
+    });
+  }
+  return origin;
 }
 
 /** The owner may give anything; who came with a token, what that one has. */
