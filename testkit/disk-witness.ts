@@ -6,6 +6,7 @@ import { resourceTables } from '@hansa/capabilities/resources/keys';
 import type { BlobReference, ChangeOp } from '@hansa/capabilities/resources/contract';
 import { mirrorTables, type AppliedRecord } from '@hansa/capabilities/sync/keys';
 import {
+  emptyTrie,
   federatedId,
   fromUtf8,
   scopeStore,
@@ -13,11 +14,13 @@ import {
   toHex,
   unpackTuple,
   type Codec,
+  type Crypto,
   type FederatedId,
   type Hlc,
   type LocalId,
   type WatchEvent,
 } from '@hansa/foundation';
+import { createHistory } from '../capabilities/resources/history.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
 /** A state that an owner's resource was in, once and for ever. */
@@ -76,9 +79,10 @@ type Positions = Map<FederatedId, { epoch: number; sequence: number; digest: str
 
 export function createDiskWitness(needs: {
   readonly codec: Codec;
+  readonly crypto: Crypto;
   readonly witnessed: Witnessed;
 }): DiskWitness {
-  const { codec, witnessed } = needs;
+  const { codec, crypto, witnessed } = needs;
   const histories: Histories = new Map();
   const contents: Contents = new Map();
   const positions: Positions = new Map();
@@ -98,7 +102,7 @@ export function createDiskWitness(needs: {
   };
   return {
     attend(cluster) {
-      const read = { codec, histories, contents, positions, witnessed };
+      const read = { codec, crypto, histories, contents, positions, witnessed };
       const watches = [
         watch(cluster, 'resources', (events, revision) =>
           readOwned(read, cluster, { events, revision }),
@@ -117,6 +121,7 @@ export function createDiskWitness(needs: {
 
 interface Reading {
   readonly codec: Codec;
+  readonly crypto: Crypto;
   readonly histories: Histories;
   readonly contents: Contents;
   readonly positions: Positions;
@@ -124,7 +129,7 @@ interface Reading {
 }
 
 function readOwned(
-  { codec, histories, contents, positions, witnessed }: Reading,
+  { codec, crypto, histories, contents, positions, witnessed }: Reading,
   cluster: SimulatedCluster,
   batch: { readonly events: readonly WatchEvent[]; readonly revision: number },
 ): void {
@@ -148,7 +153,7 @@ function readOwned(
     }
     const state = tables.states.row(entry).value;
     const held = contents.get(`${cluster.name} ${String(local)} ${state.epoch}`) ?? new Map();
-    const digest = toHex(state.digest);
+    const digest = digestOf(crypto, held.values());
     const sequence = batch.revision;
     const before = positions.get(resource);
     if (before?.epoch === state.epoch && compareHlc(state.hlc, before.hlc) <= 0) {
@@ -161,6 +166,17 @@ function readOwned(
       content: contentText(held.values()),
     });
   }
+}
+
+/** Computed from the content alone, by the plain trie. */
+function digestOf(crypto: Crypto, entries: Iterable<ContentEntry>): string {
+  const history = createHistory(crypto);
+  let trie = emptyTrie(crypto);
+  for (const entry of entries) {
+    const { key, version } = entry;
+    trie = trie.set({ key, version, valueHash: history.valueHash(entry) });
+  }
+  return toHex(trie.root);
 }
 
 function fold(contents: Contents, name: string, ops: readonly ChangeOp[]): void {

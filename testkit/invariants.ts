@@ -65,6 +65,7 @@ export function createInvariants(needs: InvariantNeeds): Invariants {
   const nameOf = (cluster: string): string => named.get(cluster) ?? cluster;
   const witness = createDiskWitness({
     codec,
+    crypto: needs.crypto,
     witnessed: {
       applied: (cluster, record) =>
         followApplied({ ...needs, witness, positions, breaks }, cluster, record),

@@ -68,10 +68,14 @@ export function createWrittenHistory(
       const later: Change['hlc'] = [hlc[0], hlc[1] + 1];
       const change: Change = { epoch, previous, ops, hlc: later, author: 'ada', ...other };
       const versionOf = (key: Uint8Array): number => versions.get(key.join()) ?? 0;
-      trie = history.applyToTrie(trie, { change, versionOf });
       for (const op of ops) {
         const key = 'put' in op ? op.put.key : op.delete.key;
-        versions.set(key.join(), 'put' in op ? versionOf(key) + 1 : 0);
+        const version = 'put' in op ? versionOf(key) + 1 : 0;
+        versions.set(key.join(), version);
+        trie =
+          'put' in op
+            ? trie.set({ key, version, valueHash: history.valueHash(op.put) })
+            : trie.remove(key);
       }
       position = {
         epoch,

@@ -75,15 +75,15 @@ export async function append(
   const versions = await versionsAfter(held, id, change);
   const stored = changeOp(tables, id, { ...change, versions });
   const content = changeBytes(change);
-  const counted = countSince(state.value, content.length);
+  const { counted, checkpoint } = countSince(state.value, content.length);
   const next = { epoch, chain: chainAfter(crypto, state.value.chain, content), hlc };
   const key = tables.states.key(id);
   const result = await store.transact({
     if: [{ key, target: 'modRevision', op: '=', operand: previous }],
     then: [
-      tables.states.put([id], { ...next, ...counted.state }),
+      tables.states.put([id], { ...next, ...counted }),
       stored,
-      ...(counted.checkpoint ? [checkpointOp(tables, id, state)] : []),
+      ...(checkpoint ? [checkpointOp(tables, id, state)] : []),
       ...entryOps(tables, { id, epoch, ops, versions }),
     ],
   });
@@ -94,7 +94,7 @@ export async function append(
   return {
     point: { ...next, sequence: result.revision },
     ...{ previous, ops, versions, bytes: content.length },
-    afterCheckpoint: counted.checkpoint,
+    afterCheckpoint: checkpoint,
   };
 }
 
@@ -115,20 +115,19 @@ function changeOp(tables: ResourceTables, id: LocalId, change: StoredChange): Op
   return op;
 }
 
-function countSince(
-  { changes, bytes, allChanges, allBytes }: StoredState,
+export type Counted = Pick<StoredState, 'changes' | 'bytes' | 'allChanges' | 'allBytes'>;
+
+export function countSince(
+  { changes, bytes, allChanges, allBytes }: Counted,
   added: number,
-): {
-  readonly state: Pick<StoredState, 'changes' | 'bytes' | 'allChanges' | 'allBytes'>;
-  readonly checkpoint: boolean;
-} {
+): { readonly counted: Counted; readonly checkpoint: boolean } {
   const checkpoint =
     changes > 0 && (changes + 1 > batchChangesMax || bytes + added > batchBytesMax);
   const since = checkpoint
     ? { changes: 1, bytes: added }
     : { changes: changes + 1, bytes: bytes + added };
   return {
-    state: { ...since, allChanges: allChanges + 1, allBytes: allBytes + added },
+    counted: { ...since, allChanges: allChanges + 1, allBytes: allBytes + added },
     checkpoint,
   };
 }
@@ -165,7 +164,7 @@ async function versionsAfter(
   });
 }
 
-function entryOps(
+export function entryOps(
   tables: ResourceTables,
   given: {
     readonly id: LocalId;

@@ -2,7 +2,12 @@
 import { capability, type Capability } from '@hansa/foundation';
 import type { KeyBook } from '../identity/contract.ts';
 import type { ResourceLogNeeds } from './appending.ts';
-import { resourcesContract, type History, type ResourceLog } from './contract.ts';
+import {
+  compactIntervalMs,
+  resourcesContract,
+  type History,
+  type ResourceLog,
+} from './contract.ts';
 import { createHistory } from './history.ts';
 import { createResourceLog } from './log.ts';
 import { createResources } from './service.ts';
@@ -12,7 +17,7 @@ export function resourcesCapability(needs: ResourceLogNeeds & { readonly keys: K
   readonly log: ResourceLog;
   readonly history: History;
 } {
-  const { log, start } = createResourceLog(needs);
+  const { log, start, compact, rest } = createResourceLog(needs);
   const caches = new AbortController();
   return {
     log,
@@ -20,8 +25,22 @@ export function resourcesCapability(needs: ResourceLogNeeds & { readonly keys: K
     capability: capability({
       name: 'resources',
       serves: [{ contract: resourcesContract, service: createResources(log) }],
+      duties: [
+        {
+          name: 'resources.compact',
+          async run(signal) {
+            for (;;) {
+              await needs.clock.sleep(compactIntervalMs, signal);
+              await compact(signal);
+            }
+          },
+        },
+      ],
       start: () => start(caches.signal),
-      stop: async () => caches.abort(),
+      async stop() {
+        await rest();
+        caches.abort();
+      },
     }),
   };
 }

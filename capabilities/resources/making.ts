@@ -1,15 +1,9 @@
 // Making a resource, and removing it with its whole history: a tombstone keeps the epoch, so that a
 // name that comes back is never mistaken for what had it before.
-import {
-  deletePrefix,
-  emptyTrie,
-  federatedId,
-  HansaError,
-  localId,
-  type Revision,
-} from '@hansa/foundation';
+import { deletePrefix, federatedId, HansaError, localId, type Revision } from '@hansa/foundation';
 import type { Held } from './appending.ts';
 import type { NewResource, Resource } from './contract.ts';
+import type { Digests } from './digests.ts';
 import { firstChain } from './history.ts';
 import type { StoredState } from './keys.ts';
 
@@ -38,10 +32,11 @@ export async function createResource(
   const state: StoredState = {
     epoch,
     chain: firstChain(crypto, federatedId(signer.cluster, id), epoch),
-    digest: emptyTrie(crypto).root,
     hlc,
     changes: 0,
     bytes: 0,
+    allChanges: 0,
+    allBytes: 0,
   };
   const result = await store.transact({
     if: [
@@ -68,7 +63,11 @@ export async function createResource(
  * Gone with the first transaction. The history follows in as many as it takes: it lies under its
  * epoch, which never comes back, so what a crash leaves of it is never read.
  */
-export async function removeResource(held: Held, resource: Resource): Promise<Resource> {
+export async function removeResource(
+  held: Held,
+  digests: Digests,
+  resource: Resource,
+): Promise<Resource> {
   const { store, tables } = held;
   const { id, epoch } = resource;
   const { succeeded, revision } = await store.transact({
@@ -79,8 +78,9 @@ export async function removeResource(held: Held, resource: Resource): Promise<Re
     throw new HansaError('RESOURCE_NOT_FOUND', `${id} was removed at the same time`);
   }
   await reached(held, revision);
-  held.tries.delete(id);
-  for (const each of [tables.changes, tables.checkpoints, tables.entries, tables.blobs]) {
+  await digests.remove(id, epoch);
+  const { changes, checkpoints, kept, entries, blobs } = tables;
+  for (const each of [changes, checkpoints, kept, entries, blobs]) {
     await deletePrefix(store, each.prefix(id, epoch));
   }
   return resource;

@@ -1,15 +1,27 @@
 // The log as its readers see it: what there is, where each resource stands, its entries, changes
 // and blobs.
 import { HansaError, type LocalId } from '@hansa/foundation';
-import { positionFrom, type Held } from './appending.ts';
+import { pointFrom, type Held } from './appending.ts';
 import type { Resource, ResourceEntry, ResourceLog } from './contract.ts';
+import type { Digests } from './digests.ts';
 
 export type Reading = Pick<
   ResourceLog,
-  'find' | 'all' | 'position' | 'entry' | 'entries' | 'changes' | 'checkpoints' | 'blob' | 'blobs'
+  | 'find'
+  | 'all'
+  | 'point'
+  | 'position'
+  | 'snapshot'
+  | 'keptAfter'
+  | 'entry'
+  | 'entries'
+  | 'changes'
+  | 'checkpoints'
+  | 'blob'
+  | 'blobs'
 >;
 
-export function createReading(held: Held): Reading {
+export function createReading(held: Held, digests: Digests): Reading {
   const { tables, resources, states } = held;
   const epochOf = (id: LocalId): number => requireResource(held, id).epoch;
   return {
@@ -19,10 +31,13 @@ export function createReading(held: Held): Reading {
         .filter(({ value }) => !value.removed)
         .map(({ value }) => value.resource)
         .toSorted((a, b) => (a.id < b.id ? -1 : 1)),
-    async position(id) {
+    point(id) {
       const row = findResource(held, id) === undefined ? undefined : states.find(id);
-      return row === undefined ? undefined : positionFrom(row);
+      return row === undefined ? undefined : pointFrom(row);
     },
+    position: (id) => digests.position(id),
+    snapshot: (id) => digests.snapshot(id),
+    keptAfter: async (id) => (await tables.kept.get(id, epochOf(id)))?.value ?? 0,
     async entry(id, key) {
       const row = await tables.entries.get(id, epochOf(id), key);
       return row === undefined ? undefined : { key, ...row.value };
@@ -33,14 +48,20 @@ export function createReading(held: Held): Reading {
       // A change lies at its predecessor's sequence: the first one after `since` lies at it.
       const from = since.epoch === epoch ? since.sequence : 0;
       for await (const { modRevision, value } of tables.changes.rowsFrom([id, epoch], from)) {
-        yield { sequence: modRevision, change: value };
+        const { versions: _ours, ...change } = value;
+        yield { sequence: modRevision, change };
       }
     },
     async *checkpoints(id, since) {
       const epoch = epochOf(id);
       const from = since.epoch === epoch ? since.sequence + 1 : 0;
+      // The digests of those that the trie has not come by yet are not known before it has.
+      await digests.position(id);
       for await (const { value } of tables.checkpoints.rowsFrom([id, epoch], from)) {
-        yield value;
+        const { digest, allChanges: _changes, allBytes: _bytes, ...point } = value;
+        if (digest !== undefined) {
+          yield { ...point, digest };
+        }
       }
     },
     async blob(id, blob) {

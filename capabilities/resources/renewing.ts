@@ -2,17 +2,15 @@
 // of it is written beside what stands, and switched to in one transaction.
 import {
   deletePrefix,
-  emptyTrie,
   federatedId,
   HansaError,
   splitLocalId,
-  type DigestTrie,
   type Hlc,
   type LocalId,
   type Op,
   type Row,
 } from '@hansa/foundation';
-import { countSince, entryOps, type Held } from './appending.ts';
+import { countSince, entryOps, type Counted, type Held } from './appending.ts';
 import {
   changeBytesMax,
   changeOpsMax,
@@ -22,7 +20,8 @@ import {
   type Resource,
   type ResourceEntry,
 } from './contract.ts';
-import { applyToTrie, changeBytes, firstChain, nextChain } from './history.ts';
+import type { Digests } from './digests.ts';
+import { chainAfter, changeBytes, firstChain } from './history.ts';
 import type { StoredState } from './keys.ts';
 import { entriesOf } from './reading.ts';
 
@@ -41,13 +40,15 @@ interface Growing {
   readonly epoch: number;
   previous: number;
   chain: Uint8Array;
-  trie: DigestTrie;
   hlc: Hlc;
-  changes: number;
-  bytes: number;
+  counted: Counted;
 }
 
-export async function renewResource(held: Held, work: RenewalWork): Promise<Resource> {
+export async function renewResource(
+  held: Held,
+  digests: Digests,
+  work: RenewalWork,
+): Promise<Resource> {
   const { tables, resources, states } = held;
   const { id } = work;
   const stored = await tables.resources.get(id);
@@ -67,8 +68,8 @@ export async function renewResource(held: Held, work: RenewalWork): Promise<Reso
   work.complete?.();
   const resource: Resource = { ...before, epoch };
   const last = waiting === undefined ? [] : step(held, growing, { ...work, ops: waiting });
-  const { trie, chain, hlc, changes, bytes } = growing;
-  const stateNow: StoredState = { epoch, chain, digest: trie.root, hlc, changes, bytes };
+  const { chain, hlc, counted } = growing;
+  const stateNow: StoredState = { epoch, chain, hlc, ...counted };
   const result = await held.store.transact({
     if: [
       {
@@ -88,8 +89,8 @@ export async function renewResource(held: Held, work: RenewalWork): Promise<Reso
     throw new HansaError('CONFLICT', `${id} was changed while its new epoch was written`);
   }
   await Promise.all([resources.reached(result.revision), states.reached(result.revision)]);
-  held.tries.set(id, { sequence: result.revision, trie });
   if (state !== undefined) {
+    await digests.remove(id, state.value.epoch);
     await deleteEpoch(held, id, state.value.epoch);
   }
   return resource;
@@ -143,10 +144,8 @@ async function begin(
     // The first change of an epoch follows a sequence that no change has: the store as it stands.
     previous: Math.max(1, (await store.status()).revision),
     chain: firstChain(crypto, federatedId(signer.cluster, id), epoch),
-    trie: emptyTrie(crypto),
     hlc: given.stamp(state?.value.hlc ?? [0, 0]),
-    changes: 0,
-    bytes: 0,
+    counted: { changes: 0, bytes: 0, allChanges: 0, allBytes: 0 },
   };
 }
 
@@ -186,19 +185,19 @@ function step(
   const { id, epoch, previous } = growing;
   const hlc = stamp(growing.hlc);
   const change: Change = { epoch, previous, ops, hlc, author };
-  const before = { epoch, sequence: previous, chain: growing.chain, digest: growing.trie.root };
-  const checkpoint = { ...before, hlc: growing.hlc };
-  const versionOf = (): number => 0; // every entry is new in its epoch
-  growing.trie = applyToTrie(crypto, growing.trie, { change, versionOf });
-  growing.chain = nextChain(crypto, growing.chain, change);
+  const { allChanges, allBytes } = growing.counted;
+  const before = { epoch, sequence: previous, chain: growing.chain, hlc: growing.hlc };
+  const content = changeBytes(change);
+  const { counted, checkpoint } = countSince(growing.counted, content.length);
+  growing.chain = chainAfter(crypto, growing.chain, content);
   growing.hlc = hlc;
-  const counted = countSince(growing, changeBytes(change).length);
-  growing.changes = counted.changes;
-  growing.bytes = counted.bytes;
+  growing.counted = counted;
+  const versions = ops.map(() => 1); // every entry is new in its epoch
+  const parts = [id, epoch, previous] as const;
   return [
-    tables.changes.put([id, epoch, previous], change),
-    ...(counted.checkpoint ? [tables.checkpoints.put([id, epoch, previous], checkpoint)] : []),
-    ...entryOps(tables, { id, epoch, ops, versionOf }),
+    tables.changes.put(parts, { ...change, versions }),
+    ...(checkpoint ? [tables.checkpoints.put(parts, { ...before, allChanges, allBytes })] : []),
+    ...entryOps(tables, { id, epoch, ops, versions }),
   ];
 }
 
@@ -207,7 +206,8 @@ async function writeOps({ store }: Held, ops: readonly Op[]): Promise<number> {
 }
 
 async function deleteEpoch({ store, tables }: Held, id: LocalId, epoch: number): Promise<void> {
-  for (const each of [tables.changes, tables.checkpoints, tables.entries, tables.blobs]) {
+  const { changes, checkpoints, kept, entries, blobs } = tables;
+  for (const each of [changes, checkpoints, kept, entries, blobs]) {
     await deletePrefix(store, each.prefix(id, epoch));
   }
 }

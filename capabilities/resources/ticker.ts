@@ -12,7 +12,8 @@ import type { Signer } from '../identity/contract.ts';
 import type { Head, Position } from './contract.ts';
 import { headBytes, headLeaf, tickBytes } from './history.ts';
 
-const tickMs = 2; // a change waits at most this long for company
+// Under load a change waits at most this long for company; the first after a pause, not at all.
+const tickMs = 2;
 const headsPerTickMax = 4_096; // bounds the pause for hashing
 
 export interface TickerNeeds {
@@ -32,10 +33,13 @@ interface Waiting {
 export function createTicker(
   needs: TickerNeeds,
 ): (id: LocalId, position: Position) => Promise<Head> {
+  const { clock } = needs;
   let waiting: Waiting[] = [];
+  let signedAtMs = Number.NEGATIVE_INFINITY;
   const flush = (): void => {
     const batch = waiting;
     waiting = [];
+    signedAtMs = clock.monotonicMs();
     try {
       const heads = signTogether(needs, batch);
       batch.forEach(({ resolve }, index) => {
@@ -48,11 +52,17 @@ export function createTicker(
       batch.forEach(({ reject }) => reject(error));
     }
   };
+  const failAll = (error: unknown): void => {
+    waiting.splice(0).forEach(({ reject }) => reject(error));
+  };
   return (id, position) =>
     new Promise((resolve, reject) => {
       waiting.push({ id, position, resolve, reject });
       if (waiting.length === 1) {
-        needs.clock.sleep(tickMs).then(flush, reject);
+        const pauseMs = signedAtMs + tickMs - clock.monotonicMs();
+        // At once, but for whoever asks in the same turn.
+        const due = pauseMs > 0 ? clock.sleep(pauseMs) : Promise.resolve();
+        due.then(flush, failAll);
       } else if (waiting.length === headsPerTickMax) {
         flush();
       }
