@@ -19,6 +19,8 @@ export interface CommandLine {
   readonly options?: CommandContext['options'];
   /** Absent: there is no terminal. */
   readonly confirm?: boolean;
+  /** Absent: there are no files. */
+  readonly readData?: NonNullable<CommandContext['readData']>;
 }
 
 /** Rejects as the command does; then `calls` tells whether anything was changed. */
@@ -57,6 +59,7 @@ export async function runCommand(
     progress: (told) => {
       progress.push(told);
     },
+    ...(line.readData === undefined ? {} : { readData: line.readData }),
   });
   return { output, calls, questions, progress, shown: shownText(output.view) };
 }

@@ -87,7 +87,7 @@ function allows(
     ({ resources, peers, verbs }) =>
       resources.name === asked.name &&
       verbs.includes(asked.verb) &&
-      ('public' in peers || peers.cluster === asked.peer.place.cluster),
+      ('public' in peers || ('cluster' in peers && peers.cluster === asked.peer.place.cluster)),
   );
   return (
     about.some(({ effect }) => effect === 'allow') && !about.some(({ effect }) => effect === 'deny')

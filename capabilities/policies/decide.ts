@@ -270,17 +270,23 @@ export function selects(
   resource: Omit<Asked, 'id'>,
   inDoubt = false,
 ): boolean {
-  const { kind, type, name, labels, owner } = selector;
-  const ofType = resource.type === undefined ? inDoubt : resource.type === type;
+  const { kind, type, name, labels = {}, owner } = selector;
   return (
     owner === resource.owner &&
     (kind === undefined || kind === resource.kind) &&
-    (type === undefined || ofType) &&
     (name === undefined || globMatches(name, resource.name)) &&
-    (labels === undefined ||
-      Object.keys(labels).length === 0 ||
-      (resource.labels === undefined ? inDoubt : carries(resource.labels, labels)))
+    (type === undefined || (resource.type === undefined ? inDoubt : resource.type === type)) &&
+    isLabelled(resource, labels, inDoubt)
   );
+}
+
+function isLabelled(
+  { labels }: Pick<Asked, 'labels'>,
+  wanted: Readonly<Record<string, string>>,
+  inDoubt: boolean,
+): boolean {
+  const some = Object.keys(wanted).length > 0;
+  return !some || (labels === undefined ? inDoubt : carries(labels, wanted));
 }
 
 /**

@@ -55,7 +55,8 @@ export function createTrust(needs: TrustNeeds & { readonly requests: Requests })
       needs.log.event('trust.rejected', { peer: request.cluster });
       return request;
     },
-    request: (input, call) => ask(needs, { ...input, cluster: called(input.peer) }, call?.signal),
+    request: async (input, call) =>
+      ask(needs, { ...input, cluster: called(input.peer) }, call?.signal),
   };
 }
 
