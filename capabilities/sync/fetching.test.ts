@@ -11,15 +11,17 @@ import {
   manifestId,
   utf8,
   type BlobId,
-  type Carrier,
 } from '@hansa/foundation';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { createSystemClock } from '@hansa/system-node';
 import { callerOf, carrierTo, clusterOf, collect, nodeOf } from '../../testkit/test-cluster.ts';
 import type { BlobReference, ChangeOp, SequencedChange } from '../resources/contract.ts';
-import { blobsAfter, fetchBlobs, type FetchOrder } from './fetching.ts';
-import { blobPeerContract, type BlobPeer } from './wire.ts';
+import type { Blame, BlobSource, FetchOrder } from './blob-sources.ts';
+import { blobsAfter, fetchBlobs } from './fetching.ts';
+import { blobPeerContract, contentsPerRequestMax, type BlobPeer } from './wire.ts';
 
 const crypto = createNodeCrypto();
+const clock = createSystemClock();
 const owner = clusterOf(crypto, 1);
 const resource = federatedId(owner, localId('git', 'hansa'));
 const sizeBytes = 2 * blobChunkBytes + 5;
@@ -29,6 +31,7 @@ let here: MemoryBlobs;
 let reference: BlobReference;
 let asked: string[];
 let peer: BlobPeer;
+let blamed: Blame[];
 
 async function* pieces(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes;
@@ -49,6 +52,7 @@ beforeEach(async () => {
   here = createMemoryBlobs({ crypto });
   reference = await keep(content(sizeBytes));
   asked = [];
+  blamed = [];
   peer = {
     async manifest({ blob }) {
       asked.push('manifest');
@@ -63,19 +67,32 @@ beforeEach(async () => {
         yield concatBytes(await collect(there.read(blob, range)));
       }
     },
+    async *contents({ blobs }) {
+      asked.push(`contents of ${blobs.length}`);
+      for (const blob of blobs) {
+        yield [{ blob, bytes: concatBytes(await collect(there.read(blob, { verify: false }))) }];
+      }
+    },
+    sources: async () => ({ serves: false }),
   };
 });
 
-function order(given: Partial<FetchOrder> = {}): FetchOrder {
-  const service: BlobPeer = {
-    manifest: (input, call) => peer.manifest(input, call),
-    chunks: (input, call) => peer.chunks(input, call),
+/** Where calls go to whatever `service` does at that moment. */
+function sourceOf(name: string, byte: number, service: () => BlobPeer): BlobSource {
+  const late: BlobPeer = {
+    manifest: (input, call) => service().manifest(input, call),
+    chunks: (input, call) => service().chunks(input, call),
+    contents: (input, call) => service().contents(input, call),
+    sources: (input, call) => service().sources(input, call),
   };
   const caller = callerOf(clusterOf(crypto, 3), nodeOf(crypto, 4));
-  const carrier: Carrier = carrierTo([{ contract: blobPeerContract, service }], caller);
+  const carrier = carrierTo([{ contract: blobPeerContract, service: late }], caller);
+  return { cluster: clusterOf(crypto, byte), name, carrier: () => carrier };
+}
+
+function order(given: Partial<FetchOrder> = {}): FetchOrder {
   return {
-    carrier,
-    source: 'lubeck',
+    owner: sourceOf('lubeck', 1, () => peer),
     resource,
     wanted: [reference],
     signal: new AbortController().signal,
@@ -85,7 +102,29 @@ function order(given: Partial<FetchOrder> = {}): FetchOrder {
 }
 
 function fetch(given: Partial<FetchOrder> = {}): Promise<number> {
-  return fetchBlobs({ blobs: here, crypto }, order(given));
+  const needs = { blobs: here, crypto, clock, blame: (one: Blame) => void blamed.push(one) };
+  return fetchBlobs(needs, order(given));
+}
+
+/** Whose connection breaks after so many chunks of a request, and then after so many. */
+function cutAfter(first: number, then: number = first): BlobPeer {
+  const { chunks } = peer;
+  let left = first;
+  return {
+    ...peer,
+    async *chunks(input, call) {
+      const now = left;
+      left = then === first ? first : then - 1;
+      let sent = 0;
+      for await (const bytes of chunks(input, call)) {
+        if (sent === now) {
+          throw new HansaError('CONNECTION_CLOSED', 'the cable was cut');
+        }
+        yield bytes;
+        sent += 1;
+      }
+    },
+  };
 }
 
 describe('a blob that is missing here', () => {
@@ -105,28 +144,23 @@ describe('a blob that is missing here', () => {
     expect(asked).toEqual([]);
   });
 
-  test('resumes by asking only for the chunks that have not arrived', async () => {
-    const { chunks } = peer;
-    peer = {
-      ...peer,
-      async *chunks(input, call) {
-        let sent = 0;
-        for await (const bytes of chunks(input, call)) {
-          yield bytes;
-          sent += 1;
-          if (sent === 2) {
-            throw new HansaError('CONNECTION_CLOSED', 'the cable was cut');
-          }
-        }
-      },
-    };
-    await expect(fetch()).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
-    peer = { ...peer, chunks };
-    asked = [];
+  test('goes on where a connection broke, and asks only for what has not arrived', async () => {
+    peer = cutAfter(2);
     const arrived: number[] = [];
     await expect(fetch({ arrived: (bytes) => arrived.push(bytes) })).resolves.toBe(1);
+    expect(asked).toEqual(['manifest', 'chunks 0,1,2', 'chunks 2']);
+    expect(arrived).toEqual([blobChunkBytes, blobChunkBytes, 5]);
+  });
+
+  test('is given up where nothing arrives any more, and resumed the next time', async () => {
+    const { chunks } = peer;
+    peer = cutAfter(2, 1);
+    await expect(fetch()).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
+    expect(asked).toEqual(['manifest', 'chunks 0,1,2', 'chunks 2', 'chunks 2']);
+    peer = { ...peer, chunks };
+    asked = [];
+    await expect(fetch()).resolves.toBe(1);
     expect(asked).toEqual(['manifest', 'chunks 2']);
-    expect(arrived).toEqual([5]);
   });
 
   test('is not asked for after the reader has left', async () => {
@@ -197,7 +231,7 @@ describe('what the owner did not sign', () => {
     expect(asked[1]).toBe(`chunks ${[0, 1, 2].slice(chunk).join()}`);
   });
 
-  test('more chunks than were asked for', async () => {
+  test('more chunks than were asked for are not even read', async () => {
     const { chunks } = peer;
     peer = {
       ...peer,
@@ -206,7 +240,7 @@ describe('what the owner did not sign', () => {
         yield new Uint8Array(blobChunkBytes);
       },
     };
-    await expect(fetch()).rejects.toMatchObject({ code: 'BLOB_CORRUPT' });
+    await expect(fetch()).resolves.toBe(1);
   });
 
   test('a chunk that is larger than chunks are', async () => {
@@ -254,5 +288,198 @@ describe('the blobs that a batch needs', () => {
   test('are none where a later change replaced or deleted them all', () => {
     const gone = change([{ delete: { key: utf8('a') } }]);
     expect(blobsAfter([change([put('a', '1')]), gone])).toEqual([]);
+  });
+});
+
+describe('small blobs', () => {
+  let wanted: BlobReference[];
+  beforeEach(async () => {
+    wanted = [];
+    for (let at = 0; at < 600; at += 1) {
+      wanted.push(await keep(content(10 + (at % 7), at)));
+    }
+    wanted = [...new Map(wanted.map((each) => [each.id, each])).values()];
+  });
+
+  test('arrive many at a time, without a manifest each', async () => {
+    await expect(fetch({ wanted })).resolves.toBe(wanted.length);
+    const requests = Math.ceil(wanted.length / contentsPerRequestMax);
+    expect(asked).toHaveLength(requests);
+    for (const { id } of wanted) {
+      await expect(here.info(id)).resolves.toMatchObject({ id });
+    }
+  });
+
+  test('that were empty arrive, too', async () => {
+    const empty = await keep(new Uint8Array(0));
+    await expect(fetch({ wanted: [empty] })).resolves.toBe(1);
+    await expect(here.info(empty.id)).resolves.toMatchObject({ sizeBytes: 0 });
+  });
+
+  test('go on where a connection broke, and do not arrive twice', async () => {
+    const { contents } = peer;
+    peer = {
+      ...peer,
+      async *contents(input, call) {
+        let sent = 0;
+        for await (const items of contents(input, call)) {
+          yield items;
+          sent += 1;
+          if (sent === 100) {
+            throw new HansaError('CONNECTION_CLOSED', 'the cable was cut');
+          }
+        }
+      },
+    };
+    const arrived: number[] = [];
+    await fetch({ wanted, arrived: (bytes) => arrived.push(bytes) });
+    expect(arrived).toHaveLength(wanted.length);
+  });
+
+  test('with a flipped bit are refused, and the sender is named and blamed', async () => {
+    const [first] = wanted;
+    there.corrupt(first?.id ?? reference.id, 3);
+    await expect(fetch({ wanted })).rejects.toMatchObject({
+      code: 'BLOB_CORRUPT',
+      facts: { blob: first?.id, source: 'lubeck' },
+    });
+    expect(blamed).toMatchObject([{ peer: owner, code: 'BLOB_CORRUPT' }]);
+  });
+
+  test('that the sender leaves out are missed by name', async () => {
+    peer = { ...peer, async *contents() {} };
+    await expect(fetch({ wanted })).rejects.toMatchObject({
+      code: 'BLOB_NOT_FOUND',
+      message: /lubeck has not sent blob/,
+    });
+  });
+
+  test('that nobody asked for are refused', async () => {
+    peer = {
+      ...peer,
+      async *contents() {
+        yield [{ blob: reference.id, bytes: new Uint8Array(1) }];
+      },
+    };
+    await expect(fetch({ wanted })).rejects.toMatchObject({ code: 'BLOB_CORRUPT' });
+  });
+
+  test('whose signed manifest is not theirs are refused', async () => {
+    const [first] = wanted;
+    const lying = { ...reference, ...first, manifest: reference.id };
+    await expect(fetch({ wanted: [lying] })).rejects.toMatchObject({ code: 'BLOB_CORRUPT' });
+  });
+});
+
+describe('a blob that several sources have', () => {
+  const many = 24;
+  const bytes = new Uint8Array(many * blobChunkBytes).map((_, at) => (at >> 20) + 1);
+  let wanted: BlobReference[];
+  let served: Map<string, number[]>;
+  beforeEach(async () => {
+    const whole = await keep(bytes);
+    wanted = [whole];
+    served = new Map();
+  });
+
+  /** Serves what is there, and remembers which chunks. */
+  const honest = (name: string, turn: () => Promise<void> = async () => undefined): BlobPeer => ({
+    ...peer,
+    async manifest({ blob }) {
+      const ids = await there.chunks(blob);
+      const chunks = concatBytes(ids.map((id) => fromHex(id)));
+      return { sizeBytes: many * blobChunkBytes, chunks };
+    },
+    async *chunks({ blob, indexes }) {
+      for (const index of indexes) {
+        await turn();
+        served.set(name, [...(served.get(name) ?? []), index]);
+        const start = index * blobChunkBytes;
+        const range = { start, end: start + blobChunkBytes, verify: false };
+        yield concatBytes(await collect(there.read(blob, range)));
+      }
+    },
+  });
+  const fetchFrom = (...others: readonly BlobPeer[]): Promise<number> => {
+    const [lubeck = peer, ...rest] = others;
+    return fetch({
+      owner: sourceOf('lubeck', 1, () => lubeck),
+      others: async () => rest.map((each, at) => sourceOf(`visby${at}`, 20 + at, () => each)),
+      wanted,
+    });
+  };
+  const requireWhole = async (): Promise<void> => {
+    const whole = concatBytes(await collect(here.read(wanted[0]?.id ?? reference.id)));
+    expect(equalBytes(whole, bytes)).toBe(true);
+  };
+  const never = (): Promise<void> => new Promise(() => undefined);
+
+  test('is brought by all of them, each chunk by one', async () => {
+    await fetchFrom(honest('lubeck'), honest('visby'), honest('malmo'));
+    await requireWhole();
+    expect([...served.keys()].toSorted()).toEqual(['lubeck', 'malmo', 'visby']);
+    expect([...served.values()].flat().toSorted((x, y) => x - y)).toEqual([...Array(many).keys()]);
+  });
+
+  test('comes whole where one of them never delivers: the others bring its share', async () => {
+    await fetchFrom(honest('lubeck'), honest('silent', never));
+    await requireWhole();
+    expect(served.get('lubeck')).toHaveLength(many);
+  });
+
+  test('comes whole where the owner never delivers', async () => {
+    await fetchFrom(honest('lubeck', never), honest('visby'));
+    await requireWhole();
+    expect(served.get('visby')).toHaveLength(many);
+  });
+
+  test('comes whole where one of them breaks, or has it no more', async () => {
+    const gone = honest('gone', async () => {
+      throw new HansaError('BLOB_NOT_FOUND', 'it was here a moment ago');
+    });
+    const broken = honest('broken', async () => {
+      throw new HansaError('CONNECTION_CLOSED', 'the cable was cut');
+    });
+    await fetchFrom(honest('lubeck'), gone, broken);
+    await requireWhole();
+    expect(blamed).toEqual([]);
+  });
+
+  test('comes whole where one of them lies, who is left and blamed, and nobody else', async () => {
+    let lies = 0;
+    const liar: BlobPeer = {
+      ...honest('liar'),
+      async *chunks() {
+        lies += 1;
+        yield new Uint8Array(blobChunkBytes);
+      },
+    };
+    await fetchFrom(honest('lubeck'), liar);
+    await requireWhole();
+    expect(lies).toBe(1);
+    expect(blamed).toMatchObject([
+      { peer: clusterOf(crypto, 20), evidence: { source: 'visby0', blob: wanted[0]?.id } },
+    ]);
+  });
+
+  test('is refused where all of them lie, in the words of a lie', async () => {
+    const liar: BlobPeer = {
+      ...honest('liar'),
+      async *chunks() {
+        yield new Uint8Array(blobChunkBytes);
+      },
+    };
+    await expect(fetchFrom(liar, liar)).rejects.toMatchObject({ code: 'BLOB_CORRUPT' });
+    expect(blamed).toHaveLength(2);
+  });
+
+  test('takes its manifest from whoever tells the one that was signed', async () => {
+    const forger = {
+      ...honest('lubeck'),
+      manifest: async () => ({ sizeBytes: 1, chunks: new Uint8Array(32) }),
+    };
+    await fetchFrom(forger, honest('visby'));
+    await requireWhole();
+    expect(blamed).toMatchObject([{ peer: owner }]);
   });
 });

@@ -1,5 +1,6 @@
-// Brings the blobs of a batch here: manifest first, bound to the signed change, then the missing
-// chunks, each verified before it is written. What has arrived is never fetched again.
+// Brings the blobs of a batch here: small ones many at a time, large ones chunk by chunk from every
+// source there is, the manifest first. Everything is bound to the signed change and verified before
+// it is written; what has arrived is never fetched again.
 import {
   blobChunkBytes,
   HansaError,
@@ -8,30 +9,23 @@ import {
   remote,
   toHex,
   type BlobId,
-  type BlobReceipt,
   type Blobs,
-  type Carrier,
-  type Crypto,
-  type FederatedId,
 } from '@hansa/foundation';
 import type { BlobReference, SequencedChange } from '../resources/contract.ts';
-import { blobPeerContract, chunksPerRequestMax, type BlobPeer } from './wire.ts';
+import {
+  accuse,
+  named,
+  type BlobSource,
+  type FetchNeeds,
+  type FetchOrder,
+} from './blob-sources.ts';
+import { spreadChunks, type ChunkSource } from './chunk-spreading.ts';
+import { fetchSmallBlobs } from './small-blobs.ts';
+import { blobPeerContract } from './wire.ts';
 
-export interface FetchNeeds {
-  readonly blobs: Blobs;
-  readonly crypto: Crypto;
-}
-
-export interface FetchOrder {
-  readonly carrier: Carrier;
-  /** Who delivers: named in errors. */
-  readonly source: string;
-  readonly resource: FederatedId;
-  readonly wanted: readonly BlobReference[];
-  readonly signal: AbortSignal;
-  /** After every chunk that was written. */
-  arrived(bytes: number): void;
-}
+// from here on it pays to ask who else has a blob: a second and more over a link
+export const severalSourcesBytes: number = 4 * 1_024 * 1_024;
+const looksAtOnce = 64; // at the disk, whether a blob is here
 
 /** The blobs that entries name after the changes; what a later change replaced is not needed. */
 export function blobsAfter(changes: readonly SequencedChange[]): readonly BlobReference[] {
@@ -45,89 +39,133 @@ export function blobsAfter(changes: readonly SequencedChange[]): readonly BlobRe
   return [...byKey.values()].flat();
 }
 
-/** Fetches, in order, what is not here; resolves with the number of blobs fetched. */
+/** Fetches what is not here; resolves with the number of blobs fetched. */
 export async function fetchBlobs(needs: FetchNeeds, order: FetchOrder): Promise<number> {
-  let fetched = 0;
-  for (const reference of order.wanted) {
-    order.signal.throwIfAborted();
-    if ((await needs.blobs.info(reference.id)) === undefined) {
-      await fetchBlob(needs, order, reference);
-      fetched += 1;
-    }
+  order.signal.throwIfAborted();
+  const absent = await notHere(needs.blobs, order);
+  const bytes = absent.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (absent.length === 0) {
+    return 0;
   }
-  return fetched;
+  await order.expect?.(order.owner, bytes);
+  const small = absent.filter(({ sizeBytes }) => sizeBytes <= blobChunkBytes);
+  const large = absent.filter(({ sizeBytes }) => sizeBytes > blobChunkBytes);
+  await fetchSmallBlobs(needs, order, small);
+  const sources = [order.owner];
+  const largeBytes = large.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (largeBytes >= severalSourcesBytes) {
+    const others = (await order.others?.()) ?? [];
+    await Promise.all(others.map(async (other) => order.expect?.(other, largeBytes / 2)));
+    sources.push(...others);
+  }
+  for (const reference of large) {
+    order.signal.throwIfAborted();
+    await fetchLarge(needs, { ...order, sources }, reference);
+  }
+  return absent.length;
 }
 
-async function fetchBlob(
+async function notHere(
+  blobs: Blobs,
+  { wanted, signal }: FetchOrder,
+): Promise<readonly BlobReference[]> {
+  const unique = [...new Map(wanted.map((reference) => [reference.id, reference])).values()];
+  const absent: BlobReference[] = [];
+  for (let at = 0; at < unique.length; at += looksAtOnce) {
+    signal.throwIfAborted();
+    const page = unique.slice(at, at + looksAtOnce);
+    const found = await Promise.all(page.map(({ id }) => blobs.info(id)));
+    absent.push(...page.filter((_, index) => found[index] === undefined));
+  }
+  return absent;
+}
+
+interface LargeOrder extends FetchOrder {
+  readonly sources: readonly BlobSource[];
+}
+
+async function fetchLarge(
   needs: FetchNeeds,
-  order: FetchOrder,
+  order: LargeOrder,
   reference: BlobReference,
 ): Promise<void> {
-  const { signal, resource, source } = order;
-  const peer = remote(blobPeerContract, order.carrier);
-  const manifest = await peer.manifest({ resource, blob: reference.id }, { signal });
-  const chunks = chunkIds(manifest.chunks);
-  const info = { id: reference.id, sizeBytes: reference.sizeBytes };
-  if (manifestId(needs.crypto, info, chunks) !== reference.manifest) {
-    throw new HansaError(
-      'BLOB_CORRUPT',
-      `${source} sent a manifest of blob ${reference.id} that its owner did not sign`,
-      { facts: { blob: reference.id } },
-    );
-  }
-  const receipt = await needs.blobs.receive(info, chunks);
+  const { id, sizeBytes } = reference;
+  const chunks = await signedChunks(needs, order, reference);
+  const receipt = await needs.blobs.receive({ id, sizeBytes }, chunks);
+  let bad: unknown;
   try {
-    await fillReceipt(peer, receipt, { ...order, blob: reference.id });
+    await spreadChunks({
+      clock: needs.clock,
+      receipt,
+      sources: order.sources.map((source) => chunkSource(order, source, id)),
+      signal: order.signal,
+      arrived: (bytes) => order.arrived(bytes),
+      left({ name }, error) {
+        const source = order.sources.find((each) => each.name === name) ?? order.owner;
+        if (isHansaError(error, 'BLOB_CORRUPT')) {
+          bad = named(error, { source, resource: order.resource, blob: id });
+          accuse(needs, source, bad);
+        }
+      },
+    });
     await receipt.commit();
   } catch (error) {
-    throw named(error, order, reference);
+    // Whoever else failed, the bad bytes are what a person must hear of.
+    throw isHansaError(error, 'BLOB_CORRUPT')
+      ? (bad ?? named(error, { source: order.owner, resource: order.resource, blob: id }))
+      : error;
   } finally {
     await receipt.close();
   }
 }
 
-async function fillReceipt(
-  peer: BlobPeer,
-  receipt: BlobReceipt,
-  order: FetchOrder & { readonly blob: BlobId },
-): Promise<void> {
-  const { resource, blob, signal } = order;
-  for (;;) {
-    const indexes = receipt.missing().slice(0, chunksPerRequestMax);
-    if (indexes.length === 0) {
-      return;
-    }
-    let at = 0;
-    for await (const bytes of peer.chunks({ resource, blob, indexes }, { signal })) {
-      const index = indexes[at];
-      if (index === undefined || bytes.length > blobChunkBytes) {
-        throw new HansaError('BLOB_CORRUPT', `${order.source} sent more than was asked for`);
+/** From whoever tells the list that the owner has signed. */
+async function signedChunks(
+  needs: FetchNeeds,
+  { sources, resource, signal }: LargeOrder,
+  reference: BlobReference,
+): Promise<readonly BlobId[]> {
+  let failure: unknown;
+  for (const source of sources) {
+    try {
+      const ask = (): Promise<{ readonly chunks: Uint8Array }> =>
+        remote(blobPeerContract, source.carrier()).manifest(
+          { resource, blob: reference.id },
+          { signal },
+        );
+      // A plane may have broken just now; the next request takes another way.
+      const said = await ask().catch((error: unknown) => {
+        if (isHansaError(error, 'CONNECTION_CLOSED')) {
+          return ask();
+        }
+        throw error;
+      });
+      const chunks = chunkIds(said.chunks);
+      if (manifestId(needs.crypto, reference, chunks) === reference.manifest) {
+        return chunks;
       }
-      await receipt.accept(index, bytes);
-      order.arrived(bytes.length);
-      at += 1;
-    }
-    if (at < indexes.length) {
-      throw new HansaError('BLOB_INCOMPLETE', `${order.source} stopped after ${at} chunks`);
+      failure = falseManifest(source, reference);
+      accuse(needs, source, failure);
+    } catch (error) {
+      signal.throwIfAborted();
+      failure ??= error;
     }
   }
+  throw failure;
 }
 
-/** A bad byte is news for people: which resource, which blob, from whom. */
-function named(error: unknown, order: FetchOrder, reference: BlobReference): unknown {
-  if (!isHansaError(error, 'BLOB_CORRUPT')) {
-    return error;
-  }
-  return new HansaError(
-    'BLOB_CORRUPT',
-    `refused: ${order.source} sent bytes of blob ${reference.id} (${order.resource}) ` +
-      `that do not hash to its id`,
-    {
-      cause: error,
-      facts: { ...error.facts, blob: reference.id, source: order.source },
-      fix: `check the disk of ${order.source}; the transfer is tried again by itself`,
-    },
-  );
+function falseManifest(source: BlobSource, { id }: BlobReference): HansaError {
+  const sentence = `${source.name} sent a manifest of blob ${id} that its owner did not sign`;
+  return new HansaError('BLOB_CORRUPT', sentence, { facts: { blob: id, source: source.name } });
+}
+
+function chunkSource(order: FetchOrder, source: BlobSource, blob: BlobId): ChunkSource {
+  const { resource } = order;
+  return {
+    name: source.name,
+    chunks: (indexes, signal) =>
+      remote(blobPeerContract, source.carrier()).chunks({ resource, blob, indexes }, { signal }),
+  };
 }
 
 function chunkIds(bytes: Uint8Array): readonly BlobId[] {

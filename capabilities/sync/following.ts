@@ -11,6 +11,7 @@ import {
   type Carrier,
   type FederatedId,
   type Log,
+  type Random,
 } from '@hansa/foundation';
 import type { Peers } from '../links/contract.ts';
 import {
@@ -22,12 +23,14 @@ import {
 import type { FederatedKind, StagedBatch } from './contract.ts';
 import type { Copies, CopiesNeeds } from './copies.ts';
 import { blobsAfter, fetchBlobs } from './fetching.ts';
+import { otherSources, sourceAt } from './sources.ts';
 import { verifyBatch, type Batch, type Step } from './verifying.ts';
 import { syncPeerContract } from './wire.ts';
 
 const batchSlack = 2; // an owner's last change may cross the line; twice is an attack
 
 export interface FollowNeeds extends CopiesNeeds {
+  readonly random: Random;
   readonly log: Log;
   readonly blobs: Blobs;
   readonly peers: Peers;
@@ -66,7 +69,7 @@ export async function followOwner(
       continue;
     }
     report.head(item.head);
-    await applyBatch(needs, { batch: { changes, head: item.head }, resource, carrier, ...given });
+    await applyBatch(needs, { batch: { changes, head: item.head }, resource, ...given });
     report.applied(item.head);
     changes = [];
     bytes = 0;
@@ -92,7 +95,6 @@ function requireBounded(changes: number, bytes: number): void {
 interface BatchWork {
   readonly batch: Batch;
   readonly resource: FederatedId;
-  readonly carrier: Carrier;
   readonly report: FollowReport;
   readonly signal: AbortSignal;
 }
@@ -153,14 +155,16 @@ function alreadyApplied({ copies }: FollowNeeds, head: Head): boolean {
 }
 
 async function fetchMissing(needs: FollowNeeds, work: BatchWork): Promise<void> {
-  const { batch, resource, carrier, signal, report } = work;
-  const { owner } = splitFederatedId(resource);
+  const { batch, resource, signal, report } = work;
+  const { peers } = needs;
+  const owner = sourceAt(peers, peers.standing(splitFederatedId(resource).owner));
   const fetched = await fetchBlobs(needs, {
-    carrier,
+    owner: { ...owner, carrier: () => carrierFor(needs, resource) },
     resource,
     signal,
-    source: needs.peers.standing(owner).name ?? owner.slice(0, 8),
     wanted: blobsAfter(batch.changes),
+    others: () => otherSources(needs, resource, signal),
+    expect: ({ cluster }, bytes) => peers.expectBulk(cluster, bytes),
     arrived: (bytes) => report.arrived(bytes),
   });
   report.fetched(fetched);

@@ -12,7 +12,6 @@ import {
   type FederatedId,
 } from '@hansa/foundation';
 import type { Signer } from '../identity/contract.ts';
-import type { Enforcement } from '../policies/contract.ts';
 import type { ResourceLog } from '../resources/contract.ts';
 import {
   mirrorsMax,
@@ -25,6 +24,7 @@ import { keepCollecting } from './collecting.ts';
 import { createCopies, type Copies } from './copies.ts';
 import { fetchBlobs } from './fetching.ts';
 import type { MirroringNeeds } from './mirror-progress.ts';
+import { servedOn, type OnwardEnforcement } from './mirrored-blobs.ts';
 import { createMirroring, type Mirroring } from './mirroring.ts';
 import { challengeAnswer, createProgress, heldRows, type Progress } from './progress.ts';
 import { createServing } from './serving.ts';
@@ -35,7 +35,7 @@ const nowWaitDefaultMs = 30_000; // one interval: what a person waits for at a p
 export interface SyncNeeds extends Omit<MirroringNeeds, 'copies' | 'kind'> {
   readonly signer: Signer;
   readonly resources: ResourceLog;
-  readonly enforcement: Enforcement;
+  readonly enforcement: OnwardEnforcement;
 }
 
 export interface SyncService {
@@ -72,7 +72,11 @@ export function createSync(needs: SyncNeeds): SyncService {
     heard: (peer, rows) => parts.hearing.forEach((heard) => heard(peer, rows)),
   });
   needs.peers.setProgressSource(progress);
-  const serving = createServing({ ...needs, cluster: needs.signer.cluster });
+  const serving = createServing({
+    ...needs,
+    cluster: needs.signer.cluster,
+    mirrored: servedOn(needs.enforcement, copies),
+  });
   return {
     mirrors,
     mirroring,
@@ -158,7 +162,7 @@ function mirrorsOf(parts: Parts): Mirrors {
     },
     head: (resource) => copies.applied.find(resource)?.value.head,
     onHeld: (heard) => void parts.hearing.add(heard),
-    fetch: (order) => fetchBlobs(parts, { ...order, arrived: () => undefined }),
+    fetch: (order) => fetchFrom(parts, order),
     registerKind: (kind) => {
       kinds.set(kind.kind, kind);
       kind.attached?.({
@@ -170,6 +174,17 @@ function mirrorsOf(parts: Parts): Mirrors {
       });
     },
   };
+}
+
+function fetchFrom(parts: Parts, order: Parameters<Mirrors['fetch']>[0]): Promise<number> {
+  const { carrier, source: name, ...rest } = order;
+  const { owner: cluster } = splitFederatedId(order.resource);
+  return fetchBlobs(parts, {
+    ...rest,
+    owner: { cluster, name, carrier: () => carrier },
+    expect: (_source, bytes) => parts.peers.expectBulk(cluster, bytes),
+    arrived: () => undefined,
+  });
 }
 
 async function hold({ copies, clock, log }: Parts, resource: FederatedId): Promise<void> {

@@ -9,13 +9,14 @@ import {
   type Blobs,
   type Call,
   type ClusterId,
+  type Crypto,
   type FederatedId,
   type LocalId,
 } from '@hansa/foundation';
 import type { Enforcement } from '../policies/contract.ts';
 import type { Head, Position, ResourceLog } from '../resources/contract.ts';
 import { absent, requirePull } from './pull-rights.ts';
-import { servingBlobs } from './serving-blobs.ts';
+import { servingBlobs, type MirroredBlobs } from './serving-blobs.ts';
 import type { BlobPeer, FollowItem, SyncPeer } from './wire.ts';
 
 export interface ServingNeeds {
@@ -23,6 +24,8 @@ export interface ServingNeeds {
   readonly resources: ResourceLog;
   readonly enforcement: Enforcement;
   readonly blobs: Blobs;
+  readonly crypto?: Crypto | undefined;
+  readonly mirrored?: MirroredBlobs | undefined;
 }
 
 export function createServing(needs: ServingNeeds): {
