@@ -196,6 +196,13 @@ export const errorCodes = {
     meaning: 'no such consumer of the stream',
     fix: 'hansa stream info <stream>',
   },
+  ENTRY_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such key', fix: 'hansa kv list <space>' },
+  REVISION_GONE: {
+    status: 410,
+    exit: 5,
+    meaning: 'the changes after that revision are not kept',
+    fix: 'list again, and watch from the revision that the list names',
+  },
   RULE_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such rule', fix: 'hansa share list' },
   POLICY_DENIED: { status: 403, exit: 4, meaning: 'the owner’s policy does not allow it' },
   BUDGET_EXHAUSTED: {

@@ -1,0 +1,14 @@
+// Ties spaces to their host: a contract for people, a kind for sync, the duty that forgets.
+import { capability, type Capability } from '@hansa/foundation';
+import { kvContract } from './contract.ts';
+import { createKv, type KvNeeds } from './service.ts';
+
+export function kvCapability(needs: KvNeeds): Capability {
+  const { kv, kind, keepSweeping } = createKv(needs);
+  needs.mirrors.registerKind(kind);
+  return capability({
+    name: 'kv',
+    serves: [{ contract: kvContract, service: kv }],
+    duties: [{ name: 'kv.sweep', run: keepSweeping }],
+  });
+}

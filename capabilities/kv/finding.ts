@@ -1,0 +1,137 @@
+// A space by the way people spell it, and where its entries are read: an own log or a mirror.
+import {
+  federatedId,
+  federatedIdSchema,
+  HansaError,
+  localId,
+  splitFederatedId,
+  type Codec,
+  type FederatedId,
+  type LocalId,
+} from '@hansa/foundation';
+import type { Signer } from '../identity/contract.ts';
+import type { ResourceEntry, ResourceLog } from '../resources/contract.ts';
+import type { Mirrors } from '../sync/contract.ts';
+import { kvKind, type Space } from './contract.ts';
+import { settingsFrom, settingsKey } from './keys.ts';
+
+export interface FindingNeeds {
+  readonly codec: Codec;
+  readonly signer: Signer;
+  readonly resources: ResourceLog;
+  readonly mirrors: Mirrors;
+}
+
+/** What is read of a space, own or mirrored; empty where nothing of a mirror has arrived. */
+export interface SpaceSource {
+  readonly resource: FederatedId;
+  readonly epoch: number;
+  /** Where it stood before the first read of an entry. */
+  readonly revision: number;
+  entry(key: Uint8Array): Promise<ResourceEntry | undefined>;
+  entries(): AsyncIterable<ResourceEntry>;
+}
+
+/** `<name>`, `<peer>:<name>`, `<peer>:kv/<name>` or a federated id. */
+export function resolveSpace({ signer, mirrors }: FindingNeeds, spelled: string): FederatedId {
+  const colon = spelled.indexOf(':');
+  const name = withoutKind(spelled.slice(colon + 1));
+  if (colon < 0) {
+    return federatedId(signer.cluster, localId(kvKind, name));
+  }
+  const whole = federatedIdSchema.safeParse(spelled);
+  if (whole.success && splitFederatedId(whole.data).owner === signer.cluster) {
+    return whole.data;
+  }
+  return mirrors.resolve(`${spelled.slice(0, colon)}:${kvKind}/${name}`);
+}
+
+function withoutKind(name: string): string {
+  const prefix = `${kvKind}/`;
+  return name.startsWith(prefix) ? name.slice(prefix.length) : name;
+}
+
+/** The local id of an own space; RESOURCE_READ_ONLY for a mirror, naming who may write it. */
+export function ownSpace(needs: FindingNeeds, spelled: string): LocalId {
+  const resource = resolveSpace(needs, spelled);
+  const { owner, local, name } = splitFederatedId(resource);
+  if (owner !== needs.signer.cluster) {
+    const ownerName = needs.mirrors.find(resource)?.ownerName ?? owner.slice(0, 8);
+    throw new HansaError('RESOURCE_READ_ONLY', `${ownerName} owns ${name}: this is its mirror`, {
+      fix: `write it at ${ownerName}, or offer changes: hansa sync push ${ownerName}:${local}`,
+      facts: { owner },
+    });
+  }
+  requireOwn(needs, local);
+  return local;
+}
+
+function requireOwn({ resources }: FindingNeeds, local: LocalId): { readonly epoch: number } {
+  const found = resources.find(local);
+  if (found === undefined || found.kind !== kvKind) {
+    const name = withoutKind(local);
+    throw new HansaError('RESOURCE_NOT_FOUND', `there is no space ${name} here`, {
+      fix: `hansa kv create ${name}; hansa kv spaces lists what there is`,
+    });
+  }
+  return found;
+}
+
+export async function sourceOf(needs: FindingNeeds, resource: FederatedId): Promise<SpaceSource> {
+  const { owner, local } = splitFederatedId(resource);
+  if (owner === needs.signer.cluster) {
+    const { epoch } = requireOwn(needs, local);
+    const position = await needs.resources.position(local);
+    return {
+      resource,
+      epoch,
+      revision: position?.sequence ?? 0,
+      entry: (key) => needs.resources.entry(local, key),
+      entries: () => needs.resources.entries(local),
+    };
+  }
+  const revision = needs.mirrors.find(resource)?.applied?.sequence ?? 0;
+  const view = await needs.mirrors.view(resource);
+  return view === undefined
+    ? { resource, epoch: 0, revision: 0, entry: async () => undefined, entries: nothing }
+    : {
+        resource,
+        epoch: view.epoch,
+        revision,
+        entry: (key) => view.entry(key),
+        entries: () => view.entries(),
+      };
+}
+
+async function* nothing(): AsyncIterable<ResourceEntry> {
+  // Nothing has arrived yet.
+}
+
+export async function describeSpace(needs: FindingNeeds, resource: FederatedId): Promise<Space> {
+  const { owner, local, name } = splitFederatedId(resource);
+  const source = await sourceOf(needs, resource);
+  const mine = owner === needs.signer.cluster;
+  const own = mine ? needs.resources.find(local) : undefined;
+  const ownerName = mine ? needs.signer.name : needs.mirrors.find(resource)?.ownerName;
+  const { rule, shared } = settingsFrom(needs.codec, await source.entry(settingsKey));
+  return {
+    resource,
+    name,
+    role: mine ? 'own' : 'mirror',
+    ownerName: ownerName ?? owner.slice(0, 8),
+    type: own?.type ?? kvKind,
+    description: own?.description ?? '',
+    labels: own?.labels ?? {},
+    rule,
+    shared,
+    epoch: source.epoch,
+    revision: source.revision,
+  };
+}
+
+export function ownSpaces({ resources, signer }: FindingNeeds): readonly FederatedId[] {
+  return resources
+    .all()
+    .filter(({ kind, name }) => kind === kvKind && !name.startsWith('@'))
+    .map(({ id }) => federatedId(signer.cluster, id));
+}
