@@ -2,13 +2,19 @@
 import type { DiscoveryOptions } from '@hansa/capabilities/discovery/capability';
 import { openDhtDirectory } from '@hansa/discovery-dht';
 import { createMdnsNetwork } from '@hansa/discovery-mdns';
-import type { Crypto } from '@hansa/foundation';
-import type { Opening } from './drivers.ts';
+import type { Clock, Crypto, Log } from '@hansa/foundation';
+import type { Config } from './config.ts';
 
 export async function openDiscovery(
-  { config, clock, log, undo }: Opening,
+  base: {
+    readonly config: Config;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly undo: (() => Promise<unknown>)[];
+  },
   crypto: Crypto,
 ): Promise<DiscoveryOptions> {
+  const { config, clock, log, undo } = base;
   const { linkHost, gossip, mdns, dht, dhtBootstrap, relays } = config;
   const lan = mdns ? createMdnsNetwork({ host: linkHost, clock, log }) : undefined;
   if (!dht) {

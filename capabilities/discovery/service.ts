@@ -19,7 +19,6 @@ import { createPublishing, type Publishing } from './publishing.ts';
 
 // a person waits; whoever is on the network answers within moments, a directory within seconds
 const findTimeoutMs = 10_000;
-const findLookMs = 100; // the book is looked at so often meanwhile
 const pruneEveryMs = 3_600_000; // words live for a day; an hour more costs nothing
 
 export interface DiscoveryParts {
@@ -145,25 +144,26 @@ async function find(
   const reason = (): Error => new HansaError('TIMED_OUT', 'nobody answered in time');
   const limit = deadline(clock, findTimeoutMs, { reason, signal });
   const answered: { falsehood?: HansaError } = {};
-  let asking = publishing !== undefined;
-  const looking = publishing
+  const isNews = (): boolean => (book.find(cluster)?.counter ?? 0) > (before?.counter ?? 0);
+  let stop = (): void => undefined;
+  const arrived = new Promise<void>((resolve) => {
+    stop = book.rows.subscribe(() => isNews() && resolve());
+    limit.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  const looked = publishing
     ?.lookUp(cluster, limit.signal)
+    .then(() => undefined)
     .catch((error: unknown) => {
       if (isHansaError(error, 'ANNOUNCEMENT_INVALID')) {
         answered.falsehood = error;
       }
-    })
-    .finally(() => {
-      asking = false;
     });
   lan?.ask();
-  const isNews = (): boolean => (book.find(cluster)?.counter ?? 0) > (before?.counter ?? 0);
-  const waits = (): boolean => asking || (lan !== undefined && before === undefined);
-  while (!isNews() && waits() && !limit.signal.aborted) {
-    await clock.sleep(findLookMs, limit.signal).catch(() => undefined);
-  }
+  // Nobody on a network says that he is not there: who was not known is waited for.
+  const waits = lan !== undefined && before === undefined;
+  await Promise.race([arrived, waits ? arrived : (looked ?? Promise.resolve())]);
+  stop();
   limit.done();
-  void looking;
   const found = book.find(cluster);
   if (found === undefined) {
     throw (
