@@ -48,6 +48,8 @@ interface Promised<I, O> {
   readonly output: z.ZodType<O>;
   /** Codes a caller must expect besides those of every road. */
   readonly errors: readonly ErrorCode[];
+  /** The version of the contract that brought it; of the first where absent. */
+  readonly since?: number;
 }
 export interface Method<I, O> extends Promised<I, O> {
   readonly watch?: false;
@@ -72,7 +74,10 @@ export type Traffic = 'control' | 'state' | 'bulk';
 /** Exhaustive: a method of `S` without a row does not compile. */
 export interface Contract<S> {
   readonly name: string;
+  /** Rises with every method, field or error. */
   readonly version: number;
+  /** The oldest version whose askers are still answered; the first where absent. */
+  readonly since?: number;
   /** For peer contracts; default `state`. */
   readonly traffic?: Traffic;
   readonly methods: { readonly [M in keyof S & string]: Promises<S[M]> };
@@ -82,6 +87,7 @@ export interface Contract<S> {
 export interface AnyContract {
   readonly name: string;
   readonly version: number;
+  readonly since?: number;
   readonly traffic?: Traffic;
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly methods: { readonly [method: string]: Method<any, any> | Watch<any, any> };

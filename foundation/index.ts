@@ -157,6 +157,7 @@ export { createRecent, type Recent } from './recent.ts';
 export { createQueue, type Queue, type QueueBounds } from './queue.ts';
 export { wireLimits, type WireLimits } from './wire/limits.ts';
 export { createWireSession, type WireSession, type WireSessionNeeds } from './wire/session.ts';
+export { spokenBy, spokenSchema, type Spoken } from './wire/versions.ts';
 export { createAlarm, type Alarm } from './alarm.ts';
 export {
   listAndWatch,

@@ -9,6 +9,7 @@ import {
   type Codec,
   type Connection,
   type FrameStream,
+  type Spoken,
   type Traffic,
 } from '@hansa/foundation';
 import { z } from 'zod';
@@ -33,6 +34,8 @@ export interface HandshakeNeeds {
 export interface Introduction {
   readonly instance: Uint8Array;
   readonly nonce: Uint8Array;
+  /** What we serve. */
+  readonly contracts?: Spoken | undefined;
 }
 
 const classes: readonly Traffic[] = ['control', 'state', 'bulk'];

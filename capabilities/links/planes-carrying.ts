@@ -48,6 +48,7 @@ export function start(road: Road, agreed: PlaneAgreement & { readonly asks: bool
     clock,
     ...(asks ? {} : { edge }),
     credential: { proven: { kind: 'cluster', cluster, node }, source: cluster },
+    ...(session.spoken === undefined ? {} : { spoken: session.spoken }),
   });
   const plane: Plane = {
     connection,

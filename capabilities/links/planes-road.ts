@@ -7,6 +7,7 @@ import type {
   Edge,
   Log,
   NodeId,
+  Spoken,
   Random,
 } from '@hansa/foundation';
 import type { DataPlane, PlaneConnection } from './planes-driver.ts';
@@ -59,6 +60,8 @@ export interface PlanesNeeds {
 export interface PlaneSession {
   readonly peer: ClusterId;
   readonly node: NodeId;
+  /** What the peer serves, in which versions. */
+  readonly spoken?: Spoken | undefined;
   readonly control: Carrier;
   /** Over the link's own stream, which the meter counts. */
   readonly bulk: Carrier;

@@ -4,6 +4,7 @@ import {
   createWireSession,
   deadline,
   HansaError,
+  spokenBy,
   toHex,
   type AnyContract,
   type Carrier,
@@ -23,7 +24,7 @@ import type { TrustLevels } from '../trust/contract.ts';
 import { greetAsDialler, greetAsListener, type Handshaken, type LinkStreams } from './handshake.ts';
 import { createMeter, metered } from './planes-meter.ts';
 import type { BulkRoad, Planes } from './planes.ts';
-import { linkProtocol, type Hello } from './wire.ts';
+import { type Hello, linkProtocol, spokenIn } from './wire.ts';
 
 export const handshakeTimeoutMs = 10_000; // a stranger may not hold a half-open door for longer
 // lets a refusal reach the peer before the connection goes
@@ -155,7 +156,8 @@ async function greet(living: Living, connection: Connection): Promise<PeerSessio
     const greeting = connection.dialled ? greetAsDialler : greetAsListener;
     const { codec, signer } = living;
     const door = { codec, signer, admit: (cluster: ClusterId) => admit(living, cluster) };
-    const done = await greeting(door, connection, { instance, nonce });
+    const contracts = spokenBy(living.edge.contracts);
+    const done = await greeting(door, connection, { instance, nonce, contracts });
     return openSession(living, { connection, done, nonce });
   } catch (error) {
     const close = (): void => connection.close('handshake failed');
@@ -249,6 +251,7 @@ function openSession(
   const bulk = living.planes?.join({
     peer: done.identity.cluster,
     node: done.identity.node,
+    spoken: spokenIn(done.hello),
     control: own.control,
     bulk: own.bulk,
     meter,
@@ -285,6 +288,7 @@ function startWire(
       clock: living.clock,
       edge: living.edge,
       credential: { proven: { kind: 'cluster', cluster, node }, source: cluster },
+      spoken: spokenIn(done.hello),
     });
     // One broken stream ends the connection: half a link would only look alive.
     void session.run(living.lifetime.signal).then(

@@ -1,5 +1,12 @@
 // What linked clusters say to each other about the link itself: redeeming a token, standing, beats.
-import { hashSchema, bytesSchema, type Call, type Contract } from '@hansa/foundation';
+import {
+  bytesSchema,
+  hashSchema,
+  spokenSchema,
+  type Call,
+  type Contract,
+  type Spoken,
+} from '@hansa/foundation';
 import { z } from 'zod';
 import { addressesMax, endpointSchema, endpointsMax, type Endpoint } from './contract.ts';
 import { ticketBytes } from './planes-driver.ts';
@@ -169,6 +176,8 @@ export interface Hello {
   readonly instance: Uint8Array;
   /** The first nonce of the sender's beats. */
   readonly nonce: Uint8Array;
+  /** What the sender serves; a sender of the first release does not say. */
+  readonly contracts?: Spoken | undefined;
 }
 
 export const helloSchema: z.ZodType<Hello> = z.object({
@@ -176,4 +185,18 @@ export const helloSchema: z.ZodType<Hello> = z.object({
   proof: z.unknown(),
   instance: hashSchema,
   nonce: hashSchema,
+  contracts: spokenSchema.optional(),
 });
+
+const first = { min: 1, max: 1 };
+const firstContracts: Spoken = {
+  'link-peer': first,
+  'catalog-peer': first,
+  'sync-peer': first,
+  'blob-peer': first,
+};
+
+/** What a peer answers, in which versions. */
+export function spokenIn({ contracts }: Hello): Spoken {
+  return contracts ?? firstContracts;
+}

@@ -4,6 +4,7 @@ import { HansaError, reportOf } from '../errors.ts';
 import { breach, type CallFrame, type Frame, type FrameCoder } from './frames.ts';
 import type { WireLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
+import { spokenBy, type Spoken } from './versions.ts';
 
 export interface AnswersNeeds {
   readonly coder: FrameCoder;
@@ -29,7 +30,7 @@ interface Credit {
 
 export class Answers {
   readonly #needs: AnswersNeeds;
-  readonly #versions: ReadonlyMap<string, number>;
+  readonly #spoken: Spoken;
   readonly #running = new Map<number, Running>();
   #lastId = 0;
   #watches = 0;
@@ -37,8 +38,7 @@ export class Answers {
 
   constructor(needs: AnswersNeeds) {
     this.#needs = needs;
-    const contracts = needs.edge?.contracts ?? [];
-    this.#versions = new Map(contracts.map(({ name, version }) => [name, version]));
+    this.#spoken = spokenBy(needs.edge?.contracts ?? []);
   }
 
   /** Takes a call, watch, cancel or credit; PROTOCOL_BREACH where it is out of turn. */
@@ -95,10 +95,14 @@ export class Answers {
 
   #refusal(frame: CallFrame): HansaError | undefined {
     const { limits, outbox } = this.#needs;
-    const version = this.#versions.get(frame.contract);
-    if (version !== undefined && version !== frame.version) {
-      const sentence = `${frame.contract} is served in version ${version}, not ${frame.version}`;
-      return new HansaError('PROTOCOL_MISMATCH', sentence, { facts: { version } });
+    const spoken = Object.hasOwn(this.#spoken, frame.contract)
+      ? this.#spoken[frame.contract]
+      : undefined;
+    if (spoken !== undefined && (frame.version < spoken.min || frame.version > spoken.max)) {
+      const { min, max } = spoken;
+      const range = min === max ? `version ${max}` : `versions ${min} to ${max}`;
+      const sentence = `${frame.contract} is served in ${range}, not ${frame.version}`;
+      return new HansaError('PROTOCOL_MISMATCH', sentence, { facts: { version: max } });
     }
     if (
       this.#running.size >= limits.requestsMax ||

@@ -7,6 +7,7 @@ import { errorOf, HansaError } from '../errors.ts';
 import { breach, type Frame, type FrameCoder } from './frames.ts';
 import { watchBytesMin, type WireLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
+import { versionToAsk, type Spoken } from './versions.ts';
 import { WatchReader, type WatchLine } from './reader.ts';
 
 export interface RequestsNeeds {
@@ -14,6 +15,8 @@ export interface RequestsNeeds {
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly limits: WireLimits;
+  /** What the far side serves; undefined where both sides are of one build. */
+  readonly spoken?: Spoken | undefined;
 }
 
 interface AskedCall {
@@ -162,7 +165,10 @@ export class Requests {
   #ask(target: Target, credit: { items: number; bytes: number } | undefined): number {
     const id = this.#lastId + 1;
     const { contract, method, input } = target;
-    const named = { id, contract: contract.name, version: contract.version, method, input };
+    const { spoken } = this.#needs;
+    const version =
+      spoken === undefined ? contract.version : versionToAsk(contract, method, spoken);
+    const named = { id, contract: contract.name, version, method, input };
     const frame = this.#needs.coder.encode(
       credit === undefined
         ? { kind: 'call', ...named, items: 0, bytes: 0 }

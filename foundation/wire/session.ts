@@ -11,6 +11,7 @@ import { breach, createFrameCoder } from './frames.ts';
 import { wireLimits, type WireLimits } from './limits.ts';
 import { createOutbox } from './outbox.ts';
 import { Requests } from './requests.ts';
+import type { Spoken } from './versions.ts';
 
 export interface WireSessionNeeds {
   readonly stream: FrameStream;
@@ -20,6 +21,8 @@ export interface WireSessionNeeds {
   /** Who the far side is, as the transport has proven it. */
   readonly credential: Credential;
   readonly clock: Clock;
+  /** What the far side said that it serves; absent where both sides are of one build. */
+  readonly spoken?: Spoken;
   readonly limits?: Partial<WireLimits>;
 }
 
@@ -48,7 +51,7 @@ export function createWireSession(needs: WireSessionNeeds): WireSession {
   const coder = createFrameCoder(needs.codec);
   const over = createEnding();
   const outbox = createOutbox(stream, (error) => end(streamFailure(error), true));
-  const requests = new Requests({ coder, outbox, clock, limits });
+  const requests = new Requests({ coder, outbox, clock, limits, spoken: needs.spoken });
   const answers = new Answers({ coder, outbox, limits, edge: needs.edge, credential });
 
   function end(cause: HansaError, isFailure: boolean): void {
