@@ -210,11 +210,21 @@ function compareWrites(a: Cell, b: Cell): number {
   if (byTime !== 0) {
     return byTime;
   }
-  if (a.by !== b.by) {
-    return a.by < b.by ? -1 : 1;
+  const byWriter = compareText(a.by, b.by);
+  if (byWriter !== 0) {
+    return byWriter;
   }
-  const byDeletion = Number(a.deleted) - Number(b.deleted);
-  return byDeletion === 0 ? compareBytes(a.value, b.value) : byDeletion;
+  const byContent = Number(a.deleted) - Number(b.deleted) || compareBytes(a.value, b.value);
+  return byContent === 0 ? compareText(vectorText(a), vectorText(b)) : byContent;
+}
+
+/** One writer's one write has one vector; of what claims otherwise, one must still be the first. */
+function vectorText({ vector }: Cell): string {
+  return vector.map(([id, time]) => `${id} ${time.join(' ')}`).join(',');
+}
+
+function compareText(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
 }
 
 /** Two or more, concurrent, the earliest first. */

@@ -108,7 +108,7 @@ export function createFeed(): Feed {
       };
     },
     drop(resource) {
-      for (const change of [...(spaces.get(resource)?.changes.values() ?? [])]) {
+      for (const change of spaces.get(resource)?.changes.values() ?? []) {
         forget(resource, change);
       }
       spaces.delete(resource);

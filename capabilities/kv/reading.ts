@@ -1,11 +1,12 @@
 // Reading a space, own or mirrored: one entry, or a page of them in the order of their keys.
 import {
+  compareBytes,
+  emptyBytes,
   fromBase64Url,
   fromUtf8,
   HansaError,
   splitFederatedId,
   startsWith,
-  compareBytes,
   toBase64Url,
   utf8,
   type Codec,
@@ -45,17 +46,12 @@ export async function readPage(
   },
 ): Promise<KvPage> {
   const { prefix = '', limit = pageEntriesDefault, cursor } = asked;
-  const after = cursor === undefined ? undefined : readCursor(cursor);
-  const begin = utf8(prefix);
+  const after = cursor === undefined ? emptyBytes : readCursor(cursor);
   const entries: KvEntry[] = [];
   const { revision } = source;
   let bytes = 0;
-  for await (const each of source.entries()) {
-    const { key } = each;
-    if (!startsWith(key, begin) || (after !== undefined && compareBytes(key, after) <= 0)) {
-      continue;
-    }
-    const entry = keyOf(key) === undefined ? undefined : liveEntry(codec, source.resource, each);
+  for await (const each of wanted(source, utf8(prefix), after)) {
+    const entry = liveEntry(codec, source.resource, each);
     if (entry === undefined) {
       continue;
     }
@@ -67,6 +63,18 @@ export async function readPage(
     entries.push(entry);
   }
   return { entries, revision };
+}
+
+async function* wanted(
+  source: SpaceSource,
+  prefix: Uint8Array,
+  after: Uint8Array,
+): AsyncIterable<ResourceEntry> {
+  for await (const each of source.entries()) {
+    if (startsWith(each.key, prefix) && compareBytes(each.key, after) > 0) {
+      yield each;
+    }
+  }
 }
 
 function readCursor(cursor: string): Uint8Array {
@@ -83,9 +91,13 @@ function readCursor(cursor: string): Uint8Array {
 }
 
 function liveEntry(codec: Codec, resource: FederatedId, entry: ResourceEntry): KvEntry | undefined {
-  const { key, value, version } = entry;
+  const { value, version } = entry;
+  const key = keyOf(entry.key);
+  if (key === undefined) {
+    return undefined; // the settings
+  }
   const cell = decodeCell(codec, value, splitFederatedId(resource).owner);
-  return cell.deleted ? undefined : shownEntry(fromUtf8(key), version, cell);
+  return cell.deleted ? undefined : shownEntry(key, version, cell);
 }
 
 export function shownEntry(key: string, version: number, cell: Cell): KvEntry {
