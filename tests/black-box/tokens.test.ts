@@ -240,7 +240,7 @@ describe('over a link', () => {
     await publish(lubeck, 'beta-two');
     await linkClusters(lubeck, bergen);
     await linkClusters(lubeck, riga);
-    await must(lubeck, 'share', 'add', '**', '--to', 'token', '--yes');
+    await must(lubeck, 'share', 'add', '**', '--to', 'token');
   });
 
   async function seenBy(cluster: Cluster): Promise<string[]> {
