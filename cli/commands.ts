@@ -5,10 +5,12 @@ import { discoveryCommands } from '@hansa/capabilities/discovery/cli';
 import { forgeCommands } from '@hansa/capabilities/forge/cli';
 import { greetingCommands } from '@hansa/capabilities/greeting/cli';
 import { kindCommands } from '@hansa/capabilities/kind-providers/cli';
+import { kvCommands } from '@hansa/capabilities/kv/cli';
 import { lanesCommands } from '@hansa/capabilities/lanes/cli';
 import { identityCommands } from '@hansa/capabilities/identity/cli';
 import { linksCommands } from '@hansa/capabilities/links/cli';
 import { policiesCommands } from '@hansa/capabilities/policies/cli';
+import { recoveryCommands } from '@hansa/capabilities/recovery/cli';
 import { streamCommands } from '@hansa/capabilities/stream/cli';
 import { syncCommands } from '@hansa/capabilities/sync/cli';
 import { tokensCommands } from '@hansa/capabilities/tokens/cli';
@@ -17,6 +19,7 @@ import type { Command } from '@hansa/foundation';
 import { localCommands, type LocalCommand } from './local-commands.ts';
 import { tokenCommands } from './token-commands.ts';
 import { lastingTerminal } from './terminal.ts';
+import { valueFiles } from './value-files.ts';
 
 /** Commands that call a node. */
 export const nodeCommands: readonly Command[] = [
@@ -27,9 +30,11 @@ export const nodeCommands: readonly Command[] = [
   ...greetingCommands,
   ...identityCommands,
   ...kindCommands,
+  ...kvCommands(valueFiles),
   ...lanesCommands,
   ...linksCommands,
   ...policiesCommands,
+  ...recoveryCommands,
   ...streamCommands(lastingTerminal),
   ...syncCommands,
   ...tokensCommands,

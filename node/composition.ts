@@ -9,11 +9,13 @@ import { createGreetingCapability } from '@hansa/capabilities/greeting/capabilit
 import { identityCapability, type IdentityService } from '@hansa/capabilities/identity/capability';
 import type { Signer } from '@hansa/capabilities/identity/contract';
 import { kindProvidersCapability } from '@hansa/capabilities/kind-providers/capability';
+import { kvCapability } from '@hansa/capabilities/kv/capability';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
 import type { LaneWriting } from '@hansa/capabilities/lanes/contract';
 import { linksCapability, type LinksCapability } from '@hansa/capabilities/links/capability';
 import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
 import { policiesCapability } from '@hansa/capabilities/policies/capability';
+import { recoveryCapability } from '@hansa/capabilities/recovery/capability';
 import { resourcesCapability } from '@hansa/capabilities/resources/capability';
 import { streamCapability } from '@hansa/capabilities/stream/capability';
 import { syncCapability } from '@hansa/capabilities/sync/capability';
@@ -120,10 +122,22 @@ export function compose(needs: CompositionNeeds): Composition {
     mirrors,
     news: listing.news,
   });
+  const recovering = recoveryCapability({
+    ...needs,
+    store: scoped('recovery'),
+    cluster: signer.cluster,
+    peers,
+    resources,
+    history,
+    mirrors,
+    enforcement,
+  });
   needs.kinds?.forEach((kind) => mirrors.registerKind(kind));
   const capabilities = [
     identityCapability(identity, { clock: needs.clock, peers }),
     resourcing,
+    // Before anything is served: what is rewound must not be published even once more.
+    recovering.capability,
     trusting,
     linking.capability,
     finding,
@@ -141,7 +155,7 @@ export function compose(needs: CompositionNeeds): Composition {
     daemonCapability({
       ...needs,
       identity: identity.identity,
-      warnings: () => [],
+      warnings: recovering.warnings,
       links: linking.links,
       policies: ruling.policies,
       resources,

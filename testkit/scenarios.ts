@@ -168,6 +168,9 @@ const setClock: Deed = (stage) => {
   federation.cluster(someone(stage)).setSkew(random.between(-skewMaxMs / 2, skewMaxMs / 2));
 };
 
+const rotate: Deed = (stage) =>
+  stage.acts.attempt(someone(stage), 'rotate', ({ identity }) => identity.rotate({}));
+
 const skewMaxMs = 50_000; // under the tolerance of certificates and of heads
 
 /** Links everybody, and gives every cluster two notes, most of them shared and mirrored. */
@@ -329,6 +332,11 @@ export const scenarios: readonly Scenario[] = [
     play: chaos([...daily, [2, setClock], [1, cut], [1, crash], [3, start]]),
   },
   { name: 'clock-ahead', clusters: two, play: clockAhead },
+  {
+    name: 'rotations',
+    clusters: three,
+    play: chaos([...daily, [5, rotate], [2, crash], [2, stop], [6, start], [2, cut], [1, relink]]),
+  },
   {
     name: 'everything',
     clusters: three,

@@ -2,8 +2,10 @@
 // and on virtual time. It can be stopped, killed at any moment, and started again on the same disk.
 import { catalogContract, type Catalog } from '@hansa/capabilities/catalog/contract';
 import { createIdentity, type KeySeeds } from '@hansa/capabilities/identity/capability';
+import { identityContract, type Identity } from '@hansa/capabilities/identity/contract';
 import { linksContract, type Links } from '@hansa/capabilities/links/contract';
 import { policiesContract, type Policies } from '@hansa/capabilities/policies/contract';
+import { recoveryContract, type Recovery } from '@hansa/capabilities/recovery/contract';
 import {
   resourcesContract,
   type ResourceLog,
@@ -21,6 +23,7 @@ import {
   type Gate,
 } from '@hansa/foundation';
 import { compose, createPeerGate, runDuties } from '@hansa/node';
+import { createMemoryVault, type MemoryVault } from './memory-vault.ts';
 import { createNoteKind } from './note-kind.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { NetworkPlace, SimulatedNetwork } from './simulated-network.ts';
@@ -35,6 +38,8 @@ import type { ClockTraits, VirtualClock } from './virtual-clock.ts';
 
 /** What the cluster's owner may call. */
 export interface Services {
+  readonly identity: Identity;
+  readonly recovery: Recovery;
   readonly links: Links;
   readonly policies: Policies;
   readonly resources: Resources;
@@ -93,6 +98,7 @@ interface Running {
 export function createCluster(needs: ClusterNeeds): SimulatedCluster {
   const { place, time } = needs;
   const { name } = place;
+  const vault = createMemoryVault(needs.keys, needs.random.fork('vault'));
   let generation = 0;
   let skewMs = needs.clock.skewMs ?? 0;
   let process: SimulatedProcess | undefined;
@@ -135,7 +141,7 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
       // A process that dies while it starts never resolves by itself.
       await Promise.race([
         booting.died,
-        run(needs, booting, generation).then((made) => {
+        run({ ...needs, vault }, booting, generation).then((made) => {
           running = booting.alive ? made : undefined;
         }),
       ]);
@@ -176,7 +182,7 @@ function bootProcess(
 }
 
 async function run(
-  needs: ClusterNeeds,
+  needs: ClusterNeeds & { readonly vault: MemoryVault },
   process: SimulatedProcess,
   generation: number,
 ): Promise<Running> {
@@ -191,7 +197,8 @@ async function run(
     crypto,
     clock,
     log,
-    keys: needs.keys,
+    keys: needs.vault.keys,
+    vault: needs.vault,
     name: place.name,
   });
   const transport = network.open(place, process);
@@ -262,6 +269,8 @@ function servicesOf(capabilities: readonly Capability[]): Omit<Services, 'log' |
   );
   const carrier = near(edge, { source: 'simulation' });
   return {
+    identity: remote(identityContract, carrier),
+    recovery: remote(recoveryContract, carrier),
     links: remote(linksContract, carrier),
     policies: remote(policiesContract, carrier),
     resources: remote(resourcesContract, carrier),

@@ -124,6 +124,7 @@ export interface HeldPosition {
   readonly resource: FederatedId;
   readonly epoch: number;
   readonly sequence: number;
+  readonly digest: Uint8Array;
 }
 
 export interface BlobOrder {
