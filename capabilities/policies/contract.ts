@@ -10,7 +10,7 @@ import {
   type LocalId,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import { planFields, planSchema, type Plan } from './plan.ts';
+import { planRowsSchema, planSchema, type Plan } from './plan.ts';
 import {
   resourceIdSchema,
   ruleRequestSchema,
@@ -205,7 +205,8 @@ const rulesInput: z.ZodType<RulesInput> = z.strictObject({
   keep: z.boolean().optional(),
 });
 const rulesDiff: z.ZodType<RulesDiff> = z.object({
-  ...planFields,
+  rows: planRowsSchema,
+  truncated: z.boolean(),
   added: z.array(shownRuleSchema),
   removed: z.array(shownRuleSchema),
   kept: z.number(),

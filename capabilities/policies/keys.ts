@@ -1,13 +1,7 @@
 // Where rules are kept, by their id, and how much of their budgets is used.
 import { table, type Codec, type KeyValueStore, type Table } from '@hansa/foundation';
 import { z } from 'zod';
-import type { Rule } from './contract.ts';
-import { storedRuleFields } from './rule.ts';
-
-/** A rule of a set. The first set has no name. */
-export interface StoredRule extends Rule {
-  readonly set?: string | undefined;
-}
+import { storedRuleSchema, type StoredRule } from './rule.ts';
 
 /** Which set of rules holds: changed with every change of rules, which so are one after another. */
 export interface RuleSet {
@@ -23,10 +17,6 @@ export interface BudgetRecord {
   readonly takenBytes: number;
 }
 
-const storedRule: z.ZodType<StoredRule> = z.strictObject({
-  ...storedRuleFields,
-  set: z.string().max(32).optional(),
-});
 const ruleSet: z.ZodType<RuleSet> = z.strictObject({
   current: z.string(),
   staging: z.string().optional(),
@@ -39,7 +29,7 @@ const budgetRecord: z.ZodType<BudgetRecord> = z.object({
 
 /** One table, so that whoever watches it sees rules and the set that holds in one order. */
 export function ruleTable(store: KeyValueStore, codec: Codec): Table<StoredRule | RuleSet> {
-  return table({ store, codec, name: 'rule', schema: z.union([storedRule, ruleSet]) });
+  return table({ store, codec, name: 'rule', schema: z.union([storedRuleSchema, ruleSet]) });
 }
 
 /** By rule and counted peer. */

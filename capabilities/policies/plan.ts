@@ -20,17 +20,16 @@ export interface Plan {
   readonly truncated: boolean;
 }
 
-const fields = {
-  rows: z.array(
-    z.object({
-      change: z.enum(['gains', 'loses', 'limited', 'unlimited']),
-      peer: clusterIdSchema,
-      peerName: z.string(),
-      resource: resourceIdSchema,
-      verbs: z.array(z.enum(verbs)),
-    }),
-  ),
+export const planRowsSchema: z.ZodType<readonly PlanRow[]> = z.array(
+  z.object({
+    change: z.enum(['gains', 'loses', 'limited', 'unlimited']),
+    peer: clusterIdSchema,
+    peerName: z.string(),
+    resource: resourceIdSchema,
+    verbs: z.array(z.enum(verbs)),
+  }),
+);
+export const planSchema: z.ZodType<Plan> = z.object({
+  rows: planRowsSchema,
   truncated: z.boolean(),
-};
-export const planSchema: z.ZodType<Plan> = z.object(fields);
-export const planFields: typeof fields = fields;
+});

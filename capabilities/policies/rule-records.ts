@@ -14,7 +14,8 @@ import {
   type Row,
 } from '@hansa/foundation';
 import type { Rule } from './contract.ts';
-import { budgetTable, ruleTable, type RuleSet, type StoredRule } from './keys.ts';
+import { budgetTable, ruleTable, type RuleSet } from './keys.ts';
+import type { StoredRule } from './rule.ts';
 
 // puts of the largest rules, which stay below a transaction's bytes
 const opsPerStep = 64;

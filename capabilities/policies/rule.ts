@@ -100,6 +100,11 @@ export interface Rule {
 
 export type RuleDraft = Omit<Rule, 'id' | 'createdMs'>;
 
+/** A rule of a set, as it is kept. The first set has no name. */
+export interface StoredRule extends Rule {
+  readonly set?: string | undefined;
+}
+
 /** A rule as people ask for it. */
 export interface RuleRequest {
   readonly effect: Effect;
@@ -212,7 +217,10 @@ const storedFields = {
   id: z.string().max(32),
   createdMs: z.number(),
 };
-export const storedRuleFields: typeof storedFields = storedFields;
+export const storedRuleSchema: z.ZodType<StoredRule> = z.strictObject({
+  ...storedFields,
+  set: z.string().max(32).optional(),
+});
 export const shownRuleSchema: z.ZodType<ShownRule> = z.object({
   ...storedFields,
   peerName: z.string().optional(),
