@@ -22,13 +22,14 @@ export function limitsOf(text: string, numbers: ReadonlyMap<string, number>): Li
     const name = variable?.id.type === 'Identifier' ? variable.id.name : '';
     const value = numbers.get(name);
     if (value !== undefined) {
-      limits.push({ name, value, reason: reasonAfter(text, statement.end) });
+      limits.push({ name, value, reason: reasonOf(text, statement.end) });
     }
   }
   return limits;
 }
 
-function reasonAfter(text: string, offset: number): string {
+/** What stands beside a statement, or in the lines above it. */
+export function reasonOf(text: string, offset: number): string {
   const rest = text.slice(offset, text.indexOf('\n', offset));
   const beside = rest.split('//')[1]?.trim();
   return beside ?? reasonAbove(text.slice(0, offset));
