@@ -6,12 +6,12 @@ import { blobRoutes } from './http.ts';
 import { createKinds, type KindsNeeds } from './service.ts';
 
 export function kindProvidersCapability(needs: KindsNeeds): Capability {
-  const { kinds, registry, start } = createKinds(needs);
+  const { kinds, known, start } = createKinds(needs);
   const caches = new AbortController();
   return capability({
     name: 'kind-providers',
     serves: [{ contract: kindsContract, service: kinds }],
-    routes: blobRoutes({ blobs: needs.blobs, registry }),
+    routes: blobRoutes({ blobs: needs.blobs, requireKind: (kind) => void known.require(kind) }),
     start: () => start(caches.signal),
     stop: async () => caches.abort(),
   });

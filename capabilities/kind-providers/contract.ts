@@ -12,12 +12,22 @@ import {
 } from '@hansa/foundation';
 import { z } from 'zod';
 import { blobsPerOpMax, labelsSchema } from '../resources/contract.ts';
+import {
+  encodingSchema,
+  kindEntrySchema,
+  shownChangeSchema,
+  workSchema,
+  type KindEntry,
+  type ShownChange,
+  type ValueEncoding,
+  type Work,
+} from './work.ts';
 
 export const kindsMax = 64; // each is a program somebody runs beside the node
 export const keyBytesMax = 256; // in UTF-8; with its resource's id it fits a key of the store
 export const valueBytesMax: number = 256 * 1_024; // with its key it fits one change
 export const opsMax = 80; // operations of one change, room for the log's own beside them
-export const schemaBytesMax: number = 32 * 1_024; // of JSON; longer ones belong where one reads them
+export const schemaBytesMax: number = 32 * 1_024; // of JSON; longer ones belong in a document
 export const reasonLengthMax = 1_024; // why a program refuses: a sentence for people
 export const answerWithinMs = 60_000; // a program that is silent longer is taken for hung
 export const pingEveryMs = 10_000; // without work: whoever is there answers
@@ -80,13 +90,6 @@ export interface ExternalKind {
   readonly servedMs?: number | undefined;
 }
 
-export type ValueEncoding = 'text' | 'base64url';
-
-export interface ShownBlob {
-  readonly id: BlobId;
-  readonly sizeBytes: number;
-}
-
 export type GivenOp =
   | {
       readonly put: {
@@ -100,21 +103,6 @@ export type GivenOp =
     }
   | { readonly delete: { readonly key: string } };
 
-export interface KindEntry {
-  readonly key: string;
-  readonly value: string;
-  readonly encoding: ValueEncoding;
-  readonly blobs: readonly ShownBlob[];
-}
-
-export type ShownOp = { readonly put: KindEntry } | { readonly delete: { readonly key: string } };
-
-export interface ShownChange {
-  readonly sequence: number;
-  readonly author: string;
-  readonly ops: readonly ShownOp[];
-}
-
 export interface KindResource {
   readonly resource: FederatedId;
   readonly name: string;
@@ -122,34 +110,6 @@ export interface KindResource {
   readonly ownerName: string;
   readonly epoch: number;
   readonly sequence: number;
-}
-
-/**
- * `lease` comes first and once, and is not answered. `ping` asks whether the program is there.
- * `stage`: may this batch be applied? `commit`: it was. `discard`: it was not, after all. `settle`:
- * make what you keep equal to the entries, whatever a crash left. `purge`: forget this epoch.
- */
-export type WorkType = 'lease' | 'ping' | 'stage' | 'commit' | 'discard' | 'settle' | 'purge';
-
-export interface Work {
-  readonly type: WorkType;
-  /** The same for the same work, also when it is handed out again. */
-  readonly work: string;
-  /** In `lease`: every answer names it. */
-  readonly lease?: string | undefined;
-  readonly answerWithinMs?: number | undefined;
-  readonly resource?: FederatedId | undefined;
-  readonly ownerName?: string | undefined;
-  readonly name?: string | undefined;
-  readonly epoch?: number | undefined;
-  /** In `stage`: the last change of the batch. In `commit`: what is applied now. */
-  readonly sequence?: number | undefined;
-  /** In `commit` and `discard`: the work that staged it. */
-  readonly staged?: string | undefined;
-  /** In `stage`: the batch, or its beginning. */
-  readonly changes?: readonly ShownChange[] | undefined;
-  /** Where the rest of the batch begins; absent where this is all. */
-  readonly next?: number | undefined;
 }
 
 /** Kinds that programs serve. */
@@ -243,7 +203,6 @@ const resourceSpelled = z
   .string()
   .min(1)
   .max(nameLengthMax + 128);
-const encoding = z.enum(['text', 'base64url']);
 const schemaText: z.ZodType<Readonly<Record<string, unknown>>> = z
   .record(z.string(), z.unknown())
   .refine(
@@ -277,41 +236,12 @@ const givenOp: z.ZodType<GivenOp> = z.union([
     put: z.strictObject({
       key: keySchema,
       value: z.string().max(Math.ceil((valueBytesMax * 4) / 3) + 4),
-      encoding: encoding.optional(),
+      encoding: encodingSchema.optional(),
       blobs: z.array(blobIdSchema).max(blobsPerOpMax).optional(),
     }),
   }),
   z.strictObject({ delete: z.strictObject({ key: keySchema }) }),
 ]);
-const kindEntry: z.ZodType<KindEntry> = z.object({
-  key: z.string(),
-  value: z.string(),
-  encoding,
-  blobs: z.array(z.object({ id: blobIdSchema, sizeBytes: natural })),
-});
-const shownOp: z.ZodType<ShownOp> = z.union([
-  z.object({ put: kindEntry }),
-  z.object({ delete: z.object({ key: z.string() }) }),
-]);
-const shownChange: z.ZodType<ShownChange> = z.object({
-  sequence: natural,
-  author: z.string(),
-  ops: z.array(shownOp),
-});
-const work: z.ZodType<Work> = z.object({
-  type: z.enum(['lease', 'ping', 'stage', 'commit', 'discard', 'settle', 'purge']),
-  work: z.string(),
-  lease: z.string().optional(),
-  answerWithinMs: natural.optional(),
-  resource: federatedIdSchema.optional(),
-  ownerName: z.string().optional(),
-  name: z.string().optional(),
-  epoch: natural.optional(),
-  sequence: natural.optional(),
-  staged: z.string().optional(),
-  changes: z.array(shownChange).optional(),
-  next: natural.optional(),
-});
 const oneKind = z.strictObject({ kind: kindNameSchema });
 
 export const kindsContract: Contract<Kinds> = {
@@ -414,7 +344,7 @@ export const kindsContract: Contract<Kinds> = {
         resource: resourceSpelled,
         work: workId.optional(),
       }),
-      output: kindEntry,
+      output: kindEntrySchema,
       errors: ['KIND_UNKNOWN', 'RESOURCE_NOT_FOUND', 'MIRROR_NOT_FOUND', 'WORK_OVER'],
     },
     work: {
@@ -432,7 +362,7 @@ export const kindsContract: Contract<Kinds> = {
           .regex(/^\P{C}*$/u, 'no control characters'),
         takeover: z.boolean().optional(),
       }),
-      output: work,
+      output: workSchema,
       errors: ['KIND_UNKNOWN', 'KIND_PROVIDED', 'TIMED_OUT'],
     },
     changes: {
@@ -440,7 +370,7 @@ export const kindsContract: Contract<Kinds> = {
       permission: 'kinds.read',
       route: 'GET /kinds/:kind/work/:work/changes',
       input: z.strictObject({ kind: kindNameSchema, work: workId, from: natural }),
-      output: z.object({ changes: z.array(shownChange), next: natural.optional() }),
+      output: z.object({ changes: z.array(shownChangeSchema), next: natural.optional() }),
       errors: ['KIND_UNKNOWN', 'WORK_OVER'],
     },
     answer: {

@@ -8,13 +8,13 @@ import {
   type HttpRoute,
 } from '@hansa/foundation';
 import { blobUploadBytesMax } from './contract.ts';
-import type { Registry } from './registry.ts';
 
 export function blobRoutes(needs: {
   readonly blobs: Blobs;
-  readonly registry: Registry;
+  /** Throws KIND_UNKNOWN. */
+  requireKind(kind: string): void;
 }): readonly HttpRoute[] {
-  const { blobs, registry } = needs;
+  const { blobs } = needs;
   return [
     {
       method: 'POST',
@@ -22,7 +22,7 @@ export function blobRoutes(needs: {
       permission: 'kinds.write',
       summary: 'Stores the body as a blob; a change must name it within the hour.',
       async handle({ params, body }, { signal }) {
-        registry.require(params['kind'] ?? '');
+        needs.requireKind(params['kind'] ?? '');
         return json(await blobs.put(bounded(body), signal));
       },
     },
@@ -32,7 +32,7 @@ export function blobRoutes(needs: {
       permission: 'kinds.read',
       summary: 'The bytes of a blob that an entry names.',
       async handle({ params }, { signal }) {
-        registry.require(params['kind'] ?? '');
+        needs.requireKind(params['kind'] ?? '');
         const id = blobIdSchema.safeParse(params['blob']);
         const info = id.success ? await blobs.info(id.data) : undefined;
         if (info === undefined) {

@@ -1,9 +1,10 @@
-// What any Kinds must do, wherever it lives. The cluster behind the road is `lubeck`, without a kind
-// and without a mirror.
+// What any Kinds must do, wherever it lives. The cluster behind the road is `lubeck`: it has no
+// kind and no mirror.
 import { describe, expect, test } from 'vitest';
 import type { Road } from '../../testkit/roads.ts';
 import { collect } from '../../testkit/test-cluster.ts';
-import { reservedKinds, type Kinds, type Work } from './contract.ts';
+import { reservedKinds, type Kinds } from './contract.ts';
+import type { Work } from './work.ts';
 
 export function kindsSuite({ name: road, make }: Road<Kinds>): void {
   describe(`kinds of programs ${road}`, () => {

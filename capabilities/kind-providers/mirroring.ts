@@ -11,8 +11,8 @@ import {
 } from '@hansa/foundation';
 import type { SequencedChange } from '../resources/contract.ts';
 import type { FederatedKind, MirrorView, Mirrors, StagedBatch } from '../sync/contract.ts';
-import type { Work, WorkType } from './contract.ts';
-import type { Registry } from './registry.ts';
+import type { Work, WorkType } from './work.ts';
+import type { KnownKinds } from './known-kinds.ts';
 import { checkOps, pageOfChanges } from './shown.ts';
 
 const workIdBytes = 16; // of a hash: two pieces of work do not meet in it
@@ -24,7 +24,7 @@ export interface StagedWork {
 }
 
 export interface KindParts {
-  readonly registry: Registry;
+  readonly known: KnownKinds;
   readonly crypto: Crypto;
   readonly log: Log;
   readonly mirrors: Pick<Mirrors, 'find'>;
@@ -33,13 +33,13 @@ export interface KindParts {
 }
 
 export function createExternalKind(parts: KindParts, kind: string): FederatedKind {
-  const { registry } = parts;
+  const { known } = parts;
   return {
     kind,
-    attached: (host) => void registry.hosts.set(kind, host),
+    attached: (host) => void known.hosts.set(kind, host),
     stage: (before, changes, signal) => stage(parts, { kind, before, changes, signal }),
-    settle: ({ resource, epoch }) => registry.owe({ kind, type: 'settle', resource, epoch }),
-    purge: ({ resource, epoch }) => registry.owe({ kind, type: 'purge', resource, epoch }),
+    settle: ({ resource, epoch }) => known.owe({ kind, type: 'settle', resource, epoch }),
+    purge: ({ resource, epoch }) => known.owe({ kind, type: 'purge', resource, epoch }),
   };
 }
 
@@ -51,15 +51,15 @@ interface Staging {
 }
 
 async function stage(parts: KindParts, given: Staging): Promise<StagedBatch> {
-  const { registry, staged } = parts;
+  const { known, staged } = parts;
   const { kind, before, changes, signal } = given;
-  const { limits } = registry.require(kind);
+  const { limits } = known.require(kind);
   changes.forEach(({ change }) => checkOps(change.ops, limits));
   const { resource, epoch } = before;
   const sequence = changes.at(-1)?.sequence ?? 0;
   const at = { resource, epoch, sequence };
   const item = workOf(parts, 'stage', at);
-  const session = registry.requireSession(kind);
+  const session = known.requireSession(kind);
   staged.set(item.work, { changes, before });
   try {
     const answer = await session.ask({ ...item, ...pageOfChanges(changes, 0) }, signal);
@@ -77,16 +77,16 @@ async function stage(parts: KindParts, given: Staging): Promise<StagedBatch> {
     async discard() {
       await tell(parts, kind, { ...workOf(parts, 'discard', at), staged: item.work });
       // A part of the batch may have been applied before the store refused the rest.
-      await registry.owe({ kind, type: 'settle', resource, epoch });
+      await known.owe({ kind, type: 'settle', resource, epoch });
     },
   };
 }
 
 /** Whoever cannot be told now settles later: the store has moved, and that is what counts. */
-async function tell({ registry, log }: KindParts, kind: string, work: Work): Promise<void> {
+async function tell({ known, log }: KindParts, kind: string, work: Work): Promise<void> {
   const { resource, epoch = 0 } = work;
   try {
-    const answer = await registry.requireSession(kind).ask(work);
+    const answer = await known.requireSession(kind).ask(work);
     if (answer.accept) {
       return;
     }
@@ -95,7 +95,7 @@ async function tell({ registry, log }: KindParts, kind: string, work: Work): Pro
     log.event('kind.work-owed', { kind, type: work.type, code: codeOf(error) });
   }
   if (resource !== undefined && epoch > 0) {
-    await registry.owe({ kind, type: 'settle', resource, epoch });
+    await known.owe({ kind, type: 'settle', resource, epoch });
   }
 }
 

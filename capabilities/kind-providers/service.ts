@@ -19,16 +19,17 @@ import {
   reservedKinds,
   valueBytesMax,
   type GivenOp,
-  type KindEntry,
   type KindResource,
   type Kinds,
 } from './contract.ts';
+import type { KindEntry } from './work.ts';
+import type { StoredKind } from './keys.ts';
 import { createExternalKind } from './mirroring.ts';
-import { createRegistry, type Registry, type RegistryNeeds } from './registry.ts';
+import { createKnownKinds, type KnownKinds, type KnownKindsNeeds } from './known-kinds.ts';
 import { serveWork, type ServingNeeds } from './serving.ts';
 import { checkOps, pageOfChanges, readValue, shownEntry } from './shown.ts';
 
-export interface KindsNeeds extends RegistryNeeds, Pick<ServingNeeds, 'crypto' | 'mirrors'> {
+export interface KindsNeeds extends KnownKindsNeeds, Pick<ServingNeeds, 'crypto' | 'mirrors'> {
   readonly blobs: Blobs;
   readonly signer: Signer;
   readonly resources: ResourceLog;
@@ -40,58 +41,44 @@ interface Parts extends KindsNeeds, ServingNeeds {
 
 export interface KindsService {
   readonly kinds: Kinds;
-  readonly registry: Registry;
+  readonly known: KnownKinds;
   /** Registers with sync what is registered here: before sync settles its mirrors. */
   start(signal: AbortSignal): Promise<void>;
 }
 
 export function createKinds(needs: KindsNeeds): KindsService {
-  const registry = createRegistry(needs);
-  const parts: Parts = { ...needs, registry, staged: new Map() };
+  const known = createKnownKinds(needs);
+  const parts: Parts = { ...needs, known, staged: new Map() };
   return {
-    registry,
+    known,
     kinds: { ...registering(parts), ...owning(parts), ...working(parts) },
     async start(signal) {
       const attach = (): void => attachAll(parts);
-      registry.kinds.subscribe(attach);
-      await registry.kinds.start(signal, needs.clock);
+      known.kinds.subscribe(attach);
+      await known.kinds.start(signal, needs.clock);
       attach();
     },
   };
 }
 
 function attachAll(parts: Parts): void {
-  const { registry, mirrors } = parts;
-  for (const { value } of registry.kinds.rows.values()) {
-    if (!registry.hosts.has(value.kind)) {
+  const { known, mirrors } = parts;
+  for (const { value } of known.kinds.rows.values()) {
+    if (!known.hosts.has(value.kind)) {
       mirrors.registerKind(createExternalKind(parts, value.kind));
     }
   }
 }
 
 function registering(parts: Parts): Pick<Kinds, 'register' | 'list' | 'show' | 'remove'> {
-  const { registry, store, clock } = parts;
-  const { kinds, tables } = registry;
+  const { known, store, clock } = parts;
+  const { kinds, tables } = known;
   return {
-    async register({ kind, description = '', schema, limits = {} }) {
-      if (reservedKinds.includes(kind)) {
-        throw new HansaError('KIND_RESERVED', `"${kind}" is a kind that Hansa keeps for itself`);
-      }
+    async register(given) {
+      const { kind } = given;
       const before = await tables.kinds.get(kind);
-      if (before === undefined && kinds.rows.size >= kindsMax) {
-        throw new HansaError('STORE_LIMIT', `there are ${kindsMax} kinds, the most there may be`);
-      }
-      const stored = {
-        kind,
-        description,
-        ...(schema === undefined ? {} : { schema }),
-        limits: {
-          valueBytesMax: limits.valueBytesMax ?? valueBytesMax,
-          opsMax: limits.opsMax ?? opsMax,
-        },
-        createdMs: before?.value.createdMs ?? clock.now(),
-        ...(before?.value.servedMs === undefined ? {} : { servedMs: before.value.servedMs }),
-      };
+      requireNameable(parts, kind, before === undefined);
+      const stored = storedKind(given, before?.value, clock.now());
       const { succeeded, revision } = await store.transact({
         if: [
           {
@@ -110,31 +97,60 @@ function registering(parts: Parts): Pick<Kinds, 'register' | 'list' | 'show' | '
       }
       await kinds.reached(revision);
       attachAll(parts);
-      return registry.shown(stored);
+      return known.shown(stored);
     },
     async list() {
-      const all = [...kinds.rows.values()].map(({ value }) => registry.shown(value));
+      const all = [...kinds.rows.values()].map(({ value }) => known.shown(value));
       return { kinds: all.toSorted((a, b) => (a.kind < b.kind ? -1 : 1)) };
     },
-    show: async ({ kind }) => registry.shown(registry.require(kind)),
+    show: async ({ kind }) => known.shown(known.require(kind)),
     async remove({ kind }) {
-      const stored = registry.require(kind);
+      const stored = known.require(kind);
       const used = resourcesOf(parts, kind).length;
       if (used > 0) {
         throw new HansaError('KIND_IN_USE', `there are ${used} resources or mirrors of "${kind}"`, {
           fix: `delete them first: hansa kind show ${kind}`,
         });
       }
-      registry.session(kind)?.end(new HansaError('KIND_UNKNOWN', `"${kind}" was removed`));
+      known.session(kind)?.end(new HansaError('KIND_UNKNOWN', `"${kind}" was removed`));
       const { revision } = await store.batchWrite([
         tables.kinds.delete([kind]),
         { delete: { prefix: tables.owed.prefix(kind) } },
       ]);
       await kinds.reached(revision);
-      registry.hosts.get(kind)?.unregister();
-      registry.hosts.delete(kind);
-      return registry.shown(stored);
+      known.hosts.get(kind)?.unregister();
+      known.hosts.delete(kind);
+      return known.shown(stored);
     },
+  };
+}
+
+function requireNameable({ known }: Parts, kind: string, isNew: boolean): void {
+  if (reservedKinds.includes(kind)) {
+    throw new HansaError('KIND_RESERVED', `"${kind}" is a kind that Hansa keeps for itself`);
+  }
+  if (isNew && known.kinds.rows.size >= kindsMax) {
+    throw new HansaError('STORE_LIMIT', `there are ${kindsMax} kinds, the most there may be`);
+  }
+}
+
+/** As it is said now; what happened to it before stays. */
+function storedKind(
+  given: Parameters<Kinds['register']>[0],
+  before: StoredKind | undefined,
+  nowMs: number,
+): StoredKind {
+  const { kind, description = '', schema, limits = {} } = given;
+  return {
+    kind,
+    description,
+    ...(schema === undefined ? {} : { schema }),
+    limits: {
+      valueBytesMax: limits.valueBytesMax ?? valueBytesMax,
+      opsMax: limits.opsMax ?? opsMax,
+    },
+    createdMs: before?.createdMs ?? nowMs,
+    ...(before?.servedMs === undefined ? {} : { servedMs: before.servedMs }),
   };
 }
 
@@ -164,27 +180,27 @@ async function described(parts: Parts, resource: FederatedId): Promise<KindResou
 function owning(
   parts: Parts,
 ): Pick<Kinds, 'resources' | 'create' | 'delete' | 'append' | 'entries'> {
-  const { registry, resources, signer, blobs } = parts;
+  const { known, resources, signer, blobs } = parts;
   return {
     async resources({ kind }) {
-      registry.require(kind);
+      known.require(kind);
       const all = resourcesOf(parts, kind).map((each) => described(parts, each));
       return { resources: await Promise.all(all) };
     },
     async create({ kind, ...resource }) {
-      registry.require(kind);
+      known.require(kind);
       const { id } = await resources.create({ kind, ...resource });
       return described(parts, federatedId(signer.cluster, id));
     },
     async delete({ kind, name }) {
-      registry.require(kind);
+      known.require(kind);
       const id = localId(kind, name);
       const gone = await described(parts, federatedId(signer.cluster, id));
       await resources.remove(id);
       return gone;
     },
     async append({ kind, name, ops, expect }) {
-      const { limits } = registry.require(kind);
+      const { limits } = known.require(kind);
       const named = ops.flatMap((op) => ('put' in op ? (op.put.blobs ?? []) : []));
       // Until the change names them, nothing else keeps what was uploaded for it.
       const holds = named.map((blob) => blobs.protect(blob));
@@ -242,8 +258,8 @@ async function storedEntries(
   parts: Parts,
   { kind, resource, work }: Wanted,
 ): Promise<AsyncIterable<ResourceEntry>> {
-  const { registry, resources, mirrors, signer } = parts;
-  registry.require(kind);
+  const { known, resources, mirrors, signer } = parts;
+  known.require(kind);
   if (work !== undefined) {
     return stagedWork(parts, kind, work).before.entries();
   }
@@ -266,8 +282,8 @@ async function storedEntries(
 /** Of a mirror of which nothing has arrived. */
 async function* nothing(): AsyncIterable<never> {}
 
-function stagedWork({ registry, staged }: Parts, kind: string, work: string) {
-  registry.requireSession(kind).requireAsked(work);
+function stagedWork({ known, staged }: Parts, kind: string, work: string) {
+  known.requireSession(kind).requireAsked(work);
   const found = staged.get(work);
   if (found === undefined) {
     throw new HansaError('WORK_OVER', 'this work is no batch that waits for an answer');
@@ -276,17 +292,17 @@ function stagedWork({ registry, staged }: Parts, kind: string, work: string) {
 }
 
 function working(parts: Parts): Pick<Kinds, 'work' | 'changes' | 'answer'> {
-  const { registry } = parts;
+  const { known } = parts;
   return {
     work: ({ kind, provider, takeover = false }, call) =>
       serveWork(parts, { kind, provider, takeover, signal: call?.signal }),
     async changes({ kind, work, from }) {
-      registry.require(kind);
+      known.require(kind);
       return pageOfChanges(stagedWork(parts, kind, work).changes, from);
     },
     async answer({ kind, work, lease, accept, reason }) {
-      registry.require(kind);
-      const session = registry.session(kind);
+      known.require(kind);
+      const session = known.session(kind);
       if (session === undefined) {
         throw new HansaError('WORK_OVER', 'the session that this answer belongs to is over');
       }

@@ -2,7 +2,8 @@
 // does.
 import { HansaError, isHansaError, toHex, type Random, type Row } from '@hansa/foundation';
 import type { Mirrors } from '../sync/contract.ts';
-import { answerWithinMs, pingEveryMs, type Work } from './contract.ts';
+import { answerWithinMs, pingEveryMs } from './contract.ts';
+import type { Work } from './work.ts';
 import type { OwedWork } from './keys.ts';
 import { workOf, type KindParts } from './mirroring.ts';
 import type { Answer, Session } from './session.ts';
@@ -22,9 +23,9 @@ interface Asked {
 }
 
 export async function* serveWork(needs: ServingNeeds, asked: Asked): AsyncIterable<Work> {
-  const { registry } = needs;
+  const { known } = needs;
   const { kind, signal } = asked;
-  const session = await registry.open(kind, asked.provider, asked.takeover);
+  const session = await known.open(kind, asked.provider, asked.takeover);
   const left = (): void => session.end(new HansaError('CANCELLED', 'the program left'));
   signal?.addEventListener('abort', left, { once: true });
   let reason = new HansaError('CANCELLED', 'the program left');
@@ -38,13 +39,13 @@ export async function* serveWork(needs: ServingNeeds, asked: Asked): AsyncIterab
     throw error;
   } finally {
     signal?.removeEventListener('abort', left);
-    await registry.close(kind, session, reason);
+    await known.close(kind, session, reason);
   }
 }
 
 /** Mirrors that waited for a program need not wait for their next attempt as well. */
-function retryWaiting({ registry, mirrors }: ServingNeeds, kind: string): void {
-  const host = registry.hosts.get(kind);
+function retryWaiting({ known, mirrors }: ServingNeeds, kind: string): void {
+  const host = known.hosts.get(kind);
   for (const each of mirrors.all()) {
     if (each.kind === kind && each.lastError?.code === 'KIND_UNAVAILABLE') {
       host?.retry(each.resource);
@@ -57,7 +58,7 @@ async function* items(needs: ServingNeeds, kind: string, session: Session): Asyn
   const put = new Set<string>();
   for (;;) {
     // Before every item: what an epoch left is purged before anything new of its resource comes.
-    queueOwed(needs, { kind, session, put }, await needs.registry.owed(kind));
+    queueOwed(needs, { kind, session, put }, await needs.known.owed(kind));
     const work = await session.next(pingEveryMs);
     if (work !== undefined) {
       yield work;
@@ -96,7 +97,7 @@ function keyOf({ value: { type, resource, epoch } }: Row<OwedWork>): string {
 
 /** The row goes once the program has answered; a failure leaves it for the next session. */
 async function settleOwed(
-  { registry, log }: ServingNeeds,
+  { known, log }: ServingNeeds,
   { kind, session, put }: Owing,
   { row, answer }: { readonly row: Row<OwedWork>; readonly answer: Promise<Answer> | undefined },
 ): Promise<void> {
@@ -105,7 +106,7 @@ async function settleOwed(
     if (given?.accept !== true) {
       throw new Error(given?.reason ?? 'the program gave no reason');
     }
-    await registry.forgive(kind, row);
+    await known.forgive(kind, row);
     put.delete(keyOf(row));
   } catch (error) {
     if (!session.signal.aborted) {

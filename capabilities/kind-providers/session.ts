@@ -2,7 +2,8 @@
 // answered or its time is over. A session that is over takes nothing with it: whoever waited is
 // told, and asks again.
 import { deadline, HansaError, type Clock } from '@hansa/foundation';
-import { answerWithinMs, workQueueMax, type Work } from './contract.ts';
+import { answerWithinMs, workQueueMax } from './contract.ts';
+import type { Work } from './work.ts';
 
 export interface Answer {
   readonly accept: boolean;

@@ -8,16 +8,8 @@ import {
   utf8,
 } from '@hansa/foundation';
 import type { ChangeOp, ResourceEntry, SequencedChange } from '../resources/contract.ts';
-import {
-  keyBytesMax,
-  keySchema,
-  workPageBytesMax,
-  type KindEntry,
-  type KindLimits,
-  type ShownChange,
-  type ShownOp,
-  type ValueEncoding,
-} from './contract.ts';
+import { keyBytesMax, keySchema, workPageBytesMax, type KindLimits } from './contract.ts';
+import type { KindEntry, ShownChange, ShownOp, ValueEncoding } from './work.ts';
 
 const changesPerPageMax = 500; // however small they are, a line stays readable
 

@@ -52,8 +52,8 @@ function checkChange(codec: Codec, before: StreamState, ops: readonly ChangeOp[]
     checkOp(codec, seen, op);
   }
   const after = seen.state ?? before;
-  requireRun(seen.put, before.last + 1, after.last, 'messages appended');
-  requireRun(seen.deleted, before.first, after.first - 1, 'messages deleted');
+  requireRun('messages appended', seen.put, [before.last + 1, after.last]);
+  requireRun('messages deleted', seen.deleted, [before.first, after.first - 1]);
   if (seen.lastMs !== after.lastMs) {
     throw breach('its state and its last message have two times');
   }
@@ -110,7 +110,11 @@ function checkPut(seen: Seen, key: StreamKey, value: unknown): void {
 }
 
 /** Exactly the numbers from `first` to `last`, in whatever order they came. */
-function requireRun(found: readonly number[], first: number, last: number, what: string): void {
+function requireRun(
+  what: string,
+  found: readonly number[],
+  [first, last]: readonly [first: number, last: number],
+): void {
   const sorted = found.toSorted((a, b) => a - b);
   const whole =
     sorted.length === Math.max(0, last - first + 1) &&

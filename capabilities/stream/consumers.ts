@@ -74,11 +74,9 @@ export function createConsumers(needs: {
         }
         const stored = { epoch, acked: sequence, updatedMs: clock.now() };
         const key = table.key(resource, name);
-        const { succeeded } = await store.transact({
-          if: [{ key, target: 'modRevision', op: '=', operand: row?.modRevision ?? 0 }],
-          then: [table.put([resource, name], stored)],
-        });
-        if (succeeded) {
+        const value = needs.codec.encode(stored);
+        const expect = { modRevision: row?.modRevision ?? 0 };
+        if ((await store.compareAndSet(key, expect, value)).ok) {
           return shown(at, name, stored);
         }
       }
@@ -88,7 +86,7 @@ export function createConsumers(needs: {
     async forget(at, name) {
       const row = await table.get(at.resource, name);
       if (row === undefined) {
-        throw new HansaError('CONSUMER_NOT_FOUND', `no consumer ${name} has read ${at.resource}`);
+        throw unknown(at, name);
       }
       await store.batchWrite([table.delete([at.resource, name])]);
       return shown(at, name, row.value);
@@ -102,6 +100,10 @@ export function createConsumers(needs: {
       }
     },
   };
+}
+
+function unknown({ resource }: Standing, name: string): HansaError {
+  return new HansaError('CONSUMER_NOT_FOUND', `no consumer ${name} has read ${resource}`);
 }
 
 function shown({ epoch, state }: Standing, consumer: string, stored: StoredConsumer): Consumer {

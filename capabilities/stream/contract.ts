@@ -1,5 +1,5 @@
-// Streams: append-only logs of messages, kept by their owner within limits, mirrored whole, and read
-// by named consumers who remember how far they came.
+// Streams: append-only logs of messages, kept by their owner within limits, mirrored whole, read by
+// named consumers who remember how far they came.
 import {
   federatedIdSchema,
   nameLengthMax,

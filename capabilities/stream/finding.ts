@@ -86,20 +86,14 @@ export async function standingOf(needs: FindingNeeds, resource: FederatedId): Pr
 }
 
 export async function describeStream(needs: FindingNeeds, resource: FederatedId): Promise<Stream> {
-  const { owner, local, name } = splitFederatedId(resource);
+  const { name } = splitFederatedId(resource);
   const source = await sourceOf(needs, resource);
   const { first, last, bytes, lastMs } =
     source === undefined ? emptyState : await readState(needs.codec, source);
-  const mine = owner === needs.signer.cluster;
-  const own = mine ? needs.resources.find(local) : undefined;
-  const ownerName = mine ? needs.signer.name : needs.mirrors.find(resource)?.ownerName;
   return {
     resource,
     name,
-    role: mine ? 'own' : 'mirror',
-    ownerName: ownerName ?? owner.slice(0, 8),
-    description: own?.description ?? '',
-    labels: own?.labels ?? {},
+    ...ownership(needs, resource),
     epoch: source?.epoch ?? 0,
     first,
     last,
@@ -107,4 +101,18 @@ export async function describeStream(needs: FindingNeeds, resource: FederatedId)
     ...(last === 0 ? {} : { lastMs }),
     limits: source === undefined ? defaultLimits : await readLimits(needs.codec, source),
   };
+}
+
+/** A mirror knows its owner's messages, not its words about them. */
+function ownership(
+  { signer, resources, mirrors }: FindingNeeds,
+  resource: FederatedId,
+): Pick<Stream, 'role' | 'ownerName' | 'description' | 'labels'> {
+  const { owner, local } = splitFederatedId(resource);
+  if (owner !== signer.cluster) {
+    const ownerName = mirrors.find(resource)?.ownerName ?? owner.slice(0, 8);
+    return { role: 'mirror', ownerName, description: '', labels: {} };
+  }
+  const { description = '', labels = {} } = resources.find(local) ?? {};
+  return { role: 'own', ownerName: signer.name, description, labels };
 }

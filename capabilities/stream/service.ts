@@ -152,7 +152,7 @@ function readingOf(parts: StreamParts): Omit<Streams, keyof ReturnType<typeof wr
   };
 }
 
-/** The first sequence to read: what the consumer has not acknowledged, the last few, or as asked. */
+/** The first sequence to read: after what was acknowledged, of the last few, or as asked. */
 async function beginning(
   parts: StreamParts,
   resource: FederatedId,

@@ -109,7 +109,8 @@ def changes_of(node, work):
 
 
 def summary_file(folder, work):
-    name = re.sub(r"[^A-Za-z0-9_.-]", "-", f"{work['ownerName']}-{work['name']}")
+    # The id names the owner for ever; ownerName is a label, and gone with the mirror.
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", f"{work['resource'][:8]}-{work['name']}")
     return os.path.join(folder, name + ".txt")
 
 

@@ -1,5 +1,5 @@
-// Streams over real processes: kill -9 of either side loses nothing that was acknowledged, leaves no
-// hole and brings nothing twice; a consumer of a mirror goes on where it stopped.
+// Streams over real processes: kill -9 of either side loses nothing that was acknowledged, leaves
+// no hole and brings nothing twice; a consumer of a mirror goes on where it stopped.
 import { spawn } from 'node:child_process';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Appended, Message, MessagePage, Stream } from '@hansa/capabilities/stream/contract';
@@ -106,7 +106,9 @@ describe('streams', () => {
       await until('it is acknowledged', async () => {
         const { consumers } = await must<{ consumers: { acked: number }[] }>(
           bergen,
-          ...['stream', 'info', 'lubeck:letters'],
+          'stream',
+          'info',
+          'lubeck:letters',
         );
         return consumers[0]?.acked === 101 || notYet(consumers);
       });

@@ -20,7 +20,7 @@ import { createSession, type Session } from './session.ts';
 
 const leaseBytes = 16; // an answer proves with it that it belongs to this session
 
-export interface RegistryNeeds {
+export interface KnownKindsNeeds {
   readonly store: KeyValueStore;
   readonly codec: Codec;
   readonly clock: Clock;
@@ -28,7 +28,7 @@ export interface RegistryNeeds {
   readonly log: Log;
 }
 
-export interface Registry {
+export interface KnownKinds {
   readonly kinds: WatchedTable<StoredKind>;
   readonly tables: KindTables;
   /** What sync lets a kind do, once it is registered there. */
@@ -50,15 +50,10 @@ export interface Registry {
   forgive(kind: string, row: Row<OwedWork>): Promise<void>;
 }
 
-export function createRegistry(needs: RegistryNeeds): Registry {
-  const { store, clock } = needs;
-  const tables = kindTables(store, needs.codec);
-  const kinds = watchedTable(store, tables.kinds);
+export function createKnownKinds(needs: KnownKindsNeeds): KnownKinds {
+  const tables = kindTables(needs.store, needs.codec);
+  const kinds = watchedTable(needs.store, tables.kinds);
   const sessions = new Map<string, Session>();
-  const live = (kind: string): Session | undefined => {
-    const session = sessions.get(kind);
-    return session?.signal.aborted === false ? session : undefined;
-  };
   const require = (kind: string): StoredKind => {
     const row = kinds.find(kind);
     if (row === undefined) {
@@ -68,16 +63,9 @@ export function createRegistry(needs: RegistryNeeds): Registry {
     }
     return row.value;
   };
-  const noteServed = async (kind: string): Promise<void> => {
-    const row = await tables.kinds.get(kind);
-    if (row !== undefined) {
-      await store.transact({
-        if: [
-          { key: tables.kinds.key(kind), target: 'modRevision', op: '=', operand: row.modRevision },
-        ],
-        then: [tables.kinds.put([kind], { ...row.value, servedMs: clock.now() })],
-      });
-    }
+  const live = (kind: string): Session | undefined => {
+    const session = sessions.get(kind);
+    return session?.signal.aborted === false ? session : undefined;
   };
   return {
     kinds,
@@ -93,9 +81,24 @@ export function createRegistry(needs: RegistryNeeds): Registry {
       }
       return session;
     },
+    ...opening({ ...needs, tables, sessions, live, require }),
+    ...owing({ ...needs, tables, nudge: (kind) => live(kind)?.nudge() }),
+  };
+}
+
+function opening(
+  needs: KnownKindsNeeds & {
+    readonly tables: KindTables;
+    readonly sessions: Map<string, Session>;
+    readonly live: KnownKinds['session'];
+    readonly require: KnownKinds['require'];
+  },
+): Pick<KnownKinds, 'open' | 'close'> {
+  const { clock, log, sessions } = needs;
+  return {
     async open(kind, provider, takeover) {
-      require(kind);
-      const before = live(kind);
+      needs.require(kind);
+      const before = needs.live(kind);
       if (before !== undefined && before.provider !== provider && !takeover) {
         throw new HansaError('KIND_PROVIDED', `"${before.provider}" serves the kind "${kind}"`, {
           fix: 'end that program, or take over with takeover=true',
@@ -105,22 +108,45 @@ export function createRegistry(needs: RegistryNeeds): Registry {
       const session = createSession({ clock, kind, provider, lease });
       sessions.set(kind, session);
       before?.end(new HansaError('KIND_PROVIDED', `"${provider}" took over the kind "${kind}"`));
-      await noteServed(kind);
-      needs.log.event('kind.served', { kind, provider });
+      await noteServed(needs, kind);
+      log.event('kind.served', { kind, provider });
       return session;
     },
     async close(kind, session, reason) {
       session.end(reason);
       if (sessions.get(kind) === session) {
         sessions.delete(kind);
-        needs.log.event('kind.unserved', { kind, provider: session.provider, code: reason.code });
-        await noteServed(kind);
+        log.event('kind.unserved', { kind, provider: session.provider, code: reason.code });
+        await noteServed(needs, kind);
       }
     },
+  };
+}
+
+/** So that people can be told since when nobody serves a kind, also after a restart. */
+async function noteServed(
+  { store, clock, tables }: KnownKindsNeeds & { readonly tables: KindTables },
+  kind: string,
+): Promise<void> {
+  const row = await tables.kinds.get(kind);
+  if (row !== undefined) {
+    const key = tables.kinds.key(kind);
+    await store.transact({
+      if: [{ key, target: 'modRevision', op: '=', operand: row.modRevision }],
+      then: [tables.kinds.put([kind], { ...row.value, servedMs: clock.now() })],
+    });
+  }
+}
+
+function owing(
+  needs: KnownKindsNeeds & { readonly tables: KindTables; nudge(kind: string): void },
+): Pick<KnownKinds, 'owe' | 'owed' | 'forgive'> {
+  const { store, tables, nudge } = needs;
+  return {
     async owe({ kind, type, resource, epoch }) {
       const put = tables.owed.put([kind, resource, type, epoch], { type, resource, epoch });
       await store.batchWrite([put]);
-      live(kind)?.nudge();
+      nudge(kind);
     },
     async owed(kind) {
       const found: Row<OwedWork>[] = [];
