@@ -239,7 +239,7 @@ async function mirroredOn(
   for await (const { value: applied } of tables.applied.rows()) {
     const entries: ContentEntry[] = [];
     const { resource } = applied.head;
-    for await (const { key, value } of tables.entries.rows(resource, applied.epoch)) {
+    for await (const { key, value } of tables.entries.rows(resource, applied.copy)) {
       entries.push({ key: key[2] as Uint8Array, ...value });
     }
     const blobs = entries.flatMap((entry) => entry.blobs);

@@ -1,105 +1,150 @@
 // The one place where a mirror's batch reaches the store: whole steps in guarded transactions, each
 // moving the applied position with them, so that a crash between any two loses nothing.
 import {
-  deletePrefix,
   HansaError,
   type Clock,
   type KeyValueStore,
   type Op,
+  type TrieChange,
   type WatchedTable,
 } from '@hansa/foundation';
-import type { Head } from '../resources/contract.ts';
+import type { Head, History } from '../resources/contract.ts';
 import type { AppliedRecord, MirrorTables } from './keys.ts';
-import type { Step } from './verifying.ts';
+import type { Step, StepGroup } from './verifying.ts';
 
-export const opsPerTransactionMax = 98; // a hundred, less the guard's put and one in reserve
+export const opsPerTransactionMax = 97; // a hundred, less the position, its guard and the journal
+const bytesPerTransactionMax = 512 * 1_024; // half of what a store takes, for keys and lengths
 
 export interface ApplyingNeeds {
   readonly store: KeyValueStore;
   readonly clock: Clock;
+  readonly history: History;
   readonly tables: MirrorTables;
   readonly applied: WatchedTable<AppliedRecord>;
 }
 
-export async function applySteps(
-  needs: ApplyingNeeds,
-  head: Head,
-  steps: readonly Step[],
-): Promise<void> {
-  const { store, tables, applied } = needs;
-  const before = applied.find(head.resource)?.value;
-  for (const group of groupsOf(steps)) {
-    await applyGroup(needs, head, group);
-  }
-  if (before !== undefined && before.epoch !== head.epoch) {
-    await deletePrefix(store, tables.entries.prefix(head.resource, before.epoch));
+export interface ApplyWork {
+  readonly head: Head;
+  readonly copy: number;
+  readonly groups: readonly StepGroup[];
+}
+
+/** Where there are no groups, the position moves all the same. */
+export async function applyGroups(needs: ApplyingNeeds, work: ApplyWork): Promise<void> {
+  const { head, copy, groups } = work;
+  const all = groups.length > 0 ? groups : [{ steps: [], digest: head.digest }];
+  for (const group of all) {
+    await applyGroup(needs, { head, copy, group });
   }
 }
 
-/**
- * Whole steps, together at most a transaction; a step alone always fits (`changeOpsMax`). One empty
- * group where there are no steps: the position moves all the same.
- */
-function groupsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
-  let group: Step[] = [];
-  const groups = [group];
-  let ops = 0;
+/** Whole steps, together at most a transaction; a step alone always fits (`changeOpsMax`). */
+export function groupsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
+  const groups: Step[][] = [];
+  let [ops, bytes] = [0, 0];
   const keys = new Set<string>();
   for (const step of steps) {
-    const written = [...step.versions.keys()];
-    const added = step.change.change.ops.length;
+    const size = sizeOf(step);
     // A key may be written once in a transaction: a step that writes it again begins the next one.
-    const full = ops + added > opsPerTransactionMax || written.some((key) => keys.has(key));
-    if (full && group.length > 0) {
-      group = [];
-      groups.push(group);
-      ops = 0;
+    const full =
+      ops + size.ops > opsPerTransactionMax ||
+      bytes + size.bytes > bytesPerTransactionMax ||
+      size.keys.some((key) => keys.has(key));
+    const last = groups.at(-1);
+    if (last === undefined || full) {
+      groups.push([step]);
+      [ops, bytes] = [0, 0];
       keys.clear();
+    } else {
+      last.push(step);
     }
-    group.push(step);
-    ops += added;
-    written.forEach((key) => keys.add(key));
+    ops += size.ops;
+    bytes += size.bytes;
+    size.keys.forEach((key) => keys.add(key));
   }
   return groups;
 }
 
+function sizeOf({ change }: Step): {
+  readonly ops: number;
+  readonly bytes: number;
+  readonly keys: readonly string[];
+} {
+  const { ops } = change.change;
+  let bytes = 0;
+  const keys = ops.map((op) => {
+    const key = 'delete' in op ? op.delete.key : op.put.key;
+    bytes += key.length + ('delete' in op ? 0 : op.put.value.length);
+    return key.join();
+  });
+  return { ops: ops.length, bytes, keys };
+}
+
 async function applyGroup(
-  { store, clock, tables, applied }: ApplyingNeeds,
-  head: Head,
-  group: readonly Step[],
+  { store, clock, tables, applied, history }: ApplyingNeeds,
+  work: { readonly head: Head; readonly copy: number; readonly group: StepGroup },
 ): Promise<void> {
-  const last = group.at(-1);
+  const { head, copy, group } = work;
+  const { resource } = head;
+  const last = group.steps.at(-1);
   const record: AppliedRecord = {
+    copy,
     epoch: head.epoch,
     sequence: last?.change.sequence ?? head.sequence,
     chain: last?.chain ?? head.chain,
-    digest: last?.trie.root ?? head.digest,
+    digest: group.digest,
     head,
     appliedMs: clock.now(),
   };
-  const key = tables.applied.key(head.resource);
-  const before = applied.find(head.resource);
+  const changes = group.steps.flatMap(({ change, versions }) =>
+    history.trieChanges(change.change.ops, versions),
+  );
+  const before = applied.find(resource);
   const result = await store.transact({
-    if: [{ key, target: 'modRevision', op: '=', operand: before?.modRevision ?? 0 }],
+    if: [
+      {
+        key: tables.applied.key(resource),
+        target: 'modRevision',
+        op: '=',
+        operand: before?.modRevision ?? 0,
+      },
+    ],
     then: [
-      tables.applied.put([head.resource], record),
-      ...group.flatMap((step) => stepOps(tables, head, step)),
+      tables.applied.put([resource], record),
+      ...journalOps(tables, { resource, copy, sequence: record.sequence, changes }),
+      ...group.steps.flatMap((step) => stepOps(tables, { resource, copy, step })),
     ],
   });
   if (!result.succeeded) {
-    throw new HansaError('CONFLICT', `another node applied changes of ${head.resource}`);
+    throw new HansaError('CONFLICT', `another node applied changes of ${resource}`);
   }
   await applied.reached(result.revision);
 }
 
-function stepOps(tables: MirrorTables, head: Head, step: Step): readonly Op[] {
-  const { resource, epoch } = head;
-  return step.change.change.ops.map((op) => {
+function journalOps(
+  { journal }: MirrorTables,
+  given: {
+    readonly resource: Head['resource'];
+    readonly copy: number;
+    readonly sequence: number;
+    readonly changes: readonly TrieChange[];
+  },
+): readonly Op[] {
+  const { resource, copy, sequence, changes } = given;
+  const leaves = changes.map(({ key, hash }) => (hash === undefined ? { key } : { key, hash }));
+  return leaves.length === 0 ? [] : [journal.put([resource, copy, sequence], leaves)];
+}
+
+function stepOps(
+  { entries }: MirrorTables,
+  given: { readonly resource: Head['resource']; readonly copy: number; readonly step: Step },
+): readonly Op[] {
+  const { resource, copy, step } = given;
+  return step.change.change.ops.map((op, index) => {
     if ('delete' in op) {
-      return tables.entries.delete([resource, epoch, op.delete.key]);
+      return entries.delete([resource, copy, op.delete.key]);
     }
     const { key, value, blobs } = op.put;
-    const version = step.versions.get(key.join()) ?? 1;
-    return tables.entries.put([resource, epoch, key], { value, blobs, version });
+    return entries.put([resource, copy, key], { value, blobs, version: step.versions[index] ?? 1 });
   });
 }

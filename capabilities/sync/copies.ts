@@ -1,8 +1,6 @@
 // The mirrors in the store: their records, how far each has been applied, and their entries.
 import {
-  createRecent,
   deletePrefix,
-  emptyTrie,
   isHansaError,
   splitFederatedId,
   watchedTable,
@@ -10,19 +8,24 @@ import {
   type Clock,
   type Codec,
   type Crypto,
-  type DigestTrie,
   type FederatedId,
   type KeyValueStore,
-  type Recent,
+  type PagedTrie,
+  type TrieDraft,
   type WatchedTable,
 } from '@hansa/foundation';
 import type { BlobReference, Head, History, ResourceEntry } from '../resources/contract.ts';
-import { applySteps, opsPerTransactionMax } from './applying.ts';
+import { applyGroups, opsPerTransactionMax } from './applying.ts';
 import type { MirrorView } from './contract.ts';
-import { mirrorTables, type AppliedRecord, type MirrorRecord, type MirrorTables } from './keys.ts';
-import type { Step } from './verifying.ts';
-
-const triesMax = 256; // mirrors whose digest trie is kept in memory; others are rebuilt when asked
+import {
+  mirrorTables,
+  type AppliedRecord,
+  type ForkRecord,
+  type MirrorRecord,
+  type MirrorTables,
+} from './keys.ts';
+import { createMirrorTries, type MirrorTries } from './mirror-tries.ts';
+import type { StepGroup } from './verifying.ts';
 
 export interface CopiesNeeds {
   readonly store: KeyValueStore;
@@ -33,17 +36,25 @@ export interface CopiesNeeds {
 }
 
 export interface Copies {
+  readonly tables: MirrorTables;
+  readonly tries: MirrorTries;
   readonly mirrors: WatchedTable<MirrorRecord>;
   readonly applied: WatchedTable<AppliedRecord>;
+  readonly forks: WatchedTable<ForkRecord>;
   add(record: MirrorRecord): Promise<void>;
   remove(resource: FederatedId): Promise<void>;
   of(owner: ClusterId): readonly FederatedId[];
   view(resource: FederatedId, epoch: number): MirrorView;
+  /** The number of the copy in which an epoch lies, or is to be built. */
+  copyOf(resource: FederatedId, epoch: number): number;
   /**
-   * The trie over what is stored in the epoch: computed from the store, or as the last apply left
-   * it.
+   * The digest trie over what is stored in the epoch; not sound where it does not give the digest
+   * that was verified when it was applied.
    */
-  trie(resource: FederatedId, epoch: number): Promise<DigestTrie>;
+  trie(
+    resource: FederatedId,
+    epoch: number,
+  ): Promise<{ readonly trie: PagedTrie; readonly sound: boolean }>;
   /** Versions of the entries, of the present epoch, by the text of their key. */
   versions(
     resource: FederatedId,
@@ -51,22 +62,29 @@ export interface Copies {
     keys: readonly Uint8Array[],
   ): Promise<ReadonlyMap<string, number>>;
   /** Applies steps in transactions of at most 100 operations, each moving the applied position. */
-  apply(head: Head, steps: readonly Step[]): Promise<void>;
+  apply(work: ApplyOrder): Promise<void>;
+  /** Keeps two heads that contradict each other, as evidence; undefined where all is well again. */
+  setFork(resource: FederatedId, fork: ForkRecord | undefined): Promise<void>;
+  /** What is in memory only is written down: the next start has nothing to repeat. */
+  rest(): Promise<void>;
   /** Every blob that the entries of a mirror name. */
   blobs(): AsyncIterable<BlobReference>;
 }
 
-/** The trie of a mirror at one position, which its key spells. */
-interface KeptTrie {
-  readonly key: string;
-  readonly trie: DigestTrie;
+export interface ApplyOrder {
+  readonly head: Head;
+  readonly groups: readonly StepGroup[];
+  /** Of the trie as it will be. */
+  readonly draft: TrieDraft;
+  readonly trie: PagedTrie;
 }
 
 interface Kept extends CopiesNeeds {
   readonly tables: MirrorTables;
   readonly mirrors: WatchedTable<MirrorRecord>;
   readonly applied: WatchedTable<AppliedRecord>;
-  readonly tries: Recent<FederatedId, KeptTrie>;
+  readonly forks: WatchedTable<ForkRecord>;
+  readonly tries: MirrorTries;
 }
 
 export function createCopies(needs: CopiesNeeds): Copies {
@@ -74,10 +92,15 @@ export function createCopies(needs: CopiesNeeds): Copies {
   const tables = mirrorTables(store, needs.codec);
   const mirrors = watchedTable(store, tables.mirrors);
   const applied = watchedTable(store, tables.applied);
-  const kept: Kept = { ...needs, tables, mirrors, applied, tries: createRecent(triesMax) };
+  const forks = watchedTable(store, tables.forks);
+  const tries = createMirrorTries({ ...needs, tables });
+  const kept: Kept = { ...needs, tables, mirrors, applied, forks, tries };
   return {
+    tables,
+    tries,
     mirrors,
     applied,
+    forks,
     async add(record) {
       const { revision } = await store.batchWrite([tables.mirrors.put([record.resource], record)]);
       await mirrors.reached(revision);
@@ -88,78 +111,105 @@ export function createCopies(needs: CopiesNeeds): Copies {
         .map(({ value }) => value.resource)
         .filter((resource) => splitFederatedId(resource).owner === owner)
         .toSorted(),
-    view: (resource, epoch) => viewOf(tables, resource, epoch),
-    trie: (resource, epoch) => trieOf(kept, resource, epoch),
+    view: (resource, epoch) =>
+      viewOf(tables, { resource, epoch, copy: copyOf(kept, resource, epoch) }),
+    copyOf: (resource, epoch) => copyOf(kept, resource, epoch),
+    trie(resource, epoch) {
+      const present = applied.find(resource)?.value;
+      const copy = copyOf(kept, resource, epoch);
+      return tries.at(resource, copy, present?.epoch === epoch ? present : undefined);
+    },
     versions: (resource, epoch, keys) => versionsOf(kept, { resource, epoch, keys }),
-    async apply(head, steps) {
-      await applySteps(kept, head, steps);
-      const last = steps.at(-1);
-      if (last !== undefined) {
-        kept.tries.set(head.resource, { key: `${head.epoch} ${head.sequence}`, trie: last.trie });
+    apply: (work) => apply(kept, work),
+    async setFork(resource, fork) {
+      const op =
+        fork === undefined ? tables.forks.delete([resource]) : tables.forks.put([resource], fork);
+      if (fork !== undefined || forks.find(resource) !== undefined) {
+        const { revision } = await store.batchWrite([op]);
+        await forks.reached(revision);
       }
     },
+    rest: () => tries.store.writeAll(),
     async *blobs() {
-      for (const { value, key } of applied.rows.values()) {
-        for await (const { blobs } of entriesOf(tables, key[0] as FederatedId, value.epoch)) {
-          yield* blobs;
+      for (const { key } of mirrors.rows.values()) {
+        // Of every copy: one that is being built needs its blobs as soon as it stands.
+        for await (const { value: entry } of tables.entries.rows(key[0] as FederatedId)) {
+          yield* entry.blobs;
         }
       }
     },
   };
 }
 
-function viewOf(tables: MirrorTables, resource: FederatedId, epoch: number): MirrorView {
+/** Another epoch is built beside the present one. */
+function copyOf({ applied }: Pick<Kept, 'applied'>, resource: FederatedId, epoch: number): number {
+  const present = applied.find(resource)?.value;
+  return present?.epoch === epoch ? present.copy : (present?.copy ?? 0) + 1;
+}
+
+interface CopyOfMirror {
+  readonly resource: FederatedId;
+  readonly epoch: number;
+  readonly copy: number;
+}
+
+export function viewOf(tables: MirrorTables, { resource, epoch, copy }: CopyOfMirror): MirrorView {
   return {
     resource,
     epoch,
     async entry(key) {
-      const row = await tables.entries.get(resource, epoch, key);
+      const row = await tables.entries.get(resource, copy, key);
       return row === undefined ? undefined : { key, ...row.value };
     },
-    entries: () => entriesOf(tables, resource, epoch),
+    entries: () => entriesOf(tables, resource, copy),
   };
 }
 
 async function* entriesOf(
   tables: MirrorTables,
   resource: FederatedId,
-  epoch: number,
+  copy: number,
 ): AsyncIterable<ResourceEntry> {
-  for await (const { key, value } of tables.entries.rows(resource, epoch)) {
+  for await (const { key, value } of tables.entries.rows(resource, copy)) {
     yield { key: key[2] as Uint8Array, ...value };
   }
 }
 
-async function trieOf(kept: Kept, resource: FederatedId, epoch: number): Promise<DigestTrie> {
-  const { tables, applied, tries, crypto, history } = kept;
-  const at = applied.find(resource)?.value;
-  const key = `${epoch} ${at?.epoch === epoch ? at.sequence : 0}`;
-  const held = tries.get(resource);
-  if (held?.key === key) {
-    return held.trie;
+async function apply(kept: Kept, { head, groups, draft, trie }: ApplyOrder): Promise<void> {
+  const { tables, tries, applied, store } = kept;
+  const { resource, epoch } = head;
+  const before = applied.find(resource)?.value;
+  const copy = copyOf(kept, resource, epoch);
+  try {
+    await applyGroups(kept, { head, copy, groups });
+    trie.commit(draft, head.sequence);
+    await tries.settle(resource, copy, trie);
+  } catch (error) {
+    // Of several groups, some may be there: what is stored tells.
+    tries.store.forget(resource, copy);
+    throw error;
   }
-  let trie = emptyTrie(crypto);
-  for await (const entry of entriesOf(tables, resource, epoch)) {
-    const { key: entryKey, version } = entry;
-    trie = trie.set({ key: entryKey, version, valueHash: history.valueHash(entry) });
+  if (before !== undefined && before.copy !== copy) {
+    await deletePrefix(store, tables.entries.prefix(resource, before.copy));
+    await tries.remove(resource, before.copy);
   }
-  tries.set(resource, { key, trie });
-  return trie;
 }
 
 async function versionsOf(
-  { store, tables }: Kept,
+  kept: Kept,
   asked: {
     readonly resource: FederatedId;
     readonly epoch: number;
     readonly keys: readonly Uint8Array[];
   },
 ): Promise<ReadonlyMap<string, number>> {
+  const { store, tables } = kept;
   const { resource, epoch, keys } = asked;
+  const copy = copyOf(kept, resource, epoch);
   const found = new Map<string, number>();
   for (let at = 0; at < keys.length; at += opsPerTransactionMax) {
     const page = keys.slice(at, at + opsPerTransactionMax);
-    const read = await store.batchRead(page.map((key) => tables.entries.key(resource, epoch, key)));
+    const read = await store.batchRead(page.map((key) => tables.entries.key(resource, copy, key)));
     read.entries.forEach((entry, index) => {
       const key = page[index];
       if (entry !== null && key !== undefined) {
@@ -177,11 +227,11 @@ async function remove(
   { store, tables, mirrors, tries }: Kept,
   resource: FederatedId,
 ): Promise<void> {
-  tries.delete(resource);
+  await tries.remove(resource);
   await deleteEntries(store, tables, resource);
   const removed = await store.transact({
     if: [{ key: tables.mirrors.key(resource), target: 'version', op: '>', operand: 0 }],
-    then: [tables.mirrors.delete([resource])],
+    then: [tables.mirrors.delete([resource]), tables.forks.delete([resource])],
   });
   // Where somebody else removed it meanwhile, no change comes that could be waited for.
   if (removed.succeeded) {

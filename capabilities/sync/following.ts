@@ -21,10 +21,11 @@ import {
   type SequencedChange,
 } from '../resources/contract.ts';
 import type { FederatedKind, StagedBatch } from './contract.ts';
-import type { Copies, CopiesNeeds } from './copies.ts';
+import type { ApplyOrder, Copies, CopiesNeeds } from './copies.ts';
 import { blobsAfter, fetchBlobs } from './fetching.ts';
 import { otherSources, sourceAt } from './sources.ts';
-import { verifyBatch, type Batch, type Step } from './verifying.ts';
+import { groupsOf } from './applying.ts';
+import { verifyBatch, verifyDigest, type Batch } from './verifying.ts';
 import { syncPeerContract } from './wire.ts';
 
 const batchSlack = 2; // an owner's last change may cross the line; twice is an attack
@@ -106,8 +107,8 @@ async function applyBatch(needs: FollowNeeds, work: BatchWork): Promise<void> {
     throw new HansaError('HEAD_INVALID', `the owner sent a head of ${head.resource} instead`);
   }
   createHybridClock(needs.clock).observe(head.hlc);
-  const steps = await verify(needs, batch);
-  if (steps.length === 0 && alreadyApplied(needs, head)) {
+  const verified = await verify(needs, batch);
+  if (verified.groups.length === 0 && alreadyApplied(needs, head)) {
     return;
   }
   const kind = needs.kind(splitFederatedId(resource).kind);
@@ -118,7 +119,7 @@ async function applyBatch(needs: FollowNeeds, work: BatchWork): Promise<void> {
     await fetchMissing(needs, work);
     const before = needs.copies.view(resource, head.epoch);
     const staged = await kind.stage(before, batch.changes, signal);
-    await applyStaged(needs, { head, steps, staged });
+    await applyStaged(needs, { order: { head, ...verified }, staged });
   } finally {
     holds.forEach((hold) => hold.release());
   }
@@ -130,7 +131,10 @@ async function applyBatch(needs: FollowNeeds, work: BatchWork): Promise<void> {
   }
 }
 
-async function verify(needs: FollowNeeds, batch: Batch): Promise<readonly Step[]> {
+/** What a batch comes to, computed beside the mirror. */
+type Verified = Omit<ApplyOrder, 'head'>;
+
+async function verify(needs: FollowNeeds, batch: Batch): Promise<Verified> {
   const { copies, history } = needs;
   const { head, changes } = batch;
   const keys = changes.flatMap(({ change }) =>
@@ -138,11 +142,14 @@ async function verify(needs: FollowNeeds, batch: Batch): Promise<readonly Step[]
   );
   const versions = await copies.versions(head.resource, head.epoch, keys);
   const applied = copies.applied.find(head.resource)?.value;
-  return verifyBatch(history, batch, {
+  const steps = verifyBatch(history, batch, {
     applied,
-    trie: await copies.trie(head.resource, head.epoch),
     versionOf: (key) => versions.get(key.join()) ?? 0,
   });
+  const { trie } = await copies.trie(head.resource, head.epoch);
+  const draft = trie.draft();
+  const groups = await verifyDigest(history, { head, groups: groupsOf(steps), draft });
+  return { groups, draft, trie };
 }
 
 function alreadyApplied({ copies }: FollowNeeds, head: Head): boolean {
@@ -173,13 +180,12 @@ async function fetchMissing(needs: FollowNeeds, work: BatchWork): Promise<void> 
 async function applyStaged(
   needs: FollowNeeds,
   work: {
-    readonly head: Head;
-    readonly steps: readonly Step[];
+    readonly order: ApplyOrder;
     readonly staged: StagedBatch;
   },
 ): Promise<void> {
   try {
-    await needs.copies.apply(work.head, work.steps);
+    await needs.copies.apply(work.order);
   } catch (error) {
     await work.staged.discard();
     throw error;

@@ -1,5 +1,5 @@
-// Where mirrors are kept. Entries lie under their epoch, so that another epoch is built beside the
-// present one and the applied row switches over.
+// Where mirrors are kept. Entries lie under the number of their copy, so that another epoch, or a
+// snapshot, is built beside the present one and the applied row switches over.
 import {
   bytesSchema,
   federatedIdSchema,
@@ -24,6 +24,8 @@ export interface MirrorRecord {
 }
 
 export interface AppliedRecord {
+  /** Where the entries lie: rises with every switch. */
+  readonly copy: number;
   readonly epoch: number;
   readonly sequence: number;
   readonly chain: Uint8Array;
@@ -39,13 +41,30 @@ export interface MirroredEntry {
   readonly blobs: readonly BlobReference[];
 }
 
+/** A leaf of the digest trie as a transaction has left it; without a hash it is gone. */
+export interface JournalledLeaf {
+  readonly key: Uint8Array;
+  readonly hash?: Uint8Array | undefined;
+}
+
+/** Two heads of one owner that cannot both be true, as they were signed. */
+export interface ForkRecord {
+  readonly held: Head;
+  readonly other: Head;
+  readonly seenMs: number;
+}
+
 export interface MirrorTables {
   /** By federated id. */
   readonly mirrors: Table<MirrorRecord>;
   /** By federated id. */
   readonly applied: Table<AppliedRecord>;
-  /** By federated id, epoch, entry key. */
+  /** By federated id, copy, entry key. */
   readonly entries: Table<MirroredEntry>;
+  /** By federated id, copy, sequence: what the pages of the digest trie may not have yet. */
+  readonly journal: Table<readonly JournalledLeaf[]>;
+  /** By federated id. */
+  readonly forks: Table<ForkRecord>;
 }
 
 const mirror: z.ZodType<MirrorRecord> = z.object({
@@ -53,6 +72,7 @@ const mirror: z.ZodType<MirrorRecord> = z.object({
   addedMs: z.number(),
 });
 const applied: z.ZodType<AppliedRecord> = z.object({
+  copy: z.number().int().positive(),
   epoch: z.number().int().positive(),
   sequence: z.number().int().positive(),
   chain: hashSchema,
@@ -66,10 +86,21 @@ const entry: z.ZodType<MirroredEntry> = z.object({
   blobs: z.array(blobReferenceSchema),
 });
 
+const journal: z.ZodType<readonly JournalledLeaf[]> = z.array(
+  z.object({ key: bytesSchema, hash: hashSchema.optional() }),
+);
+const fork: z.ZodType<ForkRecord> = z.object({
+  held: headSchema,
+  other: headSchema,
+  seenMs: z.number(),
+});
+
 export function mirrorTables(store: KeyValueStore, codec: Codec): MirrorTables {
   return {
     mirrors: table({ store, codec, name: 'mirror', schema: mirror }),
     applied: table({ store, codec, name: 'applied', schema: applied }),
     entries: table({ store, codec, name: 'entry', schema: entry }),
+    journal: table({ store, codec, name: 'journal', schema: journal }),
+    forks: table({ store, codec, name: 'fork', schema: fork }),
   };
 }

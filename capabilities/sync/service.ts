@@ -93,7 +93,8 @@ export function createSync(needs: SyncNeeds): SyncService {
     collect: (signal) => keepCollecting(parts, signal),
     async start(signal) {
       const { clock } = needs;
-      await Promise.all([copies.mirrors.start(signal, clock), copies.applied.start(signal, clock)]);
+      const { mirrors: records, applied, forks } = copies;
+      await Promise.all([records, applied, forks].map((table) => table.start(signal, clock)));
       await settleAll(parts, mirrors, signal);
     },
   };

@@ -40,14 +40,17 @@ export function createServing(needs: ServingNeeds): {
     async heads({ resources: asked }, call) {
       const peer = callingCluster(call);
       const readable = enforcement.visible(peer, 'pull');
-      const heads = asked.map(async (id): Promise<Head | null> => {
+      const standing = asked.map(async (id) => {
         const { owner, local } = splitFederatedId(id);
-        if (owner !== cluster || !readable.has(local)) {
-          return null;
-        }
-        const position = await resources.position(local);
-        return position === undefined ? null : signedUnlessRewound(resources, local, position);
+        const isServed = owner === cluster && readable.has(local);
+        const position = isServed ? await resources.position(local) : undefined;
+        return position === undefined ? undefined : { local, position };
       });
+      // All of them first: what is signed in one turn shares one signature.
+      const found = await Promise.all(standing);
+      const heads = found.map((each) =>
+        each === undefined ? null : signedUnlessRewound(resources, each.local, each.position),
+      );
       return { heads: await Promise.all(heads) };
     },
     async propose({ resource }, call) {

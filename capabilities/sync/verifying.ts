@@ -1,6 +1,6 @@
-// Whether a batch extends the history we hold: signature, gap, chain, digest, in this order; pure,
-// and before anything is fetched or applied.
-import { equalBytes, HansaError, type DigestTrie } from '@hansa/foundation';
+// Whether a batch extends the history we hold: signature, gap, chain, digest, in this order, and
+// before anything is fetched or applied.
+import { equalBytes, HansaError, type TrieDraft } from '@hansa/foundation';
 import type { Head, History, SequencedChange } from '../resources/contract.ts';
 import type { AppliedRecord } from './keys.ts';
 
@@ -12,7 +12,6 @@ export interface Batch {
 /** What the mirror holds in the head's epoch; undefined where it starts afresh. */
 export interface Held {
   readonly applied: AppliedRecord | undefined;
-  readonly trie: DigestTrie;
   versionOf(key: Uint8Array): number;
 }
 
@@ -20,9 +19,14 @@ export interface Held {
 export interface Step {
   readonly change: SequencedChange;
   readonly chain: Uint8Array;
-  readonly trie: DigestTrie;
-  /** Entry versions after the change, by the key's text. */
-  readonly versions: ReadonlyMap<string, number>;
+  /** Of the entries after each operation, 0 where it deleted one. */
+  readonly versions: readonly number[];
+}
+
+/** Steps that are applied in one transaction, with the digest after them. */
+export interface StepGroup {
+  readonly steps: readonly Step[];
+  readonly digest: Uint8Array;
 }
 
 export function verifyBatch(history: History, batch: Batch, held: Held): readonly Step[] {
@@ -35,18 +39,49 @@ export function verifyBatch(history: History, batch: Batch, held: Held): readonl
   const before = held.applied?.epoch === head.epoch ? held.applied.chain : undefined;
   const chain = last?.chain ?? before ?? history.firstChain(head.resource, head.epoch);
   if (!equalBytes(chain, head.chain)) {
-    throw new HansaError(
-      changes.length === 0 ? 'HEAD_FORKED' : 'CHANGE_INVALID',
-      `the changes of ${head.resource} do not give the chain that its owner signed`,
-    );
+    throw before === undefined && changes.length > 0
+      ? new HansaError(
+          'CHANGE_INVALID',
+          `the changes of ${head.resource} do not give the chain that its owner signed`,
+        )
+      : forked(head, `and its chain does not go on from the one we hold`);
   }
-  if (!equalBytes(last?.trie.root ?? held.trie.root, head.digest)) {
+  return steps;
+}
+
+/** What the owner signed does not go on from what it had signed before. */
+function forked(head: Head, how: string): HansaError {
+  return new HansaError(
+    'HEAD_FORKED',
+    `the owner of ${head.resource} signs ${head.epoch}/${head.sequence}, ${how}`,
+    { fix: 'hansa mirror show has both heads; ask the owner which history counts' },
+  );
+}
+
+/** The digests after each group; DIGEST_MISMATCH where the last is not the head's. */
+export async function verifyDigest(
+  history: History,
+  given: {
+    readonly head: Head;
+    readonly groups: readonly (readonly Step[])[];
+    readonly draft: TrieDraft;
+  },
+): Promise<readonly StepGroup[]> {
+  const { head, groups, draft } = given;
+  const digested: StepGroup[] = [];
+  for (const steps of groups) {
+    const changes = steps.flatMap(({ change, versions }) =>
+      history.trieChanges(change.change.ops, versions),
+    );
+    digested.push({ steps, digest: await draft.apply(changes) });
+  }
+  if (!equalBytes(digested.at(-1)?.digest ?? draft.root, head.digest)) {
     throw new HansaError(
       'DIGEST_MISMATCH',
       `the entries of ${head.resource} do not give the digest that its owner signed`,
     );
   }
-  return steps;
+  return digested;
 }
 
 function requireNoFork(head: Head, applied: AppliedRecord | undefined): void {
@@ -69,7 +104,14 @@ function requireNoFork(head: Head, applied: AppliedRecord | undefined): void {
 }
 
 function requireNoGap({ head, changes }: Batch, applied: AppliedRecord | undefined): void {
-  let previous = applied?.epoch === head.epoch ? applied.sequence : changes[0]?.change.previous;
+  const held = applied?.epoch === head.epoch ? applied.sequence : undefined;
+  const [first] = changes;
+  // A change that was made on top of an older one than ours, and reaches beyond it: where we stand,
+  // its owner never stood.
+  if (held !== undefined && first !== undefined && straddles(first, held)) {
+    throw forked(head, `on top of ${first.change.previous}, without the ${held} we hold`);
+  }
+  let previous = held ?? first?.change.previous;
   for (const { change, sequence } of changes) {
     if (change.epoch !== head.epoch || change.previous !== previous || sequence <= previous) {
       throw new HansaError(
@@ -87,23 +129,25 @@ function requireNoGap({ head, changes }: Batch, applied: AppliedRecord | undefin
   }
 }
 
+function straddles({ change, sequence }: SequencedChange, held: number): boolean {
+  return change.previous < held && sequence > held;
+}
+
 function stepsOf(history: History, { head, changes }: Batch, held: Held): readonly Step[] {
-  const versions = new Map<string, number>();
-  const versionOf = (key: Uint8Array): number => versions.get(key.join()) ?? held.versionOf(key);
-  let { trie } = held;
+  const known = new Map<string, number>();
   let chain =
     held.applied?.epoch === head.epoch
       ? held.applied.chain
       : history.firstChain(head.resource, head.epoch);
   return changes.map((change) => {
-    trie = history.applyToTrie(trie, { change: change.change, versionOf });
     chain = history.nextChain(chain, change.change);
-    const after = new Map<string, number>();
-    for (const op of change.change.ops) {
+    const versions = change.change.ops.map((op) => {
       const key = 'delete' in op ? op.delete.key : op.put.key;
-      after.set(key.join(), 'delete' in op ? 0 : versionOf(key) + 1);
-    }
-    after.forEach((version, key) => versions.set(key, version));
-    return { change, chain, trie, versions: after };
+      const name = key.join();
+      const version = 'delete' in op ? 0 : (known.get(name) ?? held.versionOf(key)) + 1;
+      known.set(name, version);
+      return version;
+    });
+    return { change, chain, versions };
   });
 }

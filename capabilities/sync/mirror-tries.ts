@@ -1,0 +1,173 @@
+// The digest tries of mirrors: pages, the journal of what they may not have yet, and the entries
+// themselves where neither gives the digest that was verified.
+import {
+  createTrieStore,
+  deletePrefix,
+  equalBytes,
+  isHansaError,
+  type Codec,
+  type Crypto,
+  type FederatedId,
+  type KeyValueStore,
+  type PagedTrie,
+  type TrieChange,
+  type TrieStore,
+} from '@hansa/foundation';
+import type { History } from '../resources/contract.ts';
+import type { AppliedRecord, MirrorTables } from './keys.ts';
+
+const entriesAtOnce = 4_096; // of a rebuild, before the trie is moved
+const journalAtOnce = 64; // records deleted in one transaction
+const openMax = 2; // attempts: the second one from the entries
+
+export interface MirrorTriesNeeds {
+  readonly store: KeyValueStore;
+  readonly codec: Codec;
+  readonly crypto: Crypto;
+  readonly history: History;
+  readonly tables: MirrorTables;
+}
+
+export interface MirrorTries {
+  readonly store: TrieStore;
+  /** Over a copy at its applied position: `sound` where its root is the digest verified then. */
+  at(
+    resource: FederatedId,
+    copy: number,
+    applied: AppliedRecord | undefined,
+  ): Promise<{ readonly trie: PagedTrie; readonly sound: boolean }>;
+  /** From the entries as they are stored, whatever the pages say. */
+  rebuild(resource: FederatedId, copy: number, at: number): Promise<PagedTrie>;
+  /** Writes pages where it is time, and forgets the journal that they make needless. */
+  settle(resource: FederatedId, copy: number, trie: PagedTrie): Promise<void>;
+  remove(resource: FederatedId, copy?: number): Promise<void>;
+}
+
+export function createMirrorTries(needs: MirrorTriesNeeds): MirrorTries {
+  const tries = createTrieStore(needs);
+  const { tables, store } = needs;
+  return {
+    store: tries,
+    async at(resource, copy, applied) {
+      const sequence = applied?.sequence ?? 0;
+      if (applied === undefined) {
+        await clear(needs, tries, { resource, copy }); // what a crash left of another attempt
+      }
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          const trie =
+            attempt === 1
+              ? await replayed(needs, tries, { resource, copy, sequence })
+              : await rebuild(needs, tries, { resource, copy, at: sequence });
+          const sound = applied === undefined || equalBytes(trie.root, applied.digest);
+          if (sound || attempt === openMax) {
+            return { trie, sound };
+          }
+        } catch (error) {
+          const isDamage = isHansaError(error, 'STORE_DAMAGED') || isHansaError(error, 'CONFLICT');
+          if (!isDamage || attempt === openMax) {
+            throw error;
+          }
+        }
+        tries.forget(resource, copy);
+      }
+    },
+    rebuild: (resource, copy, at) => rebuild(needs, tries, { resource, copy, at }),
+    async settle(resource, copy, trie) {
+      if (!trie.isDue) {
+        return;
+      }
+      await trie.write();
+      await trie.deepen();
+      await forgetJournal(needs, { resource, copy, upTo: trie.writtenAt });
+    },
+    async remove(resource, copy) {
+      const parts = copy === undefined ? [resource] : [resource, copy];
+      await tries.remove(resource, copy);
+      await deletePrefix(store, tables.journal.prefix(...parts));
+    },
+  };
+}
+
+/** Entries without a position are rests of a copy that was never switched to. */
+async function clear(
+  { store, tables }: MirrorTriesNeeds,
+  tries: TrieStore,
+  { resource, copy }: { readonly resource: FederatedId; readonly copy: number },
+): Promise<void> {
+  const entries = tables.entries.prefix(resource, copy);
+  const { entries: found } = await store.scan({ prefix: entries }, { limit: 1, keysOnly: true });
+  if (found.length > 0) {
+    await tries.remove(resource, copy);
+    await deletePrefix(store, tables.journal.prefix(resource, copy));
+    await deletePrefix(store, entries);
+  }
+}
+
+async function replayed(
+  { tables }: MirrorTriesNeeds,
+  tries: TrieStore,
+  given: { readonly resource: FederatedId; readonly copy: number; readonly sequence: number },
+): Promise<PagedTrie> {
+  const { resource, copy, sequence } = given;
+  const trie = await tries.open(resource, copy);
+  if (trie.at === sequence && trie.at >= trie.trustedFrom) {
+    return trie;
+  }
+  const draft = trie.draft();
+  for await (const { value } of tables.journal.rowsFrom([resource, copy], trie.at + 1)) {
+    await draft.apply(value.map(({ key, hash }) => ({ key, hash })));
+  }
+  trie.commit(draft, sequence);
+  return trie;
+}
+
+async function rebuild(
+  { tables, history }: MirrorTriesNeeds,
+  tries: TrieStore,
+  given: { readonly resource: FederatedId; readonly copy: number; readonly at: number },
+): Promise<PagedTrie> {
+  const { resource, copy, at } = given;
+  await tries.remove(resource, copy);
+  const trie = await tries.open(resource, copy);
+  let gathered: TrieChange[] = [];
+  const move = async (to: number): Promise<void> => {
+    const draft = trie.draft();
+    await draft.apply(gathered);
+    trie.commit(draft, to);
+    gathered = [];
+    if (trie.isDue) {
+      await trie.write();
+      await trie.deepen();
+    }
+  };
+  for await (const { key, value } of tables.entries.rows(resource, copy)) {
+    const [, , name] = key;
+    if (name instanceof Uint8Array) {
+      gathered.push({ key: name, hash: history.leaf({ key: name, ...value }) });
+    }
+    if (gathered.length >= entriesAtOnce) {
+      await move(0);
+    }
+  }
+  await move(at);
+  return trie;
+}
+
+async function forgetJournal(
+  { tables, store }: MirrorTriesNeeds,
+  given: { readonly resource: FederatedId; readonly copy: number; readonly upTo: number },
+): Promise<void> {
+  const { resource, copy, upTo } = given;
+  const range = {
+    start: tables.journal.key(resource, copy, 0),
+    end: tables.journal.key(resource, copy, upTo + 1),
+  };
+  for (;;) {
+    const { entries } = await store.scan(range, { keysOnly: true, limit: journalAtOnce });
+    if (entries.length === 0) {
+      return;
+    }
+    await store.batchWrite(entries.map(({ key }) => ({ delete: { key } })));
+  }
+}
