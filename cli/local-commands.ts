@@ -31,7 +31,11 @@ const nodeFlags: readonly (readonly [flag: string, value: string, description: s
   ['api-port', 'port', 'port of the API (default 0: choose one and keep it)'],
   ['link-host', 'host', 'where peers connect (default 127.0.0.1; 0.0.0.0 for all)'],
   ['link-port', 'port', 'UDP port of links (default 0: choose one and keep it)'],
-  ['relays', 'urls', 'own iroh relays, comma-separated (default none)'],
+  ['relays', 'urls', 'own iroh relays as https URLs, comma-separated (default none)'],
+  ['gossip', 'on|off', 'tell linked clusters where this one is, pass on (default off)'],
+  ['mdns', 'on|off', 'find clusters on the local network (default off)'],
+  ['dht', 'on|off', 'publish in the Mainline DHT where this cluster is (default off)'],
+  ['dht-bootstrap', 'nodes', 'nodes of the DHT to begin with, host:port (default none)'],
   ['sync-interval', 'seconds', 'between anti-entropy rounds (default 30)'],
   ['log-level', 'level', 'event or problem (default event)'],
 ];

@@ -22,6 +22,7 @@ export interface UpOptions {
   readonly print: (line: string) => void;
 }
 
+const lettingGoMs = 100; // for what was printed last
 const detachedReadyMs = 20_000; // a first start makes keys and opens a store; it takes a second
 
 /** Resolves with the exit code when the node has stopped, or when the detached one answers. */
@@ -51,6 +52,8 @@ async function runHere(options: UpOptions, data: string): Promise<number> {
   }
   await Promise.race([ended, node.stopAsked]);
   await node.stop();
+  // The transport's library cannot give up a dial, and would keep the process for three seconds.
+  setTimeout(() => process.exit(), lettingGoMs).unref();
   return 0;
 }
 

@@ -18,7 +18,10 @@ const tellTimeoutMs = 10_000; // a peer that takes longer learns it the next tim
 const inFlightPerPeerMax = 16; // a slow peer misses news rather than keep them here
 // what a peer that comes back is told of others, the newest; below what it takes from one link
 const toldOnArrivalMax = 64;
-const tellAgainMs = 60_000; // a peer that would not listen is told again after this
+// a peer that would not listen, as one whose people have not confirmed yet, is told again after
+// this, doubled each time
+const tellAgainMinMs = 2_000;
+const tellAgainMaxMs = 300_000;
 
 export interface GossipNeeds {
   readonly clock: Clock;
@@ -42,8 +45,8 @@ export interface Gossip {
 
 interface Talking extends GossipNeeds {
   readonly inFlight: Map<ClusterId, number>;
-  /** Peers that were told when they arrived; until when the others are left in peace. */
-  readonly greeted: Map<ClusterId, number>;
+  /** Peers that were told when they arrived, for ever; the others are left in peace for a while. */
+  readonly greeted: Map<ClusterId, { readonly untilMs: number; readonly waitMs: number }>;
   readonly counts: { forwarded: number };
   signal: AbortSignal;
 }
@@ -107,13 +110,17 @@ async function greet(talking: Talking, peer: ClusterId): Promise<void> {
     return;
   }
   const announcement = announcing.present();
-  const again = (greeted.get(peer) ?? 0) <= clock.monotonicMs();
+  const { untilMs, waitMs } = greeted.get(peer) ?? { untilMs: 0, waitMs: tellAgainMinMs };
+  const again = untilMs <= clock.monotonicMs();
   if (announcement === undefined || !again || !peers.standing(peer).active || isBlocked(peer)) {
     return;
   }
-  greeted.set(peer, Number.POSITIVE_INFINITY);
+  greeted.set(peer, { untilMs: Number.POSITIVE_INFINITY, waitMs });
   if (!(await tell(talking, peer, { announcement, hops: 0 }))) {
-    greeted.set(peer, clock.monotonicMs() + tellAgainMs);
+    greeted.set(peer, {
+      untilMs: clock.monotonicMs() + waitMs,
+      waitMs: Math.min(waitMs * 2, tellAgainMaxMs),
+    });
     return;
   }
   for (const other of toPassOn(book, peer)) {

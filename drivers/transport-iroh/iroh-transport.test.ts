@@ -222,6 +222,21 @@ const echoProgram = `
   console.log(JSON.stringify({ node: transport.node, addresses: transport.addresses() }));
 `;
 
+test('closing returns quickly while a dial is under way that nobody answers', async () => {
+  const silent = await silentSocket();
+  const transport = await open();
+  const gone = await open();
+  await gone.close();
+  const addresses = [`127.0.0.1:${silent.address().port}`];
+  const dialling = transport.dial({ node: gone.node, addresses }, protocol).catch(() => undefined);
+  await once(silent, 'message');
+  const began = performance.now();
+  await transport.close();
+  expect(performance.now() - began).toBeLessThan(1_000);
+  await dialling;
+  silent.close();
+});
+
 test('after the other process is killed, closing returns quickly', async () => {
   const flags = ['--conditions=@hansa/source', '--import', 'tsx', '--input-type=module'];
   const child = spawn(process.execPath, [...flags, '--eval', echoProgram], {

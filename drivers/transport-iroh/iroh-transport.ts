@@ -35,6 +35,9 @@ import {
 } from './native-error.ts';
 
 const closeTimeoutMs = 2_000; // a dead peer must not hold up a shutdown
+// while a dial is under way the library waits for three seconds, whatever is given up; goodbyes to
+// the peers that are there go out in a fraction of this
+const closeWhileDiallingMs = 300;
 const handshakesMax = 256; // at once; further ones are refused until some are done
 const connectionsMax = 4_096; // accepted, of all peers together
 const connectionsPerPeerMax = 64; // those of a peer that restarted stay for 30 s
@@ -94,6 +97,7 @@ class IrohTransport implements Transport {
   readonly #handlers = new Map<string, Handler>();
   readonly #connections = new Set<IrohConnection>();
   #handshakes = 0;
+  #dials = 0;
   #closing: Promise<void> | undefined;
 
   constructor(endpoint: Endpoint, needs: IrohNeeds) {
@@ -141,7 +145,8 @@ class IrohTransport implements Transport {
     for (const connection of this.#connections) {
       connection.close('the node is closing');
     }
-    const limit = deadline(this.#clock, closeTimeoutMs, {
+    const ms = this.#dials > 0 ? closeWhileDiallingMs : closeTimeoutMs;
+    const limit = deadline(this.#clock, ms, {
       reason: () => new Error('still closing'),
     });
     await firstOf(this.#endpoint.close(), limit.signal).catch((error: unknown) => {
@@ -158,7 +163,11 @@ class IrohTransport implements Transport {
     }
     const id = EndpointId.fromString(to.node);
     const address = new EndpointAddr(id, relay ?? null, [...sockets]);
-    const native = await this.#endpoint.connect(address, alpnOf(protocol));
+    this.#dials += 1;
+    const dialling = this.#endpoint.connect(address, alpnOf(protocol));
+    const native = await dialling.finally(() => {
+      this.#dials -= 1;
+    });
     if (signal.aborted) {
       // The library cannot give up a dial, so it may still succeed when nobody waits any more.
       native.close(0n, []);

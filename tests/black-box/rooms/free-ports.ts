@@ -49,3 +49,14 @@ function isFreeUdp(port: number): Promise<boolean> {
     socket.bind(port, '127.0.0.1', () => socket.close(() => resolve(true)));
   });
 }
+
+/** One UDP port for links, from outside the range that the system hands out by itself. */
+export async function freeUdpPort(): Promise<number> {
+  for (let i = 0; i < tries; i += 1) {
+    const port = lowest + Math.floor(Math.random() * (highest - lowest));
+    if (await isFreeUdp(port)) {
+      return port;
+    }
+  }
+  throw new Error(`no free UDP port in ${tries} tries`);
+}
