@@ -7,7 +7,8 @@ import { createNodeCrypto } from '@hansa/crypto-node';
 import { utf8, type KeyValueStore, type LocalId } from '@hansa/foundation';
 import { createMemoryStore } from '@hansa/store-memory';
 import { expect } from 'vitest';
-import { createResourceLog } from '../capabilities/resources/log.ts';
+import type { ResourceLogNeeds } from '../capabilities/resources/appending.ts';
+import { createResourceLog, type StartedLog } from '../capabilities/resources/log.ts';
 import { createHandClock, type HandClock } from './hand-clock.ts';
 import { createSeededRandom } from './seeded-random.ts';
 import { createTestSigner } from './test-cluster.ts';
@@ -16,16 +17,21 @@ const codec = createMsgpackCodec();
 const crypto = createNodeCrypto();
 const startMs = 1_700_000_000_000;
 
+export interface BenchOptions {
+  readonly store?: KeyValueStore;
+  readonly seed?: number;
+  readonly signer?: Signer;
+  readonly kept?: ResourceLogNeeds['kept'];
+}
+
 export interface ResourceBench {
   readonly clock: HandClock;
   readonly store: KeyValueStore;
   readonly signer: Signer;
   /** A log on the bench's store, or on another. */
-  open(given?: {
-    readonly store?: KeyValueStore;
-    readonly seed?: number;
-    readonly signer?: Signer;
-  }): Promise<ResourceLog>;
+  open(given?: BenchOptions): Promise<ResourceLog>;
+  /** The same with what its host does with it. */
+  started(given?: BenchOptions): Promise<StartedLog>;
   /** A log with git resources of these names. */
   openWith(...names: readonly string[]): Promise<ResourceLog>;
   /** The present heads of all, asked for at once. */
@@ -41,13 +47,15 @@ export function createResourceBench(): ResourceBench {
     clock,
     store,
     signer,
-    async open(given = {}) {
+    async started(given = {}) {
       const random = createSeededRandom(given.seed ?? 1);
       const own = { store: given.store ?? store, signer: given.signer ?? signer };
-      const { log, start } = createResourceLog({ ...own, codec, crypto, clock, random });
-      await start(new AbortController().signal);
-      return log;
+      const { kept } = given;
+      const started = createResourceLog({ ...own, codec, crypto, clock, random, kept });
+      await started.start(new AbortController().signal);
+      return started;
     },
+    open: async (given) => (await bench.started(given)).log,
     async openWith(...names) {
       const log = await bench.open();
       for (const name of names) {
@@ -56,8 +64,9 @@ export function createResourceBench(): ResourceBench {
       return log;
     },
     async sign(log, ids) {
-      const heads = ids.map(async (id) => {
-        const position = await log.position(id);
+      const positions = await Promise.all(ids.map((id) => log.position(id)));
+      const heads = ids.map(async (id, index) => {
+        const position = positions[index];
         if (position === undefined) {
           throw new Error(`${id} has no position`);
         }

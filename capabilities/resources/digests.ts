@@ -56,13 +56,7 @@ export function createDigests(held: Held): Digests {
         const brought = await bringSafely(parts, id);
         return brought === undefined ? undefined : snapshotOf(parts, id, brought);
       }),
-    writeUpTo: (id, sequence) =>
-      alone.run(id, async () => {
-        const brought = await bringSafely(parts, id);
-        if (brought !== undefined && brought.trie.writtenAt < sequence) {
-          await brought.trie.write();
-        }
-      }),
+    writeUpTo: (id, sequence) => alone.run(id, () => writeUpTo(parts, id, sequence)),
     remove: (id, epoch) =>
       alone.run(id, async () => {
         parts.tails.forget(id);
@@ -73,6 +67,23 @@ export function createDigests(held: Held): Digests {
       await tries.writeAll();
     },
   };
+}
+
+async function writeUpTo(parts: Parts, id: LocalId, sequence: number): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const brought = await bringSafely(parts, id);
+    if (brought === undefined || brought.trie.writtenAt >= sequence) {
+      return;
+    }
+    try {
+      await brought.trie.write();
+    } catch (error) {
+      parts.tries.forget(id, brought.position.epoch);
+      if (attempt >= attemptsMax || !isHansaError(error, 'CONFLICT')) {
+        throw error;
+      }
+    }
+  }
 }
 
 interface Parts extends Held {

@@ -116,7 +116,8 @@ describe('an appended change', () => {
     const log = await bench.openWith('hansa');
     const before = await log.position(hansa);
     const after = await log.append(hansa, [put('refs', 'one'), put('b')], by);
-    expect(await log.position(hansa)).toEqual(after);
+    expect(await log.position(hansa)).toMatchObject(after);
+    expect(log.point(hansa)).toEqual(after);
     const [only, ...more] = await collect(log.changes(hansa, { epoch: 1, sequence: 0 }));
     expect(more).toEqual([]);
     expect(only).toMatchObject({
@@ -150,10 +151,36 @@ describe('an appended change', () => {
     const entries = await collect(one.entries(hansa));
     expect(entries.map(({ version }) => version)).toEqual(names.map(() => 1));
     const changes = await collect(two.changes(hansa, { epoch: 1, sequence: 0 }));
-    expect(changes).toHaveLength(names.length);
+    // What came together became one change: far fewer commits than callers.
+    expect(changes.length).toBeLessThan(names.length / 2);
+    expect(changes.flatMap(({ change }) => change.ops)).toHaveLength(names.length);
     changes.slice(1).forEach(({ change }, index) => {
       expect(change.previous).toBe(changes[index]?.sequence);
     });
+  });
+
+  test('is one of its own where author, key or expectation differ, in the order asked', async () => {
+    const log = await bench.openWith('hansa');
+    const first = log.point(hansa)?.sequence;
+    const asked = [
+      log.append(hansa, [put('a', '1')], by),
+      log.append(hansa, [put('b', '1')], by),
+      log.append(hansa, [put('a', '2')], by),
+      log.append(hansa, [put('c', '1')], { author: 'eve' }),
+      log.append(hansa, [put('d', '1')], { ...by, expect: first }),
+      log.append(hansa, [put('e', '1'), put('e', '2')], by),
+      log.append(hansa, [put('f', '1')], by),
+    ];
+    const outcomes = await Promise.allSettled(asked);
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      ...['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected', 'fulfilled'],
+    ]);
+    const changes = await collect(log.changes(hansa, { epoch: 1, sequence: 0 }));
+    const keys = changes.map(({ change }) =>
+      change.ops.map((op) => String.fromCharCode(...('put' in op ? op.put.key : []))).join(''),
+    );
+    expect(keys).toEqual(['ab', 'a', 'c', 'f']);
+    expect(changes.map(({ change }) => change.author)).toEqual(['ada', 'ada', 'eve', 'ada']);
   });
 
   test('counts the versions of an entry from 1, and from 1 again after its removal', async () => {

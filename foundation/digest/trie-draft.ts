@@ -51,11 +51,14 @@ export class LayeredDraft implements TrieDraft {
   readonly shape: TrieShape;
   readonly pages: Map<number, DirtyPage> = new Map();
   readonly nodes: Map<number, Uint8Array> = new Map();
+  /** Other ones after the pages were cut anew. */
+  readonly levels: TrieShape['levels'];
   readonly #parts: TrieParts;
 
   constructor(parts: TrieParts, shape: TrieShape) {
     this.#parts = parts;
     this.shape = shape;
+    this.levels = shape.levels;
   }
 
   get root(): Uint8Array {

@@ -63,6 +63,13 @@ async function write(trie: PagedTrie, writes: readonly Write[], at: number): Pro
   trie.commit(draft, at);
 }
 
+async function maintain(trie: PagedTrie): Promise<void> {
+  if (trie.isDue) {
+    await trie.write();
+    await trie.deepen();
+  }
+}
+
 const writes = fc.array(fc.record({ key: fc.nat(60), version: fc.integer({ min: 0, max: 3 }) }), {
   maxLength: 40,
 });
@@ -84,7 +91,7 @@ describe('a trie in pages', () => {
           since.push([...each.writes]);
           expect(toHex(trie.root)).toBe(toHex(reference.root));
           if (each.pages) {
-            await trie.write('now');
+            await trie.write();
             written = { reference, at: index + 1 };
             since = [];
           }
@@ -109,9 +116,10 @@ describe('a trie in pages', () => {
     const trie = await tries().open(name, 1);
     for (let at = 0; at < all.length; at += 500) {
       await write(trie, all.slice(at, at + 500), at + 500);
-      await trie.write('due');
+      await maintain(trie);
     }
-    await trie.write('now');
+    await trie.write();
+    await trie.deepen();
     const again = await tries().open(name, 1);
     expect(again.at).toBe(6_000);
     expect(toHex(again.root)).toBe(toHex(plain(all).root));
@@ -135,7 +143,7 @@ describe('a trie in pages', () => {
     const kept = tries();
     const trie = await kept.open(name, 1);
     await write(trie, [{ key: 1, version: 1 }], 1);
-    await trie.write('now');
+    await trie.write();
     await kept.remove(name);
     const again = await kept.open(name, 1);
     expect(again.at).toBe(0);
@@ -173,10 +181,10 @@ describe('a crash while pages are written', () => {
       const [first, second] = [some(), some()];
       const whole = await tries(scopeStore(store, 'x')).open(name, 1, 3_000);
       await write(whole, first, 10);
-      await whole.write('now');
+      await whole.write();
       const kept = await tries(dying(after)).open(name, 1);
       await write(kept, second, 20);
-      const written = await kept.write('now').then(
+      const written = await kept.write().then(
         () => true,
         () => false,
       );
@@ -187,11 +195,30 @@ describe('a crash while pages are written', () => {
         await write(again, second, 20);
       }
       expect(toHex(again.root)).toBe(toHex(plain([...first, ...second]).root));
-      await again.write('now');
+      await again.write();
       const once = await tries(scopeStore(store, 'x')).open(name, 1);
       expect(toHex(once.root)).toBe(toHex(again.root));
     }
   });
+});
+
+test('what is committed while pages are written is in the trie, and in the next pages', async () => {
+  const trie = await tries().open(name, 1, 3_000);
+  const some = (from: number): Write[] =>
+    Array.from({ length: 900 }, (_, index) => ({ key: from + index, version: 1 + (from % 3) }));
+  await write(trie, some(0), 1);
+  const writing = trie.write();
+  await write(trie, some(400), 2);
+  await write(trie, some(100), 3);
+  await writing;
+  const reference = plain([...some(0), ...some(400), ...some(100)]);
+  expect(toHex(trie.root)).toBe(toHex(reference.root));
+  const interrupted = await tries().open(name, 1);
+  expect(interrupted.at).toBe(1);
+  expect(toHex(interrupted.root)).toBe(toHex(plain(some(0)).root));
+  await trie.write();
+  expect(trie.pending).toBe(0);
+  expect(toHex((await tries().open(name, 1)).root)).toBe(toHex(reference.root));
 });
 
 describe('two nodes with one trie', () => {
@@ -199,13 +226,13 @@ describe('two nodes with one trie', () => {
     const [one, two] = [await tries().open(name, 1), await tries().open(name, 1)];
     await write(one, [{ key: 1, version: 1 }], 1);
     await write(two, [{ key: 1, version: 1 }], 1);
-    await one.write('now');
-    await expect(two.write('now')).rejects.toMatchObject({ code: 'CONFLICT' });
+    await one.write();
+    await expect(two.write()).rejects.toMatchObject({ code: 'CONFLICT' });
     const again = await tries().open(name, 1);
     await write(again, [{ key: 2, version: 1 }], 2);
-    await again.write('now');
+    await again.write();
     const late = write(one, [{ key: 3, version: 1 }], 3);
-    await expect(late.then(() => one.write('now'))).rejects.toMatchObject({ code: 'CONFLICT' });
+    await expect(late.then(() => one.write())).rejects.toMatchObject({ code: 'CONFLICT' });
   });
 });
 
@@ -228,7 +255,7 @@ describe('a view', () => {
     const trie = await tries().open(name, 1);
     const all = Array.from({ length: 1_500 }, (_, key) => ({ key, version: 1 }));
     await write(trie, all.slice(0, 1_000), 1);
-    await trie.write('now');
+    await trie.write();
     await write(trie, all.slice(1_000), 2);
     const view = await trie.view();
     const read: string[] = [];
@@ -244,11 +271,12 @@ describe('a view', () => {
     const trie = await tries().open(name, 1);
     const all = Array.from({ length: 900 }, (_, key) => ({ key, version: 1 }));
     await write(trie, all.slice(0, 200), 1);
-    await trie.write('now');
+    await trie.write();
     const view = await trie.view();
     const before = await walk(view);
     await write(trie, [...all, { key: 3, version: 0 }], 2);
-    await trie.write('now');
+    await trie.write();
+    await trie.deepen();
     expect(await walk(view)).toEqual(before);
     expect(await walk(await trie.view())).toHaveLength(899);
   });
@@ -278,7 +306,7 @@ describe('a view', () => {
 test('a page with a flipped bit is damage, not another digest', async () => {
   const trie = await tries().open(name, 1);
   await write(trie, [{ key: 1, version: 1 }], 1);
-  await trie.write('now');
+  await trie.write();
   const { entries } = await store.scan({ prefix: new Uint8Array(0) });
   const page = entries.find(({ value }) => value.length > childrenBytes + 40);
   const bytes = new Uint8Array(page?.value ?? []);

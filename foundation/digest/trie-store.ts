@@ -3,7 +3,7 @@
 import { equalBytes } from '../bytes.ts';
 import type { Codec } from '../codec.ts';
 import type { Crypto } from '../crypto.ts';
-import { HansaError, invariant } from '../errors.ts';
+import { HansaError, invariant, isHansaError } from '../errors.ts';
 import { createMutex, type Mutex } from '../mutex.ts';
 import { createRecent } from '../recent.ts';
 import { deletePrefix } from '../store/delete-prefix.ts';
@@ -13,6 +13,7 @@ import { createTrieHasher, nodeBytes, rootOf, type TrieHasher } from './trie-has
 import { emptyLevels, nodesPerChunk, trieTables, type TrieName } from './trie-records.ts';
 import {
   nodeAt,
+  writtenByAnother,
   type DirtyPage,
   type StoredMeta,
   type TrieParts,
@@ -30,16 +31,24 @@ const pagesCached = 256; // of at most 64 KiB, mostly 20: a working set, not the
 export interface PagedTrie {
   /** The position that the trie in memory holds; 0 before the first. */
   readonly at: number;
+  /** The position that its pages hold. */
+  readonly writtenAt: number;
   /** Below it, a crash has mixed two positions, and the root is of neither. */
   readonly trustedFrom: number;
   readonly root: Uint8Array;
   /** Leaves that no page has yet. */
   readonly pending: number;
+  /** Enough waits for its pages to write them. */
+  readonly isDue: boolean;
+  /** Its pages have become too long: time to cut them anew. */
+  readonly isCrowded: boolean;
   draft(): TrieDraft;
   /** The trie is what the draft says, at this position. */
   commit(draft: TrieDraft, at: number): void;
-  /** Writes the pages where enough waits for them, or always; CONFLICT where another node has. */
-  write(when: 'due' | 'now'): Promise<boolean>;
+  /** Writes the pages, while changes go on; CONFLICT where another node has written them. */
+  write(): Promise<void>;
+  /** Cuts pages anew that were just written, where it is time; no draft survives it. */
+  deepen(): Promise<void>;
   /** The trie as it is now, while it goes on. */
   view(): Promise<TrieView>;
 }
@@ -89,8 +98,15 @@ export function createTrieStore(needs: {
       }
     },
     async writeAll() {
-      for (const trie of tries.values()) {
-        await trie.write('now');
+      for (const [key, trie] of tries) {
+        try {
+          await trie.write();
+        } catch (error) {
+          if (!isHansaError(error, 'CONFLICT')) {
+            throw error;
+          }
+          tries.delete(key); // the other node's pages will do
+        }
       }
     },
   };
@@ -135,17 +151,16 @@ async function openTrie(parts: TrieParts, name: TrieName, expected: number): Pro
   }
 }
 
-class OpenTrie implements PagedTrie {
+class OpenTrie implements PagedTrie, TrieShape {
   at: number;
   pending = 0;
+  meta: StoredMeta | undefined;
+  levels: Uint8Array[];
+  readonly name: TrieName;
+  readonly dirty: Map<number, DirtyPage> = new Map();
   readonly #parts: TrieParts;
-  readonly #name: TrieName;
   readonly #alone: Mutex = createMutex();
-  #levels: Uint8Array[];
-  #dirty = new Map<number, DirtyPage>();
-  #meta: StoredMeta | undefined;
   #isPageFull = false;
-  #isWriting = false;
 
   constructor(
     parts: TrieParts,
@@ -153,90 +168,112 @@ class OpenTrie implements PagedTrie {
     given: { readonly levels: Uint8Array[]; readonly meta?: StoredMeta },
   ) {
     this.#parts = parts;
-    this.#name = name;
-    this.#levels = given.levels;
-    this.#meta = given.meta;
+    this.name = name;
+    this.levels = given.levels;
+    this.meta = given.meta;
     this.at = given.meta?.value.at ?? 0;
   }
 
+  get depth(): number {
+    return this.levels.length - 1;
+  }
+
+  get writtenAt(): number {
+    return this.meta?.value.at ?? 0;
+  }
+
   get trustedFrom(): number {
-    return this.#meta?.value.until ?? 0;
+    return this.meta?.value.until ?? 0;
   }
 
   get root(): Uint8Array {
-    return rootOf(nodeAt(this.#levels, 0, 0));
+    return rootOf(nodeAt(this.levels, 0, 0));
   }
 
-  #shape(): TrieShape {
-    return {
-      name: this.#name,
-      meta: this.#meta,
-      depth: this.#levels.length - 1,
-      levels: this.#levels,
-      dirty: this.#dirty,
-    };
+  get isDue(): boolean {
+    return this.pending > pendingMax || this.#isPageFull;
   }
 
   draft(): TrieDraft {
-    return new LayeredDraft(this.#parts, this.#shape());
+    return new LayeredDraft(this.#parts, this);
   }
 
   commit(draft: TrieDraft, at: number): void {
     invariant(draft instanceof LayeredDraft, 'a trie commits drafts of its own');
-    const isOurs = draft.shape.levels === this.#levels && !this.#isWriting;
-    invariant(isOurs, 'no page was written since the draft was made');
+    invariant(draft.levels === this.levels, 'no page was cut anew since the draft was made');
     for (const [place, node] of draft.nodes) {
       const { depth, index } = placeParts(place);
-      this.#levels[depth]?.set(node, index * nodeBytes);
+      this.levels[depth]?.set(node, index * nodeBytes);
     }
     for (const [number, page] of draft.pages) {
-      this.pending += page.count - (this.#dirty.get(number)?.count ?? 0);
+      this.pending += page.count - (this.dirty.get(number)?.count ?? 0);
       this.#isPageFull ||= page.count > pendingOfPageMax;
-      this.#dirty.set(number, page);
+      this.dirty.set(number, page);
     }
     this.at = at;
   }
 
-  write(when: 'due' | 'now'): Promise<boolean> {
+  /**
+   * Changes may be committed meanwhile: what is written is what there was at the beginning, and
+   * what changed since stays dirty.
+   */
+  write(): Promise<void> {
     return this.#alone.run(async () => {
-      const isDue = this.pending > pendingMax || this.#isPageFull;
-      const isBehind = this.#dirty.size > 0 || (this.#meta?.value.at ?? 0) !== this.at;
-      if (!isBehind || (when === 'due' && !isDue)) {
-        return false;
+      if (this.dirty.size === 0 && this.writtenAt === this.at) {
+        return;
       }
-      this.#isWriting = true;
-      await this.#write();
-      this.#isWriting = false;
-      return true;
+      const { name, depth, at } = this;
+      const levels = this.levels.map((level) => level.slice());
+      const dirty = new Map(this.dirty);
+      this.#isPageFull = false;
+      await writeBehind(
+        this.#parts,
+        { name, meta: this.meta, depth, levels, dirty },
+        {
+          at,
+          // Whoever reads a page from now on may find it written already: what is dirty of it makes
+          // up for the difference.
+          moved: (meta) => {
+            this.meta = meta;
+          },
+        },
+      );
+      for (const [number, page] of dirty) {
+        if (this.dirty.get(number) === page) {
+          this.dirty.delete(number);
+          this.pending -= page.count;
+        }
+      }
     });
   }
 
-  /** Where it fails, what is in memory is worth nothing any more: its owner forgets it. */
-  async #write(): Promise<void> {
-    this.#meta = await writeBehind(this.#parts, this.#shape(), this.at);
-    this.#dirty = new Map();
-    this.#levels = [...this.#levels];
-    this.pending = 0;
-    this.#isPageFull = false;
-    if (isCrowded(this.#shape())) {
-      const { meta, levels } = await deepen(this.#parts, this.#shape());
-      this.#meta = meta;
-      this.#levels = levels;
-    }
+  async deepen(): Promise<void> {
+    await this.#alone.run(async () => {
+      if (isCrowded(this)) {
+        invariant(this.dirty.size === 0, 'pages are cut anew when they are clean');
+        const { meta, levels } = await deepen(this.#parts, this);
+        this.meta = meta;
+        this.levels = levels;
+      }
+    });
+  }
+
+  get isCrowded(): boolean {
+    return isCrowded(this);
   }
 
   /** Leaves below are read at a revision; what is in memory is copied, since commits change it. */
   view(): Promise<TrieView> {
     return this.#alone.run(async () => {
       const { store, tables } = this.#parts;
-      const { entry, revision } = await store.get(tables.metas.key(...this.#name));
-      if ((entry?.modRevision ?? 0) !== (this.#meta?.modRevision ?? 0)) {
-        throw new HansaError('CONFLICT', `another node has written the digest of ${this.#name[0]}`);
+      const { entry, revision } = await store.get(tables.metas.key(...this.name));
+      if ((entry?.modRevision ?? 0) !== (this.meta?.modRevision ?? 0)) {
+        throw writtenByAnother(this.name);
       }
-      const shape = this.#shape();
-      const levels = shape.levels.map((level) => level.slice());
-      const dirty = new Map(shape.dirty);
-      return createTrieView(this.#parts, { ...shape, levels, dirty }, { at: this.at, revision });
+      const { name, meta, depth, at } = this;
+      const levels = this.levels.map((level) => level.slice());
+      const dirty = new Map(this.dirty);
+      return createTrieView(this.#parts, { name, meta, depth, levels, dirty }, { at, revision });
     });
   }
 }

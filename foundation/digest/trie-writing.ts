@@ -4,7 +4,7 @@
 import { invariant } from '../errors.ts';
 import { deletePrefix } from '../store/delete-prefix.ts';
 import type { Op, Revision } from '../store/store.ts';
-import { nodeBytes, type TrieLeaf } from './trie-hash.ts';
+import { hashBytes, nodeBytes, type TrieLeaf } from './trie-hash.ts';
 import { emptyPage, overlaid, packPage, presentLeaves, type TriePage } from './trie-page.ts';
 import {
   emptyLevels,
@@ -124,19 +124,20 @@ function rootAt(levels: TrieLevels): Uint8Array {
   return nodeAt(levels, 0, 0).slice(1);
 }
 
-/** All dirty pages, and the nodes above them; answers with the record that holds from then on. */
+/** All dirty pages, and the nodes above them; `moved` is told of the record, twice. */
 export async function writeBehind(
   parts: TrieParts,
   given: TrieShape,
-  at: number,
-): Promise<StoredMeta> {
+  { at, moved }: { readonly at: number; moved(meta: StoredMeta): void },
+): Promise<void> {
   const { tables, crypto } = parts;
   const { name, depth, levels, dirty } = given;
   const before: TrieMeta = given.meta?.value ?? {
     ...{ generation: 1, depth, leaves: 0, at: 0, until: 0 },
-    root: rootAt(levels),
+    root: new Uint8Array(hashBytes),
   };
   const begun = await putMeta(parts, given, { ...before, until: at });
+  moved(begun);
   const shape: TrieShape = { ...given, meta: begun };
   const writer = new Writer(parts, shape, begun.modRevision);
   const numbers = [...dirty.keys()].toSorted((a, b) => a - b);
@@ -156,7 +157,7 @@ export async function writeBehind(
   const chunks = new Set(numbers.map((number) => Math.floor(number / nodesPerChunk)));
   await writer.add(chunkOps(parts, { name, generation: before.generation, levels, chunks }));
   await writer.done();
-  return putMeta(parts, shape, { ...before, leaves, at, until: at, root: rootAt(levels) });
+  moved(await putMeta(parts, shape, { ...before, leaves, at, until: at, root: rootAt(levels) }));
 }
 
 function mergedLeaves(page: TriePage, pending: Parameters<typeof overlaid>[1]): TrieLeaf[] {
