@@ -1,7 +1,9 @@
 // Every command, in the order of their nouns: what `hansa --help` lists.
+import { appsCommands } from '@hansa/capabilities/apps/cli';
 import { catalogCommands } from '@hansa/capabilities/catalog/cli';
 import { daemonCommands } from '@hansa/capabilities/daemon/cli';
 import { discoveryCommands } from '@hansa/capabilities/discovery/cli';
+import { documentCommands } from '@hansa/capabilities/document/cli';
 import { forgeCommands } from '@hansa/capabilities/forge/cli';
 import { greetingCommands } from '@hansa/capabilities/greeting/cli';
 import { kindCommands } from '@hansa/capabilities/kind-providers/cli';
@@ -23,9 +25,11 @@ import { valueFiles } from './value-files.ts';
 
 /** Commands that call a node. */
 export const nodeCommands: readonly Command[] = [
+  ...appsCommands,
   ...catalogCommands,
   ...daemonCommands,
   ...discoveryCommands,
+  ...documentCommands(valueFiles),
   ...forgeCommands,
   ...greetingCommands,
   ...identityCommands,

@@ -1,8 +1,11 @@
 // One cluster's capabilities put together from drivers that are handed in: the same for the daemon
 // on real disks and sockets, and for a simulated federation on virtual time.
 import { daemonCapability, type ProcessFacts } from '@hansa/capabilities/daemon/capability';
+import { appsCapability } from '@hansa/capabilities/apps/capability';
+import type { AppEndpoints } from '@hansa/capabilities/apps/endpoint';
 import { catalogCapability } from '@hansa/capabilities/catalog/capability';
 import { discoveryCapability, type DiscoveryOptions } from '@hansa/capabilities/discovery/capability';
+import { documentCapability } from '@hansa/capabilities/document/capability';
 import { forgeCapability } from '@hansa/capabilities/forge/capability';
 import type { Git } from '@hansa/capabilities/forge/git';
 import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
@@ -64,6 +67,10 @@ export interface CompositionNeeds extends Drivers {
   /** Decides calls of peers over the wire. */
   readonly peerGate: Gate;
   readonly syncIntervalMs?: number | undefined;
+  /** Calls of apps are passed on, and taken from peers; default: neither. */
+  readonly proxy?: boolean | undefined;
+  /** Absent in simulations: then no app answers. */
+  readonly endpoints?: AppEndpoints | undefined;
   /** Ways of finding clusters that are on; none by default. */
   readonly discovery?: DiscoveryOptions | undefined;
   /** Kinds besides git. */
@@ -147,10 +154,13 @@ export function compose(needs: CompositionNeeds): Composition {
     // The forge registers its kind, and opens its caches before sync settles mirrors into them.
     ...forgingWith(needs, { signer, resources, mirrors, lanes: writing.lanes }),
     streamCapability({ ...needs, store: scoped('stream'), signer, resources, mirrors }),
+    kvCapability({ ...needs, signer, resources, mirrors }),
+    documentCapability({ ...needs, signer, resources, mirrors }),
     // Registers the kinds of programs, before sync settles the mirrors that it has of them.
     kindProvidersCapability({ ...needs, store: scoped('kinds'), signer, resources, mirrors }),
     syncing.capability,
     writing.capability,
+    appsCapability({ ...needs, store: scoped('apps'), signer, peers, checks: tokening.checks }),
     createGreetingCapability({ ...needs, store: scoped('greeting') }),
     daemonCapability({
       ...needs,

@@ -1,0 +1,140 @@
+// A document by the way people spell it, and as it stands: own or mirrored.
+import {
+  federatedId,
+  federatedIdSchema,
+  HansaError,
+  localId,
+  resourceNameSchema,
+  splitFederatedId,
+  type Codec,
+  type FederatedId,
+  type LocalId,
+} from '@hansa/foundation';
+import type { Signer } from '../identity/contract.ts';
+import type { ResourceEntry, ResourceLog } from '../resources/contract.ts';
+import type { Mirrors } from '../sync/contract.ts';
+import { documentKind, type Document, type ShownDocument } from './contract.ts';
+import { documentFrom, settingsFrom, settingsKey, valueKey } from './keys.ts';
+
+export interface FindingNeeds {
+  readonly codec: Codec;
+  readonly signer: Signer;
+  readonly resources: ResourceLog;
+  readonly mirrors: Mirrors;
+}
+
+/** `<name>`, `<peer>:<name>`, `<peer>:document/<name>` or a federated id. */
+export function resolveDocument({ signer, mirrors }: FindingNeeds, spelled: string): FederatedId {
+  const colon = spelled.indexOf(':');
+  const name = withoutKind(spelled.slice(colon + 1));
+  if (colon < 0) {
+    return federatedId(signer.cluster, localId(documentKind, requireName(name)));
+  }
+  const whole = federatedIdSchema.safeParse(spelled);
+  if (whole.success && splitFederatedId(whole.data).owner === signer.cluster) {
+    return whole.data;
+  }
+  return mirrors.resolve(`${spelled.slice(0, colon)}:${documentKind}/${name}`);
+}
+
+function withoutKind(name: string): string {
+  const prefix = `${documentKind}/`;
+  return name.startsWith(prefix) ? name.slice(prefix.length) : name;
+}
+
+function requireName(name: string): string {
+  const parsed = resourceNameSchema.safeParse(name);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new HansaError('INPUT_INVALID', `"${name}": ${issue?.message ?? 'is no name'}`);
+  }
+  return name;
+}
+
+/** The local id of an own document, there or not; RESOURCE_READ_ONLY for a mirror. */
+export function ownDocument(needs: FindingNeeds, spelled: string): LocalId {
+  const resource = resolveDocument(needs, spelled);
+  const { owner, local, name, kind } = splitFederatedId(resource);
+  if (owner !== needs.signer.cluster) {
+    const ownerName = needs.mirrors.find(resource)?.ownerName ?? owner.slice(0, 8);
+    throw new HansaError('RESOURCE_READ_ONLY', `${ownerName} owns ${name}: this is its mirror`, {
+      fix: `write it at ${ownerName}, or offer changes: hansa sync push ${ownerName}:${local}`,
+      facts: { owner },
+    });
+  }
+  if (kind !== documentKind) {
+    throw notFound(spelled);
+  }
+  return local;
+}
+
+export function notFound(spelled: string): HansaError {
+  return new HansaError('RESOURCE_NOT_FOUND', `there is no document ${spelled} here`, {
+    fix: 'hansa document list',
+  });
+}
+
+/** Undefined where it is not there, and where nothing of a mirror has arrived. */
+export async function findDocument(
+  needs: FindingNeeds,
+  resource: FederatedId,
+): Promise<ShownDocument | undefined> {
+  const { owner, local, name, kind } = splitFederatedId(resource);
+  const mine = owner === needs.signer.cluster;
+  const source = mine ? ownSource(needs, local) : await needs.mirrors.view(resource);
+  const entry = kind === documentKind ? await source?.entry(valueKey) : undefined;
+  if (source === undefined || entry === undefined) {
+    return undefined;
+  }
+  const { cell, value } = documentFrom(needs.codec, entry.value, owner);
+  const settings = await source.entry(settingsKey);
+  const ownerName = mine ? needs.signer.name : needs.mirrors.find(resource)?.ownerName;
+  return {
+    resource,
+    name,
+    role: mine ? 'own' : 'mirror',
+    ownerName: ownerName ?? owner.slice(0, 8),
+    type: settings === undefined ? documentKind : settingsFrom(needs.codec, settings.value).type,
+    version: entry.version,
+    sizeBytes: cell.value.length,
+    writtenMs: cell.at[0],
+    epoch: source.epoch,
+    value,
+  };
+}
+
+function ownSource(
+  { resources }: FindingNeeds,
+  local: LocalId,
+):
+  | {
+      readonly epoch: number;
+      entry(key: Uint8Array): Promise<ResourceEntry | undefined>;
+    }
+  | undefined {
+  const found = resources.find(local);
+  return found === undefined
+    ? undefined
+    : { epoch: found.epoch, entry: (key) => resources.entry(local, key) };
+}
+
+/** Own documents and mirrors, in the order of their ids; lanes are neither. */
+export function allDocuments({ resources, mirrors, signer }: FindingNeeds): readonly FederatedId[] {
+  const own = resources
+    .all()
+    .filter(({ kind }) => kind === documentKind)
+    .map(({ id }) => federatedId(signer.cluster, id));
+  const copies = mirrors.all().filter(({ kind }) => kind === documentKind);
+  return [...own, ...copies.map(({ resource }) => resource)].filter(isDocument).toSorted();
+}
+
+/** A lane's name begins with "@", which no person can give. */
+export function isDocument(resource: FederatedId): boolean {
+  const { kind, name } = splitFederatedId(resource);
+  return kind === documentKind && !name.startsWith('@');
+}
+
+export function withoutValue(shown: ShownDocument): Document {
+  const { value: _value, ...document } = shown;
+  return document;
+}

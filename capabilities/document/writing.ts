@@ -1,0 +1,227 @@
+// Writing own documents: each write decides on what it finds, and again where somebody was faster.
+import {
+  createHybridClock,
+  createKeyedMutex,
+  federatedId,
+  HansaError,
+  isHansaError,
+  splitLocalId,
+  type Clock,
+  type LocalId,
+} from '@hansa/foundation';
+import { encodeCell, nextCell, type Cell, type JsonValue } from '../kv/contract.ts';
+import type { ChangeOp, Position } from '../resources/contract.ts';
+import { documentKind, documentsMax, type ShownDocument } from './contract.ts';
+import { findDocument, notFound, type FindingNeeds } from './finding.ts';
+import { documentFrom, settingsFrom, settingsKey, spellDocument, valueKey } from './keys.ts';
+
+const attemptsMax = 16; // every lost one is another node's success
+
+export interface WritingNeeds extends FindingNeeds {
+  readonly clock: Clock;
+}
+
+export interface MakingWords {
+  readonly type?: string | undefined;
+  readonly description?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Writing {
+  /** Makes the document where it is not there, if `made` says how. */
+  write(
+    id: LocalId,
+    work: {
+      readonly ifVersion: number | undefined;
+      readonly made: MakingWords | undefined;
+      change(before: JsonValue | undefined): JsonValue;
+    },
+  ): Promise<ShownDocument>;
+  remove(id: LocalId, ifVersion: number | undefined): Promise<ShownDocument>;
+}
+
+type Work = Parameters<Writing['write']>[1];
+
+interface Parts extends WritingNeeds {
+  readonly hybrid: ReturnType<typeof createHybridClock>;
+}
+
+export function createWriting(needs: WritingNeeds): Writing {
+  const parts: Parts = { ...needs, hybrid: createHybridClock(needs.clock) };
+  const turns = createKeyedMutex<LocalId>();
+  return {
+    write: (id, work) => turns.run(id, () => retried(() => writeOnce(parts, id, work), work)),
+    remove: (id, ifVersion) => turns.run(id, () => removeOnce(parts, id, ifVersion)),
+  };
+}
+
+class Overtaken extends Error {}
+
+async function retried<T>(once: () => Promise<T>, { ifVersion }: Work): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await once();
+    } catch (error) {
+      if (!(error instanceof Overtaken) || attempt >= attemptsMax) {
+        throw error instanceof Overtaken
+          ? new HansaError('CONFLICT', 'the document is written too often', {
+              cause: error,
+              facts: { attempts: attempt, conditional: ifVersion !== undefined },
+            })
+          : error;
+      }
+    }
+  }
+}
+
+interface Before {
+  /** Undefined where there is no such resource. */
+  readonly position: Position | undefined;
+  /** 0 where it was never written. */
+  readonly version: number;
+  readonly cell: Cell | undefined;
+  readonly value: JsonValue | undefined;
+  /** Said when it was made. */
+  readonly type: string | undefined;
+  readonly settled: boolean;
+}
+
+const nothing: Before = {
+  position: undefined,
+  version: 0,
+  cell: undefined,
+  value: undefined,
+  type: undefined,
+  settled: false,
+};
+
+async function writeOnce(parts: Parts, id: LocalId, work: Work): Promise<ShownDocument> {
+  const { codec, signer, hybrid } = parts;
+  const before = await readBefore(parts, id);
+  requireVersion(id, before.version, work.ifVersion);
+  if (before.value === undefined && work.made === undefined) {
+    throw notFound(splitLocalId(id).name);
+  }
+  const value = work.change(before.value);
+  const spelled = spellDocument(value);
+  const type = typeOf(id, before, work.made);
+  const position = before.position ?? (await make(parts, id, { ...work.made, type }));
+  const write = { value: spelled, by: signer.cluster, now: hybrid.tick() };
+  const next = nextCell(before.cell, write);
+  await append(parts, id, {
+    expect: position.sequence,
+    ops: [
+      put(valueKey, encodeCell(codec, next, signer.cluster)),
+      ...(before.settled ? [] : [put(settingsKey, codec.encode({ type }))]),
+    ],
+  });
+  return {
+    resource: federatedId(signer.cluster, id),
+    name: splitLocalId(id).name,
+    role: 'own',
+    ownerName: signer.name,
+    type,
+    version: before.version + 1,
+    sizeBytes: spelled.length,
+    writtenMs: next.at[0],
+    epoch: position.epoch,
+    value,
+  };
+}
+
+async function append(
+  { resources, signer }: Parts,
+  id: LocalId,
+  { ops, expect }: { readonly ops: readonly ChangeOp[]; readonly expect: number },
+): Promise<void> {
+  try {
+    await resources.append(id, ops, { author: signer.name, expect });
+  } catch (error) {
+    throw isHansaError(error, 'CONFLICT') ? new Overtaken('somebody was faster') : error;
+  }
+}
+
+/** One that was made and never written has no value. */
+async function readBefore({ resources, codec, signer }: Parts, id: LocalId): Promise<Before> {
+  const position = await resources.position(id);
+  if (position === undefined) {
+    return nothing;
+  }
+  const [entry, settings] = await Promise.all(
+    [valueKey, settingsKey].map((key) => resources.entry(id, key)),
+  );
+  const stored = entry === undefined ? undefined : documentFrom(codec, entry.value, signer.cluster);
+  const settled = settings === undefined ? undefined : settingsFrom(codec, settings.value);
+  return {
+    position,
+    version: entry?.version ?? 0,
+    cell: stored?.cell,
+    value: stored?.value,
+    type: settled?.type ?? resources.find(id)?.type,
+    settled: settled !== undefined,
+  };
+}
+
+function requireVersion(id: LocalId, version: number, expected: number | undefined): void {
+  if (expected !== undefined && version !== expected) {
+    const [is, was] = [version, expected].map((each) =>
+      each === 0 ? 'absent' : `at version ${each}`,
+    );
+    throw new HansaError('CONFLICT', `${splitLocalId(id).name} is ${is}, not ${was}`, {
+      fix: 'read it again, and decide anew',
+      facts: { version },
+    });
+  }
+}
+
+function typeOf(id: LocalId, { type }: Before, made: MakingWords | undefined): string {
+  if (type !== undefined && made?.type !== undefined && type !== made.type) {
+    throw new HansaError(
+      'INPUT_INVALID',
+      `${splitLocalId(id).name} is of type ${type}, and stays`,
+      {
+        fix: 'delete it, and make it anew',
+      },
+    );
+  }
+  return type ?? made?.type ?? documentKind;
+}
+
+async function make({ resources }: Parts, id: LocalId, words: MakingWords): Promise<Position> {
+  const own = resources.all().filter(({ kind }) => kind === documentKind).length;
+  if (own >= documentsMax) {
+    throw new HansaError(
+      'STORE_LIMIT',
+      `there are ${documentsMax} documents, the most there may be`,
+    );
+  }
+  const { kind, name } = splitLocalId(id);
+  try {
+    await resources.create({ ...words, kind, name });
+  } catch (error) {
+    throw isHansaError(error, 'RESOURCE_EXISTS') ? new Overtaken('made at once') : error;
+  }
+  const position = await resources.position(id);
+  if (position === undefined) {
+    throw new Overtaken('deleted at once');
+  }
+  return position;
+}
+
+function put(key: Uint8Array, value: Uint8Array): ChangeOp {
+  return { put: { key, value, blobs: [] } };
+}
+
+async function removeOnce(
+  parts: Parts,
+  id: LocalId,
+  ifVersion: number | undefined,
+): Promise<ShownDocument> {
+  const found = await findDocument(parts, federatedId(parts.signer.cluster, id));
+  if (found === undefined) {
+    throw notFound(splitLocalId(id).name);
+  }
+  requireVersion(id, found.version, ifVersion);
+  await parts.resources.remove(id);
+  return found;
+}

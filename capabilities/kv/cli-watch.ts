@@ -1,0 +1,48 @@
+// `hansa kv watch`: every change as it comes, until interrupted.
+import { remote, requiredArgument, textOption, type Command } from '@hansa/foundation';
+import type { KvTerminal } from './cli-terminal.ts';
+import { countOption, preview } from './cli-values.ts';
+import { kvContract, type KvChange, type KvEvent } from './contract.ts';
+
+export function watchCommand(terminal: KvTerminal): Command {
+  return {
+    noun: 'kv',
+    verb: 'watch',
+    summary: 'Show every change of a space as it comes, each once, until interrupted.',
+    args: [{ name: '<space>', description: 'a name, or <peer>:<name> for a mirror' }],
+    options: [
+      { flags: '--key <key>', description: 'of this key alone' },
+      { flags: '--prefix <text>', description: 'of keys that begin so' },
+      { flags: '--from <revision>', description: 'begin after this revision (default: now)' },
+    ],
+    examples: ['hansa kv watch config', 'hansa -o json kv watch lubeck:config --from 1041'],
+    async run(context) {
+      const space = requiredArgument(context, 'space');
+      const key = textOption(context, 'key');
+      const prefix = textOption(context, 'prefix');
+      const from = countOption(context, 'from', 'from');
+      const asked = {
+        space,
+        ...(key === undefined ? {} : { key }),
+        ...(prefix === undefined ? {} : { prefix }),
+        ...(from === undefined ? {} : { from }),
+      };
+      let changes = 0;
+      const watching = remote(kvContract, context.carrier).watch(asked, { signal: context.signal });
+      for await (const change of watching) {
+        await terminal.print(change, changeLines(change));
+        changes += 1;
+      }
+      const words = `The watch ended after ${changes} change(s).`;
+      return { data: { changes }, view: { kind: 'text', text: words } };
+    },
+  };
+}
+
+function changeLines({ revision, events }: KvChange): string {
+  return events.map((event) => `${revision}  ${eventText(event)}`).join('\n');
+}
+
+function eventText(event: KvEvent): string {
+  return event.type === 'delete' ? `delete ${event.key}` : `put ${event.key} ${preview(event)}`;
+}
