@@ -36,6 +36,7 @@ const nodeFlags: readonly (readonly [flag: string, value: string, description: s
   ['mdns', 'on|off', 'find clusters on the local network (default off)'],
   ['dht', 'on|off', 'publish in the Mainline DHT where this cluster is (default off)'],
   ['dht-bootstrap', 'nodes', 'nodes of the DHT to begin with, host:port (default none)'],
+  ['proxy', 'on|off', 'pass on calls of apps, and take those of peers (default off)'],
   ['sync-interval', 'seconds', 'between anti-entropy rounds (default 30)'],
   ['log-level', 'level', 'event or problem (default event)'],
 ];

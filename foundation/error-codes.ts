@@ -165,6 +165,12 @@ export const errorCodes = {
   TOKEN_REPLAYED: { status: 401, exit: 4, meaning: 'the proof of possession was used before' },
   TOKEN_SCOPE: { status: 403, exit: 4, meaning: 'the token’s scopes do not cover it' },
   TOKEN_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such token', fix: 'hansa token list' },
+  // apps
+  APP_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such app here', fix: 'hansa app list' },
+  APP_UNREACHABLE: { status: 502, exit: 6, meaning: 'the app is here and does not answer' },
+  APPS_FULL: { status: 409, exit: 5, meaning: 'the cluster has as many apps as it may' },
+  CAPABILITY_UNAVAILABLE: { status: 404, exit: 3, meaning: 'the app is not here' },
+  PROXY_REFUSED: { status: 403, exit: 4, meaning: 'the call may not be passed on' },
   // discovery
   ANNOUNCEMENT_INVALID: { status: 502, exit: 7, meaning: 'an announcement does not verify' },
   ANNOUNCEMENT_STALE: { status: 409, exit: 5, meaning: 'an announcement’s time is over' },

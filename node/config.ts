@@ -28,6 +28,8 @@ export interface Config {
   readonly dht: boolean;
   /** `host:port`; never empty where `dht` is on. */
   readonly dhtBootstrap: readonly string[];
+  /** Pass on calls of apps, and take calls that others pass on. */
+  readonly proxy: boolean;
   readonly syncIntervalMs: number;
   readonly logLevel: 'event' | 'problem';
   readonly settings: readonly Setting[];
@@ -120,6 +122,11 @@ export const configOptions: Readonly<Record<string, Option>> = {
     fallback: [],
     description: 'nodes of the DHT to begin with, host:port, comma-separated; needed by dht',
   },
+  proxy: {
+    schema: onOff,
+    fallback: 'off',
+    description: 'pass on calls of apps with the caller’s token, and take those that peers pass on',
+  },
   'sync-interval': {
     schema: z.coerce.number().int().min(1).max(3_600),
     fallback: 30,
@@ -186,6 +193,7 @@ function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'set
     mdns: z.boolean(),
     dht: z.boolean(),
     dhtBootstrap: z.array(z.string()),
+    proxy: z.boolean(),
     syncIntervalMs: z.number(),
     logLevel: z.enum(['event', 'problem']),
   });
@@ -202,6 +210,7 @@ function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'set
     mdns: values.get('mdns') === 'on',
     dht: values.get('dht') === 'on',
     dhtBootstrap: values.get('dht-bootstrap'),
+    proxy: values.get('proxy') === 'on',
     syncIntervalMs: Number(values.get('sync-interval')) * 1_000,
     logLevel: values.get('log-level'),
   });

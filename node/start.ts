@@ -2,6 +2,7 @@
 // and cannot have is logged and shown; local service runs without it.
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { appBodyBytesMax } from '@hansa/capabilities/apps/contract';
 import {
   HansaError,
   isHansaError,
@@ -11,6 +12,7 @@ import {
   type Random,
 } from '@hansa/foundation';
 import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
+import { createAppEndpoints } from './app-endpoint.ts';
 import { compose, type Composition } from './composition.ts';
 import type { Config } from './config.ts';
 import { openDrivers, type Opening } from './drivers.ts';
@@ -69,6 +71,8 @@ async function assemble(base: Opening): Promise<RunningNode> {
     ...drivers,
     peerGate: createPeerGate(log),
     syncIntervalMs: config.syncIntervalMs,
+    proxy: config.proxy,
+    endpoints: createAppEndpoints(appBodyBytesMax),
     facts: {
       version: hansaVersion,
       pid: process.pid,

@@ -21,11 +21,11 @@ import type { KeyOf } from './jws.ts';
 import { tokenTables } from './keys.ts';
 import { createLapsing } from './lapsing.ts';
 import { attenuateToken } from './making.ts';
-import { createTokenPeer, requireHolder } from './peer-service.ts';
+import { createTokenPeer } from './peer-service.ts';
 import { createPresented } from './presented.ts';
 import { createPresenting } from './presenting.ts';
 import { createLedger, type Ledger } from './revoking.ts';
-import { createTokens, makingOf } from './service.ts';
+import { createTokens, makingOf, receivedText } from './service.ts';
 import { tokenPeerContract } from './wire.ts';
 
 export { createHolder, type Holder, type HolderNeeds } from './holder.ts';
@@ -72,11 +72,9 @@ export function tokensCapability(needs: TokensNeeds): {
     presented,
     authority: createAuthority({ ...parts, judge, lapsing }),
     checks: {
-      verify(text, holder) {
-        const token = judge.verify(text);
-        requireHolder(token, holder);
-        return token;
-      },
+      verify: (text) => judge.verify(text),
+      inspect: (text) => judge.verifyForeign(text),
+      received: (jti) => receivedText(caches.received, jti),
       pass(text, { to, caps, ttlMs, facts }) {
         const nowMs = clock.now();
         const { expiresMs, delegable, subject } = judge.verifyForeign(text);

@@ -150,7 +150,7 @@ async function joseKey(byte: number, secret: boolean): Promise<CryptoKey> {
     },
     'EdDSA',
   );
-  return key as CryptoKey;
+  return key;
 }
 
 describe('a token', () => {
@@ -176,7 +176,7 @@ describe('a token', () => {
     const { protectedHeader } = await compactVerify(own, await joseKey(2, false));
     expect(protectedHeader).toEqual({ alg: 'EdDSA', typ: 'hansa-cap+jwt', kid: `${keyOf(2)}#0` });
     await expect(compactVerify(parent, await joseKey(1, false))).resolves.toBeDefined();
-    await expect(compactVerify(own, await joseKey(1, false))).rejects.toThrow();
+    await expect(compactVerify(own, await joseKey(1, false))).rejects.toThrow(/signature/);
   });
 
   test('that another library signed is taken', async () => {

@@ -10,6 +10,7 @@ import {
   type ErrorReport,
 } from '@hansa/foundation';
 import { z } from 'zod';
+import type { Principal, TokenLink } from './uses.ts';
 
 export const tokenBytesMax: number = 8 * 1_024; // fits a header line of every HTTP server, with room
 export const tokenDepthMax = 8; // delegations: longer chains no person can follow
@@ -32,9 +33,6 @@ export const presentedPerPeerMax = 16; // tokens that one cluster shows at a tim
 export const showingsPerPeerMax = 4; // streams that show them: one, and those that are just ending
 export const honouredMax = 256; // clusters whose tokens count here
 
-/** Who may use a token: a cluster, whoever has a key, or whoever has the token. */
-export type Principal = `cluster:${string}` | `key:${string}` | 'bearer';
-
 /** A token as it was made: only its maker ever sees the text again. */
 export interface IssuedToken {
   readonly token: string;
@@ -55,21 +53,6 @@ export interface IssuedRow {
   readonly expiresMs: number;
   readonly delegable: boolean;
   readonly revoked: boolean;
-}
-
-/** One token of a chain, as it says of itself. */
-export interface TokenLink {
-  readonly jti: string;
-  readonly issuer: string;
-  readonly keyIndex: number;
-  readonly subject: string;
-  readonly audience: readonly Principal[];
-  readonly caps: readonly string[];
-  readonly notBeforeMs: number;
-  readonly expiresMs: number;
-  readonly depth: number;
-  readonly delegable: boolean;
-  readonly facts: readonly string[];
 }
 
 /** What a token says, and why it would fail now. */
@@ -161,9 +144,11 @@ export interface Tokens {
 export type {
   Passing,
   PossessionProof,
+  Principal,
   TokenAuthority,
   TokenCaller,
   TokenChecks,
+  TokenLink,
   VerifiedToken,
 } from './uses.ts';
 

@@ -78,27 +78,14 @@ export function readJws(text: string, typ: JwsType): Jws {
   if (parts.length !== 3) {
     throw malformed('it has not three parts');
   }
-  const rawHeader = readJson(head, 'header');
-  requireAlgorithm(rawHeader);
-  const header = headerSchema.safeParse(rawHeader);
-  if (!header.success) {
-    throw malformed('its header is not { alg, typ, kid } as tokens have it, and nothing more');
-  }
-  if (header.data.typ !== typ) {
-    throw malformed(`it is a ${header.data.typ}, not a ${typ}`);
-  }
-  const [, issuer = '', index = ''] = keyIdPattern.exec(header.data.kid) ?? [];
+  const named = readHeader(head, typ);
   const signature = readBytes(mark, 'signature');
-  if (!isIssuer(issuer) || signature.length !== 64) {
+  if (signature.length !== 64) {
     throw malformed('its signature has not 64 bytes');
-  }
-  if (issuer.startsWith('key:') && index !== '0') {
-    throw malformed('a key that is its own name has no index but 0');
   }
   return {
     text,
-    issuer,
-    keyIndex: Number(index),
+    ...named,
     payload: readJson(body, 'payload'),
     signed: utf8(`${head}.${body}`),
     signature,
@@ -108,6 +95,24 @@ export function readJws(text: string, typ: JwsType): Jws {
 export interface Verifying {
   readonly crypto: Crypto;
   readonly keyOf: KeyOf;
+}
+
+/** Who signed, as the header has it. */
+function readHeader(head: string, typ: JwsType): Pick<Jws, 'issuer' | 'keyIndex'> {
+  const raw = readJson(head, 'header');
+  requireAlgorithm(raw);
+  const header = headerSchema.safeParse(raw);
+  if (!header.success) {
+    throw malformed('its header is not { alg, typ, kid } as tokens have it, and nothing more');
+  }
+  if (header.data.typ !== typ) {
+    throw malformed(`it is a ${header.data.typ}, not a ${typ}`);
+  }
+  const [, issuer = '', index = ''] = keyIdPattern.exec(header.data.kid) ?? [];
+  if (!isIssuer(issuer) || (issuer.startsWith('key:') && index !== '0')) {
+    throw malformed('a key that is its own name has no index but 0');
+  }
+  return { issuer, keyIndex: Number(index) };
 }
 
 /** TOKEN_FORGED where the key cannot have signed it, or has not. */

@@ -132,15 +132,7 @@ function receiving(
   needs: TokensServiceNeeds,
 ): Pick<Tokens, 'add' | 'received' | 'forget' | 'delegate'> {
   const { store, log, signer, peers, tables, received, judge } = needs;
-  const held = (jti: string): ReceivedRecord => {
-    const record = received.find(jti)?.value;
-    if (record === undefined) {
-      throw new HansaError('TOKEN_NOT_FOUND', `no token ${jti} was received`, {
-        fix: 'hansa token received',
-      });
-    }
-    return record;
-  };
+  const held = (jti: string): ReceivedRecord => receivedToken(received, jti);
   return {
     async add({ token: text, to }) {
       const token = judge.verifyForeign(text);
@@ -202,6 +194,20 @@ function receiving(
       };
     },
   };
+}
+
+function receivedToken(received: WatchedTable<ReceivedRecord>, jti: string): ReceivedRecord {
+  const record = received.find(jti)?.value;
+  if (record === undefined) {
+    throw new HansaError('TOKEN_NOT_FOUND', `no token ${jti} was received`, {
+      fix: 'hansa token received',
+    });
+  }
+  return record;
+}
+
+export function receivedText(received: WatchedTable<ReceivedRecord>, jti: string): string {
+  return receivedToken(received, jti).text;
 }
 
 function requireRoom(

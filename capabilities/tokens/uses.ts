@@ -1,7 +1,24 @@
 // What the rest of the node uses tokens for, in process: the gate of the API, and apps. What policy
 // asks stands in its own contract.
 import type { Caller, ClusterId } from '@hansa/foundation';
-import type { TokenLink } from './contract.ts';
+
+/** Who may use a token: a cluster, whoever has a key, or whoever has the token. */
+export type Principal = `cluster:${string}` | `key:${string}` | 'bearer';
+
+/** One token of a chain, as it says of itself. */
+export interface TokenLink {
+  readonly jti: string;
+  readonly issuer: string;
+  readonly keyIndex: number;
+  readonly subject: string;
+  readonly audience: readonly Principal[];
+  readonly caps: readonly string[];
+  readonly notBeforeMs: number;
+  readonly expiresMs: number;
+  readonly depth: number;
+  readonly delegable: boolean;
+  readonly facts: readonly string[];
+}
 
 export type TokenCaller = Extract<Caller, { kind: 'token' }>;
 
@@ -24,8 +41,12 @@ export interface TokenAuthority {
 
 /** Tokens that are shown for one act, for the capability that carries it out. */
 export interface TokenChecks {
-  /** Throws what is wrong with it, also where `holder` is not who may use it. */
-  verify(token: string, holder: ClusterId): VerifiedToken;
+  /** Throws what is wrong with it; its root is one whose tokens count here. */
+  verify(token: string): VerifiedToken;
+  /** The same for a token that is good elsewhere: by what it says of itself alone. */
+  inspect(token: string): VerifiedToken;
+  /** The whole text of a token that was given to this cluster; TOKEN_NOT_FOUND. */
+  received(jti: string): string;
   /** A narrower child of a token that is bound to this cluster, bound to another. */
   pass(token: string, child: Passing): string;
 }
