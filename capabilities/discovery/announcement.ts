@@ -118,8 +118,8 @@ export function requireInTime(
 }
 
 /**
- * ANNOUNCEMENT_INVALID where it is too large or does not verify, and the key book's own reason where
- * the key is not known or was retired.
+ * ANNOUNCEMENT_INVALID where it is too large or does not verify, and the key book's own reason
+ * where the key is not known or was retired.
  */
 export function requireSigned(crypto: Crypto, keys: ClusterKeys, announcement: Announcement): void {
   const bytes = announcementBytes(announcement);

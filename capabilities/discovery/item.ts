@@ -1,5 +1,5 @@
-// The word in a directory: under a thousand bytes, so a shorter one than the announcement whose hash
-// it carries. BEP-44's own signature covers it; these are the bytes and the checks.
+// The word in a directory: under a thousand bytes, so a shorter one than the announcement whose
+// hash it carries. BEP-44's own signature covers it; these are the bytes and the checks.
 import {
   bytesSchema,
   clusterIdSchema,

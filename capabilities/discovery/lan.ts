@@ -1,5 +1,6 @@
 // The local network: what nodes say there are claims. Each is proven by dialling the node it names
-// and asking the cluster behind it for its signed announcement; until then it leads nobody anywhere.
+// and asking the cluster behind it for its signed announcement; until then it leads nobody
+// anywhere.
 import {
   deadline,
   HansaError,
@@ -17,7 +18,7 @@ import type { Hearing } from './hearing.ts';
 import type { LanClaim, LocalNetwork } from './parts.ts';
 import { discoveryPeerContract } from './wire.ts';
 
-export const claimsMax = 64; // clusters whose claims are remembered; anybody on the network can claim
+export const claimsMax = 64; // clusters whose claims are remembered; anybody near can claim
 const askingMax = 4; // dialled at the same time: a liar's claims cost a few sockets
 const askTimeoutMs = 10_000;
 const againMinMs = 5_000; // after a claim that could not be proven, doubled each time

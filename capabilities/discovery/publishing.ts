@@ -1,5 +1,5 @@
-// The directory's two directions: our word is put there with every announcement, and linked clusters
-// that are away, or whom somebody asks for, are looked up.
+// The directory's two directions: our word is put there with every announcement, and linked
+// clusters that are away, or whom somebody asks for, are looked up.
 import {
   deadline,
   HansaError,

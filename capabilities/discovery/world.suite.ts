@@ -62,6 +62,30 @@ export interface World {
 
 const random: Random = { bytes: (length) => new Uint8Array(length), fraction: () => 0.5 };
 
+/** Links as discovery sees them: they note what they are told, and meet whoever is there. */
+function fakeLinks(needs: {
+  readonly retried: ClusterId[];
+  readonly met: Endpoint[];
+  here(): Place;
+  reached(to: Endpoint): Place | undefined;
+}): { readonly reaching: Reaching; book(): AddressBook } {
+  let book: AddressBook = { endpoints: () => [] };
+  const reaching: Reaching = {
+    setAddressBook: (given) => void (book = given),
+    retry: (peer) => void needs.retried.push(peer),
+    ownEndpoints: () => needs.here().endpoints,
+    async meet(to, expected) {
+      needs.met.push(to);
+      const there = needs.reached(to);
+      if (there === undefined || there.id !== expected) {
+        throw new Error('somebody else answers there');
+      }
+      return { carrier: there.carrier(needs.here().id), leave: () => undefined };
+    },
+  };
+  return { reaching, book: () => book };
+}
+
 export function createWorld(): World {
   const hand = createHandClock();
   const clock: HandClock = {
@@ -86,22 +110,13 @@ export function createWorld(): World {
       const met: Endpoint[] = [];
       const blocked = new Set<ClusterId>();
       const peers = createTestPeers();
-      let book: AddressBook = { endpoints: () => [] };
-      const reaching: Reaching = {
-        setAddressBook: (given) => void (book = given),
-        retry: (peer) => void retried.push(peer),
-        ownEndpoints: () => made.endpoints,
-        async meet(to, expected) {
-          met.push(to);
-          const there = [...places.values()].find(
-            ({ byte: one }) => nodeOf(crypto, one + 1) === to.node,
-          );
-          if (there === undefined || there.id !== expected) {
-            throw new Error('somebody else answers there');
-          }
-          return { carrier: there.carrier(made.id), leave: () => undefined };
-        },
-      };
+      const { reaching, book } = fakeLinks({
+        retried,
+        met,
+        here: () => made,
+        reached: (to) =>
+          [...places.values()].find(({ byte: one }) => nodeOf(crypto, one + 1) === to.node),
+      });
       const isBlocked = (cluster: ClusterId): boolean => blocked.has(cluster);
       const needs = { store, codec, crypto, clock, random, log: silentLog, signer, peers };
       const parts = createDiscovery({ ...needs, reaching, keys: firstKeys, isBlocked, options });
@@ -117,7 +132,7 @@ export function createWorld(): World {
         retried,
         met,
         blocked,
-        book: () => book,
+        book,
         endpoints: [{ node: signer.node, addresses: [`192.0.2.${byte}:4433`] }],
         run() {
           const works = [parts.announcing, parts.gossip, parts.lan, parts.publishing];

@@ -1,5 +1,5 @@
-// A directory on the BitTorrent Mainline DHT: BEP-44 mutable items. It speaks with the nodes that it
-// is given and those that they name; the library's own public nodes are never asked unasked.
+// A directory on the BitTorrent Mainline DHT: BEP-44 mutable items. It speaks with the nodes that
+// it is given and those that they name; the library's own public nodes are never asked unasked.
 // The library has no types; whoever compiles this file from elsewhere needs ours with it.
 // oxlint-disable-next-line typescript/triple-slash-reference
 /// <reference path="./bittorrent-dht.d.ts" />
@@ -54,8 +54,8 @@ export async function openDhtDirectory(needs: DhtNeeds): Promise<DhtDirectory> {
 }
 
 /**
- * The library trusts the shape of what it decodes: a datagram with a number where bytes belong would
- * throw out of the socket's event and end the process.
+ * The library trusts the shape of what it decodes: a datagram with a number where bytes belong
+ * would throw out of the socket's event and end the process.
  */
 function guarded(socket: Socket, log: Log): Socket {
   const emit = socket.emit.bind(socket) as (event: string, ...args: unknown[]) => boolean;

@@ -107,7 +107,7 @@ async function talkOn(
   }
 }
 
-/** Says the word that holds now; the same word again only when a second is over, but then surely. */
+/** Says the word that holds now; the same one again only when a second is over, but then surely. */
 function speaker(
   needs: MdnsNeeds,
   socket: MulticastDNS,

@@ -1,5 +1,5 @@
-// Whether an address belongs to a network that this machine is on: multicast DNS is for those alone,
-// and a datagram from farther away was sent here on purpose.
+// Whether an address belongs to a network that this machine is on: multicast DNS is for those
+// alone, and a datagram from farther away was sent here on purpose.
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
