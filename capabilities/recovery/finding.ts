@@ -162,7 +162,7 @@ export function rewoundError(id: LocalId, { head, here, cause }: RewoundRecord):
   const sentence =
     cause === 'forked'
       ? `a peer holds ${held}, and our history of ${id} never had it`
-      : `${id} ${stands}, behind the ${held} and a peer holds: was an old backup restored?`;
+      : `${id} ${stands}, behind ${held} and a peer holds: was an old backup restored?`;
   return new HansaError('RESOURCE_REWOUND', sentence, {
     fix: 'hansa recover list',
     facts: { resource: id, epoch: head.epoch, sequence: head.sequence },

@@ -1,14 +1,9 @@
 // What an owner may ask of us back: only its own, and only what we hold of it.
 import {
-  blobChunkBytes,
   callingCluster,
   compareBytes,
-  concatBytes,
-  fromHex,
   HansaError,
   splitFederatedId,
-  type BlobId,
-  type Blobs,
   type Call,
   type ClusterId,
   type FederatedId,
@@ -23,7 +18,6 @@ export interface WitnessNeeds {
   readonly resources: ResourceLog;
   readonly enforcement: Enforcement;
   readonly mirrors: Pick<Mirrors, 'head' | 'view'>;
-  readonly blobs: Blobs;
 }
 
 interface Copy {
@@ -58,13 +52,6 @@ export function createRecoveryPeer(needs: WitnessNeeds): RecoveryPeer {
     async entries({ resource, after }, call) {
       return pageOf(await copyFor(needs, resource, call), after);
     },
-    async manifest({ resource, blob }, call) {
-      const copy = await copyFor(needs, resource, call);
-      const sizeBytes = await sizeOf(copy, blob);
-      const chunks = await needs.blobs.chunks(blob);
-      return { sizeBytes, chunks: concatBytes(chunks.map((chunk) => fromHex(chunk))) };
-    },
-    chunks: (input, call) => readChunks(needs, input, call),
   };
 }
 
@@ -98,32 +85,4 @@ async function pageOf({ head, view }: Copy, after: Uint8Array | undefined): Prom
     bytes += size;
   }
   return { head, entries, last: true };
-}
-
-async function sizeOf({ view }: Copy, blob: BlobId): Promise<number> {
-  for await (const { blobs } of view.entries()) {
-    const named = blobs.find(({ id }) => id === blob);
-    if (named !== undefined) {
-      return named.sizeBytes;
-    }
-  }
-  throw new HansaError('BLOB_NOT_FOUND', `${view.resource} names no blob ${blob}`);
-}
-
-async function* readChunks(
-  needs: WitnessNeeds,
-  input: Parameters<RecoveryPeer['chunks']>[0],
-  call: Call | undefined,
-): AsyncIterable<Uint8Array> {
-  const sizeBytes = await sizeOf(await copyFor(needs, input.resource, call), input.blob);
-  for (const index of input.indexes) {
-    const start = index * blobChunkBytes;
-    const end = Math.min(start + blobChunkBytes, sizeBytes);
-    const pieces: Uint8Array[] = [];
-    // Read as it lies: the receiver hashes every chunk.
-    for await (const piece of needs.blobs.read(input.blob, { start, end, verify: false })) {
-      pieces.push(piece);
-    }
-    yield concatBytes(pieces);
-  }
 }

@@ -146,7 +146,8 @@ function readBack(
   const bring = async (entry: ResourceEntry): Promise<void> => {
     holds.push(...entry.blobs.map(({ id }) => blobs.protect(id)));
     await needs.mirrors.fetch({
-      carrier: asBlobPeer(from.carrier),
+      from: from.record.peer,
+      carrier: from.carrier,
       source: from.source,
       resource,
       wanted: entry.blobs,
@@ -193,12 +194,4 @@ function requireOurs({ history }: RecoveringNeeds, { head }: RewoundRecord, said
     const { local } = splitFederatedId(head.resource);
     throw new HansaError('HEAD_INVALID', `the peer showed another head than that of ${local}`);
   }
-}
-
-/** What blob-peer answers about an owner’s resource, recovery-peer answers about a copy. */
-function asBlobPeer(carrier: Carrier): Carrier {
-  return {
-    call: (_blobPeer, ...rest) => carrier.call(recoveryPeerContract, ...rest),
-    watch: (_blobPeer, ...rest) => carrier.watch(recoveryPeerContract, ...rest),
-  };
 }

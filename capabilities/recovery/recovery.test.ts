@@ -107,7 +107,7 @@ async function start(log: ResourceLog): Promise<RecoveryService> {
   const visible = new Set([atlas]);
   const enforcement = { visible: () => visible } as unknown as Enforcement;
   const base = { blobs, mirrors, enforcement, resources: log };
-  const far = createRecoveryPeer({ ...base, cluster: bergen });
+  const far = createRecoveryPeer({ mirrors, enforcement, resources: log, cluster: bergen });
   const caller = callerOf(lubeck, nodeOf(crypto, 2));
   const served = [{ contract: recoveryPeerContract, service: far }];
   peers.set(linked(bergen, 'bergen'), carrierTo(served, caller));
@@ -365,14 +365,7 @@ describe('what a peer may ask back', () => {
       view: async (id: FederatedId) => viewOf(id),
     };
     const enforcement = { visible: () => new Set() } as unknown as Enforcement;
-    const blobs = createMemoryBlobs({ crypto });
-    const far = createRecoveryPeer({
-      cluster: bergen,
-      mirrors,
-      enforcement,
-      blobs,
-      resources: log,
-    });
+    const far = createRecoveryPeer({ cluster: bergen, mirrors, enforcement, resources: log });
     const call = { caller: stranger };
     expect(await far.witness({ resources: [resource] }, call)).toEqual({ heads: [null] });
     await expect(far.entries({ resource }, call)).rejects.toMatchObject({

@@ -1,9 +1,7 @@
 // What an owner asks of a peer that mirrors it: its own signed heads, and its own content back.
 import {
-  blobIdSchema,
   bytesSchema,
   federatedIdSchema,
-  type BlobId,
   type Call,
   type Contract,
   type FederatedId,
@@ -22,7 +20,6 @@ export const positionsMax = 1_000; // in one answer: about 30 KiB
 // a page of entries stays below a frame, whatever its values are
 export const pageBytesMax: number = 1_024 * 1_024;
 export const pageEntriesMax = 1_000;
-export const chunksPerRequestMax = 64; // as in blob-peer: 64 MiB in one stream
 
 export interface RecoveryPeer {
   /** The newest signed heads that the asked cluster holds of the asking one’s; null for no copy. */
@@ -40,19 +37,6 @@ export interface RecoveryPeer {
     input: { readonly resource: FederatedId; readonly after?: Uint8Array | undefined },
     call?: Call,
   ): Promise<EntriesPage>;
-  /** As in blob-peer, for blobs that the copy names. */
-  manifest(
-    input: { readonly resource: FederatedId; readonly blob: BlobId },
-    call?: Call,
-  ): Promise<{ readonly sizeBytes: number; readonly chunks: Uint8Array }>;
-  chunks(
-    input: {
-      readonly resource: FederatedId;
-      readonly blob: BlobId;
-      readonly indexes: readonly number[];
-    },
-    call?: Call,
-  ): AsyncIterable<Uint8Array>;
 }
 
 export interface EntriesPage {
@@ -104,25 +88,6 @@ export const recoveryPeerContract: Contract<RecoveryPeer> = {
         last: z.boolean(),
       }),
       errors: ['MIRROR_NOT_FOUND'],
-    },
-    manifest: {
-      summary: 'Size and chunk ids of a blob that the copy names.',
-      permission: 'peer',
-      input: z.object({ resource: federatedIdSchema, blob: blobIdSchema }),
-      output: z.object({ sizeBytes: natural, chunks: bytesSchema }),
-      errors: ['MIRROR_NOT_FOUND', 'BLOB_NOT_FOUND'],
-    },
-    chunks: {
-      watch: true,
-      summary: 'Chunks of a blob that the copy names.',
-      permission: 'peer',
-      input: z.object({
-        resource: federatedIdSchema,
-        blob: blobIdSchema,
-        indexes: z.array(natural).max(chunksPerRequestMax),
-      }),
-      output: bytesSchema,
-      errors: ['MIRROR_NOT_FOUND', 'BLOB_NOT_FOUND'],
     },
   },
 };

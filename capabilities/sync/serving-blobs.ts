@@ -48,8 +48,11 @@ function requireServable(
   call: Call | undefined,
 ): void {
   const peer = callingCluster(call);
-  if (splitFederatedId(resource).owner === needs.cluster) {
+  const { owner } = splitFederatedId(resource);
+  if (owner === needs.cluster) {
     requirePull(needs, resource, peer);
+  } else if (owner === peer) {
+    return; // its own content, which it may have lost with a disk: what we hold of it is named here
   } else if (needs.mirrored?.readable(peer).has(resource) !== true) {
     throw absent(resource);
   }
