@@ -128,9 +128,10 @@ export interface HeldPosition {
 }
 
 export interface BlobOrder {
-  readonly carrier: Carrier;
-  /** Who delivers: named in errors. */
+  /** Who delivers, and its name in errors. */
+  readonly from: ClusterId;
   readonly source: string;
+  readonly carrier: Carrier;
   readonly resource: FederatedId;
   readonly wanted: readonly BlobReference[];
   readonly signal: AbortSignal;

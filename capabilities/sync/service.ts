@@ -178,8 +178,7 @@ function mirrorsOf(parts: Parts): Mirrors {
 }
 
 function fetchFrom(parts: Parts, order: Parameters<Mirrors['fetch']>[0]): Promise<number> {
-  const { carrier, source: name, ...rest } = order;
-  const { owner: cluster } = splitFederatedId(order.resource);
+  const { from: cluster, source: name, carrier, ...rest } = order;
   return fetchBlobs(parts, {
     ...rest,
     owner: { cluster, name, carrier: () => carrier },
