@@ -2,6 +2,8 @@
 import {
   deletePrefix,
   HansaError,
+  splitFederatedId,
+  splitLocalId,
   toHex,
   transcript,
   type FederatedId,
@@ -17,7 +19,6 @@ import {
 } from './contract.ts';
 import type { ReceivedLane, StoredConflict } from './keys.ts';
 import { conflictsOf, laneKind, type LaneParts } from './parts.ts';
-import { splitFederatedId, splitLocalId } from '@hansa/foundation';
 
 const idBytes = 6; // told apart by a person; the lane keeps others' conflicts away
 const opsPerWrite = 90; // below a transaction's hundred
@@ -81,7 +82,14 @@ export async function resolveConflict(
   parts: LaneParts,
   given: { readonly id: string; readonly take: Take; readonly signal: AbortSignal },
 ): Promise<Conflict> {
-  const { id, take, signal } = given;
+  const { lane } = requireConflict(parts, given.id).value.conflict;
+  return parts.oneAtATime.run(lane, () => resolveNow(parts, given));
+}
+
+async function resolveNow(
+  parts: LaneParts,
+  { id, take, signal }: Parameters<typeof resolveConflict>[1],
+): Promise<Conflict> {
   const { conflict } = requireConflict(parts, id).value;
   const { lane, resource, key } = conflict;
   const view = await parts.mirrors.view(lane);

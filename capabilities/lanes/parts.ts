@@ -1,5 +1,6 @@
 // What the rooms of lanes share: the tables held in memory, and what they are handed.
 import {
+  createKeyedMutex,
   HansaError,
   splitFederatedId,
   watchedTable,
@@ -7,9 +8,11 @@ import {
   type Codec,
   type Crypto,
   type FederatedId,
+  type KeyedMutex,
   type KeyValueStore,
   type Log,
   type Row,
+  type Table,
   type WatchedTable,
 } from '@hansa/foundation';
 import type { CatalogNews } from '../catalog/contract.ts';
@@ -47,6 +50,8 @@ export interface LaneParts extends LanesNeeds {
   readonly received: WatchedTable<ReceivedLane>;
   readonly conflicts: WatchedTable<StoredConflict>;
   readonly kinds: Map<string, LaneKind>;
+  /** What is decided about a lane, and what is promoted of it, come one after the other. */
+  readonly oneAtATime: KeyedMutex<FederatedId>;
 }
 
 export function laneParts(needs: LanesNeeds): LaneParts {
@@ -59,6 +64,7 @@ export function laneParts(needs: LanesNeeds): LaneParts {
     received: watchedTable(store, tables.received),
     conflicts: watchedTable(store, tables.conflicts),
     kinds: new Map(),
+    oneAtATime: createKeyedMutex(),
   };
 }
 
@@ -89,4 +95,22 @@ export function clusterName(
 ): string {
   const { owner } = splitFederatedId(resource);
   return owner === signer.cluster ? signer.name : (peers.standing(owner).name ?? owner.slice(0, 8));
+}
+
+/**
+ * Deletes a row and waits until the cache shows it; where it is gone already, no change comes that
+ * could be waited for.
+ */
+export async function removeRow<T>(
+  store: KeyValueStore,
+  row: { readonly table: Table<T>; readonly cache: WatchedTable<T>; readonly key: string },
+): Promise<void> {
+  const { table, cache, key } = row;
+  const result = await store.transact({
+    if: [{ key: table.key(key), target: 'version', op: '>', operand: 0 }],
+    then: [table.delete([key])],
+  });
+  if (result.succeeded) {
+    await cache.reached(result.revision);
+  }
 }

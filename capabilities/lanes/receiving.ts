@@ -16,7 +16,7 @@ import {
 import { bringConflicts, dropConflicts } from './conflicts.ts';
 import { lanesMax } from './contract.ts';
 import type { ReceivedLane } from './keys.ts';
-import { conflictsOf, laneKind, openConflicts, type LaneParts } from './parts.ts';
+import { conflictsOf, laneKind, openConflicts, removeRow, type LaneParts } from './parts.ts';
 import type { LaneAnswer, LanePeer } from './wire.ts';
 
 const sweepMs = 30_000; // what failed is tried again as often as a sync round comes
@@ -117,7 +117,7 @@ export async function keepPromoting(parts: LaneParts, signal: AbortSignal): Prom
     };
   }, signal);
   for await (const lane of changed) {
-    await promoteLane(parts, lane, signal);
+    await parts.oneAtATime.run(lane, () => promoteLane(parts, lane, signal));
   }
 }
 
@@ -218,11 +218,12 @@ async function noteReceived(
 }
 
 /** Our copy of the lane goes, with what it made a person decide; what was promoted stays. */
-export async function removeReceived(parts: LaneParts, lane: FederatedId): Promise<void> {
-  const { store, tables, received, mirrors, log } = parts;
-  await mirrors.release(lane);
-  await dropConflicts(parts, lane);
-  const { revision } = await store.batchWrite([tables.received.delete([lane])]);
-  await received.reached(revision);
-  log.event('lane.removed', { lane });
+export function removeReceived(parts: LaneParts, lane: FederatedId): Promise<void> {
+  const { store, tables, received, mirrors, log, oneAtATime } = parts;
+  return oneAtATime.run(lane, async () => {
+    await mirrors.release(lane);
+    await dropConflicts(parts, lane);
+    await removeRow(store, { table: tables.received, cache: received, key: lane });
+    log.event('lane.removed', { lane });
+  });
 }

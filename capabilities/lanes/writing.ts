@@ -16,7 +16,7 @@ import {
 } from '@hansa/foundation';
 import type { LaneState, LaneWriting } from './contract.ts';
 import type { WrittenLane } from './keys.ts';
-import { laneKind, type LaneParts } from './parts.ts';
+import { laneKind, removeRow, type LaneParts } from './parts.ts';
 import { lanePeerContract, type LaneAnswer } from './wire.ts';
 
 /** What an owner says for good: asked again only when something there has changed. */
@@ -148,7 +148,6 @@ export async function removeWritten(parts: LaneParts, resource: FederatedId): Pr
   if (resources.find(lane) !== undefined) {
     await resources.remove(lane);
   }
-  const { revision } = await store.batchWrite([tables.written.delete([resource])]);
-  await written.reached(revision);
+  await removeRow(store, { table: tables.written, cache: written, key: resource });
   parts.log.event('lane.removed', { lane: federatedId(parts.signer.cluster, lane) });
 }

@@ -2,7 +2,7 @@
 // and is a conflict with two authors where they do not.
 import { join } from 'node:path';
 import type { Conflict, Lane } from '@hansa/capabilities/lanes/contract';
-import type { Profile } from '@hansa/capabilities/identity/contract';
+import type { KeyEntry } from '@hansa/capabilities/identity/contract';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { requires } from '../../testkit/needs.ts';
 import { commit, git, gitOk, makeRepository } from './harness/git.ts';
@@ -136,10 +136,11 @@ describe.skipIf(!requires('git').available)('a lane', () => {
 
   test('moves a protected ref only with a delegate’s signature, which mirrors check too', async () => {
     const { shared, work, clone } = await begun('guarded');
-    const bergen = (await must(pair.bergen, 'identity')) as Profile;
+    const { keys } = (await must(pair.bergen, 'identity', 'log')) as { keys: readonly KeyEntry[] };
+    const delegate = keys.at(-1)?.key ?? '';
     await must(
       pair.lubeck,
-      ...['repo', 'protect', 'guarded', 'refs/heads/main', '--delegate', bergen.cluster, '--yes'],
+      ...['repo', 'protect', 'guarded', 'refs/heads/main', '--delegate', delegate, '--yes'],
     );
     await commit(work, 'Unsigned');
     const refused = await git(work, ...loginTo(pair.lubeck), 'push', shared.ownUrl(), 'main');
