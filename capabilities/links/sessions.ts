@@ -4,6 +4,7 @@ import {
   createWireSession,
   deadline,
   HansaError,
+  isHansaError,
   spokenBy,
   toHex,
   type AnyContract,
@@ -93,8 +94,18 @@ export function createSessions(needs: SessionsNeeds): Sessions {
     async dial(to, expected, signal) {
       admit(needs, expected);
       const connection = await transport.dial(to, linkProtocol, signal);
-      const session = await greet(living, connection);
+      const session = await greet(living, connection).catch((error: unknown) => {
+        // A peer that keeps the connection it has may close this one before its hello is read.
+        const kept = current.get(expected);
+        if (kept !== undefined && isHansaError(error, 'CONNECTION_CLOSED')) {
+          return kept;
+        }
+        throw error;
+      });
       const { cluster } = session.identity;
+      if (session === current.get(expected)) {
+        return session;
+      }
       if (cluster !== expected) {
         session.close('not the expected cluster');
         throw new HansaError(
