@@ -80,7 +80,7 @@ const attenuate: LocalCommand = {
     { flags: '--fact <word...>', description: 'a mark, such as proxy' },
   ],
   examples: [
-    'hansa token attenuate --token @parent.token --key ada.key --cap "pull:git:team-a/one" --audience bearer --expires 10m',
+    'hansa token attenuate --token @ada.token --key ada.key --cap app:ledger --audience bearer',
   ],
   async run(context) {
     const holder = await openHolder();

@@ -1,4 +1,4 @@
-// Calls to the listeners of apps on this machine: one request, nothing followed, everything bounded.
+// Calls to the listeners of apps on this machine: one request, nothing followed, all bounded.
 import { request as send, type IncomingMessage } from 'node:http';
 import type { AppEndpoints, AppResponse } from '@hansa/capabilities/apps/endpoint';
 import { HansaError } from '@hansa/foundation';

@@ -220,7 +220,7 @@ const unreached: readonly ErrorCode[] = [
   'METHOD_UNKNOWN',
   'CAPABILITY_UNAVAILABLE',
 ];
-/** After these the call may have been carried out: it is tried again only where that is harmless. */
+/** After these the call may have been carried out: tried again only where that is harmless. */
 const uncertain: readonly ErrorCode[] = ['TIMED_OUT', 'CONNECTION_CLOSED', 'REMOTE_FAILED'];
 /** These are about the call itself: another cluster would say the same. */
 const final: readonly ErrorCode[] = ['CANCELLED', 'TOKEN_TOO_DEEP', 'TOKEN_TOO_LARGE'];

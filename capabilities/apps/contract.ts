@@ -22,7 +22,8 @@ export const appBodyBytesMax: number = 512 * 1_024;
 export const appBodyCharsMax = 700_000; // the same in base64url
 export const appCallMs = 15_000; // one target; a person waits no longer for one of three
 export const proxyTargetsMax = 3; // clusters that are tried for one call
-export const proxyHopsMax = 3; // clusters that a call passes; more, nobody would find out who failed
+// clusters that a call passes; with more, nobody would find out who failed
+export const proxyHopsMax = 3;
 export const proxyTokenMs = 900_000; // how long a token may live that is passed on
 export const proxyFact = 'proxy'; // its holder agrees that clusters on the way pass it on
 export const hintsMax = 8; // clusters that are named where an app is not here
@@ -111,7 +112,7 @@ export interface Unheard {
 
 const idPattern = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 const versionPattern =
-  /^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
+  /^(?:(?:0|[1-9]\d*)\.){2}(?:0|[1-9]\d*)(?:-[\dA-Za-z-]+(?:\.[\dA-Za-z-]+)*)?(?:\+[\dA-Za-z.-]+)?$/;
 const printable = /^\P{C}+$/u;
 const id = z
   .string()

@@ -139,7 +139,7 @@ async function listen(
   }
 }
 
-/** A peer speaks for itself at no distance, and for others at some; what we have, we know better. */
+/** A peer speaks for itself at no distance, for others at some, and for us not at all. */
 function isPlausible(app: Announced, peer: ClusterId, self: ClusterId): boolean {
   return app.cluster !== self && (app.distance === 0) === (app.cluster === peer);
 }

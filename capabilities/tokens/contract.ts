@@ -12,7 +12,8 @@ import {
 import { z } from 'zod';
 import type { Principal, TokenLink } from './uses.ts';
 
-export const tokenBytesMax: number = 8 * 1_024; // fits a header line of every HTTP server, with room
+// fits a header line of every HTTP server, with room
+export const tokenBytesMax: number = 8 * 1_024;
 export const tokenDepthMax = 8; // delegations: longer chains no person can follow
 export const tokenScopesMax = 32; // every check walks them
 export const tokenAudienceMax = 8; // holders of one token; more people get tokens of their own
@@ -23,7 +24,8 @@ export const tokenTtlDefaultMs = 3_600_000; // an hour: as long as a session at 
 export const tokenTtlMaxMs: number = 30 * 24 * 3_600_000;
 export const tokenSkewMs = 60_000; // clocks differ; the same tolerance as certificates have
 export const possessionWindowMs = 60_000; // how old or early a proof of possession may be
-export const possessionsKeptMax = 65_536; // proofs of two minutes, at five hundred requests a second
+// proofs of two minutes, at five hundred requests a second
+export const possessionsKeptMax = 65_536;
 export const issuedMax = 10_000; // ids of tokens that have not run out
 export const originsMax = 64; // tokens whose holders issued one another; each is written down
 export const issuedPageMax = 1_000; // rows of one answer

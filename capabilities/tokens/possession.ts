@@ -73,7 +73,7 @@ export interface Possessions {
 
 export function createPossessions(needs: Verifying & { readonly clock: Clock }): Possessions {
   const { crypto, clock } = needs;
-  // Until when each number is remembered; in the order they came, which is nearly that of the times.
+  // Until when each number is remembered; in the order they came, nearly that of the times.
   const used = new Map<string, number>();
   const remember = (name: string, untilMs: number): void => {
     const nowMs = clock.now();

@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'vitest';
+import { createSeededRandom } from '../../testkit/seeded-random.ts';
+import { linked, settled } from '../../testkit/test-cluster.ts';
+import {
+  bergen,
+  crypto,
+  makeTokenCluster,
+  startedClock,
+  tokenPair,
+} from '../../testkit/token-clusters.ts';
+import { tokenSkewMs, type TokenAuthority, type TokenCaller } from './contract.ts';
+import { createHolder } from './holder.ts';
+
+const own = createHolder({ crypto, random: createSeededRandom(9), clock: startedClock() });
+const seed = '05'.repeat(32);
+
+function callerBy(authority: TokenAuthority, token: string): TokenCaller {
+  const at = { method: 'GET', path: '/links' };
+  return authority.authenticate({
+    token,
+    possession: { ...at, proof: own.prove({ token, seed, ...at }) },
+  });
+}
+
+describe('a caller with a token', () => {
+  test('may what the scopes say, and is told the scope that it would need', async () => {
+    const { tokens, authority } = await makeTokenCluster();
+    const { token } = await tokens.issue({
+      audience: ['bearer'],
+      caps: ['api:kv.*', 'api:*.read'],
+    });
+    const caller = authority.authenticate({ token });
+    expect(caller).toMatchObject({ kind: 'token', holder: 'bearer' });
+    for (const permission of ['kv.read', 'kv.write', 'links.read']) {
+      authority.authorise(caller, permission);
+    }
+    for (const permission of ['links.write', 'peer', 'kv', 'kv.read.all']) {
+      expect(() => authority.authorise(caller, permission)).toThrow(
+        expect.objectContaining({ code: 'TOKEN_SCOPE', facts: { permission } }),
+      );
+    }
+  });
+
+  test('proves to be the holder where the token has one', async () => {
+    const { tokens, authority } = await makeTokenCluster();
+    const key = own.principalOf(seed);
+    const { token } = await tokens.issue({ audience: [key], caps: ['api:*'] });
+    expect(() => authority.authenticate({ token })).toThrow(
+      expect.objectContaining({ code: 'TOKEN_WRONG_AUDIENCE' }),
+    );
+    expect(callerBy(authority, token).holder).toBe(key);
+  });
+
+  test('cannot issue more than it has, nor for longer', async () => {
+    const { tokens, authority, clock } = await makeTokenCluster();
+    const caps = ['api:tokens.write', 'api:kv.read'];
+    const { token } = await tokens.issue({ audience: ['bearer'], caps, ttlMs: 60_000 });
+    const caller = authority.authenticate({ token });
+    const bearer = { audience: ['bearer'] };
+    for (const wide of ['api:*', 'api:kv.write', 'see:*:**', 'app:*']) {
+      const issued = tokens.issue({ ...bearer, caps: [wide] }, { caller });
+      await expect(issued).rejects.toMatchObject({ code: 'TOKEN_WIDENED' });
+    }
+    const made = await tokens.issue({ ...bearer, caps: ['api:kv.read'] }, { caller });
+    expect(made.expiresMs).toBe(clock.now() + 60_000);
+  });
+
+  test('takes what it has issued down with it', async () => {
+    const { tokens, authority } = await makeTokenCluster();
+    const caps = ['api:tokens.write', 'api:kv.read'];
+    const first = await tokens.issue({ audience: ['bearer'], caps });
+    const caller = authority.authenticate({ token: first.token });
+    const second = await tokens.issue({ audience: ['bearer'], caps }, { caller });
+    const again = authority.authenticate({ token: second.token });
+    const third = await tokens.issue({ audience: ['bearer'], caps }, { caller: again });
+    const { alsoRevoked } = await tokens.revoke({ jti: first.jti });
+    expect(new Set(alsoRevoked)).toEqual(new Set([second.jti, third.jti]));
+    expect(() => authority.authenticate({ token: third.token })).toThrow(
+      expect.objectContaining({ code: 'TOKEN_REVOKED' }),
+    );
+  });
+
+  test('cannot let another cluster’s tokens count for more than it has', async () => {
+    const { tokens, authority, peers } = await makeTokenCluster();
+    peers.set(linked(bergen, 'bergen'));
+    const caps = ['api:tokens.write', 'app:ledger'];
+    const { token } = await tokens.issue({ audience: ['bearer'], caps });
+    const caller = authority.authenticate({ token });
+    await expect(
+      tokens.honour({ peer: 'bergen', caps: ['api:*'] }, { caller }),
+    ).rejects.toMatchObject({ code: 'TOKEN_WIDENED' });
+    await tokens.honour({ peer: 'bergen', caps: ['app:ledger'] }, { caller });
+  });
+
+  test('loses what it started when its token is revoked or runs out', async () => {
+    const { tokens, authority, clock } = await makeTokenCluster();
+    const ask = { audience: ['bearer'], caps: ['api:*'], ttlMs: 60_000 };
+    const revoked = await tokens.issue(ask);
+    const expired = await tokens.issue(ask);
+    const lapses = [revoked, expired].map(({ token }) =>
+      authority.lapse(authority.authenticate({ token })),
+    );
+    await tokens.revoke({ jti: revoked.jti });
+    await settled(() => lapses[0]?.signal.aborted === true);
+    expect(lapses[0]?.signal.reason).toMatchObject({ code: 'TOKEN_REVOKED' });
+    expect(lapses[1]?.signal.aborted).toBe(false);
+    clock.advance(60_000 + tokenSkewMs);
+    await settled(() => lapses[1]?.signal.aborted === true);
+    expect(lapses[1]?.signal.reason).toMatchObject({ code: 'TOKEN_EXPIRED' });
+  });
+});
+
+describe('tokens of another cluster', () => {
+  test('count when it is honoured, as far as that reaches, until it is no more', async () => {
+    const { issuer, holder } = await tokenPair();
+    const ask = { audience: ['bearer'], caps: ['api:kv.read'] };
+    const { token } = await holder.tokens.issue(ask);
+    const refused = (code: string): void =>
+      expect(() => issuer.authority.authenticate({ token })).toThrow(
+        expect.objectContaining({ code }),
+      );
+    refused('TOKEN_FORGED');
+    await issuer.tokens.honour({ peer: 'bergen', caps: ['app:*'] });
+    refused('TOKEN_WIDENED');
+    await issuer.tokens.honour({ peer: 'bergen', caps: ['api:kv.*'] });
+    const caller = issuer.authority.authenticate({ token });
+    const { signal } = issuer.authority.lapse(caller);
+    await issuer.tokens.dishonour({ peer: 'bergen' });
+    refused('TOKEN_FORGED');
+    await settled(() => signal.aborted);
+    await expect(issuer.tokens.dishonour({ peer: 'bergen' })).rejects.toMatchObject({
+      code: 'TOKEN_NOT_FOUND',
+    });
+  });
+
+  test('can be killed here, too', async () => {
+    const { issuer, holder } = await tokenPair();
+    const { token, jti } = await holder.tokens.issue({ audience: ['bearer'], caps: ['app:a'] });
+    await issuer.tokens.honour({ peer: 'bergen', caps: ['app:*'] });
+    await issuer.tokens.revoke({ jti });
+    expect(() => issuer.authority.authenticate({ token })).toThrow(
+      expect.objectContaining({ code: 'TOKEN_REVOKED' }),
+    );
+  });
+});
