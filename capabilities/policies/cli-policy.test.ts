@@ -48,7 +48,7 @@ const run = (
 ) => runCommand(commandNamed(policiesCommands, `policy ${name}`), { answers, ...line }, calls);
 
 describe('hansa policy add', () => {
-  const added = async (options: CommandLine['options'], resource = 'team-a/**') =>
+  const added = async (options: NonNullable<CommandLine['options']>, resource = 'team-a/**') =>
     (await run('add', { args: { resource }, options })).calls.at(-1)?.[1];
 
   test.each([

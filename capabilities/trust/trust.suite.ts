@@ -34,8 +34,8 @@ export function trustSuite({ name: road, make }: Road<Trust>, { bergen, visby, o
         ]);
         await trust.set({ peer: 'bergen', level: 'blocked' });
         await trust.set({ peer: visby, level: 'trusted' });
-        expect(new Map(await levels())).toEqual(
-          new Map([
+        expect(new Set(await levels())).toEqual(
+          new Set([
             [bergen, 'blocked'],
             [visby, 'trusted'],
           ]),

@@ -50,7 +50,11 @@ afterAll(async () => {
   await Promise.all(transports.splice(0).map((transport) => transport.close()));
 });
 
-export async function makePeer(name: string): Promise<HandMadePeer> {
+/** `hear` is told every frame that it receives, as it came. */
+export async function makePeer(
+  name: string,
+  hear: (frame: Uint8Array) => void = () => undefined,
+): Promise<HandMadePeer> {
   const keys = { cluster: random.bytes(32), next: random.bytes(32), node: random.bytes(32) };
   const store = createMemoryStore({ clock });
   const needs = { store, codec, crypto, clock, log: silentLog, keys, name };
@@ -58,7 +62,7 @@ export async function makePeer(name: string): Promise<HandMadePeer> {
   await renew();
   const transport = await openIrohTransport({ seed: keys.node, bind: { port: 0 }, clock });
   transports.push(transport);
-  return { signer, meet: (to, proof = signer.proof()) => meet(transport, to, proof) };
+  return { signer, meet: (to, proof = signer.proof()) => meet({ transport, hear }, to, proof) };
 }
 
 /** Where a cluster's node is reached. */
@@ -67,10 +71,15 @@ export async function addressOf(cluster: Cluster): Promise<NodeAddress> {
   return { node: body.node, addresses: body.addresses };
 }
 
-async function meet(transport: Transport, to: NodeAddress, proof: unknown): Promise<Meeting> {
+interface Ears {
+  readonly transport: Transport;
+  readonly hear: (frame: Uint8Array) => void;
+}
+
+async function meet({ transport, hear }: Ears, to: NodeAddress, proof: unknown): Promise<Meeting> {
   const connection = await transport.dial(to, '/hansa/link/1');
   const open = async (traffic: string): Promise<FrameStream> => {
-    const stream = await connection.openStream();
+    const stream = heard(await connection.openStream(), hear);
     await stream.send(codec.encode({ traffic }));
     return stream;
   };
@@ -95,6 +104,21 @@ async function meet(transport: Transport, to: NodeAddress, proof: unknown): Prom
       watch: (contract, ...rest) => carrierFor(contract).watch(contract, ...rest),
     },
     closed: connection.closed,
+  };
+}
+
+function heard(stream: FrameStream, hear: Ears['hear']): FrameStream {
+  return {
+    send: (frame) => stream.send(frame),
+    finish: () => stream.finish(),
+    abort: (reason) => stream.abort(reason),
+    async receive() {
+      const frame = await stream.receive();
+      if (frame !== undefined) {
+        hear(frame);
+      }
+      return frame;
+    },
   };
 }
 
