@@ -41,8 +41,8 @@ const rotate: Command = {
     }
     await requireYes(
       context,
-      `Rotate to key ${plan.keyIndex}? The key before it signs nothing any more, and a copy of the ` +
-        'key files made before now is refused by every peer.',
+      `Rotate to key ${plan.keyIndex}? The key before it signs nothing any more, and a copy of ` +
+        'the key files made before now is refused by every peer.',
     );
     const data = await identity.rotate({}, { signal });
     return rotated(data);

@@ -21,7 +21,7 @@ interface Prepared {
   readonly promised: Uint8Array;
 }
 
-/** KEY_MISMATCH where the promised key is not here, ROTATION_UNPREPARED where nothing may follow. */
+/** KEY_MISMATCH without the promised key here, ROTATION_UNPREPARED where nothing may follow. */
 export async function planRotation(known: Known): Promise<Prepared> {
   const { crypto, keyLog, vault } = known;
   const { keyIndex, nextKeyHash } = presentClaim(keyLog);

@@ -177,7 +177,7 @@ interface HeldPoint {
   readonly chain?: Uint8Array | undefined;
 }
 
-/** Why a position that a peer holds cannot be of the history that is here; undefined where it is. */
+/** Why a position that a peer holds cannot be of our history; undefined where it is. */
 async function causeOf(
   needs: FindingNeeds,
   local: LocalId,

@@ -32,7 +32,7 @@ export interface RecoveryPeer {
     input: { readonly resources: readonly FederatedId[] },
     call?: Call,
   ): Promise<{ readonly positions: readonly (Standing | null)[] }>;
-  /** The asking cluster’s own content: entries of a copy after a key, in the order of their keys. */
+  /** The asking cluster’s own content: entries of a copy after a key, in their order. */
   entries(
     input: { readonly resource: FederatedId; readonly after?: Uint8Array | undefined },
     call?: Call,
