@@ -1,6 +1,6 @@
 // Watching documents: each as it is, then each newer state. A document is one value: who reads
 // slowly is told the newest, and misses none of the last.
-import { changedKeys, federatedId, type FederatedId } from '@hansa/foundation';
+import { changedKeys, federatedId, splitFederatedId, type FederatedId } from '@hansa/foundation';
 import type { DocumentEvent } from './contract.ts';
 import {
   allDocuments,
@@ -25,15 +25,12 @@ export async function* watchDocuments(
   },
 ): AsyncIterable<DocumentEvent> {
   const { document, type, signal } = asked;
-  const only = document === undefined ? undefined : resolveDocument(needs, document);
+  const only = document === undefined ? undefined : requireOne(needs, document);
   const changed = changedKeys<FederatedId>((tell) => subscribe(needs, only, tell), signal);
   const told = new Map<FederatedId, string>();
   try {
     for (const resource of only === undefined ? allDocuments(needs) : [only]) {
       yield* news(needs, told, { resource, type });
-    }
-    if (only !== undefined && told.size === 0 && needs.mirrors.find(only) === undefined) {
-      throw notFound(document ?? only);
     }
     for await (const resource of changed) {
       yield* news(needs, told, { resource, type });
@@ -41,6 +38,16 @@ export async function* watchDocuments(
   } finally {
     await changed.return?.();
   }
+}
+
+/** A mirror of which nothing has arrived is waited for; an own document is there or is not. */
+function requireOne(needs: WatchingNeeds, spelled: string): FederatedId {
+  const resource = resolveDocument(needs, spelled);
+  const { owner, local } = splitFederatedId(resource);
+  if (owner === needs.signer.cluster && needs.resources.find(local) === undefined) {
+    throw notFound(spelled);
+  }
+  return resource;
 }
 
 function subscribe(
