@@ -20,6 +20,8 @@ const firstShare = 4; // chunks asked of a source of which nothing is known yet
 const stalledMs = 15_000;
 // where none is: one chunk over 56 kbit/s takes 150 s, and giving up would only begin it anew
 const stalledAloneMs = 300_000;
+// chunks on their way to the disk while the next one arrives
+const writesAhead = 4;
 const failuresMax = 3; // in a row without a chunk; the mirror's own backoff comes after that
 
 export interface ChunkSource {
@@ -137,39 +139,58 @@ function isBehind({ chunksPerMs, pending }: Worker): boolean {
 }
 
 async function request(board: Board, worker: Worker, indexes: readonly number[]): Promise<void> {
-  const { clock, receipt, done } = board;
   const attempt = new AbortController();
-  const signal = AbortSignal.any([done.signal, attempt.signal]);
+  const signal = AbortSignal.any([board.done.signal, attempt.signal]);
   const items = worker.source.chunks(indexes, signal)[Symbol.asyncIterator]();
-  const begunMs = clock.monotonicMs();
-  let delivered = 0;
+  const begunMs = board.clock.monotonicMs();
+  const writes: Promise<void>[] = [];
+  let arrived = 0;
   try {
     for (;;) {
       const item = await nextInTime(board, items);
       if (item.done === true) {
         break;
       }
-      const index = indexes[delivered];
+      const index = indexes[arrived];
       if (index === undefined || item.value.length > blobChunkBytes) {
         throw new HansaError('BLOB_CORRUPT', `${worker.source.name} sent more than was asked for`);
       }
-      await receipt.accept(index, item.value);
-      delivered += 1;
-      if (worker.pending.delete(index)) {
-        board.arrived(item.value.length);
-      }
-      worker.failures = 0;
-      worker.chunksPerMs = delivered / Math.max(1, clock.monotonicMs() - begunMs);
-      if (receipt.missing().length === 0) {
-        finish(board);
-      }
+      arrived += 1;
+      const write = accept(board, worker, { index, bytes: item.value, begunMs, arrived });
+      write.catch(() => undefined); // it is awaited a few chunks later
+      writes.push(write);
+      await (writes.length > writesAhead ? writes.shift() : undefined);
     }
+    await Promise.all(writes);
   } finally {
     attempt.abort();
+    await Promise.allSettled(writes);
   }
-  if (delivered < indexes.length) {
+  if (arrived < indexes.length) {
     const { name } = worker.source;
-    throw new HansaError('BLOB_INCOMPLETE', `${name} stopped after ${delivered} chunks`);
+    throw new HansaError('BLOB_INCOMPLETE', `${name} stopped after ${arrived} chunks`);
+  }
+}
+
+async function accept(
+  board: Board,
+  worker: Worker,
+  chunk: {
+    readonly index: number;
+    readonly bytes: Uint8Array;
+    readonly begunMs: number;
+    readonly arrived: number;
+  },
+): Promise<void> {
+  const { index, bytes, begunMs, arrived } = chunk;
+  await board.receipt.accept(index, bytes);
+  if (worker.pending.delete(index)) {
+    board.arrived(bytes.length);
+  }
+  worker.failures = 0;
+  worker.chunksPerMs = arrived / Math.max(1, board.clock.monotonicMs() - begunMs);
+  if (board.receipt.missing().length === 0) {
+    finish(board);
   }
 }
 

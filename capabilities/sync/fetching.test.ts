@@ -228,7 +228,7 @@ describe('what the owner did not sign', () => {
     there.corrupt(reference.id, chunk * blobChunkBytes);
     asked = [];
     await expect(fetch()).resolves.toBe(1);
-    expect(asked[1]).toBe(`chunks ${[0, 1, 2].slice(chunk).join()}`);
+    expect(asked[1]).toBe(`chunks ${chunk}`);
   });
 
   test('more chunks than were asked for are not even read', async () => {

@@ -59,9 +59,8 @@ export class TlsConnection implements PlaneConnection {
       },
       abort: (reason) => this.close(reason),
     };
-    this.#readAll().catch((error: unknown) => {
-      this.close(isHansaError(error) ? error.message : String(error), error);
-    });
+    socket.on('data', (piece: Buffer) => this.#take(piece));
+    socket.once('end', () => this.#noMore());
   }
 
   admit(): void {
@@ -76,17 +75,29 @@ export class TlsConnection implements PlaneConnection {
     this.#socket.destroy();
   }
 
-  async #readAll(): Promise<void> {
-    for await (const piece of this.#socket) {
-      for (const frame of this.#reader.feed(piece as Buffer)) {
-        await this.#inbox.push(frame);
+  /** What is announced too long ends it; a reader that is slow slows the far side down. */
+  #take(piece: Buffer): void {
+    try {
+      const taken = [...this.#reader.feed(piece)].map((frame) => this.#inbox.push(frame));
+      if (taken.length > 0) {
+        this.#socket.pause();
+        Promise.all(taken).then(
+          () => this.#socket.resume(),
+          () => undefined, // it ended meanwhile
+        );
       }
+    } catch (error) {
+      this.close(isHansaError(error) ? error.message : String(error), error);
     }
-    if (!this.#reader.isBetween) {
-      throw new HansaError('CONNECTION_CLOSED', 'the stream ended inside a frame');
+  }
+
+  #noMore(): void {
+    if (this.#reader.isBetween) {
+      this.#finished = true; // what has arrived is still read
+      this.#inbox.finish();
+    } else {
+      this.close('the stream ended inside a frame');
     }
-    this.#finished = true; // what has arrived is still read
-    this.#inbox.finish();
   }
 
   #send(frame: Uint8Array): Promise<void> {

@@ -1,0 +1,247 @@
+// One node of a measured pair, as a process of its own: the product's own composition on real disks
+// and sockets, with notes as its kind, since they are nothing but the blobs they name. Told what to
+// do by messages of the process that started it.
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { linksContract, type Link } from '@hansa/capabilities/links/contract';
+import { policiesContract } from '@hansa/capabilities/policies/contract';
+import { changeOpsMax, type ChangeOp } from '@hansa/capabilities/resources/contract';
+import { syncContract, type FederatedKind } from '@hansa/capabilities/sync/contract';
+import {
+  fromUtf8,
+  localId,
+  manifestId,
+  near,
+  remote,
+  serve,
+  toHex,
+  utf8,
+  type Gate,
+} from '@hansa/foundation';
+import { compose, createPeerGate, readConfig, runDuties } from '@hansa/node';
+import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
+import { openDrivers } from '../node/drivers.ts';
+import { createNoteKind } from '../testkit/note-kind.ts';
+
+/** What the starting process may ask; every answer is plain data. */
+export interface BlobNode {
+  invite(): Promise<string>;
+  accept(token: string): Promise<void>;
+  /** A resource of notes that everybody linked may pull. */
+  publish(name: string): Promise<void>;
+  /** Stores the files as blobs and appends notes that name them. */
+  add(name: string, paths: readonly string[]): Promise<void>;
+  /** Appends a note that says what time it is. */
+  note(name: string): Promise<void>;
+  /** Mirrors it, and waits until so many notes of it are applied. */
+  mirror(resource: string, notes: number): Promise<void>;
+  link(peer: string): Promise<Link>;
+  /** Whether a blob that was applied has the same bytes as the file. */
+  holds(path: string): Promise<boolean>;
+  /** Starts to watch, or ends and tells what it saw. */
+  watch(peer: string): Promise<void>;
+  seen(): Promise<Seen>;
+}
+
+export interface Seen {
+  /** Since the last beat of the peer, at the worst moment. */
+  readonly silentMsMax: number;
+  readonly statuses: readonly string[];
+  /** The longest that the event loop stood still. */
+  readonly loopMsMax: number;
+  /** From writing a timed note there to applying it here. */
+  readonly noteMs: readonly number[];
+}
+
+const sampleMs = 20;
+const notesPerChange = changeOpsMax / 2; // each is an operation and a blob
+const [data = '', name = '', dataPlane = 'negotiated'] = process.argv.slice(2);
+const clock = createSystemClock();
+const random = createSystemRandom();
+const log = createJsonLog({
+  write: (line) => void process.stderr.write(`${line}\n`),
+  clock,
+  level: 'problem',
+});
+const config = await readConfig({
+  data,
+  flags: { name, 'data-plane': dataPlane },
+  environment: {},
+});
+const base = { config, clock, random, log, undo: [] };
+const drivers = await openDrivers(base, {});
+const { blobs, crypto } = drivers;
+
+const noteMs: number[] = [];
+let applied = 0;
+const notes = createNoteKind(drivers);
+const timed: FederatedKind = {
+  ...notes,
+  async stage(before, changes, signal) {
+    const staged = await notes.stage(before, changes, signal);
+    return {
+      ...staged,
+      async commit() {
+        await staged.commit();
+        const puts = changes.flatMap(({ change }) => change.ops);
+        applied += puts.length;
+        for (const op of puts) {
+          const text = 'put' in op ? fromUtf8(op.put.value) : '';
+          if (text.startsWith('at ')) {
+            noteMs.push(Date.now() - Number(text.slice(3)));
+          }
+        }
+      },
+    };
+  },
+};
+const { capabilities, resources } = compose({
+  ...drivers,
+  peerGate: createPeerGate(log),
+  kinds: [timed],
+  facts: {
+    version: 'measured',
+    pid: process.pid,
+    data,
+    settings: [],
+    api: () => '',
+    addresses: () => drivers.transport?.addresses() ?? [],
+    memoryBytes: () => process.memoryUsage.rss(),
+    stop: () => undefined,
+  },
+});
+const ending = new AbortController();
+for (const each of capabilities) {
+  await each.start(ending.signal);
+}
+const duties = runDuties({ clock, log }, capabilities, ending.signal);
+
+const ownerGate: Gate = {
+  admit: () => undefined,
+  authenticate: async () => ({ kind: 'owner' }),
+  authorise: () => undefined,
+  record: () => undefined,
+};
+const edge = serve(
+  capabilities.flatMap((each) => each.serves),
+  ownerGate,
+);
+const carrier = near(edge, { source: 'benchmark' });
+const links = remote(linksContract, carrier);
+const policies = remote(policiesContract, carrier);
+const sync = remote(syncContract, carrier);
+const delay = monitorEventLoopDelay({ resolution: 5 });
+let watching: AbortController | undefined;
+let silentMsMax = 0;
+let statuses = new Set<string>();
+
+function append(resource: string, ops: readonly ChangeOp[]): Promise<unknown> {
+  return resources.append(localId('note', resource), ops, { author: 'benchmark' });
+}
+
+async function noteOf(path: string, at: number): Promise<ChangeOp> {
+  const info = await blobs.put(createReadStream(path, { highWaterMark: 1_048_576 }));
+  const reference = { ...info, manifest: manifestId(crypto, info, await blobs.chunks(info.id)) };
+  return { put: { key: utf8(`${at}`), value: utf8(path), blobs: [reference] } };
+}
+
+async function sample(peer: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const link = await links.show({ peer });
+    silentMsMax = Math.max(silentMsMax, link.silentMs ?? 0);
+    statuses.add(link.status);
+    await clock.sleep(sampleMs, signal).catch(() => undefined);
+  }
+}
+
+let added = 0;
+const node: BlobNode = {
+  invite: async () => (await links.invite({ confirm: true })).token,
+  async accept(token) {
+    await links.accept({ token, confirm: true });
+  },
+  async publish(resource) {
+    await resources.create({ kind: 'note', name: resource });
+    for (const { peer } of (await links.list({})).links) {
+      await policies.add({
+        effect: 'allow',
+        resources: { kind: 'note', name: resource },
+        peers: { cluster: peer },
+        verbs: ['see', 'pull'],
+      });
+    }
+  },
+  async add(resource, paths) {
+    for (let at = 0; at < paths.length; at += notesPerChange) {
+      const page = paths.slice(at, at + notesPerChange);
+      await append(resource, await Promise.all(page.map((path) => noteOf(path, (added += 1)))));
+    }
+  },
+  async note(resource) {
+    const key = utf8(`${(added += 1)}`);
+    await append(resource, [{ put: { key, value: utf8(`at ${Date.now()}`), blobs: [] } }]);
+  },
+  async mirror(resource, count) {
+    const { mirrors } = await sync.list({});
+    if (
+      !mirrors.some((each) => each.resource.endsWith(resource.slice(resource.indexOf(':') + 1)))
+    ) {
+      applied = 0;
+      await sync.add({ resource });
+    }
+    while (applied < count) {
+      await clock.sleep(1);
+    }
+    applied -= count;
+  },
+  link: (peer) => links.show({ peer }),
+  async holds(path) {
+    const hasher = crypto.hasher();
+    const file = await open(path);
+    for await (const piece of file.createReadStream()) {
+      hasher.update(piece as Buffer);
+    }
+    const id = toHex(hasher.digest());
+    for await (const info of blobs.list()) {
+      if (info.id === id) {
+        return true;
+      }
+    }
+    return false;
+  },
+  async watch(peer) {
+    watching = new AbortController();
+    silentMsMax = 0;
+    statuses = new Set();
+    noteMs.length = 0;
+    delay.reset();
+    delay.enable();
+    void sample(peer, watching.signal);
+  },
+  async seen() {
+    watching?.abort();
+    delay.disable();
+    const loopMsMax = delay.max / 1e6;
+    return { silentMsMax, statuses: [...statuses], loopMsMax, noteMs: [...noteMs] };
+  },
+};
+
+interface Asked {
+  readonly id: number;
+  readonly method: keyof BlobNode;
+  readonly args: readonly unknown[];
+}
+
+process.on('message', ({ id, method, args }: Asked) => {
+  const body = node[method] as (...given: readonly unknown[]) => Promise<unknown>;
+  body(...args).then(
+    (value) => process.send?.({ id, value }),
+    (error: unknown) => process.send?.({ id, error: String(error) }),
+  );
+});
+process.once('disconnect', () => {
+  ending.abort();
+  void duties.then(() => process.exit(0));
+});
+process.send?.({ ready: true });
