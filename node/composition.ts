@@ -145,7 +145,7 @@ export function compose(needs: CompositionNeeds): Composition {
     resourcing,
     // Before anything is served: what is rewound must not be published even once more.
     recovering.capability,
-    trusting,
+    trusting.capability,
     linking.capability,
     finding,
     tokening.capability,
@@ -168,6 +168,7 @@ export function compose(needs: CompositionNeeds): Composition {
       warnings: recovering.warnings,
       links: linking.links,
       policies: ruling.policies,
+      trust: trusting.trust,
       resources,
       mirrors,
       facts,
@@ -188,7 +189,7 @@ function governing(
 ): {
   readonly linking: LinksCapability;
   readonly ruling: ReturnType<typeof policiesCapability>;
-  readonly trusting: Capability;
+  readonly trusting: ReturnType<typeof trustCapability>;
   readonly tokening: ReturnType<typeof tokensCapability>;
   readonly finding: Capability;
 } {

@@ -21,6 +21,7 @@ const healthy: DaemonStatus = {
   store: { engine: 'lmdb', durability: 'strict', revision: 7, sizeBytes: 4_096 },
   resources: 1,
   rules: 2,
+  trust: { trusted: 1, blocked: 0, requests: 2 },
   links: [{ name: 'bergen', peer, status: 'stalled', reason: 'no beat for 7 s' }],
   mirrors: [{ mirror: 'bergen:site', state: 'current', sequence: 9 }],
   memoryBytes: 83_886_080,
@@ -36,6 +37,7 @@ describe('hansa status', () => {
     expect(shown).toContain(`cluster: lubeck (${healthy.cluster})`);
     expect(shown).toContain('store: lmdb, strict, 4.0 KiB');
     expect(shown).toContain('owns: 1 resource(s), shared by 2 rule(s)');
+    expect(shown).toContain('trust: 1 cluster(s) trusted, 0 blocked; 2 ask(s) for it');
     expect(shown).toContain('started: 1 hour 30 minutes ago');
     expect(shown).toContain('bergen|stalled|no beat for 7 s');
     expect(shown).toContain('bergen:site|current|9');

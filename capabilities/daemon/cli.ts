@@ -70,6 +70,7 @@ function nodeRecord(now: DaemonStatus): CommandView {
       ['store', `${store.engine}, ${store.durability}, ${bytesText(store.sizeBytes)}`],
       ['revision', String(store.revision)],
       ['owns', `${now.resources} resource(s), shared by ${now.rules} rule(s)`],
+      ['trust', trustText(now.trust)],
       ['process', `hansa ${now.version}, pid ${now.pid}, ${bytesText(now.memoryBytes)}`],
       ['started', agoText(now.uptimeMs)],
     ],
@@ -83,6 +84,11 @@ function certificateText({ certificate }: DaemonStatus): string {
   const { keyIndex, serial, leftMs } = certificate;
   const left = leftMs > 0 ? `ends in ${durationText(leftMs)}` : 'has ended';
   return `number ${serial}, by key ${keyIndex}, ${left}; it renews itself`;
+}
+
+function trustText({ trusted, blocked, requests }: DaemonStatus['trust']): string {
+  const asking = requests === 0 ? '' : `; ${requests} ask(s) for it: hansa trust requests`;
+  return `${trusted} cluster(s) trusted, ${blocked} blocked${asking}`;
 }
 
 function problemViews({ problem, warnings }: DaemonStatus): readonly CommandView[] {

@@ -55,6 +55,12 @@ export interface DaemonStatus {
   };
   readonly resources: number;
   readonly rules: number;
+  /** How many clusters are trusted, blocked, or ask to be trusted. */
+  readonly trust: {
+    readonly trusted: number;
+    readonly blocked: number;
+    readonly requests: number;
+  };
   readonly links: readonly LinkSummary[];
   readonly mirrors: readonly MirrorSummary[];
   readonly memoryBytes: number;
@@ -101,6 +107,7 @@ const status: z.ZodType<DaemonStatus> = z.object({
   }),
   resources: z.number(),
   rules: z.number(),
+  trust: z.object({ trusted: z.number(), blocked: z.number(), requests: z.number() }),
   links: z.array(
     z.object({
       name: z.string(),

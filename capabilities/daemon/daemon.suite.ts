@@ -21,6 +21,7 @@ export function daemonSuite({ name: road, make }: Road<Daemon>, stopped: () => n
         store: { engine: 'memory', durability: 'relaxed' },
         resources: 1,
         rules: 1,
+        trust: { trusted: 0, blocked: 1, requests: 0 },
         links: [{ name: 'bergen', status: 'stalled', reason: 'no beat for 7 s' }],
         mirrors: [{ mirror: 'bergen:tools', state: 'current', sequence: 12 }],
         memoryBytes: 1_024,

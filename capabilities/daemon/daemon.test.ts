@@ -31,6 +31,7 @@ const link: Link = {
   confirmedHere: true,
   confirmedThere: true,
   endpoints: [],
+  labels: {},
   createdMs: 0,
 };
 const rule: ShownRule = {
@@ -76,21 +77,11 @@ async function make(): Promise<Daemon> {
     },
     links: {
       list: async () => ({ links: [link, { ...link, name: 'visby', status: 'closed' }] }),
-      invite: unused,
-      accept: unused,
-      confirm: unused,
-      inspect: unused,
-      show: unused,
-      close: unused,
-      revoke: unused,
-      changes: unused,
     },
-    policies: {
-      list: async () => ({ rules: [rule] }),
-      add: unused,
-      remove: unused,
-      plan: unused,
-      why: unused,
+    policies: { list: async () => ({ rules: [rule] }) },
+    trust: {
+      list: async () => ({ judgements: [{ cluster: bergen, level: 'blocked', note: '' }] }),
+      requests: async () => ({ requests: [] }),
     },
     warnings: () => [reportOf(new HansaError('RESOURCE_REWOUND', 'git/tools is rewound'))],
     mirrors: {

@@ -3,9 +3,10 @@
 import type { Clock, ErrorReport, KeyValueStore } from '@hansa/foundation';
 import type { Identity } from '../identity/contract.ts';
 import type { Links } from '../links/contract.ts';
-import type { Policies } from '../policies/contract.ts';
+import type { Policies, TrustLevel } from '../policies/contract.ts';
 import type { ResourceLog } from '../resources/contract.ts';
 import type { Mirrors } from '../sync/contract.ts';
+import type { Trust } from '../trust/contract.ts';
 import type { Daemon, Setting } from './contract.ts';
 
 /** What only the process knows. */
@@ -26,8 +27,9 @@ export interface DaemonNeeds {
   readonly clock: Clock;
   readonly store: KeyValueStore;
   readonly identity: Pick<Identity, 'show'>;
-  readonly links: Links;
-  readonly policies: Policies;
+  readonly links: Pick<Links, 'list'>;
+  readonly policies: Pick<Policies, 'list'>;
+  readonly trust: Pick<Trust, 'list' | 'requests'>;
   readonly resources: ResourceLog;
   readonly mirrors: Mirrors;
   /** What other capabilities have found that a person has to act on. */
@@ -36,16 +38,20 @@ export interface DaemonNeeds {
 }
 
 export function createDaemon(needs: DaemonNeeds): Daemon {
-  const { clock, store, identity, links, policies, resources, mirrors, facts } = needs;
+  const { clock, store, identity, links, policies, trust, resources, mirrors, facts } = needs;
   const startedMs = clock.monotonicMs();
   return {
     async status() {
-      const [profile, linked, ruled, engine] = await Promise.all([
+      const [profile, linked, ruled, judged, asking, engine] = await Promise.all([
         identity.show({}),
         links.list({}),
         policies.list({}),
+        trust.list({}),
+        trust.requests({}),
         store.status(),
       ]);
+      const judgedAs = (wanted: TrustLevel): number =>
+        judged.judgements.filter(({ level }) => level === wanted).length;
       const { cluster, name, node, federation, problem, certificate } = profile;
       return {
         cluster,
@@ -76,6 +82,11 @@ export function createDaemon(needs: DaemonNeeds): Daemon {
         },
         resources: resources.all().length,
         rules: ruled.rules.length,
+        trust: {
+          trusted: judgedAs('trusted'),
+          blocked: judgedAs('blocked'),
+          requests: asking.requests.length,
+        },
         links: linked.links
           .filter((link) => link.status !== 'closed')
           .map((link) => ({

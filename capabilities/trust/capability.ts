@@ -7,7 +7,7 @@ import {
   type Codec,
   type KeyValueStore,
 } from '@hansa/foundation';
-import { trustContract } from './contract.ts';
+import { trustContract, type Trust } from './contract.ts';
 import { createLevels, type Levels, type LevelsNeeds } from './levels.ts';
 import { createRequests } from './requests.ts';
 import { createTrust, type TrustNeeds } from './service.ts';
@@ -23,18 +23,25 @@ export interface TrustCapabilityNeeds extends TrustNeeds {
   readonly clock: Clock;
 }
 
-export function trustCapability(needs: TrustCapabilityNeeds): Capability {
+export function trustCapability(needs: TrustCapabilityNeeds): {
+  readonly capability: Capability;
+  readonly trust: Trust;
+} {
   const { judging } = needs;
   const requests = createRequests({ ...needs, levels: judging.levels });
+  const trust = createTrust({ ...needs, requests });
   const caches = new AbortController();
-  return capability({
-    name: 'trust',
-    serves: [{ contract: trustContract, service: createTrust({ ...needs, requests }) }],
-    servesPeers: [{ contract: trustPeerContract, service: requests.peer }],
-    async start() {
-      await judging.start(caches.signal);
-      await requests.start(caches.signal);
-    },
-    stop: async () => caches.abort(),
-  });
+  return {
+    trust,
+    capability: capability({
+      name: 'trust',
+      serves: [{ contract: trustContract, service: trust }],
+      servesPeers: [{ contract: trustPeerContract, service: requests.peer }],
+      async start() {
+        await judging.start(caches.signal);
+        await requests.start(caches.signal);
+      },
+      stop: async () => caches.abort(),
+    }),
+  };
 }

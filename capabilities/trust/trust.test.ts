@@ -63,7 +63,7 @@ interface Opened {
 
 async function open(): Promise<Opened> {
   const judging = trustLevels({ store, codec, clock });
-  const made = trustCapability({
+  const { trust, capability: made } = trustCapability({
     store,
     codec,
     clock,
@@ -89,7 +89,6 @@ async function open(): Promise<Opened> {
     }),
   });
   await made.start(new AbortController().signal);
-  const trust = made.serves[0]?.service as Trust;
   const peer = made.servesPeers[0]?.service as TrustPeer;
   return { trust, peer, judging };
 }
