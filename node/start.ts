@@ -1,5 +1,6 @@
 // Starts a node on real disks and sockets, and stops it in the reverse order. What federation needs
 // and cannot have is logged and shown; local service runs without it.
+import { setMaxListeners } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { appBodyBytesMax } from '@hansa/capabilities/apps/contract';
@@ -114,6 +115,7 @@ async function startAll({ undo }: Opening, capabilities: readonly Capability[]):
 
 function beginDuties(base: Opening, capabilities: readonly Capability[]): void {
   const ending = new AbortController();
+  setMaxListeners(0, ending.signal); // every duty listens to it, and there are many: no leak
   const running = runDuties(base, capabilities, ending.signal);
   base.undo.push(async () => {
     ending.abort(new HansaError('SHUTTING_DOWN', 'the node is stopping'));
