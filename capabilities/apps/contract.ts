@@ -111,8 +111,11 @@ export interface Unheard {
 }
 
 const idPattern = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
-const versionPattern =
-  /^(?:(?:0|[1-9]\d*)\.){2}(?:0|[1-9]\d*)(?:-[\dA-Za-z-]+(?:\.[\dA-Za-z-]+)*)?(?:\+[\dA-Za-z.-]+)?$/;
+const versionNumbers = String.raw`(?:(?:0|[1-9]\d*)\.){2}(?:0|[1-9]\d*)`;
+const versionWords = String.raw`[\dA-Za-z-]+(?:\.[\dA-Za-z-]+)*`;
+const versionPattern = new RegExp(
+  String.raw`^${versionNumbers}(?:-${versionWords})?(?:\+${versionWords})?$`,
+);
 const printable = /^\P{C}+$/u;
 const id = z
   .string()

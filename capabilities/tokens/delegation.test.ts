@@ -179,9 +179,9 @@ describe('delegation', () => {
           expect([covers(b, wanted), covers(a, wanted)]).toEqual([true, true]);
         }
       }),
-      { numRuns: 1_500 },
+      { numRuns: 1_000 },
     );
-    expect(taken).toBeGreaterThan(300);
+    expect(taken).toBeGreaterThan(200);
   });
 
   test('by its maker’s own checks gives nothing that the verifier refuses', () => {

@@ -176,10 +176,8 @@ describe('over HTTP', () => {
 
   test('each way of cheating is refused with a code of its own', async () => {
     const ada = await keygen('ada');
-    const own = await issue(
-      lubeck,
-      ...['--audience', ada.principal, '--delegable', '--cap', 'api:links.read'],
-    );
+    const to = ['--audience', ada.principal, '--delegable', '--cap', 'api:links.read'];
+    const own = await issue(lubeck, ...to);
     const parent = { prf: [hashOf(own.token)], depth: 1, aud: ['bearer'] };
     const widened = await sign(ada.seed, ada.principal, { ...parent, caps: ['api:*'] });
     const eve = await keygen('eve');
