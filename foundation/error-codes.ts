@@ -252,6 +252,12 @@ export const errorCodes = {
   HEAD_INVALID: { status: 502, exit: 7, meaning: 'a head’s signature does not verify' },
   HEAD_FORKED: { status: 409, exit: 7, meaning: 'the owner signed two histories' },
   HEAD_REWOUND: { status: 409, exit: 7, meaning: 'the owner is behind its own past' },
+  HISTORY_COMPACTED: {
+    status: 410,
+    exit: 5,
+    meaning: 'changes that far back are not kept: what they came to is, as entries',
+  },
+  SNAPSHOT_GONE: { status: 410, exit: 5, meaning: 'that position is not readable any more' },
   RESOURCE_REWOUND: {
     status: 409,
     exit: 7,

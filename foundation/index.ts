@@ -148,7 +148,13 @@ export {
   type TrieLeaf,
 } from './digest/trie-hash.ts';
 export { createTrieStore, type PagedTrie, type TrieStore } from './digest/trie-store.ts';
-export type { TriePrefix, TrieView } from './digest/trie-view.ts';
+export {
+  childNode,
+  isUnder,
+  pathDigitsOf,
+  type TriePrefix,
+  type TrieView,
+} from './digest/trie-view.ts';
 export { errorReportSchema } from './error-report-schema.ts';
 export { merkleStepsMax, merkleTree, rootFromPath, type MerkleStep } from './merkle-root.ts';
 export { watchedTable, type WatchedTable } from './store/watched-table.ts';

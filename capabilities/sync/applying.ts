@@ -31,10 +31,26 @@ export interface ApplyWork {
 
 /** Where there are no groups, the position moves all the same. */
 export async function applyGroups(needs: ApplyingNeeds, work: ApplyWork): Promise<void> {
-  const { head, copy, groups } = work;
-  const all = groups.length > 0 ? groups : [{ steps: [], digest: head.digest }];
-  for (const group of all) {
+  const { head, copy } = work;
+  for (const group of atLeastOne(work)) {
     await applyGroup(needs, { head, copy, group });
+  }
+}
+
+function atLeastOne({ head, groups }: ApplyWork): readonly StepGroup[] {
+  return groups.length > 0 ? groups : [{ steps: [], digest: head.digest }];
+}
+
+/**
+ * Groups that are no history, but what two positions differ in: only after the last of them is the
+ * position the head's, and until then the record says so.
+ */
+export async function replaceGroups(needs: ApplyingNeeds, work: ApplyWork): Promise<void> {
+  const { head, copy } = work;
+  const groups = atLeastOne(work);
+  for (const [index, group] of groups.entries()) {
+    const isLast = index === groups.length - 1;
+    await applyGroup(needs, { head, copy, group, repairing: !isLast });
   }
 }
 
@@ -82,12 +98,18 @@ function sizeOf({ change }: Step): {
 
 async function applyGroup(
   { store, clock, tables, applied, history }: ApplyingNeeds,
-  work: { readonly head: Head; readonly copy: number; readonly group: StepGroup },
+  work: {
+    readonly head: Head;
+    readonly copy: number;
+    readonly group: StepGroup;
+    readonly repairing?: boolean;
+  },
 ): Promise<void> {
   const { head, copy, group } = work;
   const { resource } = head;
   const last = group.steps.at(-1);
-  const record: AppliedRecord = {
+  const before = applied.find(resource);
+  const moved: AppliedRecord = {
     copy,
     epoch: head.epoch,
     sequence: last?.change.sequence ?? head.sequence,
@@ -99,7 +121,8 @@ async function applyGroup(
   const changes = group.steps.flatMap(({ change, versions }) =>
     history.trieChanges(change.change.ops, versions),
   );
-  const before = applied.find(resource);
+  const unfinished = work.repairing === true ? before?.value : undefined;
+  const record = unfinished === undefined ? moved : { ...unfinished, repairing: true };
   const result = await store.transact({
     if: [
       {

@@ -1,6 +1,7 @@
 // The mirrors in the store: their records, how far each has been applied, and their entries.
 import {
   deletePrefix,
+  HansaError,
   isHansaError,
   splitFederatedId,
   watchedTable,
@@ -15,7 +16,7 @@ import {
   type WatchedTable,
 } from '@hansa/foundation';
 import type { BlobReference, Head, History, ResourceEntry } from '../resources/contract.ts';
-import { applyGroups, opsPerTransactionMax } from './applying.ts';
+import { applyGroups, opsPerTransactionMax, replaceGroups } from './applying.ts';
 import type { MirrorView } from './contract.ts';
 import {
   mirrorTables,
@@ -63,6 +64,10 @@ export interface Copies {
   ): Promise<ReadonlyMap<string, number>>;
   /** Applies steps in transactions of at most 100 operations, each moving the applied position. */
   apply(work: ApplyOrder): Promise<void>;
+  /** Makes the entries of the present copy another position's, by what the two differ in. */
+  replace(work: ApplyOrder): Promise<void>;
+  /** From now on, a copy that was built beside the present one is the mirror. */
+  switchTo(head: Head, copy: number): Promise<void>;
   /** Keeps two heads that contradict each other, as evidence; undefined where all is well again. */
   setFork(resource: FederatedId, fork: ForkRecord | undefined): Promise<void>;
   /** What is in memory only is written down: the next start has nothing to repeat. */
@@ -121,6 +126,8 @@ export function createCopies(needs: CopiesNeeds): Copies {
     },
     versions: (resource, epoch, keys) => versionsOf(kept, { resource, epoch, keys }),
     apply: (work) => apply(kept, work),
+    replace: (work) => replace(kept, work),
+    switchTo: (head, copy) => switchTo(kept, head, copy),
     async setFork(resource, fork) {
       const op =
         fork === undefined ? tables.forks.delete([resource]) : tables.forks.put([resource], fork);
@@ -176,7 +183,7 @@ async function* entriesOf(
 }
 
 async function apply(kept: Kept, { head, groups, draft, trie }: ApplyOrder): Promise<void> {
-  const { tables, tries, applied, store } = kept;
+  const { tries, applied } = kept;
   const { resource, epoch } = head;
   const before = applied.find(resource)?.value;
   const copy = copyOf(kept, resource, epoch);
@@ -190,8 +197,48 @@ async function apply(kept: Kept, { head, groups, draft, trie }: ApplyOrder): Pro
     throw error;
   }
   if (before !== undefined && before.copy !== copy) {
-    await deletePrefix(store, tables.entries.prefix(resource, before.copy));
-    await tries.remove(resource, before.copy);
+    await tries.clear(resource, before.copy);
+  }
+}
+
+async function replace(kept: Kept, { head, groups, draft, trie }: ApplyOrder): Promise<void> {
+  const { tries } = kept;
+  const { resource } = head;
+  const copy = copyOf(kept, resource, head.epoch);
+  try {
+    await replaceGroups(kept, { head, copy, groups });
+    trie.commit(draft, head.sequence);
+    // The journal has the last group only: the pages must not wait for it.
+    await trie.write();
+    await tries.settle(resource, copy, trie);
+  } catch (error) {
+    tries.store.forget(resource, copy);
+    throw error;
+  }
+}
+
+async function switchTo(kept: Kept, head: Head, copy: number): Promise<void> {
+  const { store, clock, tables, applied, tries } = kept;
+  const { resource, epoch, sequence, chain, digest } = head;
+  const before = applied.find(resource);
+  const record = { copy, epoch, sequence, chain, digest, head, appliedMs: clock.now() };
+  const { succeeded, revision } = await store.transact({
+    if: [
+      {
+        key: tables.applied.key(resource),
+        target: 'modRevision',
+        op: '=',
+        operand: before?.modRevision ?? 0,
+      },
+    ],
+    then: [tables.applied.put([resource], record)],
+  });
+  if (!succeeded) {
+    throw new HansaError('CONFLICT', `another node applied changes of ${resource}`);
+  }
+  await applied.reached(revision);
+  if (before !== undefined) {
+    await tries.clear(resource, before.value.copy);
   }
 }
 

@@ -4,6 +4,7 @@ import {
   createHybridClock,
   equalBytes,
   HansaError,
+  isHansaError,
   laneTarget,
   remote,
   splitFederatedId,
@@ -17,11 +18,13 @@ import type { Peers } from '../links/contract.ts';
 import {
   batchBytesMax,
   batchChangesMax,
+  type BlobReference,
   type Head,
   type SequencedChange,
 } from '../resources/contract.ts';
 import type { FederatedKind, StagedBatch } from './contract.ts';
 import type { ApplyOrder, Copies, CopiesNeeds } from './copies.ts';
+import { copyAnew, type CopyWork } from './copying.ts';
 import { blobsAfter, fetchBlobs } from './fetching.ts';
 import { otherSources, sourceAt } from './sources.ts';
 import { groupsOf } from './applying.ts';
@@ -54,8 +57,36 @@ export async function followOwner(
   resource: FederatedId,
   given: { readonly report: FollowReport; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { report, signal } = given;
-  const carrier = carrierFor(needs, resource);
+  const { signal } = given;
+  const work: CopyWork = {
+    resource,
+    carrier: carrierFor(needs, resource),
+    ...given,
+    fetch: (wanted) => fetchMissing(needs, { resource, wanted, ...given }),
+  };
+  const applied = needs.copies.applied.find(resource)?.value;
+  // What is not what we verified must not be built upon: what differs is asked for instead.
+  if (applied !== undefined && !(await needs.copies.trie(resource, applied.epoch)).sound) {
+    await copyAnew(needs, work);
+  }
+  for (;;) {
+    try {
+      await followChanges(needs, work);
+      return;
+    } catch (error) {
+      if (isHansaError(error, 'HEAD_FORKED')) {
+        await rememberFork(needs, work);
+      }
+      if (!isHansaError(error, 'HISTORY_COMPACTED') || signal.aborted) {
+        throw error;
+      }
+      await copyAnew(needs, work);
+    }
+  }
+}
+
+async function followChanges(needs: FollowNeeds, work: CopyWork): Promise<void> {
+  const { resource, carrier, report, signal } = work;
   const from = needs.copies.applied.find(resource)?.value;
   const at = { epoch: from?.epoch ?? 0, sequence: from?.sequence ?? 0 };
   const peer = remote(syncPeerContract, carrier);
@@ -70,10 +101,29 @@ export async function followOwner(
       continue;
     }
     report.head(item.head);
-    await applyBatch(needs, { batch: { changes, head: item.head }, resource, ...given });
+    await applyBatch(needs, { batch: { changes, head: item.head }, resource, report, signal });
     report.applied(item.head);
     changes = [];
     bytes = 0;
+  }
+}
+
+/** Both heads as they were signed: whoever decides which history counts can show them. */
+async function rememberFork(needs: FollowNeeds, work: CopyWork): Promise<void> {
+  const { copies, history, clock, log } = needs;
+  const { resource, carrier, signal } = work;
+  const held = copies.applied.find(resource)?.value.head;
+  try {
+    const peer = remote(syncPeerContract, carrier);
+    const { heads } = await peer.heads({ resources: [resource] }, { signal });
+    const other = heads[0] ?? undefined;
+    if (held !== undefined && other?.resource === resource) {
+      history.verify(other);
+      await copies.setFork(resource, { held, other, seenMs: clock.now() });
+    }
+  } catch (error) {
+    // The owner may be gone by now; that it forked is known all the same.
+    log.problem('mirror.fork-unseen', error, { resource });
   }
 }
 
@@ -116,7 +166,7 @@ async function applyBatch(needs: FollowNeeds, work: BatchWork): Promise<void> {
   // Until the entries that name them are written, nothing else keeps the blobs from collection.
   const holds = blobsAfter(batch.changes).map(({ id }) => needs.blobs.protect(id));
   try {
-    await fetchMissing(needs, work);
+    await fetchMissing(needs, { ...work, wanted: blobsAfter(batch.changes) });
     const before = needs.copies.view(resource, head.epoch);
     const staged = await kind.stage(before, batch.changes, signal);
     await applyStaged(needs, { order: { head, ...verified }, staged });
@@ -161,15 +211,23 @@ function alreadyApplied({ copies }: FollowNeeds, head: Head): boolean {
   );
 }
 
-async function fetchMissing(needs: FollowNeeds, work: BatchWork): Promise<void> {
-  const { batch, resource, signal, report } = work;
+async function fetchMissing(
+  needs: FollowNeeds,
+  order: {
+    readonly resource: FederatedId;
+    readonly wanted: readonly BlobReference[];
+    readonly report: FollowReport;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { resource, wanted, signal, report } = order;
   const { peers } = needs;
   const owner = sourceAt(peers, peers.standing(splitFederatedId(resource).owner));
   const fetched = await fetchBlobs(needs, {
     owner: { ...owner, carrier: () => carrierFor(needs, resource) },
     resource,
     signal,
-    wanted: blobsAfter(batch.changes),
+    wanted,
     others: () => otherSources(needs, resource, signal),
     expect: ({ cluster }, bytes) => peers.expectBulk(cluster, bytes),
     arrived: (bytes) => report.arrived(bytes),
@@ -191,4 +249,5 @@ async function applyStaged(
     throw error;
   }
   await work.staged.commit();
+  await needs.copies.setFork(work.order.head.resource, undefined);
 }

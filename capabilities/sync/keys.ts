@@ -30,6 +30,11 @@ export interface AppliedRecord {
   readonly sequence: number;
   readonly chain: Uint8Array;
   readonly digest: Uint8Array;
+  /**
+   * While the entries are made another position's in place, in several transactions: until then,
+   * they are of none.
+   */
+  readonly repairing?: boolean | undefined;
   /** The newest head that verified: evidence against a later fork. */
   readonly head: Head;
   readonly appliedMs: number;
@@ -77,6 +82,7 @@ const applied: z.ZodType<AppliedRecord> = z.object({
   sequence: z.number().int().positive(),
   chain: hashSchema,
   digest: hashSchema,
+  repairing: z.boolean().optional(),
   head: headSchema,
   appliedMs: z.number(),
 });

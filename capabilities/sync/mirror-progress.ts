@@ -69,6 +69,7 @@ const waitingCodes = [
   'CANCELLED',
   'SHUTTING_DOWN',
   'TIMED_OUT',
+  'SNAPSHOT_GONE',
 ] as const;
 
 /** Two histories of one owner: a person has to decide, there or here. */

@@ -1,6 +1,7 @@
 // The digest tries of mirrors: pages, the journal of what they may not have yet, and the entries
 // themselves where neither gives the digest that was verified.
 import {
+  createKeyedMutex,
   createTrieStore,
   deletePrefix,
   equalBytes,
@@ -36,8 +37,16 @@ export interface MirrorTries {
     copy: number,
     applied: AppliedRecord | undefined,
   ): Promise<{ readonly trie: PagedTrie; readonly sound: boolean }>;
-  /** From the entries as they are stored, whatever the pages say. */
-  rebuild(resource: FederatedId, copy: number, at: number): Promise<PagedTrie>;
+  /** The same for whoever does not apply: undefined while somebody moves it. */
+  beside(
+    resource: FederatedId,
+    copy: number,
+    applied: AppliedRecord,
+  ): Promise<PagedTrie | undefined>;
+  /** The pages are not to be believed: the next time, the entries themselves are read. */
+  doubt(resource: FederatedId, copy: number): Promise<void>;
+  /** Entries, journal and trie of a copy that nobody has switched to. */
+  clear(resource: FederatedId, copy: number): Promise<void>;
   /** Writes pages where it is time, and forgets the journal that they make needless. */
   settle(resource: FederatedId, copy: number, trie: PagedTrie): Promise<void>;
   remove(resource: FederatedId, copy?: number): Promise<void>;
@@ -46,9 +55,9 @@ export interface MirrorTries {
 export function createMirrorTries(needs: MirrorTriesNeeds): MirrorTries {
   const tries = createTrieStore(needs);
   const { tables, store } = needs;
-  return {
-    store: tries,
-    async at(resource, copy, applied) {
+  const alone = createKeyedMutex<FederatedId>();
+  const at: MirrorTries['at'] = (resource, copy, applied) =>
+    alone.run(resource, async () => {
       const sequence = applied?.sequence ?? 0;
       if (applied === undefined) {
         await clear(needs, tries, { resource, copy }); // what a crash left of another attempt
@@ -59,7 +68,9 @@ export function createMirrorTries(needs: MirrorTriesNeeds): MirrorTries {
             attempt === 1
               ? await replayed(needs, tries, { resource, copy, sequence })
               : await rebuild(needs, tries, { resource, copy, at: sequence });
-          const sound = applied === undefined || equalBytes(trie.root, applied.digest);
+          const sound =
+            applied === undefined ||
+            (applied.repairing !== true && equalBytes(trie.root, applied.digest));
           if (sound || attempt === openMax) {
             return { trie, sound };
           }
@@ -71,8 +82,19 @@ export function createMirrorTries(needs: MirrorTriesNeeds): MirrorTries {
         }
         tries.forget(resource, copy);
       }
+    });
+  return {
+    store: tries,
+    at,
+    async beside(resource, copy, applied) {
+      const open = tries.opened(resource, copy) ?? (await at(resource, copy, applied)).trie;
+      return open.at === applied.sequence ? open : undefined;
     },
-    rebuild: (resource, copy, at) => rebuild(needs, tries, { resource, copy, at }),
+    async doubt(resource, copy) {
+      await tries.remove(resource, copy);
+      await deletePrefix(store, tables.journal.prefix(resource, copy));
+    },
+    clear: (resource, copy) => clear(needs, tries, { resource, copy }),
     async settle(resource, copy, trie) {
       if (!trie.isDue) {
         return;

@@ -1,6 +1,12 @@
 // Keeps every mirror with its owner: one loop per mirror that follows, and tries again; one round
 // per interval that repairs what a stream may have missed.
-import { changedKeys, splitFederatedId, type ClusterId, type FederatedId } from '@hansa/foundation';
+import {
+  changedKeys,
+  HansaError,
+  splitFederatedId,
+  type ClusterId,
+  type FederatedId,
+} from '@hansa/foundation';
 import { retryMaxMs, retryMinMs, syncIntervalMs, type Mirror } from './contract.ts';
 import { followOwner, type FollowReport } from './following.ts';
 import {
@@ -18,6 +24,8 @@ export interface Mirroring {
   subscribe(changed: (resource: FederatedId) => void): () => void;
   /** Starts the stream anew, at once; resolves when that round has ended well or badly. */
   renew(resource: FederatedId, signal: AbortSignal): Promise<void>;
+  /** Our entries are not what we verified: they are compared with the owner's, and made good. */
+  mend(resource: FederatedId): void;
   /** Before a mirror is removed: resolves when nothing of it is being applied any more. */
   stop(resource: FederatedId): Promise<void>;
   /** After it was removed: a mirror of the same resource begins anew. */
@@ -58,6 +66,21 @@ export function createMirroring(needs: MirroringNeeds): Mirroring {
           return;
         }
       }
+    },
+    mend(resource) {
+      const applied = copies.applied.find(resource)?.value;
+      if (applied === undefined) {
+        return;
+      }
+      const problem = new HansaError(
+        'STORE_DAMAGED',
+        `entries of ${resource} changed by themselves`,
+      );
+      needs.log.problem('mirror.damaged', problem, { resource });
+      copies.tries
+        .doubt(resource, applied.copy)
+        .then(() => progressOf(resource).restart.abort())
+        .catch((error: unknown) => needs.log.problem('mirror.unmended', error, { resource }));
     },
     async stop(resource) {
       const progress = progressOf(resource);

@@ -1,5 +1,3 @@
-import { createMemoryBlobs } from '@hansa/blobs-memory';
-import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import {
   blobIdSchema,
@@ -7,14 +5,11 @@ import {
   federatedIdSchema,
   fromHex,
   localId,
-  silentLog,
   toHex,
   utf8,
   type Call,
   type ClusterId,
 } from '@hansa/foundation';
-import { createMemoryStore } from '@hansa/store-memory';
-import { createSystemClock } from '@hansa/system-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
@@ -24,32 +19,14 @@ import {
   readVectors,
   type HandField,
 } from '../../testkit/by-hand.ts';
-import { createSeededRandom } from '../../testkit/seeded-random.ts';
-import {
-  callerOf,
-  carrierTo,
-  clusterOf,
-  createTestPeers,
-  createTestSigner,
-  linked,
-  nodeOf,
-  type TestPeers,
-} from '../../testkit/test-cluster.ts';
-import type { ResourceEntry, ResourceLog } from '../resources/contract.ts';
-import { createPolicies } from '../policies/service.ts';
-import type { Policies } from '../policies/contract.ts';
+import { connectTo, foundCluster, type PairedCluster } from '../../testkit/sync-pair.ts';
+import { callerOf, clusterOf, linked, nodeOf } from '../../testkit/test-cluster.ts';
 import { createHistory } from '../resources/history.ts';
-import { createResourceLog } from '../resources/log.ts';
-import type { FederatedKind } from './contract.ts';
-import { mirrorTables, type MirrorTables } from './keys.ts';
-import { challengeAnswer, rowsRoot } from './progress.ts';
-import { createSync, type SyncService } from './service.ts';
-import { blobPeerContract, syncPeerContract } from './wire.ts';
+import { challengeAnswer } from './challenges.ts';
+import { rowsRoot } from './progress.ts';
 
-const codec = createMsgpackCodec();
 const crypto = createNodeCrypto();
 const history = createHistory(crypto);
-const clock = createSystemClock();
 const hex = z.string();
 const blob = z.object({ id: blobIdSchema, sizeBytes: z.number(), manifest: blobIdSchema });
 const vectors = z
@@ -71,7 +48,7 @@ const vectors = z
     challenges: z.array(
       z.object({
         name: z.string(),
-        nibble: z.number(),
+        prefix: z.string(),
         salt: hex,
         entries: z.array(
           z.object({ key: hex, version: z.number(), value: hex, blobs: z.array(blob) }),
@@ -97,21 +74,20 @@ describe('what a beat carries', () => {
 });
 
 describe('the answer to a challenge', () => {
-  async function* each(entries: readonly ResourceEntry[]): AsyncIterable<ResourceEntry> {
-    yield* entries;
-  }
+  const pathOf = ({ key }: { readonly key: string }): string => hashByHand(key);
 
-  test.each(vectors.challenges)('vector: $name', async ({ nibble, salt, entries, answer }) => {
-    const ours = entries.map(({ key, value, version, blobs }) => ({
+  test.each(vectors.challenges)('vector: $name', ({ prefix, salt, entries, answer }) => {
+    const chosen = entries
+      .filter((entry) => pathOf(entry).startsWith(prefix))
+      .toSorted((a, b) => (pathOf(a) < pathOf(b) ? -1 : 1));
+    const ours = chosen.map(({ key, value, version, blobs }) => ({
       key: fromHex(key),
       value: fromHex(value),
       version,
       blobs,
     }));
-    const asked = { nibble, salt: fromHex(salt) };
-    const given = await challengeAnswer({ crypto, history }, asked, each(ours));
-    expect(toHex(given)).toBe(answer);
-    const chosen = entries.filter(({ key }) => hashByHand(key).startsWith(nibble.toString(16)));
+    const asked = { prefix, salt: fromHex(salt) };
+    expect(toHex(challengeAnswer({ crypto, history }, asked, ours))).toBe(answer);
     const fields = chosen.flatMap(({ key, version, value, blobs }): HandField[] => {
       const references = blobs.flatMap(({ id, sizeBytes, manifest }): HandField[] => [
         { hex: id },
@@ -125,76 +101,32 @@ describe('the answer to a challenge', () => {
         { hex: hashLayout('hansa/value/1', { hex: value }, { hex: list }) },
       ];
     });
-    expect(hashLayout('hansa/challenge/1', { hex: salt }, ...fields)).toBe(answer);
+    expect(hashLayout('hansa/challenge/2', { hex: salt }, prefix, ...fields)).toBe(answer);
   });
 });
 
-interface Cluster {
-  readonly id: ClusterId;
-  readonly sync: SyncService;
-  readonly resources: ResourceLog;
-  readonly policies: Policies;
-  readonly peers: TestPeers;
-  readonly tables: MirrorTables;
-  readonly store: ReturnType<typeof createMemoryStore>;
-}
-
+let clusters: PairedCluster[];
 let life: AbortController;
-let running: Promise<unknown>[];
 
 beforeEach(() => {
   life = new AbortController();
-  running = [];
+  clusters = [];
 });
 
 afterEach(async () => {
   life.abort();
-  await Promise.allSettled(running);
+  await Promise.all(clusters.map((each) => each.end()));
 });
 
-const plainKind: FederatedKind = {
-  kind: 'kv',
-  stage: async () => ({ commit: async () => undefined, discard: async () => undefined }),
-  settle: async () => undefined,
-  purge: async () => undefined,
-};
-
-async function found(byte: number, name: string): Promise<Cluster> {
-  const signer = createTestSigner(crypto, byte, name);
-  const random = createSeededRandom(byte);
-  const peers = createTestPeers();
-  const news = { subscribe: () => () => undefined };
-  const base = { codec, crypto, clock, random, log: silentLog, signer, peers, news };
-  const made = createResourceLog({ ...base, store: createMemoryStore({ clock }) });
-  await made.start(life.signal);
-  const resources = made.log;
-  const ruled = createPolicies({ ...base, store: createMemoryStore({ clock }), resources });
-  await ruled.start(life.signal);
-  const store = createMemoryStore({ clock });
-  const blobs = createMemoryBlobs({ crypto });
-  const { enforcement } = ruled;
-  const sync = createSync({ ...base, store, blobs, history, resources, enforcement });
-  sync.mirrors.registerKind(plainKind);
-  await sync.start(life.signal);
-  running.push(sync.mirroring.run(life.signal));
-  const tables = mirrorTables(store, codec);
-  const { policies } = ruled;
-  return { id: signer.cluster, sync, resources, policies, peers, tables, store };
-}
-
-/** `to` may call `at`, as a link lets it. */
-function connect(to: Cluster, at: Cluster, name: string): void {
-  const caller = callerOf(to.id, nodeOf(crypto, 99));
-  const served = [
-    { contract: syncPeerContract, service: at.sync.syncPeer },
-    { contract: blobPeerContract, service: at.sync.blobPeer },
-  ];
-  to.peers.set(linked(at.id, name), carrierTo(served, caller));
+async function found(byte: number, name: string): Promise<PairedCluster> {
+  const cluster = await foundCluster(byte, name);
+  clusters.push(cluster);
+  return cluster;
 }
 
 describe('between two clusters', () => {
-  let owner: Cluster;
-  let mirror: Cluster;
+  let owner: PairedCluster;
+  let mirror: PairedCluster;
   const notes = localId('kv', 'notes');
   const by = { author: 'ada' };
 
@@ -213,8 +145,8 @@ describe('between two clusters', () => {
   beforeEach(async () => {
     owner = await found(1, 'lubeck');
     mirror = await found(11, 'bergen');
-    connect(owner, mirror, 'bergen');
-    connect(mirror, owner, 'lubeck');
+    connectTo(owner, mirror, { name: 'bergen' });
+    connectTo(mirror, owner, { name: 'lubeck' });
     await owner.resources.create({ kind: 'kv', name: 'notes' });
     await owner.policies.add({
       effect: 'allow',
@@ -253,7 +185,7 @@ describe('between two clusters', () => {
     await expect.poll(() => mirror.sync.mirrors.find(resource())?.state).toBe('absent');
   });
 
-  test('a mirror whose entries were damaged on its disk is found by a challenge', async () => {
+  test('a mirror whose entries were damaged on its disk is found by a challenge, and mends itself', async () => {
     await judged();
     const { tables, store } = mirror;
     for (let i = 0; i < 20; i += 1) {
@@ -262,12 +194,17 @@ describe('between two clusters', () => {
         tables.entries.put(parts, { value: utf8('bad'), version: 1, blobs: [] }),
       ]);
     }
+    await owner.sync.progress.challengeAll(life.signal);
+    await expect(judged()).resolves.toEqual({ behind: 0, diverged: 1 });
     await expect
       .poll(async () => {
-        await owner.sync.progress.challengeAll(life.signal);
-        return judged();
+        const row = await tables.entries.get(resource(), 1, utf8('key-7'));
+        return String.fromCharCode(...(row?.value.value ?? []));
       })
-      .toEqual({ behind: 0, diverged: 1 });
+      .toBe('7');
+    await expect.poll(() => mirror.sync.mirrors.find(resource())?.state).toBe('current');
+    await owner.sync.progress.challengeAll(life.signal);
+    await expect(judged()).resolves.toEqual({ behind: 0, diverged: 0 });
   });
 
   test('a mirror that is whole answers every challenge', async () => {
@@ -280,7 +217,7 @@ describe('between two clusters', () => {
 
   test('only the owner of a mirror may challenge it, and see what is held of it', async () => {
     const { syncPeer } = mirror.sync;
-    const asked = { resource: resource(), nibble: 1, salt: new Uint8Array(32) };
+    const asked = { resource: resource(), prefix: '1', salt: new Uint8Array(32) };
     const as = (cluster: ClusterId): Call => ({ caller: callerOf(cluster, nodeOf(crypto, 99)) });
     await expect(syncPeer.challenge(asked, as(owner.id))).resolves.toMatchObject({ epoch: 1 });
     const stranger = clusterOf(crypto, 77);

@@ -1,13 +1,11 @@
 // What beats say about mirrors, and what is made of it: the proof of progress behind a link's
 // status.
 import {
-  compareBytes,
   equalBytes,
   HansaError,
   remote,
   reportOf,
   splitFederatedId,
-  toHex,
   transcript,
   type ClusterId,
   type Crypto,
@@ -17,7 +15,8 @@ import {
 } from '@hansa/foundation';
 import type { Peers, ProgressSource } from '../links/contract.ts';
 import type { Enforcement } from '../policies/contract.ts';
-import type { History, ResourceEntry, ResourceLog } from '../resources/contract.ts';
+import type { History, ResourceLog } from '../resources/contract.ts';
+import { challengeAnswer, chancePrefix, entriesOf } from './challenges.ts';
 import type { MirrorState } from './contract.ts';
 import type { Copies } from './copies.ts';
 import { heldRowsMax, syncPeerContract, type HeldRow } from './wire.ts';
@@ -46,7 +45,7 @@ export function heldRows({ copies }: Pick<ProgressNeeds, 'copies'>, owner: Clust
     .slice(0, heldRowsMax)
     .flatMap((resource) => {
       const applied = copies.applied.find(resource)?.value;
-      return applied === undefined
+      return applied === undefined || applied.repairing === true
         ? []
         : [{ resource, epoch: applied.epoch, sequence: applied.sequence, digest: applied.digest }];
     });
@@ -141,13 +140,14 @@ async function count(
   let diverged = 0;
   for (const row of rows) {
     const { owner, local } = splitFederatedId(row.resource);
-    const position =
-      owner === cluster && readable.has(local) ? await resources.position(local) : undefined;
-    if (position === undefined) {
+    const point = owner === cluster && readable.has(local) ? resources.point(local) : undefined;
+    if (point === undefined) {
       continue; // what we do not serve any more cannot be behind
     }
-    const same = row.epoch === position.epoch && row.sequence === position.sequence;
-    diverged += same && compareBytes(row.digest, position.digest) !== 0 ? 1 : 0;
+    const same = row.epoch === point.epoch && row.sequence === point.sequence;
+    const position = same ? await resources.position(local) : undefined;
+    const isOther = position?.sequence === row.sequence && !equalBytes(row.digest, position.digest);
+    diverged += isOther ? 1 : 0;
     behind += same ? 0 : 1;
   }
   return { behind, diverged };
@@ -160,39 +160,20 @@ async function challenge(
 ): Promise<boolean> {
   const { peer, row, signal } = given;
   const { owner, local } = splitFederatedId(row.resource);
-  if (owner !== needs.cluster || needs.resources.find(local) === undefined) {
+  const snapshot = owner === needs.cluster ? await needs.resources.snapshot(local) : undefined;
+  if (snapshot === undefined) {
     return true;
   }
-  const salt = needs.random.bytes(32);
-  const nibble = Math.floor(needs.random.fraction() * 16);
-  const before = await needs.resources.position(local);
-  const ours = await challengeAnswer(needs, { salt, nibble }, needs.resources.entries(local));
+  const asked = {
+    salt: needs.random.bytes(32),
+    prefix: await chancePrefix(snapshot.trie, needs.random),
+  };
   const wire = remote(syncPeerContract, needs.peers.observer(peer));
-  const said = await wire.challenge({ resource: row.resource, nibble, salt }, { signal });
-  const after = await needs.resources.position(local);
-  // Only an answer about the position we hashed, on both sides, proves or disproves anything.
-  const comparable =
-    before?.sequence === after?.sequence &&
-    said.epoch === before?.epoch &&
-    said.sequence === before.sequence;
-  return !comparable || equalBytes(said.answer, ours);
-}
-
-/**
- * The answer to a challenge: the leaves of one sixteenth of the entries, by hash of key, under a
- * salt.
- */
-export async function challengeAnswer(
-  { crypto, history }: Pick<ProgressNeeds, 'crypto' | 'history'>,
-  asked: { readonly nibble: number; readonly salt: Uint8Array },
-  entries: AsyncIterable<ResourceEntry>,
-): Promise<Uint8Array> {
-  const fields: (Uint8Array | number)[] = [asked.salt];
-  // Entries come in the order of their keys, on both sides.
-  for await (const entry of entries) {
-    if (toHex(crypto.hash(entry.key)).startsWith(asked.nibble.toString(16))) {
-      fields.push(entry.key, entry.version, history.valueHash(entry));
-    }
+  const said = await wire.challenge({ resource: row.resource, ...asked }, { signal });
+  const { epoch, sequence } = snapshot.position;
+  if (said.epoch !== epoch || said.sequence !== sequence) {
+    return true; // only an answer at the position that we hash proves or disproves anything
   }
-  return crypto.hash(transcript('hansa/challenge/1', fields));
+  const { entries } = await entriesOf(snapshot.trie, asked.prefix, (key) => snapshot.entry(key));
+  return equalBytes(said.answer, challengeAnswer(needs, asked, entries));
 }

@@ -66,6 +66,10 @@ function compareHead(parts: MirroringParts, resource: FederatedId, head: Head | 
     progress.head = head;
     const differs = toHex(head.digest) !== toHex(applied.digest);
     if (differs) {
+      const { clock, log } = parts;
+      parts.copies
+        .setFork(resource, { held: applied.head, other: head, seenMs: clock.now() })
+        .catch((error: unknown) => log.problem('mirror.fork-unseen', error, { resource }));
       fail(
         parts,
         resource,

@@ -5,10 +5,8 @@ import {
   deadline,
   federatedIdSchema,
   HansaError,
-  isPeer,
   remote,
   splitFederatedId,
-  type Call,
   type FederatedId,
 } from '@hansa/foundation';
 import type { Signer } from '../identity/contract.ts';
@@ -26,7 +24,8 @@ import { fetchBlobs } from './fetching.ts';
 import type { MirroringNeeds } from './mirror-progress.ts';
 import { servedOn, type OnwardEnforcement } from './mirrored-blobs.ts';
 import { createMirroring, type Mirroring } from './mirroring.ts';
-import { challengeAnswer, createProgress, heldRows, type Progress } from './progress.ts';
+import { answerChallenge } from './challenges.ts';
+import { createProgress, heldRows, type Progress } from './progress.ts';
 import { createServing } from './serving.ts';
 import { heldRowsMax, syncPeerContract, type BlobPeer, type SyncPeer } from './wire.ts';
 
@@ -72,6 +71,7 @@ export function createSync(needs: SyncNeeds): SyncService {
     heard: (peer, rows) => parts.hearing.forEach((heard) => heard(peer, rows)),
   });
   needs.peers.setProgressSource(progress);
+  const damaged = (resource: FederatedId): void => mirroring.mend(resource);
   const serving = createServing({
     ...needs,
     cluster: needs.signer.cluster,
@@ -88,7 +88,8 @@ export function createSync(needs: SyncNeeds): SyncService {
       heads: serving.heads,
       propose: serving.propose,
       held: async (_input, call) => ({ rows: heldRows({ copies }, callingCluster(call)) }),
-      challenge: (input, call) => answerChallenge(parts, input, call),
+      ...serving.ranges,
+      challenge: (input, call) => answerChallenge({ ...parts, damaged }, input, call),
     },
     collect: (signal) => keepCollecting(parts, signal),
     async start(signal) {
@@ -369,19 +370,4 @@ async function requirePresent(
       fix: `hansa catalog list --peer ${name} shows what there is`,
     });
   }
-}
-
-async function answerChallenge(
-  { copies, history, crypto }: Parts,
-  input: Parameters<SyncPeer['challenge']>[0],
-  call: Call | undefined,
-): ReturnType<SyncPeer['challenge']> {
-  const { owner } = splitFederatedId(input.resource);
-  const applied = copies.applied.find(input.resource)?.value;
-  if (applied === undefined || !isPeer(call?.caller) || call.caller.cluster !== owner) {
-    throw new HansaError('MIRROR_NOT_FOUND', 'no mirror of yours by that id is here');
-  }
-  const { entries } = copies.view(input.resource, applied.epoch);
-  const answer = await challengeAnswer({ crypto, history }, input, entries());
-  return { epoch: applied.epoch, sequence: applied.sequence, answer };
 }

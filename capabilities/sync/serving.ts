@@ -17,6 +17,7 @@ import type { Enforcement } from '../policies/contract.ts';
 import type { Head, Position, ResourceLog } from '../resources/contract.ts';
 import { absent, requirePull } from './pull-rights.ts';
 import { servingBlobs, type MirroredBlobs } from './serving-blobs.ts';
+import { createRangeServing, type RangeServing } from './serving-ranges.ts';
 import type { BlobPeer, FollowItem, SyncPeer } from './wire.ts';
 
 export interface ServingNeeds {
@@ -31,6 +32,7 @@ export interface ServingNeeds {
 export function createServing(needs: ServingNeeds): {
   readonly follow: SyncPeer['follow'];
   readonly heads: SyncPeer['heads'];
+  readonly ranges: RangeServing;
   readonly propose: SyncPeer['propose'];
   readonly blobs: BlobPeer;
 } {
@@ -53,6 +55,11 @@ export function createServing(needs: ServingNeeds): {
       );
       return { heads: await Promise.all(heads) };
     },
+    ranges: createRangeServing({
+      require: (resource, call) => void requirePull(needs, resource, callingCluster(call)),
+      snapshot: (resource) => resources.snapshot(splitFederatedId(resource).local),
+      sign: (resource, { position }) => resources.sign(splitFederatedId(resource).local, position),
+    }),
     async propose({ resource }, call) {
       throw refusal(needs, resource, callingCluster(call));
     },
@@ -98,6 +105,7 @@ async function* follow(
         throw absent(input.resource);
       }
       at = startOf(at, position, input.resource);
+      await requireKept(resources, local, at);
       if (at.sequence === position.sequence && !told) {
         yield { head: await resources.sign(local, position) };
       }
@@ -157,6 +165,18 @@ function startOf(
   return at.epoch === position.epoch ? at : { epoch: position.epoch, sequence: 0 };
 }
 
+/** Changes that are not kept any more cannot be followed; what they came to can be copied. */
+async function requireKept(
+  resources: ResourceLog,
+  local: LocalId,
+  { sequence }: { sequence: number },
+): Promise<void> {
+  const kept = await resources.keptAfter(local);
+  if (sequence < kept) {
+    throw new HansaError('HISTORY_COMPACTED', `changes of ${local} are kept from ${kept} on`);
+  }
+}
+
 /** Calls back whenever the log or any decision may have changed. */
 function onChange(
   { resources, enforcement }: ServingNeeds,
@@ -198,6 +218,9 @@ async function* batches(
   let end = ends.shift();
   let first = true;
   for await (const change of resources.changes(local, at)) {
+    if (first && change.change.previous !== at.sequence) {
+      await requireKept(resources, local, at); // while we began to read
+    }
     requireContinuous(first, change.change.previous, at.sequence);
     first = false;
     if (end === undefined || change.sequence > position.sequence) {

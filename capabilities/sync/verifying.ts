@@ -84,7 +84,7 @@ export async function verifyDigest(
   return digested;
 }
 
-function requireNoFork(head: Head, applied: AppliedRecord | undefined): void {
+export function requireNoFork(head: Head, applied: AppliedRecord | undefined): void {
   if (applied === undefined || head.epoch > applied.epoch) {
     return;
   }

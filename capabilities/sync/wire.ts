@@ -2,6 +2,7 @@
 import {
   blobIdSchema,
   bytesSchema,
+  childrenBytes,
   federatedIdSchema,
   hashSchema,
   type BlobId,
@@ -11,9 +12,12 @@ import {
 } from '@hansa/foundation';
 import { z } from 'zod';
 import {
+  blobReferenceSchema,
+  blobsPerOpMax,
   changeSchema,
   headSchema,
   type Head,
+  type ResourceEntry,
   type SequencedChange,
 } from '../resources/contract.ts';
 
@@ -23,6 +27,9 @@ export const heldRowsMax = 2_000; // resources of one owner that one beat's root
 export const contentsPerRequestMax = 256;
 // small blobs in one item: half a chunk, so that a single one always fits beside them in a frame
 export const contentsBytesMax: number = 512 * 1_024;
+export const prefixesPerRequestMax = 256; // 132 KiB of nodes in one answer
+export const entriesPerRequestMax = 500;
+export const entriesBytesMax: number = 512 * 1_024; // and one more entry: below a frame
 export const chunksPerRequestMax = 64; // 64 MiB in one stream; then the next is asked for
 
 /** A change, or the signed head that ends a batch of them. */
@@ -33,6 +40,13 @@ export interface HeldRow {
   readonly epoch: number;
   readonly sequence: number;
   readonly digest: Uint8Array;
+}
+
+/** A position of a resource that was pinned: what is read of it in pieces is of one moment. */
+export interface PinnedPosition {
+  readonly resource: FederatedId;
+  readonly epoch: number;
+  readonly sequence: number;
 }
 
 /** State traffic: changes, heads, and what is held of whom. */
@@ -50,6 +64,27 @@ export interface SyncPeer {
     input: { readonly resources: readonly FederatedId[] },
     call?: Call,
   ): Promise<{ readonly heads: readonly (Head | null)[] }>;
+  /** The present head, of which everything can be read in pieces for a while. */
+  pin(input: { readonly resource: FederatedId }, call?: Call): Promise<{ readonly head: Head }>;
+  /**
+   * The sixteen nodes of the digest trie under each prefix (hex digits of BLAKE3(key)), 33 bytes
+   * each: 0 for none, 1 for a leaf, 2 for a branch, and its hash. SNAPSHOT_GONE: pin again.
+   */
+  digests(
+    input: PinnedPosition & { readonly prefixes: readonly string[] },
+    call?: Call,
+  ): Promise<{ readonly children: readonly Uint8Array[] }>;
+  /**
+   * The entries under prefixes that stand in order and hold nothing of each other, in the order of
+   * BLAKE3(key); those after a path where one is given. Fewer than all where there are `more`.
+   */
+  entries(
+    input: PinnedPosition & {
+      readonly prefixes: readonly string[];
+      readonly after?: Uint8Array | undefined;
+    },
+    call?: Call,
+  ): Promise<{ readonly entries: readonly ResourceEntry[]; readonly more: boolean }>;
   /** What the asked cluster holds of the asking one's resources, as its last beat's root said. */
   held(input: Record<string, never>, call?: Call): Promise<{ readonly rows: readonly HeldRow[] }>;
   /**
@@ -65,11 +100,11 @@ export interface SyncPeer {
     call?: Call,
   ): Promise<{ readonly lane: string }>;
   /**
-   * Hashes a range of a mirror's entries with a salt, from its own store: cannot be answered from
-   * memory of a head.
+   * Hashes the entries under a prefix with a salt, from the mirror's own store: cannot be answered
+   * from memory of a head.
    */
   challenge(
-    input: { readonly resource: FederatedId; readonly nibble: number; readonly salt: Uint8Array },
+    input: { readonly resource: FederatedId; readonly prefix: string; readonly salt: Uint8Array },
     call?: Call,
   ): Promise<{ readonly epoch: number; readonly sequence: number; readonly answer: Uint8Array }>;
 }
@@ -114,6 +149,18 @@ export interface BlobPeer {
 }
 
 const sequence = z.number().int().nonnegative();
+const prefix = z.string().regex(/^[0-9a-f]{0,64}$/);
+const pinned = { resource: federatedIdSchema, epoch: sequence, sequence };
+const childrenSchema = z.custom<Uint8Array>(
+  (value) => value instanceof Uint8Array && value.length === childrenBytes,
+  'expected sixteen nodes',
+);
+const entrySchema: z.ZodType<ResourceEntry> = z.object({
+  key: bytesSchema,
+  value: bytesSchema,
+  version: z.number().int().positive(),
+  blobs: z.array(blobReferenceSchema).max(blobsPerOpMax),
+});
 
 export const syncPeerContract: Contract<SyncPeer> = {
   name: 'sync-peer',
@@ -129,7 +176,41 @@ export const syncPeerContract: Contract<SyncPeer> = {
         z.object({ change: z.object({ sequence, change: changeSchema }) }),
         z.object({ head: headSchema }),
       ]),
-      errors: ['RESOURCE_NOT_FOUND', 'RESOURCE_REWOUND', 'HEAD_REWOUND', 'HEAD_FORKED'],
+      errors: [
+        'RESOURCE_NOT_FOUND',
+        'RESOURCE_REWOUND',
+        'HEAD_REWOUND',
+        'HEAD_FORKED',
+        'HISTORY_COMPACTED',
+      ],
+    },
+    pin: {
+      summary: 'The present head, readable in pieces for a while.',
+      permission: 'peer',
+      input: z.object({ resource: federatedIdSchema }),
+      output: z.object({ head: headSchema }),
+      errors: ['RESOURCE_NOT_FOUND', 'RESOURCE_REWOUND'],
+    },
+    digests: {
+      summary: 'Nodes of a digest trie at a pinned position.',
+      permission: 'peer',
+      input: z.object({ ...pinned, prefixes: z.array(prefix).max(prefixesPerRequestMax) }),
+      output: z.object({ children: z.array(childrenSchema).max(prefixesPerRequestMax) }),
+      errors: ['RESOURCE_NOT_FOUND', 'SNAPSHOT_GONE'],
+    },
+    entries: {
+      summary: 'Entries at a pinned position, in the order of the hashes of their keys.',
+      permission: 'peer',
+      input: z.object({
+        ...pinned,
+        prefixes: z.array(prefix).max(prefixesPerRequestMax),
+        after: hashSchema.optional(),
+      }),
+      output: z.object({
+        entries: z.array(entrySchema).max(entriesPerRequestMax),
+        more: z.boolean(),
+      }),
+      errors: ['RESOURCE_NOT_FOUND', 'SNAPSHOT_GONE'],
     },
     heads: {
       summary: 'Freshly signed heads.',
@@ -172,7 +253,7 @@ export const syncPeerContract: Contract<SyncPeer> = {
       permission: 'peer',
       input: z.object({
         resource: federatedIdSchema,
-        nibble: z.number().int().min(0).max(15),
+        prefix,
         salt: hashSchema,
       }),
       output: z.object({ epoch: sequence, sequence, answer: hashSchema }),

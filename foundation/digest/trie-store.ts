@@ -57,6 +57,8 @@ export interface TrieStore {
   readonly hasher: TrieHasher;
   /** `expected` leaves spare a new trie from being cut anew while it grows. */
   open(name: string, copy: number, expected?: number): Promise<PagedTrie>;
+  /** Where it is open already. */
+  opened(name: string, copy: number): PagedTrie | undefined;
   /** What is in memory only is lost: after work that failed, or was another node's. */
   forget(name: string, copy: number): void;
   remove(name: string, copy?: number): Promise<void>;
@@ -84,6 +86,7 @@ export function createTrieStore(needs: {
       relieve(tries);
       return trie;
     },
+    opened: (name, copy) => tries.get(`${copy} ${name}`),
     forget: (name, copy) => void tries.delete(`${copy} ${name}`),
     async remove(name, copy) {
       const name_ = copy === undefined ? [name] : [name, copy];

@@ -12,6 +12,8 @@ export type TriePrefix = readonly number[];
 export interface TrieView {
   readonly at: number;
   readonly root: Uint8Array;
+  /** Digits of a prefix under which about a page of leaves lies. */
+  readonly depth: number;
   /** The sixteen nodes under a prefix; empty ones where nothing is there. */
   children(prefix: TriePrefix): Promise<Uint8Array>;
   /** Leaves under a prefix in the order of their paths, those after a path where one is given. */
@@ -28,6 +30,7 @@ export function createTrieView(
   const read = { parts, shape, revision };
   return {
     at,
+    depth,
     root: rootOf(nodeAt(levels, 0, 0)),
     async children(prefix) {
       if (prefix.length < depth) {
@@ -43,7 +46,8 @@ export function createTrieView(
     },
     async *leaves(prefix, after) {
       const [first, end] = pagesUnder(prefix, depth);
-      const from = after === undefined ? first : Math.max(first, numberOf(digits(after, depth)));
+      const from =
+        after === undefined ? first : Math.max(first, numberOf(pathDigitsOf(after, depth)));
       for (let page = from; page < end; page += 1) {
         if (nodeAt(levels, depth, page)[0] === nodeKind.none) {
           continue;
@@ -79,7 +83,7 @@ function numberOf(prefix: TriePrefix): number {
   return prefix.reduce((number, digit) => number * 16 + digit, 0);
 }
 
-export function digits(path: Uint8Array, count: number): number[] {
+export function pathDigitsOf(path: Uint8Array, count: number): number[] {
   return Array.from({ length: count }, (_, at) => digitOf(path, at));
 }
 

@@ -122,7 +122,7 @@ describe('what is not shared', () => {
         wire.heads({ resources: [resource] }),
         follow.next(),
         wire.propose({ resource, ref: 'refs/heads/main' }),
-        wire.challenge({ resource, nibble: 1, salt: new Uint8Array(32) }),
+        wire.challenge({ resource, prefix: '1', salt: new Uint8Array(32) }),
         blobs.manifest({ resource, blob }),
         blobs
           .chunks({ resource, blob, indexes: [0] })
