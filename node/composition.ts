@@ -154,7 +154,7 @@ export function compose(needs: CompositionNeeds): Composition {
     // The forge registers its kind, and opens its caches before sync settles mirrors into them.
     ...forgingWith(needs, { signer, resources, mirrors, lanes: writing.lanes }),
     streamCapability({ ...needs, store: scoped('stream'), signer, resources, mirrors }),
-    kvCapability({ ...needs, signer, resources, mirrors }),
+    kvCapability({ ...needs, signer, resources, mirrors, lanes: writing.lanes }),
     documentCapability({ ...needs, signer, resources, mirrors }),
     // Registers the kinds of programs, before sync settles the mirrors that it has of them.
     kindProvidersCapability({ ...needs, store: scoped('kinds'), signer, resources, mirrors }),

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { createMemoryBlobs, type MemoryBlobs } from '@hansa/blobs-memory';
 import { internalRefPrefix, type Git } from '@hansa/capabilities/forge/git';
 import { smartHttp } from '@hansa/capabilities/forge/smart-http';
-import type { LaneWriting } from '@hansa/capabilities/lanes/contract';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
 import type { Mirror, Mirrors, MirrorView } from '@hansa/capabilities/sync/contract';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
@@ -27,6 +26,7 @@ import type { Forge } from '../capabilities/forge/contract.ts';
 import { createForge, type ForgeService } from '../capabilities/forge/service.ts';
 import { createResourceLog } from '../capabilities/resources/log.ts';
 import { serveGit, type GitHttpServer } from './git-http-server.ts';
+import { noLanes } from './no-lanes.ts';
 import { createSeededRandom } from './seeded-random.ts';
 import { StockGit } from './stock-git.ts';
 import { clusterOf, createTestSigner } from './test-cluster.ts';
@@ -118,16 +118,6 @@ export function createForgeBench(): ForgeBench {
   };
   return bench;
 }
-
-/** Nobody else writes here. */
-const noLanes: LaneWriting = {
-  registerKind: () => undefined,
-  find: () => undefined,
-  open: async () => {
-    throw new HansaError('LANES_UNSUPPORTED', 'this forge has no lanes');
-  },
-  offer: async () => undefined,
-};
 
 function apiUrl(): string {
   return 'http://127.0.0.1:1';

@@ -4,8 +4,9 @@ import { kvContract } from './contract.ts';
 import { createKv, type KvNeeds } from './service.ts';
 
 export function kvCapability(needs: KvNeeds): Capability {
-  const { kv, kind, keepSweeping } = createKv(needs);
+  const { kv, kind, laneKind, keepSweeping } = createKv(needs);
   needs.mirrors.registerKind(kind);
+  needs.lanes.registerKind(laneKind);
   return capability({
     name: 'kv',
     serves: [{ contract: kvContract, service: kv }],

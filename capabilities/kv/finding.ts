@@ -3,6 +3,7 @@ import {
   federatedId,
   federatedIdSchema,
   HansaError,
+  isHansaError,
   localId,
   splitFederatedId,
   type Codec,
@@ -10,8 +11,10 @@ import {
   type LocalId,
 } from '@hansa/foundation';
 import type { Signer } from '../identity/contract.ts';
+import type { LaneWriting } from '../lanes/contract.ts';
 import type { ResourceEntry, ResourceLog } from '../resources/contract.ts';
-import type { Mirrors } from '../sync/contract.ts';
+import type { Mirrors, MirrorView } from '../sync/contract.ts';
+import { withOwnWrites } from './lane-reading.ts';
 import { kvKind, type Space } from './contract.ts';
 import { settingsFrom, settingsKey } from './keys.ts';
 
@@ -20,6 +23,7 @@ export interface FindingNeeds {
   readonly signer: Signer;
   readonly resources: ResourceLog;
   readonly mirrors: Mirrors;
+  readonly lanes: LaneWriting;
 }
 
 /** What is read of a space, own or mirrored; empty where nothing of a mirror has arrived. */
@@ -66,6 +70,41 @@ export function ownSpace(needs: FindingNeeds, spelled: string): LocalId {
   return local;
 }
 
+/**
+ * Where a write to a space goes: its own log, or, where its owner lets others write it, our lane.
+ * POLICY_DENIED where the owner does not let us; while it is away, what is written waits in the lane.
+ */
+export async function writableSpace(
+  needs: FindingNeeds,
+  spelled: string,
+  signal: AbortSignal | undefined,
+): Promise<LocalId> {
+  const resource = resolveSpace(needs, spelled);
+  const view = await mirroredView(needs, resource);
+  if (view === undefined || !settingsFrom(needs.codec, await view.entry(settingsKey)).shared) {
+    return ownSpace(needs, spelled);
+  }
+  const lane = await needs.lanes.open(resource);
+  if (!needs.lanes.taken(resource)) {
+    await needs.lanes.offer(resource, signal).catch(unlessAway);
+  }
+  return lane;
+}
+
+function unlessAway(error: unknown): void {
+  const away = ['LINK_DOWN', 'CONNECTION_CLOSED', 'TIMED_OUT'] as const;
+  if (!away.some((code) => isHansaError(error, code))) {
+    throw error;
+  }
+}
+
+async function mirroredView(
+  { signer, mirrors }: FindingNeeds,
+  resource: FederatedId,
+): Promise<MirrorView | undefined> {
+  return splitFederatedId(resource).owner === signer.cluster ? undefined : mirrors.view(resource);
+}
+
 function requireOwn({ resources }: FindingNeeds, local: LocalId): { readonly epoch: number } {
   const found = resources.find(local);
   if (found === undefined || found.kind !== kvKind) {
@@ -92,15 +131,15 @@ export async function sourceOf(needs: FindingNeeds, resource: FederatedId): Prom
   }
   const revision = needs.mirrors.find(resource)?.applied?.sequence ?? 0;
   const view = await needs.mirrors.view(resource);
-  return view === undefined
-    ? { resource, epoch: 0, revision: 0, entry: async () => undefined, entries: nothing }
-    : {
-        resource,
-        epoch: view.epoch,
-        revision,
-        entry: (key) => view.entry(key),
-        entries: () => view.entries(),
-      };
+  if (view === undefined) {
+    return { resource, epoch: 0, revision: 0, entry: async () => undefined, entries: nothing };
+  }
+  return {
+    ...withOwnWrites(needs, view),
+    resource,
+    epoch: view.epoch,
+    revision,
+  };
 }
 
 async function* nothing(): AsyncIterable<ResourceEntry> {

@@ -75,7 +75,7 @@ async function open(
   const log = { ...opened, ...given(opened) };
   const mirrors = createTestMirrors();
   const { clock, signer } = bench;
-  const needs = { codec, clock, signer, resources: log, mirrors, log: silentLog };
+  const needs = { codec, clock, signer, resources: log, mirrors, lanes: noLanes, log: silentLog };
   return { bench, log, mirrors, ...createKv(needs) };
 }
 

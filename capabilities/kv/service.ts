@@ -1,12 +1,21 @@
 // Spaces of keys and values as people and programs see them.
 import { federatedId, HansaError, type FederatedId } from '@hansa/foundation';
 import type { Log } from '@hansa/foundation';
+import type { LaneKind } from '../lanes/contract.ts';
 import type { FederatedKind } from '../sync/contract.ts';
 import { kvKind, spacesMax, sweepIntervalMs, tombstoneMs, type Kv } from './contract.ts';
 import { createFeed } from './feed.ts';
-import { describeSpace, ownSpace, ownSpaces, resolveSpace, sourceOf } from './finding.ts';
+import {
+  describeSpace,
+  ownSpace,
+  ownSpaces,
+  resolveSpace,
+  sourceOf,
+  writableSpace,
+} from './finding.ts';
 import { defaultSettings, settingsKey } from './keys.ts';
 import { createKvKind } from './mirrored.ts';
+import { createKvLanes } from './promoting.ts';
 import { readEntry, readPage } from './reading.ts';
 import { deleteWork, putWork, transactWork } from './transacting.ts';
 import { watchSpace, type WatchingNeeds } from './watching.ts';
@@ -23,6 +32,7 @@ interface Parts extends KvNeeds, WatchingNeeds {
 export interface KvService {
   readonly kv: Kv;
   readonly kind: FederatedKind;
+  readonly laneKind: LaneKind;
   /** Forgets deletions that are old enough, for as long as the signal lets it. */
   keepSweeping(signal: AbortSignal): Promise<void>;
 }
@@ -33,6 +43,7 @@ export function createKv(needs: KvNeeds): KvService {
   const parts: Parts = { ...needs, feed, writing };
   return {
     kind: createKvKind({ ...needs, feed }),
+    laneKind: createKvLanes({ ...needs, writing }),
     kv: { ...managing(parts), ...readingOf(parts), ...writingOf(parts) },
     async keepSweeping(signal) {
       while (!signal.aborted) {
@@ -110,8 +121,10 @@ function readingOf(parts: Parts): Pick<Kv, 'get' | 'list' | 'watch'> {
 function writingOf(parts: Parts): Pick<Kv, 'put' | 'delete' | 'transact'> {
   const { writing } = parts;
   return {
-    put: async ({ space, ...input }) => writing.run(ownSpace(parts, space), putWork(input)),
-    delete: async ({ space, ...input }) => writing.run(ownSpace(parts, space), deleteWork(input)),
+    put: async ({ space, ...input }, call) =>
+      writing.run(await writableSpace(parts, space, call?.signal), putWork(input)),
+    delete: async ({ space, ...input }, call) =>
+      writing.run(await writableSpace(parts, space, call?.signal), deleteWork(input)),
     transact: async ({ space, ...input }) =>
       writing.run(ownSpace(parts, space), transactWork(input)),
   };

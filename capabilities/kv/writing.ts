@@ -7,6 +7,8 @@ import {
   emptyBytes,
   HansaError,
   isHansaError,
+  laneTarget,
+  splitFederatedId,
   splitLocalId,
   type Clock,
   type Hlc,
@@ -14,7 +16,8 @@ import {
   type LocalId,
 } from '@hansa/foundation';
 import { changeBytesMax, changeOpsMax, type ChangeOp } from '../resources/contract.ts';
-import { decodeCell, encodeCell, keysMax, nextCell, type Cell } from './contract.ts';
+import type { MirrorView } from '../sync/contract.ts';
+import { decodeCell, encodeCell, keysMax, mergedCells, nextCell, type Cell } from './contract.ts';
 import type { FindingNeeds } from './finding.ts';
 import { entryKey, keyOf, settingsFrom, settingsKey, type SpaceSettings } from './keys.ts';
 
@@ -40,6 +43,8 @@ export interface Standing {
 export interface Decision<T> {
   /** Values by key; undefined deletes. */
   readonly writes: ReadonlyMap<string, Uint8Array | undefined>;
+  /** Written as they are: brought together from what several clusters wrote. */
+  readonly cells?: ReadonlyMap<string, Cell>;
   answer(written: { readonly revision: number; versionOf(key: string): number }): T;
 }
 
@@ -100,8 +105,8 @@ export function createWriting(needs: WritingNeeds): Writing {
         queue.push({
           ...work,
           decide(read, settings) {
-            const { writes, answer } = work.decide(read, settings);
-            return { writes, answer: (written) => resolve(answer(written)) };
+            const { answer, ...decided } = work.decide(read, settings);
+            return { ...decided, answer: (written) => resolve(answer(written)) };
           },
           reject,
         });
@@ -248,7 +253,7 @@ function place(
 ): void {
   const { id, drafted, loaded, storedOf, now } = given;
   const { settings } = loaded;
-  const { writes, answer } = one.decide((key) => standing(storedOf(key)), settings);
+  const { writes, cells, answer } = one.decide((key) => standing(storedOf(key)), settings);
   const writing = [...writes].filter(
     ([key, value]) => value !== undefined || standing(storedOf(key)).version > 0,
   );
@@ -269,6 +274,13 @@ function place(
     }
     drafted.versions.set(key, value === undefined ? 0 : stored + 1);
   }
+  for (const [key, cell] of cells ?? []) {
+    const { stored } = storedOf(key);
+    drafted.added += stored === 0 ? 1 : 0;
+    const value = encodeCell(codec, cell, signer.cluster);
+    drafted.ops.push({ put: { key: entryKey(key), value, blobs: [] } });
+    drafted.versions.set(key, stored + 1);
+  }
   const versionOf = (key: string): number => drafted.versions.get(key) ?? 0;
   drafted.outcomes.push((revision) => answer({ revision, versionOf }));
 }
@@ -280,33 +292,56 @@ function standing({ stored, cell }: Stored): Standing {
 }
 
 async function readStored(
-  { resources, codec, signer }: Parts,
+  parts: Parts,
   id: LocalId,
   group: readonly Waiting[],
 ): Promise<(key: string) => Stored> {
   const keys = [...new Set(group.flatMap((one) => one.keys))];
-  const entries = await Promise.all(keys.map((key) => resources.entry(id, entryKey(key))));
-  const found = new Map<string, Stored>();
-  entries.forEach((entry, index) => {
-    const key = keys[index];
-    if (entry !== undefined && key !== undefined) {
-      const cell = decodeCell(codec, entry.value, signer.cluster);
-      found.set(key, { stored: entry.version, cell });
-    }
-  });
+  const seen = await mirroredView(parts, id);
+  const all = await Promise.all(keys.map((key) => readOne(parts, { id, key, seen })));
+  const found = new Map(keys.map((key, index) => [key, all[index] ?? absent] as const));
   return (key) => found.get(key) ?? absent;
 }
 
-async function load(
-  { resources, codec, loaded }: Parts,
-  id: LocalId,
-  epoch: number,
-): Promise<Loaded> {
+/** Of a lane, what it is for: its writer has seen what stands there. */
+async function mirroredView({ mirrors }: Parts, id: LocalId): Promise<MirrorView | undefined> {
+  const target = laneTarget(id);
+  return target === undefined ? undefined : mirrors.view(target);
+}
+
+async function readOne(
+  { resources, codec, signer }: Parts,
+  asked: {
+    readonly id: LocalId;
+    readonly key: string;
+    readonly seen: MirrorView | undefined;
+  },
+): Promise<Stored> {
+  const key = entryKey(asked.key);
+  const own = await resources.entry(asked.id, key);
+  const theirs = await asked.seen?.entry(key);
+  const cells = [
+    ...(own === undefined ? [] : [decodeCell(codec, own.value, signer.cluster)]),
+    ...(theirs === undefined || asked.seen === undefined
+      ? []
+      : [decodeCell(codec, theirs.value, splitFederatedId(asked.seen.resource).owner)]),
+  ];
+  // The latest counts as what stands, with all that either side had seen.
+  const cell = mergedCells('last-write-wins', cells).shown;
+  return { stored: Math.max(own?.version ?? 0, theirs?.version ?? 0), cell };
+}
+
+async function load(parts: Parts, id: LocalId, epoch: number): Promise<Loaded> {
+  const { resources, codec, loaded } = parts;
   const held = loaded.get(id);
   if (held?.epoch === epoch) {
     return held;
   }
-  const settings = settingsFrom(codec, await resources.entry(id, settingsKey));
+  const view = await mirroredView(parts, id);
+  const settings =
+    view === undefined
+      ? settingsFrom(codec, await resources.entry(id, settingsKey))
+      : { ...settingsFrom(codec, await view.entry(settingsKey)), shared: true };
   let keys = 0;
   for await (const _ of resources.entries(id)) {
     keys += 1;

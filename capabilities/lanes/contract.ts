@@ -126,6 +126,8 @@ export interface LaneWriting {
   /** Our lane for a mirrored resource, made at its first use; CONFLICT where it cannot be. */
   open(resource: FederatedId): Promise<LocalId>;
   find(resource: FederatedId): LocalId | undefined;
+  /** Whether the owner took it when it was last heard. */
+  taken(resource: FederatedId): boolean;
   /** Offers our lane now: resolves when the owner took it, or throws why not. */
   offer(resource: FederatedId, signal?: AbortSignal): Promise<void>;
 }

@@ -34,6 +34,7 @@ export function createLaneWriting(parts: LaneParts): LaneWriting {
     },
     open: (resource) => openLane(parts, resource),
     find: (resource) => (parts.written.find(resource) === undefined ? undefined : laneId(resource)),
+    taken: (resource) => parts.written.find(resource)?.value.state === 'taken',
     offer: async (resource, signal) => {
       await offerLane(parts, resource, signal);
     },
