@@ -116,17 +116,10 @@ async function listen(
   const { signal, tell, before } = given;
   try {
     const wire = remote(appsPeerContract, peers.carrier(peer));
-    const told = wire.changes({}, { signal })[Symbol.asyncIterator]();
-    let next = told.next();
-    do {
+    for await (const _change of wire.changes({}, { signal })) {
       const { apps, proxy } = await wire.list({}, { signal });
       tell(peer, { proxy, apps: apps.filter((app) => isPlausible(app, peer, cluster)) });
-      const { done } = await next;
-      if (done === true) {
-        break;
-      }
-      next = told.next();
-    } while (!signal.aborted);
+    }
   } catch (error) {
     if (!signal.aborted) {
       const problem = reportOf(error);

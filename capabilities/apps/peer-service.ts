@@ -18,7 +18,6 @@ export function createAppsPeer(needs: AppsNeeds): AppsPeer {
     async *changes(_input, call) {
       const peer = callingCluster(call);
       let generation = 0;
-      let before = JSON.stringify(tell(peer));
       const changed = changedKeys<'changed'>((say) => {
         const note = (): void => say('changed');
         const stops = [
@@ -28,6 +27,8 @@ export function createAppsPeer(needs: AppsNeeds): AppsPeer {
         ];
         return () => stops.forEach((stop) => stop());
       }, call?.signal);
+      let before = JSON.stringify(tell(peer));
+      yield { generation };
       for await (const _change of changed) {
         const now = JSON.stringify(tell(peer));
         if (now !== before) {

@@ -50,7 +50,7 @@ export interface AppsPeer {
     input: Record<string, never>,
     call?: Call,
   ): Promise<{ readonly apps: readonly Announced[]; readonly proxy: boolean }>;
-  /** A word whenever the list has changed; how, the list tells. */
+  /** A word at once, and whenever the list has changed; what it is, the list tells. */
   changes(
     input: Record<string, never>,
     call?: Call,
@@ -83,7 +83,7 @@ export const appsPeerContract: Contract<AppsPeer> = {
     },
     changes: {
       watch: true,
-      summary: 'A word whenever the list has changed.',
+      summary: 'A word at once, and whenever the list has changed.',
       permission: 'peer',
       input: z.object({}),
       output: z.object({ generation: z.number() }),
