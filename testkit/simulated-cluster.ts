@@ -1,5 +1,6 @@
 // One cluster of a simulated federation: the node's own composition on drivers that live in memory
 // and on virtual time. It can be stopped, killed at any moment, and started again on the same disk.
+import { setMaxListeners } from 'node:events';
 import { catalogContract, type Catalog } from '@hansa/capabilities/catalog/contract';
 import { createIdentity, type KeySeeds } from '@hansa/capabilities/identity/capability';
 import { identityContract, type Identity } from '@hansa/capabilities/identity/contract';
@@ -217,6 +218,7 @@ async function run(
     facts: simulatedFacts,
   });
   const ending = new AbortController();
+  setMaxListeners(0, ending.signal); // every duty listens to it, as in a node
   // Nothing of it can act any more; it only lets go of what the runtime would keep for it.
   void process.died.then(() => ending.abort());
   for (const each of capabilities) {
