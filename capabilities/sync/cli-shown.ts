@@ -61,7 +61,29 @@ export function mirrorRecord(mirror: Mirror): CommandView {
       ['added', momentText(mirror.addedMs)],
     ],
   };
-  return { kind: 'stack', views: [record, ...errorViews(mirror)] };
+  return { kind: 'stack', views: [record, ...errorViews(mirror), ...forkViews(mirror)] };
+}
+
+/** Both heads as they were signed: what a person shows the owner. */
+function forkViews({ fork }: Mirror): readonly CommandView[] {
+  if (fork === undefined) {
+    return [];
+  }
+  const { held, other, seenMs } = fork;
+  return [
+    { kind: 'text', text: `The owner signed two histories, seen ${momentText(seenMs)}:` },
+    {
+      kind: 'table',
+      columns: ['HEAD', 'POSITION', 'SIGNED', 'KEY', 'DIGEST', 'CHAIN', 'SIGNATURE'],
+      rows: [['ours', held] as const, ['other', other] as const].map(
+        ([whose, { epoch, sequence, signedMs, keyIndex, digest, chain, signature }]) => [
+          ...[whose, `${epoch}/${sequence}`, momentText(signedMs), String(keyIndex)],
+          ...[digest, chain, signature],
+        ],
+      ),
+      empty: '',
+    },
+  ];
 }
 
 /** One line while a round lasts. */

@@ -56,7 +56,27 @@ export interface Mirror {
   readonly fetchedBlobs: number;
   readonly fetchedBytes: number;
   readonly lastError?: ErrorReport | undefined;
+  /** Two heads that their owner signed and that cannot both be true: evidence. */
+  readonly fork?: Fork | undefined;
   readonly addedMs: number;
+}
+
+export interface Fork {
+  /** The one that we hold. */
+  readonly held: ShownHead;
+  readonly other: ShownHead;
+  readonly seenMs: number;
+}
+
+/** What a head says and who signed it, for people; digest, chain and signature in hex. */
+export interface ShownHead {
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly digest: string;
+  readonly chain: string;
+  readonly signedMs: number;
+  readonly keyIndex: number;
+  readonly signature: string;
 }
 
 /** Copies of others' resources. */
@@ -161,6 +181,15 @@ export interface Mirrors {
   fetch(order: BlobOrder): Promise<number>;
 }
 
+const shownHead: z.ZodType<ShownHead> = z.object({
+  epoch: z.number(),
+  sequence: z.number(),
+  digest: z.string(),
+  chain: z.string(),
+  signedMs: z.number(),
+  keyIndex: z.number(),
+  signature: z.string(),
+});
 const mirror: z.ZodType<Mirror> = z.object({
   resource: federatedIdSchema,
   owner: clusterIdSchema,
@@ -181,6 +210,7 @@ const mirror: z.ZodType<Mirror> = z.object({
   fetchedBlobs: z.number(),
   fetchedBytes: z.number(),
   lastError: errorReportSchema.optional(),
+  fork: z.object({ held: shownHead, other: shownHead, seenMs: z.number() }).optional(),
   addedMs: z.number(),
 });
 const spelled = z

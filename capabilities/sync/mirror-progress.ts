@@ -11,7 +11,7 @@ import {
 } from '@hansa/foundation';
 import type { CatalogNews } from '../catalog/contract.ts';
 import type { Head } from '../resources/contract.ts';
-import type { Mirror, MirrorState } from './contract.ts';
+import type { Fork, Mirror, MirrorState, ShownHead } from './contract.ts';
 import type { FollowNeeds } from './following.ts';
 
 export interface MirroringNeeds extends FollowNeeds {
@@ -128,6 +128,24 @@ export function mirrorView(parts: MirroringParts, resource: FederatedId): Mirror
     fetchedBlobs: progress.fetchedBlobs,
     fetchedBytes: progress.fetchedBytes,
     lastError: progress.lastError,
+    fork: forkView(parts, resource),
     addedMs: record.addedMs,
+  };
+}
+
+function forkView({ copies }: MirroringParts, resource: FederatedId): Fork | undefined {
+  const found = copies.forks.find(resource)?.value;
+  return found === undefined
+    ? undefined
+    : { held: shownHead(found.held), other: shownHead(found.other), seenMs: found.seenMs };
+}
+
+function shownHead({ epoch, sequence, digest, chain, tick }: Head): ShownHead {
+  const { asOfMs: signedMs, keyIndex, signature } = tick;
+  return {
+    ...{ epoch, sequence, signedMs, keyIndex },
+    digest: toHex(digest),
+    chain: toHex(chain),
+    signature: toHex(signature),
   };
 }
