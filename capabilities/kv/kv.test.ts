@@ -2,6 +2,7 @@ import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import { federatedId, HansaError, localId, silentLog, utf8, type Hlc } from '@hansa/foundation';
 import { describe, expect, test } from 'vitest';
+import { noLanes } from '../../testkit/no-lanes.ts';
 import { createResourceBench, type ResourceBench } from '../../testkit/resource-bench.ts';
 import { roads } from '../../testkit/roads.ts';
 import { clusterOf, collect } from '../../testkit/test-cluster.ts';
@@ -339,6 +340,7 @@ test('the node is handed one contract, the kind and the duty that forgets', asyn
     signer: bench.signer,
     resources: log,
     mirrors: { ...mirrors, registerKind: ({ kind }) => void kinds.push(kind) },
+    lanes: noLanes,
     log: silentLog,
   });
   expect(made.serves.map(({ contract }) => contract.name)).toEqual(['kv']);

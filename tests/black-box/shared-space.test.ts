@@ -29,9 +29,9 @@ async function shared(name: string, rule: string): Promise<void> {
   const { lubeck, bergen } = pair;
   await must(lubeck, 'kv', 'create', name, '--rule', rule, '--shared');
   await must(lubeck, 'share', 'add', `kv/${name}`, '--to', 'bergen', '--allow', 'see,pull,push');
-  await must(lubeck, 'kv', 'put', name, 'begun', 'yes');
+  await must(lubeck, 'kv', 'put', name, 'begun', '1');
   await must(bergen, 'mirror', 'add', `lubeck:kv/${name}`);
-  await reads(bergen, `lubeck:${name}`, 'begun', 'yes');
+  await reads(bergen, `lubeck:${name}`, 'begun', '1');
 }
 
 describe('a shared space', () => {
