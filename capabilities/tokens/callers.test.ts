@@ -108,6 +108,14 @@ describe('a caller with a token', () => {
     await settled(() => lapses[1]?.signal.aborted === true);
     expect(lapses[1]?.signal.reason).toMatchObject({ code: 'TOKEN_EXPIRED' });
   });
+
+  test('starts nothing when its token was revoked since it came in', async () => {
+    const { tokens, authority } = await makeTokenCluster();
+    const { token, jti } = await tokens.issue({ audience: ['bearer'], caps: ['api:*'] });
+    const caller = authority.authenticate({ token });
+    await tokens.revoke({ jti });
+    expect(authority.lapse(caller).signal.aborted).toBe(true);
+  });
 });
 
 describe('tokens of another cluster', () => {

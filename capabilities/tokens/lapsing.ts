@@ -5,7 +5,7 @@ import type { VerifiedToken } from './contract.ts';
 import type { Judge } from './judge.ts';
 
 export interface Lapsing {
-  /** Calls back once, with the reason, when the token is good no longer; until it is let go. */
+  /** Calls back once, with the reason, when the token is good no longer, which may be at once. */
   hold(token: VerifiedToken, lapsed: (reason: unknown) => void): () => void;
   start(): void;
   stop(): void;
@@ -44,7 +44,8 @@ export function createLapsing({ clock, judge }: { clock: Clock; judge: Judge }):
       last += 1;
       const id = String(last);
       held.set(id, { token, lapsed });
-      set(id, token);
+      // It may have been revoked since it was judged; nobody would say so again.
+      settle([id]);
       return () => {
         held.delete(id);
         alarm.delete(id);
