@@ -99,7 +99,13 @@ const close: Command = {
   },
 };
 
-export const linksCommands: readonly Command[] = [...makingCommands, list, show, ...labelCommands, close];
+export const linksCommands: readonly Command[] = [
+  ...makingCommands,
+  list,
+  show,
+  ...labelCommands,
+  close,
+];
 
 function linksOf({ carrier }: CommandContext): Links {
   return remote(linksContract, carrier);

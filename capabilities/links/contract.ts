@@ -31,8 +31,8 @@ export const addressesMax = 8; // hints per node
 
 /**
  * `pending` waits for check words; `connecting` and `handshaking` are on the way; `syncing` waits
- * for the first beat. The next five come from proof of progress, never from a socket. `blocked` gets
- * nothing, whatever was agreed; `closed` is ended by us.
+ * for the first beat. The next five come from proof of progress, never from a socket. `blocked`
+ * gets nothing, whatever was agreed; `closed` is ended by us.
  */
 export type LinkStatus =
   | 'pending'

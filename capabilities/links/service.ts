@@ -1,18 +1,17 @@
 // Links as people and other capabilities see them: invitations, records and sessions brought
 // together.
 import { changedKeys, HansaError, toHex, type ClusterId } from '@hansa/foundation';
-import { labelsMax } from '../resources/contract.ts';
 import { createAccepting } from './accepting.ts';
 import { sameWords } from './check-words.ts';
 import {
   inviteTtlDefaultMs,
   invitesOpenMax,
   type Endpoint,
-  type Labelling,
   type Link,
   type Links,
 } from './contract.ts';
 import { inspectToken } from './inspecting.ts';
+import { labelling } from './labelling.ts';
 import type { LinksNeeds, LinksParts, RosterNeeds } from './parts.ts';
 import { createLinkRecords } from './records.ts';
 import { createRoster } from './roster.ts';
@@ -75,20 +74,7 @@ function linksOf(parts: LinksParts): Links {
       roster.drop(cluster, 'the link was closed');
       return { link: view(cluster) };
     },
-    async label(input) {
-      const { cluster } = roster.peers.resolve(input.peer);
-      const labels = labelsAfter(view(cluster).labels, input);
-      await records.update(cluster, (link) => ({
-        ...link,
-        labels: labelsAfter(link.labels, input),
-      }));
-      parts.log.event('link.labelled', { peer: cluster, labels: Object.keys(labels).length });
-      return view(cluster);
-    },
-    async planLabels(input) {
-      const { cluster } = roster.peers.resolve(input.peer);
-      return parts.forecast({ cluster, labels: labelsAfter(view(cluster).labels, input) });
-    },
+    ...labelling(parts, view),
     async *changes(_input, call) {
       const last = new Map<ClusterId, string>();
       const changed = changedKeys<ClusterId>((each) => roster.peers.subscribe(each), call?.signal);
@@ -105,20 +91,6 @@ function linksOf(parts: LinksParts): Links {
       }
     },
   };
-}
-
-/** INPUT_INVALID where there would be more than a link carries. */
-function labelsAfter(
-  before: Readonly<Record<string, string>> = {},
-  { set = {}, wipe = [] }: Labelling,
-): Readonly<Record<string, string>> {
-  const kept = Object.entries({ ...before, ...set }).filter(
-    ([label]) => Object.hasOwn(set, label) || !wipe.includes(label),
-  );
-  if (kept.length > labelsMax) {
-    throw new HansaError('INPUT_INVALID', `a link carries at most ${labelsMax} labels`);
-  }
-  return Object.fromEntries(kept);
 }
 
 async function invite(

@@ -37,8 +37,8 @@ export interface Peers {
   /** By our name for it, its id, or an unambiguous beginning of the id; LINK_NOT_FOUND. */
   resolve(nameOrId: string): PeerStanding;
   /**
-   * CLUSTER_BLOCKED, LINK_NOT_FOUND, LINK_PENDING, LINK_NOT_OURS or LINK_DOWN where there is nothing
-   * to call.
+   * CLUSTER_BLOCKED, LINK_NOT_FOUND, LINK_PENDING, LINK_NOT_OURS or LINK_DOWN where there is
+   * nothing to call.
    */
   carrier(cluster: ClusterId): Carrier;
   /** Like `carrier`, for questions about the link itself: needs no half-link of ours. */

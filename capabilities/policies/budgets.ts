@@ -10,13 +10,15 @@ import {
   type Clock,
   type ClusterId,
   type Codec,
+  type KeyedMutex,
   type KeyValueStore,
+  type Recent,
 } from '@hansa/foundation';
 import type { Peers } from '../links/contract.ts';
 import type { Budget, Budgets, BudgetUse, ResourceId, Rule } from './contract.ts';
 import { budgetTable, type BudgetRecord } from './keys.ts';
 
-/** What a crash may count without having served it: at most this part of the budget, and a piece. */
+/** What a crash may count without having served it: this part of the budget, and a piece. */
 export const sharesPerBudget = 16;
 // counted peers whose share is in memory: forgotten ones take a new one
 const sharesKeptMax = 4_096;
@@ -40,82 +42,27 @@ interface Share {
   leftBytes: number;
 }
 
-export function createBudgets(needs: BudgetsNeeds): Budgets {
-  const { store, clock, peers } = needs;
-  const rows = budgetTable(store, needs.codec);
-  const shares = createRecent<string, Share>(sharesKeptMax);
-  const oneByOne = createKeyedMutex<string>();
-  const countedAs = (peer: ClusterId): string =>
-    peers.standing(peer).name === undefined ? strangers : peer;
+/** What one process counts with. */
+interface Counting extends BudgetsNeeds {
+  readonly rows: ReturnType<typeof budgetTable>;
+  readonly shares: Recent<string, Share>;
+  readonly oneByOne: KeyedMutex<string>;
+}
 
-  /** From the store, for the present window; undefined where not enough is left in it. */
-  const take = async (
-    key: readonly [string, string],
-    { budget, bytes }: { readonly budget: Budget; readonly bytes: number },
-  ): Promise<{ readonly share: Share | undefined; readonly record: BudgetRecord }> => {
-    for (let tried = 0; tried < attemptsMax; tried += 1) {
-      const row = await rows.get(...key);
-      const record = presentWindow(row?.value, budget, clock.now());
-      const leftBytes = budget.bytes - record.takenBytes;
-      if (leftBytes < bytes) {
-        return { share: undefined, record };
-      }
-      const wanted = Math.max(bytes, Math.ceil(budget.bytes / sharesPerBudget));
-      const taken = Math.min(wanted, leftBytes);
-      const next = { ...record, takenBytes: record.takenBytes + taken };
-      const operand = row?.modRevision ?? 0;
-      const { succeeded } = await store.transact({
-        if: [{ key: rows.key(...key), target: 'modRevision', op: '=', operand }],
-        then: [rows.put(key, next)],
-      });
-      if (succeeded) {
-        return { share: { windowStartMs: record.windowStartMs, leftBytes: taken }, record: next };
-      }
-    }
-    throw new HansaError('CONFLICT', 'too many count against one budget at the same time');
-  };
-  const spendOne = async (
-    rule: Rule,
-    { counted, resource, bytes }: { counted: string; resource: ResourceId; bytes: number },
-  ): Promise<() => void> => {
-    const budget = rule.limits?.budget;
-    const key = `${rule.id} ${counted}`;
-    return oneByOne.run(key, async () => {
-      if (budget === undefined) {
-        return () => undefined;
-      }
-      let share = shares.get(key);
-      if (share !== undefined && !isPresent(share, budget, clock.now())) {
-        share = undefined;
-      }
-      const missing = bytes - (share?.leftBytes ?? 0);
-      if (missing > 0) {
-        const taken = await take([rule.id, counted], { budget, bytes: missing });
-        if (taken.share === undefined) {
-          throw exhausted(rule, budget, { resource, nowMs: clock.now(), record: taken.record });
-        }
-        // A share of the window before is gone with it.
-        const same = share?.windowStartMs === taken.share.windowStartMs ? share.leftBytes : 0;
-        share = { ...taken.share, leftBytes: taken.share.leftBytes + same };
-        shares.set(key, share);
-      }
-      const from = share;
-      if (from !== undefined) {
-        from.leftBytes -= bytes;
-      }
-      return () => {
-        if (from !== undefined) {
-          from.leftBytes += bytes;
-        }
-      };
-    });
+export function createBudgets(needs: BudgetsNeeds): Budgets {
+  const counting: Counting = {
+    ...needs,
+    rows: budgetTable(needs.store, needs.codec),
+    shares: createRecent(sharesKeptMax),
+    oneByOne: createKeyedMutex(),
   };
   return {
     async spend(peer, resource, bytes) {
       const spent: (() => void)[] = [];
       try {
         for (const rule of needs.limits(peer, resource)) {
-          spent.push(await spendOne(rule, { counted: countedAs(peer), resource, bytes }));
+          const counted = countedAs(counting, peer);
+          spent.push(await spendOne(counting, rule, { counted, resource, bytes }));
         }
       } catch (error) {
         // The strictest refused: what the others had counted was not served.
@@ -124,24 +71,102 @@ export function createBudgets(needs: BudgetsNeeds): Budgets {
       }
     },
     async used(peer, resource) {
-      const counted = countedAs(peer);
-      const uses = needs.limits(peer, resource).map(async (rule): Promise<BudgetUse[]> => {
-        const budget = rule.limits?.budget;
-        if (budget === undefined) {
-          return [];
-        }
-        const row = await rows.get(rule.id, counted);
-        const record = presentWindow(row?.value, budget, clock.now());
-        const share = shares.get(`${rule.id} ${counted}`);
-        const unspent = share?.windowStartMs === record.windowStartMs ? share.leftBytes : 0;
-        const usedBytes = Math.max(0, record.takenBytes - unspent);
-        const begun = record.takenBytes > 0;
-        const until = begun ? { untilMs: record.windowStartMs + budget.windowMs } : {};
-        return [{ rule: rule.id, ...budget, usedBytes, ...until }];
-      });
+      const counted = countedAs(counting, peer);
+      const uses = needs.limits(peer, resource).map((rule) => useOf(counting, rule, counted));
       return (await Promise.all(uses)).flat();
     },
   };
+}
+
+function countedAs({ peers }: Counting, peer: ClusterId): string {
+  return peers.standing(peer).name === undefined ? strangers : peer;
+}
+
+function shareKey(rule: Rule, counted: string): string {
+  return `${rule.id} ${counted}`;
+}
+
+/** Answers with what takes it back. */
+function spendOne(
+  counting: Counting,
+  rule: Rule,
+  given: { readonly counted: string; readonly resource: ResourceId; readonly bytes: number },
+): Promise<() => void> {
+  const { clock, shares, oneByOne } = counting;
+  const { counted, resource, bytes } = given;
+  const budget = rule.limits?.budget;
+  const key = shareKey(rule, counted);
+  return oneByOne.run(key, async () => {
+    if (budget === undefined) {
+      return () => undefined;
+    }
+    const held = shares.get(key);
+    const before = held !== undefined && isPresent(held, budget, clock.now()) ? held : undefined;
+    const missing = bytes - (before?.leftBytes ?? 0);
+    let share = before;
+    if (share === undefined || missing > 0) {
+      const taken = await take(counting, [rule.id, counted], { budget, bytes: missing });
+      if (taken.share === undefined) {
+        throw exhausted(rule, budget, { resource, nowMs: clock.now(), record: taken.record });
+      }
+      // A share of the window before is gone with it.
+      const same = before?.windowStartMs === taken.share.windowStartMs ? before.leftBytes : 0;
+      share = { ...taken.share, leftBytes: taken.share.leftBytes + same };
+      shares.set(key, share);
+    }
+    const from = share;
+    from.leftBytes -= bytes;
+    return () => {
+      from.leftBytes += bytes;
+    };
+  });
+}
+
+/** From the store, for the present window; without a share where not enough is left in it. */
+async function take(
+  { store, rows, clock }: Counting,
+  key: readonly [rule: string, counted: string],
+  { budget, bytes }: { readonly budget: Budget; readonly bytes: number },
+): Promise<{ readonly share: Share | undefined; readonly record: BudgetRecord }> {
+  for (let tried = 0; tried < attemptsMax; tried += 1) {
+    const row = await rows.get(...key);
+    const record = presentWindow(row?.value, budget, clock.now());
+    const leftBytes = budget.bytes - record.takenBytes;
+    if (leftBytes < bytes) {
+      return { share: undefined, record };
+    }
+    const wanted = Math.max(bytes, Math.ceil(budget.bytes / sharesPerBudget));
+    const taken = Math.min(wanted, leftBytes);
+    const next = { ...record, takenBytes: record.takenBytes + taken };
+    const operand = row?.modRevision ?? 0;
+    const { succeeded } = await store.transact({
+      if: [{ key: rows.key(...key), target: 'modRevision', op: '=', operand }],
+      then: [rows.put(key, next)],
+    });
+    if (succeeded) {
+      return { share: { windowStartMs: record.windowStartMs, leftBytes: taken }, record: next };
+    }
+  }
+  throw new HansaError('CONFLICT', 'too many count against one budget at the same time');
+}
+
+async function useOf(
+  { rows, shares, clock }: Counting,
+  rule: Rule,
+  counted: string,
+): Promise<readonly BudgetUse[]> {
+  const budget = rule.limits?.budget;
+  if (budget === undefined) {
+    return [];
+  }
+  const row = await rows.get(rule.id, counted);
+  const record = presentWindow(row?.value, budget, clock.now());
+  const share = shares.get(shareKey(rule, counted));
+  const unspent = share?.windowStartMs === record.windowStartMs ? share.leftBytes : 0;
+  const usedBytes = Math.max(0, record.takenBytes - unspent);
+  const begun = record.takenBytes > 0;
+  const until = begun ? { untilMs: record.windowStartMs + budget.windowMs } : {};
+  return [{ rule: rule.id, ...budget, usedBytes, ...until }];
 }
 
 function isPresent(

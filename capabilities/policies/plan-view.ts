@@ -1,4 +1,5 @@
-// How a plan reads: alike wherever a change is planned, so contracts that speak of plans hand it on.
+// How a plan reads: alike wherever a change is planned, so contracts that speak of plans hand it
+// on.
 import type { CommandView } from '@hansa/foundation';
 import type { Plan } from './plan.ts';
 

@@ -193,7 +193,7 @@ function requireRoom(count: number): void {
   }
 }
 
-/** Under an id that is not taken, and is from now on: of ten thousand, two would often share one. */
+/** Under an id that is not taken, and is from now on: of ten thousand, two would share one. */
 function made({ random, clock }: Parts, draft: RuleDraft, taken: Set<string>): Rule {
   const short = `r-${toHex(random.bytes(4))}`;
   const id = taken.has(short) ? `${short}-${toHex(random.bytes(8))}` : short;

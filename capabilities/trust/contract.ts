@@ -1,5 +1,5 @@
-// Whom this cluster trusts and whom it has blocked, and who asks to be trusted. Trust grants nothing
-// by itself: rules speak of it. Blocked gets nothing, whatever any rule says.
+// Whom this cluster trusts and whom it has blocked, and who asks to be trusted. Trust grants
+// nothing by itself: rules speak of it. Blocked gets nothing, whatever any rule says.
 import {
   clusterIdSchema,
   nameLengthMax,

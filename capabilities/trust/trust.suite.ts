@@ -1,5 +1,5 @@
-// What any Trust must do, wherever it lives. The cluster behind the road is linked with `bergen`, and
-// `visby` asked it for trust.
+// What any Trust must do, wherever it lives. The cluster behind the road is linked with `bergen`,
+// and `visby` asked it for trust.
 import type { ClusterId } from '@hansa/foundation';
 import { describe, expect, test } from 'vitest';
 import type { Road } from '../../testkit/roads.ts';

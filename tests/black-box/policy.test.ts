@@ -1,5 +1,5 @@
-// Everything that a rule can say, on running clusters: labels of links, limits, whole files of rules,
-// and who can do what by which rule.
+// Everything that a rule can say, on running clusters: labels of links, limits, whole files of
+// rules, and who can do what by which rule.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CatalogItem } from '@hansa/capabilities/catalog/contract';

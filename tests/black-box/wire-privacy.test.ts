@@ -1,6 +1,6 @@
 // What crosses the wire, read by a parser of its own: of what is not shared nothing leaves, in no
-// list, answer or stream, whatever a peer asks for; and asking for it is answered as asking for what
-// does not exist, byte for byte.
+// list, answer or stream, whatever a peer asks for; and asking for it is answered as asking for
+// what does not exist, byte for byte.
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
