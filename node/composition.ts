@@ -19,7 +19,7 @@ import { linksCapability, type LinksCapability } from '@hansa/capabilities/links
 import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
 import { policiesCapability } from '@hansa/capabilities/policies/capability';
 import { recoveryCapability } from '@hansa/capabilities/recovery/capability';
-import { resourcesCapability } from '@hansa/capabilities/resources/capability';
+import { resourcesCapability, type KeptChanges } from '@hansa/capabilities/resources/capability';
 import { streamCapability } from '@hansa/capabilities/stream/capability';
 import { syncCapability } from '@hansa/capabilities/sync/capability';
 import { tokensCapability } from '@hansa/capabilities/tokens/capability';
@@ -67,6 +67,8 @@ export interface CompositionNeeds extends Drivers {
   /** Decides calls of peers over the wire. */
   readonly peerGate: Gate;
   readonly syncIntervalMs?: number | undefined;
+  /** How much of a history is kept; simulations keep less. */
+  readonly kept?: KeptChanges | undefined;
   /** Calls of apps are passed on, and taken from peers; default: neither. */
   readonly proxy?: boolean | undefined;
   /** Absent in simulations: then no app answers. */

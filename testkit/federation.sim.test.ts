@@ -37,6 +37,10 @@ test('what a clock over a minute ahead has stamped is refused until time has cau
   await playSeeds('clock-ahead');
 });
 
+test('mirrors that fell behind what their owners keep agree in the end, too', async () => {
+  await playSeeds('compaction');
+});
+
 test('the same seed is the same run, and another seed is another', async () => {
   const scenario = scenarioNamed('everything');
   const [first, again, other] = [

@@ -1,6 +1,7 @@
 // A whole federation in one process, on virtual time, from one seed: clusters of the node's own
 // composition, one network between them, faults to switch, and invariants that are checked all
 // along. Whatever happens in it happens again with the same seed.
+import type { KeptChanges } from '@hansa/capabilities/resources/capability';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import {
@@ -38,6 +39,8 @@ export interface FederationOptions {
   /** Tests plant faults between a cluster and its disk. */
   readonly wrapBlobs?: ((blobs: Blobs) => Blobs) | undefined;
   readonly wrapStore?: ((store: KeyValueStore) => KeyValueStore) | undefined;
+  /** How much of their histories owners keep. */
+  readonly kept?: KeptChanges | undefined;
 }
 
 /** True, or nothing that is still in the way. */
@@ -99,7 +102,9 @@ export async function createFederation(given: {
   for (const seat of seats) {
     const clock = options.clocks?.[seat.place.name] ?? {};
     const disk = createDisk({ ...options, clock: time, crypto });
-    clusters.push(createCluster({ ...base, ...seat, disk, clock, random: seat.random, network }));
+    const { kept } = options;
+    const own = { ...seat, disk, clock, kept };
+    clusters.push(createCluster({ ...base, ...own, random: seat.random, network }));
   }
   clusters.forEach((cluster) => invariants.attend(cluster));
   const federation = federationOf({ ...base, seed, network, invariants });

@@ -200,7 +200,9 @@ async function checkMirrors(checking: Checking, cluster: SimulatedCluster): Prom
   for (const mirror of await witness.mirrored(cluster)) {
     const { epoch, sequence, head } = mirror.applied;
     const key = `${cluster.name} ${head.resource}`;
-    if (checkedMirrors.get(key) === `${epoch}/${sequence}`) {
+    // What is being made another position's in place says so, and is of none meanwhile.
+    const isOfNone = mirror.applied.repairing === true;
+    if (isOfNone || checkedMirrors.get(key) === `${epoch}/${sequence}`) {
       continue;
     }
     checkedMirrors.set(key, `${epoch}/${sequence}`);

@@ -333,6 +333,16 @@ export const scenarios: readonly Scenario[] = [
   },
   { name: 'clock-ahead', clusters: two, play: clockAhead },
   {
+    // Owners keep so little that whoever was away is behind it: copies come whole, or by ranges.
+    name: 'compaction',
+    clusters: two,
+    options: () => ({ kept: { changes: 3, bytes: 1, batchChanges: 3, intervalMs: 4_000 } }),
+    play: chaos(
+      [...daily, [14, append], [3, partition], [3, heal], [2, crash], [1, stop], [6, start]],
+      { deeds: 50 },
+    ),
+  },
+  {
     name: 'rotations',
     clusters: three,
     play: chaos([...daily, [5, rotate], [2, crash], [2, stop], [6, start], [2, cut], [1, relink]]),

@@ -1,5 +1,6 @@
 // One cluster of a simulated federation: the node's own composition on drivers that live in memory
 // and on virtual time. It can be stopped, killed at any moment, and started again on the same disk.
+import type { KeptChanges } from '@hansa/capabilities/resources/capability';
 import { setMaxListeners } from 'node:events';
 import { catalogContract, type Catalog } from '@hansa/capabilities/catalog/contract';
 import { createIdentity, type KeySeeds } from '@hansa/capabilities/identity/capability';
@@ -87,6 +88,7 @@ export interface ClusterNeeds {
   readonly codec: Codec;
   readonly crypto: Crypto;
   readonly trace: Trace;
+  readonly kept?: KeptChanges | undefined;
 }
 
 interface Running {
@@ -216,6 +218,7 @@ async function run(
     peerGate: createPeerGate(log),
     kinds: [createNoteKind(disk)],
     facts: simulatedFacts,
+    kept: needs.kept,
   });
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // every duty listens to it, as in a node

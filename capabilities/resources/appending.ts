@@ -35,8 +35,18 @@ export interface ResourceLogNeeds {
   readonly random: Random;
   readonly signer: Signer;
   readonly log?: Log | undefined;
-  /** What compaction leaves; simulations keep less. */
-  readonly kept?: { readonly changes: number; readonly bytes: number } | undefined;
+  /** Simulations keep less of a history, and cut it into shorter batches. */
+  readonly kept?: KeptChanges | undefined;
+}
+
+export interface KeptChanges {
+  /** What compaction leaves: changes after the older of the two. */
+  readonly changes: number;
+  readonly bytes: number;
+  /** Between two checkpoints; default `batchChangesMax`. */
+  readonly batchChanges?: number | undefined;
+  /** Between two rounds of compaction; default `compactIntervalMs`. */
+  readonly intervalMs?: number | undefined;
 }
 
 export interface Held extends ResourceLogNeeds {
@@ -75,7 +85,7 @@ export async function append(
   const versions = await versionsAfter(held, id, change);
   const stored = changeOp(tables, id, { ...change, versions });
   const content = changeBytes(change);
-  const { counted, checkpoint } = countSince(state.value, content.length);
+  const { counted, checkpoint } = countSince(held, state.value, content.length);
   const next = { epoch, chain: chainAfter(crypto, state.value.chain, content), hlc };
   const key = tables.states.key(id);
   const result = await store.transact({
@@ -118,11 +128,13 @@ function changeOp(tables: ResourceTables, id: LocalId, change: StoredChange): Op
 export type Counted = Pick<StoredState, 'changes' | 'bytes' | 'allChanges' | 'allBytes'>;
 
 export function countSince(
+  { kept }: Pick<Held, 'kept'>,
   { changes, bytes, allChanges, allBytes }: Counted,
   added: number,
 ): { readonly counted: Counted; readonly checkpoint: boolean } {
   const checkpoint =
-    changes > 0 && (changes + 1 > batchChangesMax || bytes + added > batchBytesMax);
+    changes > 0 &&
+    (changes + 1 > (kept?.batchChanges ?? batchChangesMax) || bytes + added > batchBytesMax);
   const since = checkpoint
     ? { changes: 1, bytes: added }
     : { changes: changes + 1, bytes: bytes + added };

@@ -1,7 +1,7 @@
 // Ties the resource log to its host.
 import { capability, type Capability } from '@hansa/foundation';
 import type { KeyBook } from '../identity/contract.ts';
-import type { ResourceLogNeeds } from './appending.ts';
+import type { KeptChanges, ResourceLogNeeds } from './appending.ts';
 import {
   compactIntervalMs,
   resourcesContract,
@@ -11,6 +11,8 @@ import {
 import { createHistory } from './history.ts';
 import { createResourceLog } from './log.ts';
 import { createResources } from './service.ts';
+
+export type { KeptChanges };
 
 export function resourcesCapability(needs: ResourceLogNeeds & { readonly keys: KeyBook }): {
   readonly capability: Capability;
@@ -30,7 +32,7 @@ export function resourcesCapability(needs: ResourceLogNeeds & { readonly keys: K
           name: 'resources.compact',
           async run(signal) {
             for (;;) {
-              await needs.clock.sleep(compactIntervalMs, signal);
+              await needs.clock.sleep(needs.kept?.intervalMs ?? compactIntervalMs, signal);
               await compact(signal);
             }
           },

@@ -178,17 +178,18 @@ async function* changesOf(
 
 /** Moves the growing epoch on by one change; what has to be written for it. */
 function step(
-  { crypto, tables }: Held,
+  held: Held,
   growing: Growing,
   { ops, author, stamp }: Pick<RenewalWork, 'author' | 'stamp'> & { ops: readonly ChangeOp[] },
 ): readonly Op[] {
+  const { crypto, tables } = held;
   const { id, epoch, previous } = growing;
   const hlc = stamp(growing.hlc);
   const change: Change = { epoch, previous, ops, hlc, author };
   const { allChanges, allBytes } = growing.counted;
   const before = { epoch, sequence: previous, chain: growing.chain, hlc: growing.hlc };
   const content = changeBytes(change);
-  const { counted, checkpoint } = countSince(growing.counted, content.length);
+  const { counted, checkpoint } = countSince(held, growing.counted, content.length);
   growing.chain = chainAfter(crypto, growing.chain, content);
   growing.hlc = hlc;
   growing.counted = counted;
