@@ -55,10 +55,7 @@ const create: Command = {
     return {
       data,
       view: text(`Made ${data.name}, empty.`),
-      next: [
-        `hansa kv put ${data.name} <key> <value>`,
-        `hansa share add kv/${data.name} --to <peer>`,
-      ],
+      next: [`hansa kv put ${data.name} <key> <value>`, `hansa share add ${data.name} --to <peer>`],
     };
   },
 };

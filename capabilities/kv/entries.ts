@@ -2,11 +2,12 @@
 // the schemas that they pass.
 import { clusterIdSchema, utf8, type ClusterId } from '@hansa/foundation';
 import { z } from 'zod';
-import { valueBytesMax } from './cell.ts';
 
 export const keyBytesMax = 512; // with its space and the store's own parts, half of a store's key
 export const transactOpsMax = 64; // in each of `then` and `else`; with the log's own, one change
 export const comparesMax = 64;
+// what one request holds: who sends a little too much is told the limit of a value instead
+const spelledLengthMax: number = 1_024 * 1_024;
 
 /** Exactly one of the two: UTF-8 as it is, or any bytes as base64 (RFC 4648). */
 export interface SpelledValue {
@@ -86,17 +87,13 @@ export const prefixSchema: z.ZodType<string> = z
   .string()
   .max(keyBytesMax)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'a prefix is text without control characters');
-/** One of the two, which `readValue` sees to. */
+/** One of the two, and how long it may be, `readValue` sees to. */
 export const valueFields: {
   readonly text: z.ZodOptional<z.ZodString>;
   readonly base64: z.ZodOptional<z.ZodString>;
 } = {
-  text: z.string().max(valueBytesMax).optional(),
-  // Base64 is a third longer than what it spells; how long that is, the service counts.
-  base64: z
-    .string()
-    .max(Math.ceil((valueBytesMax * 4) / 3) + 4)
-    .optional(),
+  text: z.string().max(spelledLengthMax).optional(),
+  base64: z.string().max(spelledLengthMax).optional(),
 };
 const shownFields: typeof valueFields = {
   text: z.string().optional(),

@@ -133,6 +133,8 @@ function keys(withConfig: With): void {
       const larger = kv.put({ ...config, key, base64: bytes });
       const how = { code: 'INPUT_TOO_LARGE', fix: expect.stringContaining('blob') };
       await expect(larger).rejects.toMatchObject(how);
+      const words = kv.put({ ...config, key, text: `${text}x` });
+      await expect(words).rejects.toMatchObject(how);
     }));
 
   test('a condition that does not hold is a CONFLICT, and nothing is written', () =>
