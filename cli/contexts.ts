@@ -30,7 +30,7 @@ export interface Context {
 }
 
 const contextsFile = 'contexts.json';
-const lockRetryMs = 10;
+const lockRetryMs = 10; // the work under the lock is over in less
 const lockStaleMs = 5_000; // the work under the lock takes milliseconds
 const contextsSchema: z.ZodType<Contexts> = z.object({
   current: z.string().optional(),

@@ -2,7 +2,7 @@
 // On an embedded store all duties are this node's.
 import type { Capability, Clock, Duty, Log } from '@hansa/foundation';
 
-const againMinMs = 200;
+const againMinMs = 200; // a duty that failed once is back before anybody looks
 const againMaxMs = 30_000; // a duty that cannot work is tried twice a minute, and logged each time
 
 export function runDuties(

@@ -21,7 +21,7 @@ const toldOnArrivalMax = 64;
 // a peer that would not listen, as one whose people have not confirmed yet, is told again after
 // this, doubled each time
 const tellAgainMinMs = 2_000;
-const tellAgainMaxMs = 300_000;
+const tellAgainMaxMs = 300_000; // a word that nobody takes costs a call in five minutes
 
 export interface GossipNeeds {
   readonly clock: Clock;

@@ -20,9 +20,10 @@ import { discoveryPeerContract } from './wire.ts';
 
 export const claimsMax = 64; // clusters whose claims are remembered; anybody near can claim
 const askingMax = 4; // dialled at the same time: a liar's claims cost a few sockets
+// on one network an answer takes milliseconds; a silent one frees its place
 const askTimeoutMs = 10_000;
 const againMinMs = 5_000; // after a claim that could not be proven, doubled each time
-const againMaxMs = 300_000;
+const againMaxMs = 300_000; // a cluster that cannot be proven is asked every five minutes at worst
 // both sides ask each other over one connection: whoever is first must not end it for the other
 const lingerMs = 5_000;
 

@@ -14,6 +14,7 @@ export const documentKind = 'document';
 
 export const documentsMax = 10_000; // own ones: each is a log with heads of its own
 export const documentBytesMax: number = 300 * 1_024; // in its canonical spelling; with room for a patch
+// rows of a page, each a few hundred bytes: well below a frame
 export const pageDocumentsMax = 1_000;
 export const pageDocumentsDefault = 100; // what a person reads at once
 

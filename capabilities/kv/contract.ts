@@ -79,7 +79,7 @@ export const kvKind = 'kv';
 
 export const spacesMax = 1_000; // each is a log with heads of its own
 export const keysMax = 1_000_000; // of one space: the digest over them is kept while it is written
-export const pageEntriesMax = 1_000;
+export const pageEntriesMax = 1_000; // keys of a page where values are small
 export const pageEntriesDefault = 100; // what a person reads at once
 export const pageBytesMax: number = 1_024 * 1_024; // values of one page, one value at least
 // how long a deletion is remembered where several clusters write: longer than any is away

@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 export const keyBytesMax = 512; // with its space and the store's own parts, half of a store's key
 export const transactOpsMax = 64; // in each of `then` and `else`; with the log's own, one change
-export const comparesMax = 64;
+export const comparesMax = 64; // as many as there may be operations: one for each
 // what one request holds: who sends a little too much is told the limit of a value instead
 const spelledLengthMax: number = 1_024 * 1_024;
 

@@ -3,8 +3,9 @@
 import type { FederatedId } from '@hansa/foundation';
 import type { Cell } from './contract.ts';
 
+// what one slow reader may hold in memory before it is told to list again
 export const feedBytesMax: number = 32 * 1_024 * 1_024;
-export const feedChangesMax = 50_000;
+export const feedChangesMax = 50_000; // small ones cost more than their bytes: about 30 MiB of them
 
 export interface FeedEvent {
   readonly key: string;

@@ -24,6 +24,7 @@ import { entryKey, keyOf, settingsFrom, settingsKey, type SpaceSettings } from '
 const opBytes = 512; // what a cell and an operation have besides key, value and a long vector
 const groupBytesMax: number = changeBytesMax - 8 * 1_024; // the change's own fields, a vector
 const pendingMax = 10_000; // callers that wait for one space's disk
+// of what those callers want to write: a hundred values of the largest kind
 const pendingBytesMax: number = 32 * 1_024 * 1_024;
 const scannedMax = 1_000; // looked at for one change: where all want one key, only one is taken
 const attemptsMax = 16; // every lost one is another node's success

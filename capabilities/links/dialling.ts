@@ -14,7 +14,7 @@ import type { LinkRecord } from './keys.ts';
 import type { LinkRecords } from './records.ts';
 import type { PeerSession, Sessions } from './sessions.ts';
 
-const redialMinMs = 250;
+const redialMinMs = 250; // a connection that was lost by chance is back before a beat is missed
 const redialMaxMs = 15_000; // an edge that comes back is found within this, whoever dials
 const lastingMs = redialMaxMs; // a connection that held for so long is worth a redial at once
 // a hub that restarts loses all its leaves in one instant; they must not come back in another one

@@ -19,7 +19,7 @@ export const witnessedMax = 100; // heads in one answer: about 60 KiB
 export const positionsMax = 1_000; // in one answer: about 30 KiB
 // a page of entries stays below a frame, whatever its values are
 export const pageBytesMax: number = 1_024 * 1_024;
-export const pageEntriesMax = 1_000;
+export const pageEntriesMax = 1_000; // small ones cost more than their bytes
 
 export interface RecoveryPeer {
   /** The newest signed heads that the asked cluster holds of the asking one’s; null for no copy. */

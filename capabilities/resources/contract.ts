@@ -34,10 +34,10 @@ export const batchBytesMax: number = 4 * 1_024 * 1_024; // what a mirror holds b
 // Changes after the older of these two are always kept: a mirror that is back after a night follows
 // on, and one that is further behind compares what it has.
 export const changesKeptMin = 100_000;
-export const changeBytesKeptMin: number = 64 * 1_024 * 1_024;
+export const changeBytesKeptMin: number = 64 * 1_024 * 1_024; // what a link carries in seconds
 export const compactIntervalMs = 600_000; // a tenth of an hour's changes more, at worst
 export const labelsMax = 32; // labels are for selecting, not for storing
-export const labelLengthMax = 64;
+export const labelLengthMax = 64; // a word to select by, not a text
 
 export interface Resource {
   readonly id: LocalId;

@@ -17,6 +17,7 @@ import { prefixesPerRequestMax, type PinnedPosition, type SyncPeer } from './wir
 // What is held in memory and applied to a copy in place. Above, a copy is built anew beside it,
 // which costs the whole of it on the way and nothing in memory.
 export const differencesMax = 20_000;
+// a few comparisons at once fit any machine
 export const differenceBytesMax: number = 32 * 1_024 * 1_024;
 
 export interface ComparingNeeds {

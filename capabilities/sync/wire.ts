@@ -28,6 +28,7 @@ export const contentsPerRequestMax = 256;
 // small blobs in one item: half a chunk, so that a single one always fits beside them in a frame
 export const contentsBytesMax: number = 512 * 1_024;
 export const prefixesPerRequestMax = 256; // 132 KiB of nodes in one answer
+// as many as one batch of a copy writes; small ones fill a frame anyway
 export const entriesPerRequestMax = 500;
 export const entriesBytesMax: number = 512 * 1_024; // and one more entry: below a frame
 export const chunksPerRequestMax = 64; // 64 MiB in one stream; then the next is asked for

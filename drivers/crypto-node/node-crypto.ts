@@ -9,7 +9,7 @@ const keyBytes = 32;
 const signatureBytes = 64;
 // A node signs with a handful of keys; it verifies those of linked clusters and their nodes.
 const privateKeysMax = 64;
-const publicKeysMax = 1_024;
+const publicKeysMax = 1_024; // as many as there may be links; beyond, a key is made again
 // RFC 8410: the DER that stands before a raw Ed25519 key in PKCS#8 and in SubjectPublicKeyInfo.
 const privatePrefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 const publicPrefix = Buffer.from('302a300506032b6570032100', 'hex');

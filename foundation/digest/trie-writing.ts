@@ -29,7 +29,7 @@ import {
 const pageLeavesAverageMax = 256;
 const pageLeavesAverageMin = 16; // of the pages of a trie that has just got one
 const depthMax = 5; // a million pages, 33 MiB of nodes: enough for 256 million leaves
-const groupOpsMax = 64;
+const groupOpsMax = 64; // with the records beside them, below what one transaction takes
 const groupBytesMax = 512 * 1_024; // with the largest part, still one transaction
 const groupsAtOnce = 8; // what a store commits together
 

@@ -16,7 +16,7 @@ export interface ListAndWatchOptions {
 
 const relistCodes = ['STORE_COMPACTED', 'STORE_WATCH_OVERFLOW'] as const;
 const retriesWithoutClock = 3; // without a clock there is no waiting, only giving up
-const retryFirstMs = 50;
+const retryFirstMs = 50; // a hiccup is over by then
 const retryMaxMs = 5_000; // a store that fails over is back within seconds
 
 /**

@@ -43,7 +43,7 @@ export type Frame =
 export const wireNameLengthMax = 128; // contract and method names; ours stay under 32
 // What the error report's schema takes: a longer text would be a breach.
 const sentenceLengthMax = 4_096;
-const reporterLengthMax = 256;
+const reporterLengthMax = 256; // the name of a cluster, with room
 
 export function breach(sentence: string, cause?: unknown): HansaError {
   return new HansaError('PROTOCOL_BREACH', sentence, { cause });
