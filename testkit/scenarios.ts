@@ -336,10 +336,21 @@ export const scenarios: readonly Scenario[] = [
     // Owners keep so little that whoever was away is behind it: copies come whole, or by ranges.
     name: 'compaction',
     clusters: two,
-    options: () => ({ kept: { changes: 3, bytes: 1, batchChanges: 3, intervalMs: 4_000 } }),
+    options: () => ({ kept: { changes: 1, bytes: 1, batchChanges: 2, intervalMs: 2_000 } }),
     play: chaos(
-      [...daily, [14, append], [3, partition], [3, heal], [2, crash], [1, stop], [6, start]],
-      { deeds: 50 },
+      [
+        ...daily,
+        ...([
+          [14, append],
+          [3, remirror],
+          [5, partition],
+          [2, heal],
+          [2, crash],
+          [2, stop],
+          [4, start],
+        ] as const),
+      ],
+      { deeds: 50, gapMs: 5_000 },
     ),
   },
   {
