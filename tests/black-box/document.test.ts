@@ -26,7 +26,8 @@ test('a document is made from the input, shared, mirrored, patched, watched and 
     { cwd: lubeck.home, env: lubeck.env, input },
   );
   expect(made.json<Document>()).toMatchObject({ version: 1, type: 'monitoring/dashboard' });
-  const rule = await must<ShownRule>(lubeck, ...['share', 'add', 'boards/sales', '--to', 'bergen']);
+  const sharing = ['share', 'add', 'boards/sales', '--to', 'bergen'];
+  const rule = await must<ShownRule>(lubeck, ...sharing);
   const catalog = await must<{ items: { type: string }[] }>(bergen, 'catalog', 'list');
   expect(catalog.items.map(({ type }) => type)).toEqual(['monitoring/dashboard']);
   await must(bergen, 'mirror', 'add', 'lubeck:document/boards/sales');
@@ -41,10 +42,8 @@ test('a document is made from the input, shared, mirrored, patched, watched and 
 
   const mirrored = await must<ShownDocument>(bergen, 'document', 'get', 'lubeck:boards/sales');
   expect(mirrored).toMatchObject({ role: 'mirror', ownerName: 'lubeck', version: 2 });
-  const listed = await must<{ documents: Document[] }>(
-    bergen,
-    ...['document', 'list', '--type', 'monitoring/dashboard'],
-  );
+  const listing = ['document', 'list', '--type', 'monitoring/dashboard'];
+  const listed = await must<{ documents: Document[] }>(bergen, ...listing);
   expect(listed.documents.map(({ name }) => name)).toEqual(['boards/sales']);
   const refused = await bergen.hansa('document', 'put', 'lubeck:boards/sales', '1');
   expect([refused.code, refused.report().code]).toEqual([4, 'RESOURCE_READ_ONLY']);

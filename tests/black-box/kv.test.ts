@@ -39,6 +39,10 @@ function untilValue(cluster: Cluster, space: string, key: string, text: string):
   });
 }
 
+function words(line: string): readonly string[] {
+  return line.split(' ');
+}
+
 /** Every event as one line, in the order in which it was told. */
 function linesOf(watch: JsonLines<KvChange>): string[] {
   return watch.seen.flatMap(({ events }) =>
@@ -72,8 +76,8 @@ describe('a space', () => {
     await must(lubeck, 'kv', 'delete', 'config', 'host');
     const done = await must<Transacted>(
       lubeck,
-      ...['kv', 'transact', 'config', '--if-version', 'port=2', '--if-absent', 'host'],
-      ...['--put', 'port=1', '--put', 'mode=fast'],
+      ...words('kv transact config --if-version port=2 --if-absent host'),
+      ...words('--put port=1 --put mode=fast'),
     );
     expect(done).toMatchObject({ succeeded: true, results: [{ put: { version: 3 } }, {}] });
     await untilTold(watch, 'mode=fast');
@@ -91,13 +95,13 @@ describe('a space', () => {
   test('is written by its owner alone: at the mirror, the refusal says where and how', async () => {
     const { bergen } = pair;
     await shareSpace('closed');
-    const words = [
+    const writes = [
       ['put', 'lubeck:closed', 'a', '1'],
       ['delete', 'lubeck:closed', 'a'],
       ['transact', 'lubeck:closed', '--put', 'a=1'],
       ['remove', 'lubeck:closed', '--yes'],
     ];
-    for (const each of words) {
+    for (const each of writes) {
       const refused = await bergen.hansa('kv', ...each);
       expect(refused.code).toBe(4);
       expect(refused.report()).toMatchObject({ code: 'RESOURCE_READ_ONLY' });
