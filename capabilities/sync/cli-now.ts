@@ -20,6 +20,7 @@ const exitByState: Readonly<Record<MirrorState, number>> = {
   refused: 7,
   waiting: 6,
   pulling: 6,
+  frozen: 3,
   absent: 3,
   current: 0,
 };

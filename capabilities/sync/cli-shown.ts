@@ -59,9 +59,23 @@ export function mirrorRecord(mirror: Mirror): CommandView {
       ['head as of', headAsOfMs === undefined ? nothingYet : momentText(headAsOfMs)],
       ['fetched', `${mirror.fetchedBlobs} blob(s), ${bytesText(mirror.fetchedBytes)}`],
       ['added', momentText(mirror.addedMs)],
+      ...freezeFields(mirror),
     ],
   };
   return { kind: 'stack', views: [record, ...errorViews(mirror), ...forkViews(mirror)] };
+}
+
+/** What becomes of a copy that its owner has withdrawn. */
+function freezeFields({ frozen }: Mirror): readonly (readonly [string, string])[] {
+  if (frozen === undefined) {
+    return [];
+  }
+  const { sinceMs, purgeAtMs, retained } = frozen;
+  return [
+    ['frozen since', momentText(sinceMs)],
+    ['purged at', purgeAtMs === undefined ? 'never: it is retained' : momentText(purgeAtMs)],
+    ...(retained === undefined ? [] : ([['retained', retained]] as const)),
+  ];
 }
 
 /** Both heads as they were signed: what a person shows the owner. */
@@ -113,6 +127,7 @@ function remedy(mirror: Mirror): readonly string[] {
       return [`hansa catalog list --peer ${mirror.ownerName}`];
     case 'pulling':
       return [`hansa sync now ${mirrorName(mirror)}`];
+    case 'frozen':
     case 'refused':
     case 'halted':
       return [`hansa mirror show ${mirrorName(mirror)}`];

@@ -52,7 +52,11 @@ export async function collectRound(
   return unused;
 }
 
-async function namedBlobs({ resources, copies }: CollectingNeeds): Promise<ReadonlySet<BlobId>> {
+/** What is ours, and what we mirror. */
+export async function namedBlobs({
+  resources,
+  copies,
+}: Pick<CollectingNeeds, 'resources' | 'copies'>): Promise<ReadonlySet<BlobId>> {
   const named = new Set<BlobId>();
   for (const { id } of resources.all()) {
     for await (const blob of resources.blobs(id)) {

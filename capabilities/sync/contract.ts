@@ -10,26 +10,38 @@ import {
   type Contract,
   type ErrorReport,
   type FederatedId,
+  type HansaError,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import type {
-  BlobReference,
-  Head,
-  ResourceEntry,
-  SequencedChange,
-} from '../resources/contract.ts';
+import type { BlobReference, Head, ResourceEntry, SequencedChange } from '../resources/contract.ts';
 
 export const mirrorsMax = 10_000; // each holds a stream while its owner is connected
 export const syncIntervalMs = 30_000; // the anti-entropy round; changes arrive as they happen
-export const retryMinMs = 500;
+export const retryMinMs = 500; // an owner that hiccups is followed again within a second
 export const retryMaxMs = 30_000; // at worst one interval late
 
 /**
  * `waiting` for the link, `absent` at the owner (not shared, or not there), `pulling`, `current`,
- * `refused` (what came did not verify; tried again), `halted` (two histories: a person has to
- * decide).
+ * `refused` (what came did not verify; tried again), `halted` (two histories, or our own disk is in
+ * doubt: a person has to decide), `frozen` (withdrawn by its owner: read here, follows no more).
  */
-export type MirrorState = 'waiting' | 'absent' | 'pulling' | 'current' | 'refused' | 'halted';
+export type MirrorState =
+  | 'waiting'
+  | 'absent'
+  | 'pulling'
+  | 'current'
+  | 'refused'
+  | 'halted'
+  | 'frozen';
+
+/** Why and until when a copy that its owner has withdrawn is still here. */
+export interface MirrorFreeze {
+  readonly sinceMs: number;
+  /** When it is deleted; absent where a person here keeps it. */
+  readonly purgeAtMs?: number | undefined;
+  /** Why it is kept. */
+  readonly retained?: string | undefined;
+}
 
 export interface AppliedPosition {
   readonly epoch: number;
@@ -56,6 +68,7 @@ export interface Mirror {
   readonly fetchedBlobs: number;
   readonly fetchedBytes: number;
   readonly lastError?: ErrorReport | undefined;
+  readonly frozen?: MirrorFreeze | undefined;
   /** Two heads that their owner signed and that cannot both be true: evidence. */
   readonly fork?: Fork | undefined;
   readonly addedMs: number;
@@ -157,6 +170,32 @@ export interface BlobOrder {
   readonly signal: AbortSignal;
 }
 
+/** What keeps a mirror from following, and how it is shown meanwhile. */
+export interface MirrorPause {
+  readonly state: Extract<MirrorState, 'frozen' | 'waiting' | 'halted'>;
+  readonly error: HansaError;
+  /** By itself it ends then; absent: when `wake` is called. */
+  readonly untilMs?: number | undefined;
+  readonly frozen?: MirrorFreeze | undefined;
+}
+
+/** Something bad that arrived, and who answers for it. */
+export interface MirrorBlame {
+  /** Whoever delivered bytes that are not what was asked for, or the owner that signed nonsense. */
+  readonly peer: ClusterId;
+  readonly answersAs: 'deliverer' | 'owner';
+  readonly resource: FederatedId;
+  readonly error: HansaError;
+}
+
+/** Whoever decides from outside what may be followed. All of it is asked again at every turn. */
+export interface MirrorOverseer {
+  pause?(resource: FederatedId): MirrorPause | undefined;
+  /** Nothing is fetched from such a peer that somebody else may have. */
+  avoid?(peer: ClusterId): boolean;
+  blamed?(blame: MirrorBlame): void;
+}
+
 export interface Mirrors {
   /** By `<peer>:<name>` or federated id; MIRROR_NOT_FOUND. */
   resolve(spelled: string): FederatedId;
@@ -172,6 +211,11 @@ export interface Mirrors {
   hold(resource: FederatedId): Promise<void>;
   /** Gives such a mirror up, with its copy. */
   release(resource: FederatedId): Promise<void>;
+  /** Deletes mirrors with every blob that only they named, before it resolves. */
+  purge(resources: readonly FederatedId[]): Promise<void>;
+  oversee(overseer: MirrorOverseer): void;
+  /** What an overseer says of the mirror has changed: looks at it again, at once. */
+  wake(resource: FederatedId): void;
   registerKind(kind: FederatedKind): void;
   /** The newest signed head of a mirror that verified. */
   head(resource: FederatedId): Head | undefined;
@@ -196,7 +240,7 @@ const mirror: z.ZodType<Mirror> = z.object({
   ownerName: z.string(),
   kind: z.string(),
   name: z.string(),
-  state: z.enum(['waiting', 'absent', 'pulling', 'current', 'refused', 'halted']),
+  state: z.enum(['waiting', 'absent', 'pulling', 'current', 'refused', 'halted', 'frozen']),
   applied: z
     .object({
       epoch: z.number(),
@@ -210,6 +254,13 @@ const mirror: z.ZodType<Mirror> = z.object({
   fetchedBlobs: z.number(),
   fetchedBytes: z.number(),
   lastError: errorReportSchema.optional(),
+  frozen: z
+    .object({
+      sinceMs: z.number(),
+      purgeAtMs: z.number().optional(),
+      retained: z.string().optional(),
+    })
+    .optional(),
   fork: z.object({ held: shownHead, other: shownHead, seenMs: z.number() }).optional(),
   addedMs: z.number(),
 });

@@ -10,6 +10,7 @@ import {
   splitFederatedId,
   type Blobs,
   type Carrier,
+  type ClusterId,
   type FederatedId,
   type Log,
   type Random,
@@ -22,9 +23,11 @@ import {
   type Head,
   type SequencedChange,
 } from '../resources/contract.ts';
-import type { FederatedKind, StagedBatch } from './contract.ts';
+import { accuseOfBytes, answerFor } from './blaming.ts';
+import type { FederatedKind, MirrorBlame, StagedBatch } from './contract.ts';
 import type { ApplyOrder, Copies, CopiesNeeds } from './copies.ts';
 import { copyAnew, type CopyWork } from './copying.ts';
+import type { Blame } from './blob-sources.ts';
 import { blobsAfter, fetchBlobs } from './fetching.ts';
 import { otherSources, sourceAt } from './sources.ts';
 import { groupsOf } from './applying.ts';
@@ -40,6 +43,10 @@ export interface FollowNeeds extends CopiesNeeds {
   readonly peers: Peers;
   readonly copies: Copies;
   kind(name: string): FederatedKind;
+  /** Told of everything bad that came, and of who answers for it. */
+  accuse?(blame: MirrorBlame): void;
+  /** Nothing is fetched from such a peer that somebody else may have. */
+  avoids?(peer: ClusterId): boolean;
 }
 
 /** What the follower reports as it goes. */
@@ -67,7 +74,7 @@ export async function followOwner(
   const applied = needs.copies.applied.find(resource)?.value;
   // What is not what we verified must not be built upon: what differs is asked for instead.
   if (applied !== undefined && !(await needs.copies.trie(resource, applied.epoch)).sound) {
-    await copyAnew(needs, work);
+    await answerFor(needs, resource, () => copyAnew(needs, work));
   }
   for (;;) {
     try {
@@ -80,7 +87,7 @@ export async function followOwner(
       if (!isHansaError(error, 'HISTORY_COMPACTED') || signal.aborted) {
         throw error;
       }
-      await copyAnew(needs, work);
+      await answerFor(needs, resource, () => copyAnew(needs, work));
     }
   }
 }
@@ -97,11 +104,12 @@ async function followChanges(needs: FollowNeeds, work: CopyWork): Promise<void> 
       report.pulling();
       changes.push(item.change);
       bytes += sizeOf(item.change);
-      requireBounded(changes.length, bytes);
+      await answerFor(needs, resource, async () => requireBounded(changes.length, bytes));
       continue;
     }
+    const batch = { changes, head: item.head };
     report.head(item.head);
-    await applyBatch(needs, { batch: { changes, head: item.head }, resource, report, signal });
+    await answerFor(needs, resource, () => applyBatch(needs, { batch, resource, report, signal }));
     report.applied(item.head);
     changes = [];
     bytes = 0;
@@ -223,15 +231,19 @@ async function fetchMissing(
   const { resource, wanted, signal, report } = order;
   const { peers } = needs;
   const owner = sourceAt(peers, peers.standing(splitFederatedId(resource).owner));
-  const fetched = await fetchBlobs(needs, {
-    owner: { ...owner, carrier: () => carrierFor(needs, resource) },
-    resource,
-    signal,
-    wanted,
-    others: () => otherSources(needs, resource, signal),
-    expect: ({ cluster }, bytes) => peers.expectBulk(cluster, bytes),
-    arrived: (bytes) => report.arrived(bytes),
-  });
+  const blame = (blamed: Blame): void => accuseOfBytes(needs, resource, blamed);
+  const fetched = await fetchBlobs(
+    { ...needs, blame },
+    {
+      owner: { ...owner, carrier: () => carrierFor(needs, resource) },
+      resource,
+      signal,
+      wanted,
+      others: () => otherSources(needs, resource, signal),
+      expect: ({ cluster }, bytes) => peers.expectBulk(cluster, bytes),
+      arrived: (bytes) => report.arrived(bytes),
+    },
+  );
   report.fetched(fetched);
 }
 

@@ -11,12 +11,14 @@ import {
 } from '@hansa/foundation';
 import type { CatalogNews } from '../catalog/contract.ts';
 import type { Head } from '../resources/contract.ts';
-import type { Fork, Mirror, MirrorState, ShownHead } from './contract.ts';
+import type { Fork, Mirror, MirrorPause, MirrorState, ShownHead } from './contract.ts';
 import type { FollowNeeds } from './following.ts';
 
 export interface MirroringNeeds extends FollowNeeds {
   readonly random: Random;
   readonly news: CatalogNews;
+  /** What keeps the mirror from following now. */
+  pauseOf?(resource: FederatedId): MirrorPause | undefined;
   /** Default `syncIntervalMs`. */
   readonly intervalMs?: number | undefined;
 }
@@ -107,13 +109,14 @@ export function mirrorView(parts: MirroringParts, resource: FederatedId): Mirror
   const applied = parts.copies.applied.find(resource)?.value;
   const progress = parts.progressOf(resource);
   const head = progress.head ?? applied?.head;
+  const pause = parts.pauseOf?.(resource);
   return {
     resource,
     owner,
     ownerName: parts.peers.standing(owner).name ?? owner.slice(0, 8),
     kind,
     name,
-    state: progress.state,
+    state: pause?.state ?? progress.state,
     applied:
       applied === undefined
         ? undefined
@@ -127,7 +130,8 @@ export function mirrorView(parts: MirroringParts, resource: FederatedId): Mirror
     headAsOfMs: head?.tick.asOfMs,
     fetchedBlobs: progress.fetchedBlobs,
     fetchedBytes: progress.fetchedBytes,
-    lastError: progress.lastError,
+    lastError: pause === undefined ? progress.lastError : reportOf(pause.error),
+    frozen: pause?.frozen,
     fork: forkView(parts, resource),
     addedMs: record.addedMs,
   };

@@ -19,11 +19,15 @@ import {
 } from './mirror-progress.ts';
 import { repairRound } from './repairing.ts';
 
+const pausedMaxMs = 3_600_000; // a wall clock that was set meanwhile is noticed within an hour
+
 export interface Mirroring {
   mirror(resource: FederatedId): Mirror | undefined;
   subscribe(changed: (resource: FederatedId) => void): () => void;
   /** Starts the stream anew, at once; resolves when that round has ended well or badly. */
   renew(resource: FederatedId, signal: AbortSignal): Promise<void>;
+  /** Looks again whether the mirror may follow. */
+  wake(resource: FederatedId): void;
   /** Our entries are not what we verified: they are compared with the owner's, and made good. */
   mend(resource: FederatedId): void;
   /** Before a mirror is removed: resolves when nothing of it is being applied any more. */
@@ -66,6 +70,10 @@ export function createMirroring(needs: MirroringNeeds): Mirroring {
           return;
         }
       }
+    },
+    wake(resource) {
+      progressOf(resource).restart.abort();
+      changed(resource);
     },
     mend(resource) {
       const applied = copies.applied.find(resource)?.value;
@@ -177,6 +185,10 @@ async function keepFollowing(
     progress.silentRounds = undefined;
     progress.restart = new AbortController();
     const attempt = AbortSignal.any([signal, progress.restart.signal]);
+    if (await paused(parts, resource, attempt)) {
+      waitMs = retryMinMs;
+      continue;
+    }
     const roundsBefore = progress.rounds;
     try {
       const report = reportTo(parts, resource, attempt);
@@ -197,6 +209,27 @@ async function keepFollowing(
     await parts.clock.sleep(jittered, attempt).catch(() => undefined);
     progress.resting = false;
   }
+}
+
+/** False where nothing keeps the mirror; otherwise resolves when it is to be looked at again. */
+async function paused(
+  { pauseOf, progressOf, changed, clock }: MirroringParts,
+  resource: FederatedId,
+  attempt: AbortSignal,
+): Promise<boolean> {
+  const pause = pauseOf?.(resource);
+  if (pause === undefined) {
+    return false;
+  }
+  const progress = progressOf(resource);
+  progress.state = 'waiting'; // afterwards: what it was before tells nothing any more
+  progress.lastError = undefined;
+  progress.rounds += 1;
+  changed(resource);
+  const leftMs = pause.untilMs === undefined ? pausedMaxMs : pause.untilMs - clock.now();
+  const sleepMs = Math.min(Math.max(leftMs, retryMinMs), pausedMaxMs);
+  await clock.sleep(sleepMs, attempt).catch(() => undefined);
+  return true;
 }
 
 function reportTo(

@@ -94,7 +94,7 @@ export function createProgress(needs: ProgressNeeds): Progress {
     held(peer) {
       const behind = needs.copies
         .of(peer)
-        .filter((resource) => !['current', 'absent'].includes(needs.stateOf(resource)));
+        .filter((resource) => !['current', 'absent', 'frozen'].includes(needs.stateOf(resource)));
       return { root: rowsRoot(needs.crypto, heldRows(needs, peer)), missing: behind.length };
     },
     async judge(peer, said, signal) {

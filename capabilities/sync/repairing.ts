@@ -41,6 +41,7 @@ async function askOwner(
   // Of whom we only serve we mirror nothing but the lanes that it writes for us.
   const resources = parts.copies
     .of(owner)
+    .filter((resource) => parts.pauseOf?.(resource) === undefined)
     .filter((resource) => mine || laneTarget(splitFederatedId(resource).local) !== undefined);
   const peer = remote(syncPeerContract, parts.peers.observer(owner));
   for (let at = 0; at < resources.length; at += headsPerRequestMax) {

@@ -25,7 +25,9 @@ import type { MirroringNeeds } from './mirror-progress.ts';
 import { servedOn, type OnwardEnforcement } from './mirrored-blobs.ts';
 import { createMirroring, type Mirroring } from './mirroring.ts';
 import { answerChallenge } from './challenges.ts';
+import { createOverseers, type Overseers } from './overseeing.ts';
 import { createProgress, heldRows, type Progress } from './progress.ts';
+import { purgeMirrors } from './purging.ts';
 import { createServing } from './serving.ts';
 import { heldRowsMax, syncPeerContract, type BlobPeer, type SyncPeer } from './wire.ts';
 
@@ -52,6 +54,7 @@ export interface SyncService {
 interface Parts extends SyncNeeds {
   readonly copies: Copies;
   readonly mirroring: Mirroring;
+  readonly overseers: Overseers;
   readonly kinds: Map<string, FederatedKind>;
   readonly hearing: Set<Parameters<Mirrors['onHeld']>[0]>;
 }
@@ -60,8 +63,9 @@ export function createSync(needs: SyncNeeds): SyncService {
   const copies = createCopies(needs);
   const kinds = new Map<string, FederatedKind>();
   const kind = (name: string): FederatedKind => kindNamed(kinds, name);
-  const mirroring = patiently(createMirroring({ ...needs, copies, kind }));
-  const parts: Parts = { ...needs, copies, mirroring, kinds, hearing: new Set() };
+  const overseers = createOverseers();
+  const mirroring = patiently(createMirroring({ ...needs, ...overseers.asked, copies, kind }));
+  const parts: Parts = { ...needs, overseers, copies, mirroring, kinds, hearing: new Set() };
   const mirrors = mirrorsOf(parts);
   const progress = createProgress({
     ...needs,
@@ -162,6 +166,9 @@ function mirrorsOf(parts: Parts): Mirrors {
         await removeMirror(parts, resource);
       }
     },
+    purge: (resources) => purgeMirrors(parts, resources, (each) => removeMirror(parts, each)),
+    oversee: (overseer) => parts.overseers.add(overseer),
+    wake: (resource) => mirroring.wake(resource),
     head: (resource) => copies.applied.find(resource)?.value.head,
     onHeld: (heard) => void parts.hearing.add(heard),
     fetch: (order) => fetchFrom(parts, order),

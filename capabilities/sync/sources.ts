@@ -5,6 +5,7 @@ import {
   remote,
   splitFederatedId,
   type Clock,
+  type ClusterId,
   type Crypto,
   type FederatedId,
   type Random,
@@ -22,6 +23,7 @@ export interface SourcesNeeds {
   readonly crypto: Crypto;
   readonly clock: Clock;
   readonly random: Random;
+  avoids?(peer: ClusterId): boolean;
 }
 
 /** Everybody is asked at once; who does not know the resource does not learn its name. */
@@ -35,7 +37,7 @@ export async function otherSources(
   const able = peers
     .all()
     .filter((each) => each.cluster !== owner && each.mine && each.active)
-    .filter(({ cluster }) => peers.connected(cluster))
+    .filter(({ cluster }) => peers.connected(cluster) && needs.avoids?.(cluster) !== true)
     .slice(0, sourcesAskedMax);
   const limit = deadline(clock, answerMs, {
     reason: () => new HansaError('TIMED_OUT', 'a source took too long'),
