@@ -117,6 +117,7 @@ export function compose(needs: CompositionNeeds): Composition {
     history,
     peers,
     enforcement,
+    budgets: ruling.budgets,
     news: listing.news,
     intervalMs: needs.syncIntervalMs,
   });

@@ -72,6 +72,9 @@ const waitingCodes = [
   'SHUTTING_DOWN',
   'TIMED_OUT',
   'SNAPSHOT_GONE',
+  // What came was not found wanting: its program is away, or the owner's budget is used up.
+  'KIND_UNAVAILABLE',
+  'BUDGET_EXHAUSTED',
 ] as const;
 
 /** Two histories of one owner: a person has to decide, there or here. */

@@ -29,6 +29,7 @@ import { createOverseers, type Overseers } from './overseeing.ts';
 import { createProgress, heldRows, type Progress } from './progress.ts';
 import { purgeMirrors } from './purging.ts';
 import { createServing } from './serving.ts';
+import { spendingBlobs, spendingState, type Spending } from './spending.ts';
 import { heldRowsMax, syncPeerContract, type BlobPeer, type SyncPeer } from './wire.ts';
 
 const nowWaitDefaultMs = 30_000; // one interval: what a person waits for at a prompt
@@ -37,6 +38,8 @@ export interface SyncNeeds extends Omit<MirroringNeeds, 'copies' | 'kind'> {
   readonly signer: Signer;
   readonly resources: ResourceLog;
   readonly enforcement: OnwardEnforcement;
+  /** Absent: nothing that is served is counted. */
+  readonly budgets?: Spending | undefined;
 }
 
 export interface SyncService {
@@ -64,7 +67,7 @@ export function createSync(needs: SyncNeeds): SyncService {
   const kinds = new Map<string, FederatedKind>();
   const kind = (name: string): FederatedKind => kindNamed(kinds, name);
   const overseers = createOverseers();
-  const mirroring = patiently(createMirroring({ ...needs, ...overseers.asked, copies, kind }));
+  const mirroring = createMirroring({ ...needs, ...overseers.asked, copies, kind });
   const parts: Parts = { ...needs, overseers, copies, mirroring, kinds, hearing: new Set() };
   const mirrors = mirrorsOf(parts);
   const progress = createProgress({
@@ -81,18 +84,22 @@ export function createSync(needs: SyncNeeds): SyncService {
     cluster: needs.signer.cluster,
     mirrored: servedOn(needs.enforcement, copies),
   });
+  const { budgets } = needs;
+  const { digests, entries } = serving.ranges;
+  const content = { follow: serving.follow, digests, entries };
   return {
     mirrors,
     mirroring,
     progress,
     sync: syncOf(parts, mirrors),
-    blobPeer: serving.blobs,
+    blobPeer: budgets === undefined ? serving.blobs : spendingBlobs(budgets, serving.blobs),
     syncPeer: {
-      follow: serving.follow,
+      ...content,
+      ...(budgets === undefined ? {} : spendingState(budgets, content)),
+      pin: serving.ranges.pin,
       heads: serving.heads,
       propose: serving.propose,
       held: async (_input, call) => ({ rows: heldRows({ copies }, callingCluster(call)) }),
-      ...serving.ranges,
       challenge: (input, call) => answerChallenge({ ...parts, damaged }, input, call),
     },
     collect: (signal) => keepCollecting(parts, signal),
@@ -101,19 +108,6 @@ export function createSync(needs: SyncNeeds): SyncService {
       const { mirrors: records, applied, forks } = copies;
       await Promise.all([records, applied, forks].map((table) => table.start(signal, clock)));
       await settleAll(parts, mirrors, signal);
-    },
-  };
-}
-
-/** A mirror whose program is away waits for it: what came was not found wanting. */
-function patiently(mirroring: Mirroring): Mirroring {
-  return {
-    ...mirroring,
-    mirror(resource) {
-      const mirror = mirroring.mirror(resource);
-      return mirror?.lastError?.code === 'KIND_UNAVAILABLE' && mirror.state === 'refused'
-        ? { ...mirror, state: 'waiting' }
-        : mirror;
     },
   };
 }
