@@ -11,6 +11,7 @@ type Floor =
   | 'cli'
   | 'console'
   | 'testkit'
+  | 'verify'
   | 'free';
 
 interface Place {
@@ -31,6 +32,7 @@ const floors: Readonly<Record<string, Floor>> = {
   cli: 'cli',
   console: 'console',
   testkit: 'testkit',
+  verify: 'verify',
 };
 
 /** Tests and suites may see whatever they test. */
@@ -73,6 +75,8 @@ const judges: Readonly<Record<Floor, Judge>> = {
   cli: judgeSurface('cli'),
   console: judgeSurface('page'),
   testkit: () => undefined,
+  verify: (_from, to) =>
+    to.floor === 'verify' ? undefined : 'verify shares no code with what it judges',
   free: () => undefined,
 };
 
@@ -154,6 +158,9 @@ function judgeSurface(room: 'cli' | 'page'): Judge {
     if (to.floor === 'node' && room === 'cli') {
       return how.dynamic ? undefined : 'the command line reaches node by a dynamic import only';
     }
+    if (to.floor === 'verify' && room === 'cli') {
+      return undefined; // hosted, like any program: it knows nothing of the rest
+    }
     const below: readonly Floor[] = [from.floor, 'foundation', 'client'];
     return below.includes(to.floor) ? undefined : `${from.floor} sees foundation and client`;
   };
@@ -194,6 +201,9 @@ function judgeImport(from: Place, one: Import, owner?: PackageFile): string | un
   }
   if (['foundation', 'capability'].includes(from.floor) && one.to.name !== 'zod') {
     return `zod is the only outside package of ${from.floor}`;
+  }
+  if (from.floor === 'verify' && one.to.name !== '@noble/hashes') {
+    return 'verify stands on node and @noble/hashes alone';
   }
   return judgeDeclared(one.to.name, owner);
 }

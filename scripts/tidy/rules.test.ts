@@ -38,7 +38,9 @@ const everyPackage: Readonly<Record<string, string>> = {
     '@hansa/capabilities',
     '@hansa/client',
     '@hansa/node',
+    '@hansa/verify',
   ]),
+  'verify/package.json': manifest('@hansa/verify', ['@noble/hashes', '@hansa/foundation', 'zod']),
   'testkit/package.json': manifest('@hansa/testkit', ['@hansa/foundation']),
 };
 
@@ -79,6 +81,10 @@ describe('floors and rooms', () => {
     ['cli/a.ts', `import { b } from '@hansa/node';`, 'by a dynamic import only'],
     ['cli/a.ts', `import { b } from '@hansa/capabilities/x/service';`, 'contract.ts and cli.ts'],
     ['node/a.ts', `import { b } from '@hansa/testkit';`, 'only tests see testkit'],
+    ['verify/a.ts', `import { b } from '@hansa/foundation';`, 'shares no code with what it judges'],
+    ['verify/a.ts', `import type { B } from '@hansa/foundation';`, 'shares no code'],
+    ['verify/a.ts', `import { z } from 'zod';`, 'node and @noble/hashes alone'],
+    ['node/a.ts', `import { b } from '@hansa/verify';`, 'sees foundation, drivers and'],
   ])('%s may not say %s', (path, code, why) => {
     expect(importing(path, code)).toEqual([expect.stringContaining(why)]);
   });
@@ -99,6 +105,10 @@ describe('floors and rooms', () => {
     ['client/a.ts', `import { b } from '@hansa/capabilities/x/contract';`],
     ['cli/a.ts', `const node = await import('@hansa/node');`],
     ['cli/a.ts', `import { b } from '@hansa/capabilities/x/cli';`],
+    ['cli/a.ts', `import { b } from '@hansa/verify';`],
+    ['verify/a.ts', `import { b } from '@noble/hashes/blake3.js'; import 'node:crypto';`],
+    ['verify/a.ts', `import { b } from './b.ts';`],
+    ['verify/a.test.ts', `import { b } from '../testkit/b.ts';`],
     ['benchmarks/a.ts', `import { b } from '@hansa/testkit'; import { c } from '../node/c.ts';`],
   ])('%s may say %s', (path, code) => {
     expect(importing(path, code)).toEqual([]);
