@@ -19,7 +19,7 @@ import type { StoredState } from './keys.ts';
 import { createTails } from './tails.ts';
 
 const attemptsMax = 8; // another node may be writing the same pages: each time one of the two wins
-const changesAtOnce = 8_192; // of the log, before the trie is moved
+const leavesAtOnce = 8_192; // of the log, before the trie is moved
 const entriesAtOnce = 4_096; // of a rebuild
 
 export interface Digests {
@@ -170,6 +170,7 @@ async function takeIn(parts: Parts, work: Work): Promise<void> {
   let gathered: TrieChange[] = [];
   let at = trie.at;
   const move = async (): Promise<void> => {
+    await trie.prepare(gathered.length);
     const draft = trie.draft();
     await draft.apply(gathered);
     trie.commit(draft, at);
@@ -180,7 +181,7 @@ async function takeIn(parts: Parts, work: Work): Promise<void> {
       // Compacted away since the trie was opened: whoever did that has written its pages.
       throw new HansaError('CONFLICT', `the log of ${id} does not go on at ${at}`);
     }
-    if (change.afterCheckpoint || gathered.length >= changesAtOnce) {
+    if (change.afterCheckpoint || gathered.length >= leavesAtOnce) {
       await move();
     }
     if (change.afterCheckpoint) {
@@ -250,10 +251,7 @@ async function fillCheckpoint(
 /** Pages are written while changes go on; they are cut anew while nobody waits for us alone. */
 async function maintain(parts: Parts, id: LocalId, trie: PagedTrie): Promise<void> {
   const { writing, tries } = parts;
-  if (trie.isCrowded && !writing.has(trie)) {
-    while (trie.pending > 0) {
-      await trie.write();
-    }
+  if (trie.isCrowded) {
     await trie.deepen();
   }
   if (!trie.isDue || writing.has(trie)) {
@@ -286,6 +284,7 @@ async function rebuild(
   const trie = await tries.open(id, epoch);
   let gathered: TrieChange[] = [];
   const move = async (at: number): Promise<void> => {
+    await trie.prepare(gathered.length);
     const draft = trie.draft();
     await draft.apply(gathered);
     trie.commit(draft, at);

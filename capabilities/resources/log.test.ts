@@ -92,6 +92,21 @@ describe('the digest', () => {
     }
   });
 
+  test('of very many entries that come at once is cut into pages in time', async () => {
+    const log = await bench.openWith('hansa');
+    let trie = emptyTrie(crypto);
+    for (let at = 0; at < 23_000; at += 90) {
+      const ops = Array.from({ length: 90 }, (_, i) => put(`key-${at + i}`, 'x'));
+      await log.append(hansa, ops, by);
+    }
+    const position = await log.position(hansa);
+    for await (const entry of log.entries(hansa)) {
+      const { key, version } = entry;
+      trie = trie.set({ key, version, valueHash: history.valueHash(entry) });
+    }
+    expect(toHex(position?.digest ?? new Uint8Array())).toBe(toHex(trie.root));
+  });
+
   test('of damaged pages is computed anew from the entries', async () => {
     const { log, rest } = await bench.started();
     await log.create({ kind: 'git', name: 'hansa' });

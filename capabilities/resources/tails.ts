@@ -3,9 +3,9 @@
 import type { LocalId } from '@hansa/foundation';
 import type { Appended } from './appending.ts';
 
-// With this many, the trie is brought up to date though nobody asked for a head: in one go, they
+// With this many operations, the trie is brought up to date though nobody asked for a head: in one go, they
 // share most of the branches above them.
-export const tailChangesDue = 8_192;
+export const tailOpsDue = 8_192;
 const tailBytesMax = 16 * 1_024 * 1_024; // of all tails; what does not fit is read again
 
 export interface Tails {
@@ -18,6 +18,7 @@ export interface Tails {
 
 interface Tail {
   changes: Appended[];
+  ops: number;
   bytes: number;
 }
 
@@ -39,12 +40,14 @@ export function createTails(): Tails {
         forget(id);
         return true;
       }
-      const tail = tails.get(id) ?? { changes: [], bytes: 0 };
+      const tail = tails.get(id) ?? { changes: [], ops: 0, bytes: 0 };
       tails.set(id, tail);
+      const before = tail.ops;
       tail.changes.push(appended);
+      tail.ops += appended.ops.length;
       tail.bytes += appended.bytes;
       bytes += appended.bytes;
-      return tail.changes.length % tailChangesDue === 0;
+      return Math.floor(tail.ops / tailOpsDue) > Math.floor(before / tailOpsDue);
     },
     take(id, { epoch, sequence }) {
       const { changes = [] } = tails.get(id) ?? {};

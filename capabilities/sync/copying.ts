@@ -79,6 +79,7 @@ async function repairInPlace(
   if (found === undefined) {
     return false;
   }
+  await trie.prepare(found.leaves.length);
   const draft = trie.draft();
   requireDigest(head, await draft.apply(found.leaves));
   const before = copies.view(resource, head.epoch);
@@ -236,6 +237,7 @@ async function fill(needs: FollowNeeds, work: CopyWork, given: Filling): Promise
     [ops, wanted, bytes] = [[], [], 0];
   };
   const move = async (at: number): Promise<void> => {
+    await trie.prepare(leaves.length);
     const draft = trie.draft();
     await draft.apply(leaves);
     trie.commit(draft, at);

@@ -205,6 +205,7 @@ async function verify(needs: FollowNeeds, batch: Batch): Promise<Verified> {
     versionOf: (key) => versions.get(key.join()) ?? 0,
   });
   const { trie } = await copies.trie(head.resource, head.epoch);
+  await trie.prepare(keys.length);
   const draft = trie.draft();
   const groups = await verifyDigest(history, { head, groups: groupsOf(steps), draft });
   return { groups, draft, trie };

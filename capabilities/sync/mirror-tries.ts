@@ -136,10 +136,13 @@ async function replayed(
   if (trie.at === sequence && trie.at >= trie.trustedFrom) {
     return trie;
   }
-  const draft = trie.draft();
+  const leaves: TrieChange[] = [];
   for await (const { value } of tables.journal.rowsFrom([resource, copy], trie.at + 1)) {
-    await draft.apply(value.map(({ key, hash }) => ({ key, hash })));
+    value.forEach(({ key, hash }) => leaves.push({ key, hash }));
   }
+  await trie.prepare(leaves.length);
+  const draft = trie.draft();
+  await draft.apply(leaves);
   trie.commit(draft, sequence);
   return trie;
 }
@@ -154,6 +157,7 @@ async function rebuild(
   const trie = await tries.open(resource, copy);
   let gathered: TrieChange[] = [];
   const move = async (to: number): Promise<void> => {
+    await trie.prepare(gathered.length);
     const draft = trie.draft();
     await draft.apply(gathered);
     trie.commit(draft, to);

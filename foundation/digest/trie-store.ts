@@ -42,6 +42,11 @@ export interface PagedTrie {
   readonly isDue: boolean;
   /** Its pages have become too long: time to cut them anew. */
   readonly isCrowded: boolean;
+  /**
+   * Cuts pages anew before so many leaves come together that they would not fit; no draft survives
+   * it.
+   */
+  prepare(leaves: number): Promise<void>;
   draft(): TrieDraft;
   /** The trie is what the draft says, at this position. */
   commit(draft: TrieDraft, at: number): void;
@@ -251,14 +256,32 @@ class OpenTrie implements PagedTrie, TrieShape {
   }
 
   async deepen(): Promise<void> {
+    if (isCrowded(this)) {
+      await this.#deepenTo(depthFor(this.meta?.value.leaves ?? 0));
+    }
+  }
+
+  async #deepenTo(depth: number): Promise<void> {
+    while (this.dirty.size > 0) {
+      await this.write();
+    }
     await this.#alone.run(async () => {
-      if (isCrowded(this)) {
-        invariant(this.dirty.size === 0, 'pages are cut anew when they are clean');
-        const { meta, levels } = await deepen(this.#parts, this);
-        this.meta = meta;
-        this.levels = levels;
-      }
+      const { meta, levels } = await deepen(this.#parts, this, depth);
+      this.meta = meta;
+      this.levels = levels;
     });
+  }
+
+  async prepare(leaves: number): Promise<void> {
+    const depth = depthFor((this.meta?.value.leaves ?? 0) + this.pending + leaves);
+    if (leaves <= pendingOfPageMax || depth <= this.depth) {
+      return;
+    }
+    if (this.meta === undefined && this.dirty.size === 0) {
+      this.levels = emptyLevels(depth);
+    } else {
+      await this.#deepenTo(depth);
+    }
   }
 
   get isCrowded(): boolean {

@@ -195,11 +195,11 @@ export function isCrowded({ meta, depth }: TrieShape): boolean {
 export async function deepen(
   parts: TrieParts,
   shape: TrieShape,
+  depth: number,
 ): Promise<{ readonly meta: StoredMeta; readonly levels: Uint8Array[] }> {
   const { tables, hasher, store, crypto } = parts;
   const { name, meta } = shape;
   invariant(meta !== undefined && shape.dirty.size === 0, 'pages are deepened when they are clean');
-  const depth = depthFor(meta.value.leaves);
   const generation = meta.value.generation + 1;
   const levels = emptyLevels(depth);
   const nodes = levels[depth] ?? new Uint8Array(0);
