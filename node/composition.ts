@@ -16,6 +16,7 @@ import { kvCapability } from '@hansa/capabilities/kv/capability';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
 import type { LaneWriting } from '@hansa/capabilities/lanes/contract';
 import { linksCapability, type LinksCapability } from '@hansa/capabilities/links/capability';
+import type { Peers } from '@hansa/capabilities/links/contract';
 import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
 import { policiesCapability } from '@hansa/capabilities/policies/capability';
 import { recoveryCapability } from '@hansa/capabilities/recovery/capability';
@@ -85,6 +86,8 @@ export interface Composition {
   /** What peers may call. */
   readonly peerEdge: Edge;
   readonly resources: ResourceLog;
+  /** Who is linked, and the way to each: for programs that ask peers themselves. */
+  readonly peers: Peers;
   /** Judges callers who come with a capability token. */
   readonly tokens: TokenAuthority;
 }
@@ -182,7 +185,7 @@ export function compose(needs: CompositionNeeds): Composition {
     needs.peerGate,
   );
   peerEdge.set(served);
-  return { capabilities, peerEdge: served, resources, tokens: tokening.authority };
+  return { capabilities, peerEdge: served, resources, peers, tokens: tokening.authority };
 }
 
 /** Who is let in, how each cluster stands, and what it may: these three ask one another. */
