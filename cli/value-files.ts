@@ -10,7 +10,7 @@ export interface ValueFiles {
   print(item: unknown, line: string): Promise<void>;
 }
 
-const fileBytesMax: number = 1_024 * 1_024; // more than any value: what is larger is told so at once
+const fileBytesMax: number = 1_024 * 1_024; // more than any value: told before it is sent
 
 /** `-` is standard input. */
 export const valueFiles: ValueFiles = {

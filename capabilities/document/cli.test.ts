@@ -41,7 +41,7 @@ test('document put takes JSON from the line or a file, and leaves out what was n
     ['document.put', { document: 'ports', value: { http: 80 }, type: 'a', ifVersion: 1 }],
   ]);
   expect(told).toBe('ports is at version 2.');
-  expect(output.next?.[1]).toBe('hansa share add ports --to <peer>');
+  expect(output.next?.[1]).toBe('hansa share add document/ports --to <peer>');
   const read = await put(undefined, { file: '-' });
   expect(read.calls[0]?.[1]).toStrictEqual({ document: 'ports', value: [1] });
   await expect(put(undefined)).rejects.toMatchObject({ code: 'USAGE' });

@@ -57,7 +57,10 @@ function putCommand(terminal: DocumentTerminal): Command {
       return {
         data,
         view: text(`${data.name} is at version ${data.version}.`),
-        next: [`hansa document get ${data.name}`, `hansa share add ${data.name} --to <peer>`],
+        next: [
+          `hansa document get ${data.name}`,
+          `hansa share add document/${data.name} --to <peer>`,
+        ],
       };
     },
   };

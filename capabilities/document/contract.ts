@@ -1,5 +1,5 @@
-// Documents: JSON values with a name and a type, each a resource of its own, so that each is shared,
-// mirrored and watched by itself.
+// Documents: JSON values with a name and a type, each a resource of its own, so that each is
+// shared, mirrored and watched by itself.
 import {
   federatedIdSchema,
   nameLengthMax,
@@ -13,7 +13,7 @@ import { labelsSchema } from '../resources/contract.ts';
 export const documentKind = 'document';
 
 export const documentsMax = 10_000; // own ones: each is a log with heads of its own
-export const documentBytesMax: number = 300 * 1_024; // in its canonical spelling; with room for a patch
+export const documentBytesMax: number = 300 * 1_024; // canonical; a change has room for it
 // rows of a page, each a few hundred bytes: well below a frame
 export const pageDocumentsMax = 1_000;
 export const pageDocumentsDefault = 100; // what a person reads at once
@@ -78,8 +78,8 @@ export interface Documents {
     call?: Call,
   ): Promise<Document>;
   /**
-   * Documents as they are, then each newer state in order and once; one that was overtaken before it
-   * could be told is passed over.
+   * Documents as they are, then each newer state in order and once; one that was overtaken before
+   * it could be told is passed over.
    */
   watch(
     input: { document?: string | undefined; type?: string | undefined },

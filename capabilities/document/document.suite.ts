@@ -1,5 +1,5 @@
-// What any Documents must do, wherever it lives. The cluster behind the road is `lubeck` and owns no
-// document yet; `bergen:ports` is a mirror of which nothing has arrived.
+// What any Documents must do, wherever it lives. The cluster behind the road is `lubeck` and owns
+// no document yet; `bergen:ports` is a mirror of which nothing has arrived.
 import { describe, expect, test } from 'vitest';
 import type { Road } from '../../testkit/roads.ts';
 import { documentBytesMax, type DocumentEvent, type Documents } from './contract.ts';
@@ -55,7 +55,7 @@ function values(withDocuments: With): void {
       }),
   );
 
-  test('a name that is none, a value that is none, and one that is too deep are INPUT_INVALID', () =>
+  test('what is no name, no value, or too deep is INPUT_INVALID', () =>
     withDocuments(async (documents) => {
       const invalid = { code: 'INPUT_INVALID' };
       const dots = documents.put({ document: '../x', value: 1 });

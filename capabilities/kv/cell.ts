@@ -86,7 +86,7 @@ function decodeStored(codec: Codec, bytes: Uint8Array): z.infer<typeof storedCel
   }
 }
 
-/** The next write of a key: after everything that stands there, also where the clock stands back. */
+/** The next write of a key: after all that stands there, also where the clock was set back. */
 export function nextCell(
   before: Cell | undefined,
   write: {
@@ -198,13 +198,13 @@ export function mergeCells(rule: MergeRule, a: MergedCells, b: MergedCells): Mer
   return mergedCells(rule, [...a.cells, ...b.cells]);
 }
 
-/** Two cells of one vector are a fault of their writer's: which of them stays must still be clear. */
+/** Two cells of one vector are a fault of their writer's: the same one stays everywhere. */
 function outlives(other: Cell, cell: Cell): boolean {
   const order = compareCells(other, cell);
   return order === 'dominates' || (order === 'equal' && compareWrites(other, cell) > 0);
 }
 
-/** By time, then by writer; then by what was written, so that no two cells are the same by chance. */
+/** By time, then by writer; then by content, so that no two cells are the same by chance. */
 function compareWrites(a: Cell, b: Cell): number {
   const byTime = compareHlc(a.at, b.at);
   if (byTime !== 0) {

@@ -55,7 +55,7 @@ test('kv create says what it was told, and what to do next', async () => {
     ['kv.create', expect.objectContaining({ name: 'config', rule: 'max', shared: true })],
   ]);
   expect(shown).toBe('Made config, empty.');
-  expect(output.next?.[1]).toBe('hansa share add config --to <peer>');
+  expect(output.next?.[1]).toBe('hansa share add kv/config --to <peer>');
 });
 
 test('kv spaces spells a mirror as every command takes it', async () => {

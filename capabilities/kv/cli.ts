@@ -52,10 +52,11 @@ const create: Command = {
       },
       { signal: context.signal },
     );
+    const { name } = data;
     return {
       data,
-      view: text(`Made ${data.name}, empty.`),
-      next: [`hansa kv put ${data.name} <key> <value>`, `hansa share add ${data.name} --to <peer>`],
+      view: text(`Made ${name}, empty.`),
+      next: [`hansa kv put ${name} <key> <value>`, `hansa share add kv/${name} --to <peer>`],
     };
   },
 };

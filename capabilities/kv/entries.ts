@@ -1,5 +1,5 @@
-// What callers say about one key, and hear: values, entries, comparisons, operations and events, with
-// the schemas that they pass.
+// What callers say about one key, and hear: values, entries, comparisons, operations and events,
+// with the schemas that they pass.
 import { clusterIdSchema, utf8, type ClusterId } from '@hansa/foundation';
 import { z } from 'zod';
 

@@ -42,7 +42,7 @@ interface Kept {
 
 export function createFeed(): Feed {
   const spaces = new Map<FederatedId, Kept>();
-  const listeners = new Map<FederatedId, Set<() => void>>();
+  const listeners = createListeners();
   // Oldest first, over all spaces; a change that was dropped with its space is passed over.
   const order = new Map<FeedChange, FederatedId>();
   let bytes = 0;
@@ -67,8 +67,6 @@ export function createFeed(): Feed {
       forget(resource, change);
     }
   };
-  const tell = (resource: FederatedId): void =>
-    listeners.get(resource)?.forEach((changed) => changed());
   return {
     begin(resource, sequence) {
       keptOf(resource, sequence);
@@ -86,7 +84,7 @@ export function createFeed(): Feed {
         bytes += weightOf(change);
       }
       shrink();
-      tell(resource);
+      listeners.tell(resource);
     },
     after(resource, previous) {
       const changes = spaces.get(resource)?.changes;
@@ -97,23 +95,36 @@ export function createFeed(): Feed {
       return oldest;
     },
     newest: (resource) => spaces.get(resource)?.newest,
-    subscribe(resource, changed) {
-      const held = listeners.get(resource) ?? new Set();
-      listeners.set(resource, held);
-      held.add(changed);
-      return () => {
-        held.delete(changed);
-        if (held.size === 0 && listeners.get(resource) === held) {
-          listeners.delete(resource);
-        }
-      };
-    },
+    subscribe: listeners.subscribe,
     drop(resource) {
       for (const change of spaces.get(resource)?.changes.values() ?? []) {
         forget(resource, change);
       }
       spaces.delete(resource);
-      tell(resource);
+      listeners.tell(resource);
+    },
+  };
+}
+
+interface Listeners {
+  tell(resource: FederatedId): void;
+  readonly subscribe: Feed['subscribe'];
+}
+
+function createListeners(): Listeners {
+  const bySpace = new Map<FederatedId, Set<() => void>>();
+  return {
+    tell: (resource) => bySpace.get(resource)?.forEach((changed) => changed()),
+    subscribe(resource, changed) {
+      const held = bySpace.get(resource) ?? new Set();
+      bySpace.set(resource, held);
+      held.add(changed);
+      return () => {
+        held.delete(changed);
+        if (held.size === 0 && bySpace.get(resource) === held) {
+          bySpace.delete(resource);
+        }
+      };
     },
   };
 }

@@ -1,5 +1,5 @@
-// Spaces of keys and values over real processes: what is written at one cluster is seen by those who
-// watch at the other, each change once, through kill -9 of either side.
+// Spaces of keys and values over real processes: what is written at one cluster is seen by those
+// who watch at the other, each change once, through kill -9 of either side.
 import { writeFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KvChange, KvEntry, KvPage, Space, Transacted } from '@hansa/capabilities/kv/contract';
@@ -23,7 +23,7 @@ beforeAll(async () => {
 async function shareSpace(name: string): Promise<ShownRule> {
   const { lubeck, bergen } = pair;
   await must<Space>(lubeck, 'kv', 'create', name);
-  const rule = await must<ShownRule>(lubeck, 'share', 'add', name, '--to', 'bergen');
+  const rule = await must<ShownRule>(lubeck, 'share', 'add', `kv/${name}`, '--to', 'bergen');
   await must<Mirror>(bergen, 'mirror', 'add', `lubeck:kv/${name}`);
   return rule;
 }
