@@ -19,6 +19,7 @@ import { linksCapability, type LinksCapability } from '@hansa/capabilities/links
 import type { Peers } from '@hansa/capabilities/links/contract';
 import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
 import { policiesCapability } from '@hansa/capabilities/policies/capability';
+import { receiptsCapability } from '@hansa/capabilities/receipts/capability';
 import { recoveryCapability } from '@hansa/capabilities/recovery/capability';
 import { resourcesCapability, type KeptChanges } from '@hansa/capabilities/resources/capability';
 import { streamCapability } from '@hansa/capabilities/stream/capability';
@@ -166,6 +167,16 @@ export function compose(needs: CompositionNeeds): Composition {
     kindProvidersCapability({ ...needs, store: scoped('kinds'), signer, resources, mirrors }),
     syncing.capability,
     writing.capability,
+    receiptsCapability({
+      ...needs,
+      store: scoped('receipts'),
+      signer,
+      keys,
+      peers,
+      resources,
+      enforcement,
+      mirrors,
+    }),
     appsCapability({ ...needs, store: scoped('apps'), signer, peers, checks: tokening.checks }),
     createGreetingCapability({ ...needs, store: scoped('greeting') }),
     daemonCapability({

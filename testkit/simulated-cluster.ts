@@ -7,6 +7,7 @@ import { createIdentity, type KeySeeds } from '@hansa/capabilities/identity/capa
 import { identityContract, type Identity } from '@hansa/capabilities/identity/contract';
 import { linksContract, type Links } from '@hansa/capabilities/links/contract';
 import { policiesContract, type Policies } from '@hansa/capabilities/policies/contract';
+import { receiptsContract, type Receipts } from '@hansa/capabilities/receipts/contract';
 import { recoveryContract, type Recovery } from '@hansa/capabilities/recovery/contract';
 import {
   resourcesContract,
@@ -41,6 +42,7 @@ import type { ClockTraits, VirtualClock } from './virtual-clock.ts';
 /** What the cluster's owner may call. */
 export interface Services {
   readonly identity: Identity;
+  readonly receipts: Receipts;
   readonly recovery: Recovery;
   readonly links: Links;
   readonly policies: Policies;
@@ -275,6 +277,7 @@ function servicesOf(capabilities: readonly Capability[]): Omit<Services, 'log' |
   const carrier = near(edge, { source: 'simulation' });
   return {
     identity: remote(identityContract, carrier),
+    receipts: remote(receiptsContract, carrier),
     recovery: remote(recoveryContract, carrier),
     links: remote(linksContract, carrier),
     policies: remote(policiesContract, carrier),

@@ -3,7 +3,12 @@
 import { HansaError, isHansaError, splitFederatedId, type FederatedId } from '@hansa/foundation';
 import type { Blame } from './blob-sources.ts';
 import type { MirrorBlame } from './contract.ts';
-import type { FollowNeeds } from './following.ts';
+import type { Copies } from './copies.ts';
+
+export interface BlamingNeeds {
+  readonly copies: Pick<Copies, 'applied' | 'trie'>;
+  accuse?(blame: MirrorBlame): void;
+}
 
 /** Anybody on the way could have made this of something good. */
 const deliverersCodes = ['HEAD_INVALID', 'CHANGE_GAP', 'CHANGE_TOO_LARGE'] as const;
@@ -22,7 +27,7 @@ const ownersCodes = [
  * its owner alone, so that today both answers name the same cluster.
  */
 export async function answerFor(
-  needs: FollowNeeds,
+  needs: BlamingNeeds,
   resource: FederatedId,
   work: () => Promise<void>,
 ): Promise<void> {
@@ -40,7 +45,7 @@ export async function answerFor(
 
 /** Of several sources, each answers for its own bytes. */
 export function accuseOfBytes(
-  needs: Pick<FollowNeeds, 'accuse'>,
+  needs: Pick<BlamingNeeds, 'accuse'>,
   resource: FederatedId,
   { peer, code, evidence }: Blame,
 ): void {
@@ -58,7 +63,7 @@ function whoAnswers(error: unknown): MirrorBlame['answersAs'] | undefined {
 
 /** A digest that does not come out may be the fault of entries that changed by themselves here. */
 async function isOurs(
-  { copies }: FollowNeeds,
+  { copies }: BlamingNeeds,
   resource: FederatedId,
   error: HansaError,
 ): Promise<boolean> {
