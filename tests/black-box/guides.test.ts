@@ -1,0 +1,40 @@
+// Every guide is executed: two clusters of one person, linked where the guide says so, and each
+// command of its console blocks, in order.
+import { globSync } from 'tinyglobby';
+import { basename, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { requires } from '../../testkit/needs.ts';
+import { startCluster } from './harness/cluster.ts';
+import { linkClusters } from './harness/linking.ts';
+import { checkout, cleanEnvironment, temporaryFolder } from './harness/place.ts';
+import { commandsIn, isAsShown, runShown } from './rooms/console-blocks.ts';
+
+const unlinked: readonly string[] = ['link-two-clusters.md'];
+const guides = globSync('docs/guides/*.md', { cwd: checkout })
+  .filter((path) => basename(path) !== 'README.md')
+  .toSorted();
+
+test('there are guides', () => {
+  expect(guides.length).toBeGreaterThan(6);
+});
+
+describe.skipIf(!requires('git').available)('the guide', () => {
+  test.each(guides)('%s does what it shows', async (path) => {
+    const home = temporaryFolder('person');
+    const env = cleanEnvironment(home);
+    const [lubeck, bergen] = [
+      await startCluster({ name: 'lubeck', env }),
+      await startCluster({ name: 'bergen', env }),
+    ];
+    if (!unlinked.includes(basename(path))) {
+      await linkClusters(lubeck, bergen);
+    }
+    for (const shown of commandsIn(join(checkout, path))) {
+      const done = await runShown(shown, { cwd: home, env });
+      const asShown = done.code === 0 && isAsShown(done.stdout, shown.output);
+      const said = `line ${shown.line}: ${shown.command}\n${done.stdout}${done.stderr}`;
+      expect(asShown ? '' : said).toBe('');
+    }
+    await Promise.all([lubeck.stop(), bergen.stop()]);
+  });
+});
