@@ -14,6 +14,9 @@ import {
 } from '@hansa/foundation';
 import { z } from 'zod';
 import type { BlobReference, Head, ResourceEntry, SequencedChange } from '../resources/contract.ts';
+import type { AppliedBatch, MirrorDifference } from './traced.ts';
+
+export type { AppliedBatch, MirrorDifference };
 
 export const mirrorsMax = 10_000; // each holds a stream while its owner is connected
 export const syncIntervalMs = 30_000; // the anti-entropy round; changes arrive as they happen
@@ -217,6 +220,10 @@ export interface Mirrors {
   /** What an overseer says of the mirror has changed: looks at it again, at once. */
   wake(resource: FederatedId): void;
   registerKind(kind: FederatedKind): void;
+  /** What was applied since the process began, the oldest first, as far as it is remembered. */
+  batches(resource: FederatedId): readonly AppliedBatch[];
+  /** What it lacks against its owner, who is asked; nothing is applied. */
+  difference(resource: FederatedId, signal?: AbortSignal): Promise<MirrorDifference>;
   /** The newest signed head of a mirror that verified. */
   head(resource: FederatedId): Head | undefined;
   /** Called with every beat of a peer: what it holds of ours, by its own account. */

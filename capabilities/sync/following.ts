@@ -56,6 +56,9 @@ export interface FollowReport {
   arrived(bytes: number): void;
   fetched(blobs: number): void;
   applied(head: Head): void;
+  verified?(): void;
+  /** So many bytes of blobs were asked of that cluster. */
+  asked?(cluster: ClusterId, bytes: number): void;
 }
 
 /** Follows until the stream ends or fails; resolves only where the owner ends it. */
@@ -136,7 +139,7 @@ async function rememberFork(needs: FollowNeeds, work: CopyWork): Promise<void> {
 }
 
 /** Whoever writes a lane for us asked us to mirror it: that needs no half-link of ours. */
-function carrierFor({ peers }: FollowNeeds, resource: FederatedId): Carrier {
+export function carrierFor({ peers }: Pick<FollowNeeds, 'peers'>, resource: FederatedId): Carrier {
   const { owner, local } = splitFederatedId(resource);
   return laneTarget(local) === undefined ? peers.carrier(owner) : peers.observer(owner);
 }
@@ -166,6 +169,7 @@ async function applyBatch(needs: FollowNeeds, work: BatchWork): Promise<void> {
   }
   createHybridClock(needs.clock).observe(head.hlc);
   const verified = await verify(needs, batch);
+  work.report.verified?.();
   if (verified.groups.length === 0 && alreadyApplied(needs, head)) {
     return;
   }
@@ -241,7 +245,10 @@ async function fetchMissing(
       signal,
       wanted,
       others: () => otherSources(needs, resource, signal),
-      expect: ({ cluster }, bytes) => peers.expectBulk(cluster, bytes),
+      expect: ({ cluster }, bytes) => {
+        report.asked?.(cluster, bytes);
+        return peers.expectBulk(cluster, bytes);
+      },
       arrived: (bytes) => report.arrived(bytes),
     },
   );

@@ -13,12 +13,14 @@ import type { CatalogNews } from '../catalog/contract.ts';
 import type { Head } from '../resources/contract.ts';
 import type { Fork, Mirror, MirrorPause, MirrorState, ShownHead } from './contract.ts';
 import type { FollowNeeds } from './following.ts';
+import type { Witness } from './witnessing.ts';
 
 export interface MirroringNeeds extends FollowNeeds {
   readonly random: Random;
   readonly news: CatalogNews;
   /** What keeps the mirror from following now. */
   pauseOf?(resource: FederatedId): MirrorPause | undefined;
+  readonly witness: Witness;
   /** Default `syncIntervalMs`. */
   readonly intervalMs?: number | undefined;
 }

@@ -97,7 +97,10 @@ export function createMirroring(needs: MirroringNeeds): Mirroring {
       progress.rounds += 1; // no other round comes: nobody waits for it
       changed(resource);
     },
-    forget: (resource) => void table.delete(resource),
+    forget(resource) {
+      table.delete(resource);
+      needs.witness.forget(resource);
+    },
     async run(signal) {
       const begin = (): void => beginLoops(parts, loops, signal);
       const stops = [
@@ -191,7 +194,7 @@ async function keepFollowing(
     }
     const roundsBefore = progress.rounds;
     try {
-      const report = reportTo(parts, resource, attempt);
+      const report = parts.witness.watch(resource, reportTo(parts, resource, attempt));
       await followOwner(parts, resource, { report, signal: attempt });
     } catch (error) {
       if (!attempt.aborted) {

@@ -25,16 +25,18 @@ import type { MirroringNeeds } from './mirror-progress.ts';
 import { servedOn, type OnwardEnforcement } from './mirrored-blobs.ts';
 import { createMirroring, type Mirroring } from './mirroring.ts';
 import { answerChallenge } from './challenges.ts';
+import { differenceOf } from './diffing.ts';
 import { createOverseers, type Overseers } from './overseeing.ts';
 import { createProgress, heldRows, type Progress } from './progress.ts';
 import { purgeMirrors } from './purging.ts';
 import { createServing } from './serving.ts';
 import { spendingBlobs, spendingState, type Spending } from './spending.ts';
+import { createWitness } from './witnessing.ts';
 import { heldRowsMax, syncPeerContract, type BlobPeer, type SyncPeer } from './wire.ts';
 
 const nowWaitDefaultMs = 30_000; // one interval: what a person waits for at a prompt
 
-export interface SyncNeeds extends Omit<MirroringNeeds, 'copies' | 'kind'> {
+export interface SyncNeeds extends Omit<MirroringNeeds, 'copies' | 'kind' | 'witness'> {
   readonly signer: Signer;
   readonly resources: ResourceLog;
   readonly enforcement: OnwardEnforcement;
@@ -54,7 +56,7 @@ export interface SyncService {
   start(signal: AbortSignal): Promise<void>;
 }
 
-interface Parts extends SyncNeeds {
+interface Parts extends SyncNeeds, MirroringNeeds {
   readonly copies: Copies;
   readonly mirroring: Mirroring;
   readonly overseers: Overseers;
@@ -67,8 +69,14 @@ export function createSync(needs: SyncNeeds): SyncService {
   const kinds = new Map<string, FederatedKind>();
   const kind = (name: string): FederatedKind => kindNamed(kinds, name);
   const overseers = createOverseers();
-  const mirroring = createMirroring({ ...needs, ...overseers.asked, copies, kind });
-  const parts: Parts = { ...needs, overseers, copies, mirroring, kinds, hearing: new Set() };
+  const witness = createWitness({
+    ...needs,
+    sequenceOf: (...at) => appliedSequence(copies, ...at),
+  });
+  const following = { ...needs, ...overseers.asked, copies, kind, witness };
+  const mirroring = createMirroring(following);
+  const hearing: Parts['hearing'] = new Set();
+  const parts: Parts = { ...following, overseers, mirroring, kinds, hearing };
   const mirrors = mirrorsOf(parts);
   const progress = createProgress({
     ...needs,
@@ -98,7 +106,6 @@ export function createSync(needs: SyncNeeds): SyncService {
       ...(budgets === undefined ? {} : spendingState(budgets, content)),
       pin: serving.ranges.pin,
       heads: serving.heads,
-      propose: serving.propose,
       held: async (_input, call) => ({ rows: heldRows({ copies }, callingCluster(call)) }),
       challenge: (input, call) => answerChallenge({ ...parts, damaged }, input, call),
     },
@@ -110,6 +117,11 @@ export function createSync(needs: SyncNeeds): SyncService {
       await settleAll(parts, mirrors, signal);
     },
   };
+}
+
+function appliedSequence(copies: Copies, resource: FederatedId, epoch: number): number {
+  const applied = copies.applied.find(resource)?.value;
+  return applied?.epoch === epoch ? applied.sequence : 0;
 }
 
 function kindNamed(kinds: ReadonlyMap<string, FederatedKind>, name: string): FederatedKind {
@@ -163,6 +175,9 @@ function mirrorsOf(parts: Parts): Mirrors {
     purge: (resources) => purgeMirrors(parts, resources, (each) => removeMirror(parts, each)),
     oversee: (overseer) => parts.overseers.add(overseer),
     wake: (resource) => mirroring.wake(resource),
+    batches: (resource) => parts.witness.batches(resource),
+    difference: (resource, signal) =>
+      differenceOf(parts, requireMirror(mirroring.mirror(resource), resource), signal),
     head: (resource) => copies.applied.find(resource)?.value.head,
     onHeld: (heard) => void parts.hearing.add(heard),
     fetch: (order) => fetchFrom(parts, order),
@@ -231,7 +246,7 @@ function parseSpelled(
 
 function syncOf(parts: Parts, mirrors: Mirrors): Sync {
   const { mirroring, peers } = parts;
-  const shown = (resource: FederatedId): Mirror => requireMirror(mirrors, resource);
+  const shown = (resource: FederatedId): Mirror => requireMirror(mirrors.find(resource), resource);
   return {
     async add({ resource }, call) {
       return shown(await addMirror(parts, resource, call?.signal));
@@ -267,8 +282,7 @@ function syncOf(parts: Parts, mirrors: Mirrors): Sync {
   };
 }
 
-function requireMirror(mirrors: Mirrors, resource: FederatedId): Mirror {
-  const mirror = mirrors.find(resource);
+function requireMirror(mirror: Mirror | undefined, resource: FederatedId): Mirror {
   if (mirror === undefined) {
     throw new HansaError('MIRROR_NOT_FOUND', `there is no mirror of ${resource} here`);
   }
