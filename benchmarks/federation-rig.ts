@@ -8,8 +8,10 @@ import { createHttpCarrier } from '@hansa/client';
 import { linksContract, type Links } from '@hansa/capabilities/links/contract';
 import { policiesContract, type Policies } from '@hansa/capabilities/policies/contract';
 import { forgeContract, type Forge } from '@hansa/capabilities/forge/contract';
+import { kvContract, type Kv } from '@hansa/capabilities/kv/contract';
+import { streamContract, type Streams } from '@hansa/capabilities/stream/contract';
 import { syncContract, type Sync } from '@hansa/capabilities/sync/contract';
-import { remote } from '@hansa/foundation';
+import { remote, type Carrier } from '@hansa/foundation';
 
 export interface MeasuredCluster {
   readonly name: string;
@@ -20,10 +22,16 @@ export interface MeasuredCluster {
   readonly links: Links;
   readonly policies: Policies;
   readonly forge: Forge;
+  readonly kv: Kv;
+  readonly streams: Streams;
   readonly sync: Sync;
+  /** A program's own connections to the node: callers of one share sixty-four. */
+  carrier(): Carrier;
   /** With the token inside: for stock git. */
   gitUrl(path: string): string;
   stop(): Promise<void>;
+  /** SIGKILL, at once. */
+  kill(): Promise<void>;
 }
 
 export interface Rig {
@@ -70,12 +78,13 @@ export async function until(
 
 async function startCluster(folder: string, name: string): Promise<MeasuredCluster> {
   const data = join(folder, name);
+  const apiFile = join(data, 'api.json');
+  rmSync(apiFile, { force: true }); // a process that was killed has left it
   const startedMs = performance.now();
   const child = spawn(process.execPath, [program, 'up', '--name', name, '--data', data], {
     env: { ...process.env, HANSA_HOME: folder },
     stdio: 'ignore',
   });
-  const apiFile = join(data, 'api.json');
   await until(`${name} is ready`, startWithinMs, async () => {
     readFileSync(apiFile);
     return true;
@@ -93,19 +102,23 @@ async function startCluster(folder: string, name: string): Promise<MeasuredClust
     links: remote(linksContract, carrier),
     policies: remote(policiesContract, carrier),
     forge: remote(forgeContract, carrier),
+    kv: remote(kvContract, carrier),
+    streams: remote(streamContract, carrier),
     sync: remote(syncContract, carrier),
+    carrier: () => createHttpCarrier({ url, token }),
     gitUrl: (path) => url.replace('http://', `http://x:${token}@`) + path,
-    stop: () => stopProcess(child),
+    stop: () => endProcess(child, 'SIGTERM'),
+    kill: () => endProcess(child, 'SIGKILL'),
   };
 }
 
-function stopProcess(child: ChildProcess): Promise<void> {
+export function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) {
     return Promise.resolve();
   }
   return new Promise((resolve) => {
     child.once('exit', () => resolve());
-    child.kill('SIGTERM');
+    child.kill(signal);
   });
 }
 
@@ -117,16 +130,21 @@ export async function startPair(
   const bergen = await rig.start('bergen');
   const { token } = await lubeck.links.invite({ confirm: true });
   await bergen.links.accept({ token, confirm: true });
-  await until('the link is live', startWithinMs, async () => {
-    const { status } = await bergen.links.show({ peer: 'lubeck' });
+  await untilLive(bergen, 'lubeck');
+  return { lubeck, bergen };
+}
+
+export function untilLive(cluster: MeasuredCluster, peer: string): Promise<void> {
+  return until('the link is live', startWithinMs, async () => {
+    const { status } = await cluster.links.show({ peer });
     return ['live', 'idle', 'syncing'].includes(status);
   });
-  return { lubeck, bergen };
 }
 
 export async function share(
   { lubeck, bergen }: { lubeck: MeasuredCluster; bergen: MeasuredCluster },
   name: string,
+  kind: 'git' | 'kv' | 'stream' = 'git',
 ): Promise<void> {
   const { links } = await lubeck.links.list({});
   const peer = links.find((link) => link.name === bergen.name)?.peer;
@@ -135,7 +153,7 @@ export async function share(
   }
   await lubeck.policies.add({
     effect: 'allow',
-    resources: { kind: 'git', name },
+    resources: { kind, name },
     peers: { cluster: peer },
     verbs: ['see', 'pull'],
   });
