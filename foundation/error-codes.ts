@@ -229,11 +229,6 @@ export const errorCodes = {
     meaning: 'no such request for trust is waiting',
     fix: 'hansa trust requests',
   },
-  LANES_NOT_SPOKEN: {
-    status: 501,
-    exit: 6,
-    meaning: 'policy allows the push, but this version has no lane to put it into',
-  },
   LANE_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such lane', fix: 'hansa lane list' },
   LANES_FULL: { status: 409, exit: 5, meaning: 'the owner holds as many lanes as it may' },
   LANES_UNSUPPORTED: {

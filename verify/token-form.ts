@@ -4,10 +4,11 @@ import { demand, Problem } from './problem.ts';
 import { has, list, text, whole, type Node } from './shape.ts';
 
 const lifeMaxS = 30 * 24 * 3_600; // protocol/tokens.md: from being issued to its end
-const depthMax = 8;
-const holdersMax = 8;
-const scopesMax = 32;
-const marksMax = 8;
+// The next four stand in protocol/tokens.md as well: what is beyond them no node takes.
+const depthMax = 8; // tokens that one descends from
+const holdersMax = 8; // of one token
+const scopesMax = 32; // of one token
+const marksMax = 8; // of one scope
 
 const namePattern = /^(?:cluster|key):[0-9a-f]{64}$/;
 const keyPattern = /^((?:cluster|key):[0-9a-f]{64})#(0|[1-9][0-9]{0,8})$/;

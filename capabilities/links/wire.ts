@@ -102,7 +102,7 @@ const beat: z.ZodType<Beat> = z.object({
 
 export const linkPeerContract: Contract<LinkPeer> = {
   name: 'link-peer',
-  version: 1,
+  version: 2,
   traffic: 'control',
   methods: {
     redeem: {
@@ -150,6 +150,7 @@ export const linkPeerContract: Contract<LinkPeer> = {
     plane: {
       summary: 'A ticket for a data plane on which the caller asks.',
       permission: 'peer',
+      since: 2,
       input: z.object({
         epoch: z.number().int().nonnegative(),
         budgetBytes: planeFields.budgetBytes,
@@ -160,6 +161,7 @@ export const linkPeerContract: Contract<LinkPeer> = {
     planeBack: {
       summary: 'Asks to be dialled, with the caller’s own ticket.',
       permission: 'peer',
+      since: 2,
       input: z.object({ ...planeFields, epoch: z.number().int().nonnegative() }),
       output: z.strictObject({}),
       errors: ['LINK_NOT_FOUND', 'PLANE_OFF', 'DIAL_FAILED'],

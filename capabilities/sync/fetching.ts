@@ -50,7 +50,7 @@ export async function fetchBlobs(needs: FetchNeeds, order: FetchOrder): Promise<
   await order.expect?.(order.owner, bytes);
   const small = absent.filter(({ sizeBytes }) => sizeBytes <= blobChunkBytes);
   const large = absent.filter(({ sizeBytes }) => sizeBytes > blobChunkBytes);
-  await fetchSmallBlobs(needs, order, small);
+  const isServed = await manyAtATime(needs, order, small);
   const sources = [order.owner];
   const largeBytes = large.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   if (largeBytes >= severalSourcesBytes) {
@@ -58,11 +58,28 @@ export async function fetchBlobs(needs: FetchNeeds, order: FetchOrder): Promise<
     await Promise.all(others.map(async (other) => order.expect?.(other, largeBytes / 2)));
     sources.push(...others);
   }
-  for (const reference of large) {
+  for (const reference of isServed ? large : absent) {
     order.signal.throwIfAborted();
     await fetchLarge(needs, { ...order, sources }, reference);
   }
   return absent.length;
+}
+
+/** False where the owner is of the first release, which knows one road for blobs of all sizes. */
+async function manyAtATime(
+  needs: FetchNeeds,
+  order: FetchOrder,
+  small: readonly BlobReference[],
+): Promise<boolean> {
+  try {
+    await fetchSmallBlobs(needs, order, small);
+    return true;
+  } catch (error) {
+    if (isHansaError(error, 'METHOD_UNKNOWN')) {
+      return false;
+    }
+    throw error;
+  }
 }
 
 async function notHere(

@@ -291,7 +291,6 @@ describe('what a peer may not have is absent', () => {
     const said = await Promise.all([
       told(() => follow(resource, undefined, call).next()),
       told(() => serving.heads({ resources: [resource] }, call)),
-      told(() => serving.propose({ resource, ref: 'refs/heads/main' }, call)),
       told(() => serving.blobs.manifest(input, call)),
       told(() => collect(serving.blobs.chunks(input, call))),
     ]);
@@ -324,25 +323,6 @@ describe('what a peer may not have is absent', () => {
     await expect(heads).rejects.toMatchObject({ code: 'FORBIDDEN' });
     const anonymous = serving.heads({ resources: [ours(shared)] }, {});
     await expect(anonymous).rejects.toMatchObject({ code: 'FORBIDDEN' });
-  });
-});
-
-describe('a push', () => {
-  test('to what may be seen names why it is refused', async () => {
-    const push = serving.propose({ resource: ours(shared), ref: 'refs/heads/main' }, asPeer());
-    await expect(push).rejects.toMatchObject({
-      code: 'POLICY_DENIED',
-      message: 'push refused: no rule allows it',
-    });
-    grant('push', shared);
-    const allowed = serving.propose({ resource: ours(shared), ref: 'refs/heads/main' }, asPeer());
-    await expect(allowed).rejects.toMatchObject({ code: 'LANES_NOT_SPOKEN' });
-  });
-
-  test('to what may be pushed to and not be seen is absent', async () => {
-    grant('push', secret);
-    const push = serving.propose({ resource: ours(secret), ref: 'refs/heads/main' }, asPeer());
-    await expect(push).rejects.toMatchObject({ code: 'RESOURCE_NOT_FOUND' });
   });
 });
 

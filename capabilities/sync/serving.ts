@@ -33,7 +33,6 @@ export function createServing(needs: ServingNeeds): {
   readonly follow: SyncPeer['follow'];
   readonly heads: SyncPeer['heads'];
   readonly ranges: RangeServing;
-  readonly propose: SyncPeer['propose'];
   readonly blobs: BlobPeer;
 } {
   const { resources, enforcement, cluster } = needs;
@@ -60,9 +59,6 @@ export function createServing(needs: ServingNeeds): {
       snapshot: (resource) => resources.snapshot(splitFederatedId(resource).local),
       sign: (resource, { position }) => resources.sign(splitFederatedId(resource).local, position),
     }),
-    async propose({ resource }, call) {
-      throw refusal(needs, resource, callingCluster(call));
-    },
     blobs: servingBlobs(needs),
   };
 }
@@ -121,30 +117,6 @@ async function* follow(
   } finally {
     await changes.return?.();
   }
-}
-
-/** Why a change is not taken: this version keeps no lanes, and policy may not allow it anyway. */
-function refusal(
-  { cluster, enforcement }: ServingNeeds,
-  resource: FederatedId,
-  peer: ClusterId,
-): HansaError {
-  const { owner, local } = splitFederatedId(resource);
-  // What may not be seen is absent for a push as well; only then may the rule be named.
-  if (owner !== cluster || !enforcement.visible(peer, 'see').has(local)) {
-    return absent(resource);
-  }
-  const decision = enforcement.decide(peer, 'push', local);
-  if (!decision.allowed) {
-    return new HansaError('POLICY_DENIED', `push refused: ${decision.reason}`, {
-      fix: `ask the owner to share it with "--allow see,pull,push"`,
-      ...(decision.rule === undefined ? {} : { facts: { rule: decision.rule.id } }),
-    });
-  }
-  return new HansaError(
-    'LANES_NOT_SPOKEN',
-    `rule ${decision.rule?.id ?? ''} allows the push, but this version keeps no lanes`,
-  );
 }
 
 function startOf(

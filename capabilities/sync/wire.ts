@@ -89,18 +89,6 @@ export interface SyncPeer {
   /** What the asked cluster holds of the asking one's resources, as its last beat's root said. */
   held(input: Record<string, never>, call?: Call): Promise<{ readonly rows: readonly HeldRow[] }>;
   /**
-   * Offers a change to the owner: RESOURCE_NOT_FOUND where it may not be seen, POLICY_DENIED with
-   * the rule.
-   */
-  propose(
-    input: {
-      readonly resource: FederatedId;
-      readonly ref: string;
-      readonly target?: string | undefined;
-    },
-    call?: Call,
-  ): Promise<{ readonly lane: string }>;
-  /**
    * Hashes the entries under a prefix with a salt, from the mirror's own store: cannot be answered
    * from memory of a head.
    */
@@ -165,7 +153,7 @@ const entrySchema: z.ZodType<ResourceEntry> = z.object({
 
 export const syncPeerContract: Contract<SyncPeer> = {
   name: 'sync-peer',
-  version: 1,
+  version: 2,
   traffic: 'state',
   methods: {
     follow: {
@@ -188,6 +176,7 @@ export const syncPeerContract: Contract<SyncPeer> = {
     pin: {
       summary: 'The present head, readable in pieces for a while.',
       permission: 'peer',
+      since: 2,
       input: z.object({ resource: federatedIdSchema }),
       output: z.object({ head: headSchema }),
       errors: ['RESOURCE_NOT_FOUND', 'RESOURCE_REWOUND'],
@@ -195,6 +184,7 @@ export const syncPeerContract: Contract<SyncPeer> = {
     digests: {
       summary: 'Nodes of a digest trie at a pinned position.',
       permission: 'peer',
+      since: 2,
       input: z.object({ ...pinned, prefixes: z.array(prefix).max(prefixesPerRequestMax) }),
       output: z.object({ children: z.array(childrenSchema).max(prefixesPerRequestMax) }),
       errors: ['RESOURCE_NOT_FOUND', 'SNAPSHOT_GONE'],
@@ -202,6 +192,7 @@ export const syncPeerContract: Contract<SyncPeer> = {
     entries: {
       summary: 'Entries at a pinned position, in the order of the hashes of their keys.',
       permission: 'peer',
+      since: 2,
       input: z.object({
         ...pinned,
         prefixes: z.array(prefix).max(prefixesPerRequestMax),
@@ -238,20 +229,10 @@ export const syncPeerContract: Contract<SyncPeer> = {
       }),
       errors: [],
     },
-    propose: {
-      summary: 'Offers a change to the owner.',
-      permission: 'peer',
-      input: z.object({
-        resource: federatedIdSchema,
-        ref: z.string().min(1).max(1_024),
-        target: z.string().max(64).optional(),
-      }),
-      output: z.object({ lane: z.string() }),
-      errors: ['RESOURCE_NOT_FOUND', 'POLICY_DENIED', 'LANES_NOT_SPOKEN'],
-    },
     challenge: {
       summary: 'Proof that a mirror still has what its position says.',
       permission: 'peer',
+      since: 2,
       input: z.object({
         resource: federatedIdSchema,
         prefix,
@@ -265,7 +246,7 @@ export const syncPeerContract: Contract<SyncPeer> = {
 
 export const blobPeerContract: Contract<BlobPeer> = {
   name: 'blob-peer',
-  version: 1,
+  version: 2,
   traffic: 'bulk',
   methods: {
     manifest: {
@@ -291,6 +272,7 @@ export const blobPeerContract: Contract<BlobPeer> = {
       watch: true,
       summary: 'Whole small blobs, many at once.',
       permission: 'peer',
+      since: 2,
       input: z.object({
         resource: federatedIdSchema,
         blobs: z.array(blobIdSchema).max(contentsPerRequestMax),
@@ -303,6 +285,7 @@ export const blobPeerContract: Contract<BlobPeer> = {
     sources: {
       summary: 'Whether the asked cluster serves a resource of another owner.',
       permission: 'peer',
+      since: 2,
       input: z.object({ salt: hashSchema, mark: hashSchema }),
       output: z.object({ serves: z.boolean() }),
       errors: [],

@@ -1,21 +1,16 @@
 // The reference page of one capability, made of its contracts and limits.
 import type { AnyContract } from '../../foundation/contract.ts';
+import { isForPeers, type ContractSource } from './contracts.ts';
 import type { Limit } from './limits.ts';
-import { shapeOf, type JsonSchema } from './shape.ts';
+import { schemaJson, type AnyMethod } from './schema-json.ts';
+import { shapeOf } from './shape.ts';
 
-export interface ContractSource {
-  readonly capability: string;
-  readonly contracts: readonly AnyContract[];
-  readonly limits: readonly Limit[];
-}
-
-type AnyMethod = AnyContract['methods'][string];
-
-export function contractPage({ capability, contracts, limits }: ContractSource): string {
+export function contractPage({ capability, rooms, contracts, limits }: ContractSource): string {
+  const made = rooms.map((room) => `\`${room}\``).join(' and ');
   return [
     `# ${capability}`,
     '',
-    `Made from \`capabilities/${capability}/contract.ts\` by \`npm run docs\`; edit that instead.`,
+    `Made from ${made} by \`npm run docs\`; edit that instead.`,
     '',
     ...contracts.flatMap(contractSection),
     ...limitSection(limits),
@@ -37,10 +32,6 @@ function contractSection(contract: AnyContract): string[] {
   ];
 }
 
-function isForPeers(contract: AnyContract): boolean {
-  return Object.values(contract.methods).every(({ permission }) => permission === 'peer');
-}
-
 function methodSection(name: string, method: AnyMethod): string[] {
   const answer = method.watch === true ? 'Gives, again and again' : 'Gives';
   return [
@@ -49,9 +40,10 @@ function methodSection(name: string, method: AnyMethod): string[] {
     method.summary,
     '',
     `* Permission: \`${method.permission}\``,
+    ...(method.since === undefined ? [] : [`* Since version ${method.since}`]),
     ...(method.route === undefined ? [] : [`* Route: \`${method.route}\``]),
-    ...shown('Takes', shapeOfSchema(method.input, 'input')),
-    ...shown(answer, shapeOfSchema(method.output, 'output')),
+    ...shown('Takes', shapeOf(schemaJson(method.input, 'input'))),
+    ...shown(answer, shapeOf(schemaJson(method.output, 'output'))),
     ...(method.errors.length === 0 ? [] : [`* Errors: ${method.errors.map(linked).join(', ')}`]),
     '',
   ];
@@ -62,13 +54,6 @@ function shown(label: string, shape: string): string[] {
   return lines.length === 1
     ? [`* ${label}: \`${shape}\``]
     : [`* ${label}:`, '', '  ```ts', ...lines.map((line) => `  ${line}`), '  ```', ''];
-}
-
-function shapeOfSchema(schema: AnyMethod['input'], io: 'input' | 'output'): string {
-  // Through text: the library's own type is that of every JSON Schema ever written.
-  const text = JSON.stringify(schema.toJSONSchema({ unrepresentable: 'any', io, cycles: 'ref' }));
-  const json: JsonSchema = JSON.parse(text);
-  return shapeOf(json);
 }
 
 function linked(code: string): string {

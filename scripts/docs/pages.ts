@@ -1,43 +1,39 @@
-// Every generated reference page, by its path: what `npm run docs` writes and what the test
-// compares.
+// Every generated file, by its path: what `npm run docs` writes and what the test compares.
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { globSync } from 'tinyglobby';
-import type { AnyContract } from '../../foundation/contract.ts';
+import { join } from 'node:path';
 import { errorCodes } from '../../foundation/error-codes.ts';
+import { boundsIn, boundsPage } from './bounds.ts';
+import { recordedWith, withoutUnreleased, type Recorded } from './contract-hashes.ts';
 import { contractPage } from './contract-page.ts';
+import { contractSources, peerContracts } from './contracts.ts';
 import { errorPage } from './error-page.ts';
-import { limitsOf } from './limits.ts';
 
 const folder = 'docs/reference';
-const errorPagePath = `${folder}/errors.md`;
+const recordPath = 'protocol/vectors/contracts.json';
 
-export async function makePages(root: string): Promise<Map<string, string>> {
-  const pages = new Map([[errorPagePath, errorPage(errorCodes)]]);
-  const found = globSync('capabilities/*/contract.ts', { cwd: root });
-  for (const path of found.sort()) {
-    const capability = basename(dirname(path));
-    pages.set(`${folder}/${capability}.md`, await pageOf(join(root, path), capability));
+export async function makePages(
+  root: string,
+  options: { readonly again?: boolean } = {},
+): Promise<Map<string, string>> {
+  const recorded = readRecorded(root);
+  const kept = options.again === true ? withoutUnreleased(recorded) : recorded;
+  const present = recordedWith(kept, await peerContracts(root));
+  const pages = new Map([
+    [`${folder}/errors.md`, errorPage(errorCodes)],
+    [`${folder}/limits.md`, boundsPage(boundsIn(root))],
+    [recordPath, `${JSON.stringify(present, null, 2)}\n`],
+  ]);
+  for (const source of await contractSources(root)) {
+    pages.set(`${folder}/${source.capability}.md`, contractPage(source));
   }
   return pages;
 }
 
-async function pageOf(file: string, capability: string): Promise<string> {
-  const exported: Record<string, unknown> = await import(pathToFileURL(file).href);
-  const values = Object.entries(exported);
-  const numbers = new Map(
-    values.flatMap(([name, value]) => (typeof value === 'number' ? [[name, value] as const] : [])),
-  );
-  return contractPage({
-    capability,
-    contracts: values.map(([, value]) => value).filter(isContract),
-    limits: limitsOf(readFileSync(file, 'utf8'), numbers),
-  });
-}
-
-function isContract(value: unknown): value is AnyContract {
-  return typeof value === 'object' && value !== null && 'methods' in value && 'version' in value;
+/** The versions of peer contracts as they were recorded when they were new. */
+export function readRecorded(root: string): Recorded {
+  const file = join(root, recordPath);
+  const recorded: Recorded = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+  return recorded;
 }
 
 /** Pages that are not, or not any more, what the generator makes. */

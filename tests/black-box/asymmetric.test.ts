@@ -67,8 +67,6 @@ test('a cluster that gave up its half and asks all the same is served public thi
   await expect(stream[Symbol.asyncIterator]().next()).rejects.toMatchObject({
     code: 'RESOURCE_NOT_FOUND',
   });
-  const offer = wire.propose({ resource: idOf('closed'), ref: 'refs/heads/main' });
-  await expect(offer).rejects.toMatchObject({ code: 'RESOURCE_NOT_FOUND' });
 
   // A cluster without any link is served the same.
   const stranger = await makePeer('riga');

@@ -121,7 +121,6 @@ describe('what is not shared', () => {
       const said = await Promise.allSettled([
         wire.heads({ resources: [resource] }),
         follow.next(),
-        wire.propose({ resource, ref: 'refs/heads/main' }),
         wire.challenge({ resource, prefix: '1', salt: new Uint8Array(32) }),
         blobs.manifest({ resource, blob }),
         blobs
