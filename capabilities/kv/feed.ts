@@ -21,7 +21,10 @@ export interface FeedChange {
 }
 
 export interface Feed {
-  /** Where a mirror stands that has not changed yet since the process started. */
+  /**
+   * Where a mirror stands, however it came there: at the start of the process, or by a copy that
+   * took the place of what was there. What is kept of the way before is forgotten.
+   */
   begin(resource: FederatedId, sequence: number): void;
   /** In their order, once they are applied. */
   publish(resource: FederatedId, changes: readonly FeedChange[]): void;
@@ -59,6 +62,11 @@ export function createFeed(): Feed {
       changes.delete(change.previous);
     }
   };
+  const forgetAll = (resource: FederatedId): void => {
+    for (const change of spaces.get(resource)?.changes.values() ?? []) {
+      forget(resource, change);
+    }
+  };
   const shrink = (): void => {
     for (const [change, resource] of order) {
       if (bytes <= feedBytesMax && order.size <= feedChangesMax) {
@@ -69,7 +77,9 @@ export function createFeed(): Feed {
   };
   return {
     begin(resource, sequence) {
-      keptOf(resource, sequence);
+      forgetAll(resource);
+      keptOf(resource, sequence).newest = sequence;
+      listeners.tell(resource);
     },
     publish(resource, changes) {
       for (const change of changes) {
@@ -97,9 +107,7 @@ export function createFeed(): Feed {
     newest: (resource) => spaces.get(resource)?.newest,
     subscribe: listeners.subscribe,
     drop(resource) {
-      for (const change of spaces.get(resource)?.changes.values() ?? []) {
-        forget(resource, change);
-      }
+      forgetAll(resource);
       spaces.delete(resource);
       listeners.tell(resource);
     },

@@ -287,6 +287,25 @@ describe('a mirror', () => {
     await expect(from(9).next()).rejects.toMatchObject({ code: 'REVISION_GONE' });
   });
 
+  test('that was copied anew tells those who watched that it cannot go on, and goes on for others', async () => {
+    const opened = await open();
+    await arrive(opened, [change(8, [cellOp('a', '1')])]);
+    const behind = opened.kv
+      .watch({ ...mirror, from: 8 })
+      [Symbol.asyncIterator]()
+      .next();
+    const ended = behind.catch((error: unknown) => error);
+    // As sync stages what differs between the owner's entries and ours.
+    await arrive(opened, [change(20, [cellOp('a', '2')], 20), change(20, [cellOp('b', '2')], 20)]);
+    expect(await ended).toMatchObject({ code: 'REVISION_GONE' });
+    const next = opened.kv
+      .watch({ ...mirror, from: 20 })
+      [Symbol.asyncIterator]()
+      .next();
+    await arrive(opened, [change(21, [cellOp('c', '3')])]);
+    await expect(next).resolves.toMatchObject({ value: { revision: 21, events: [{ key: 'c' }] } });
+  });
+
   test('that is removed ends its watches', async () => {
     const opened = await open();
     await arrive(opened, [change(8, [cellOp('a', '1')])]);

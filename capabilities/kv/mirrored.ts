@@ -25,7 +25,15 @@ export function createKvKind(needs: {
       const { owner } = splitFederatedId(resource);
       const read = changes.map((change) => readChange(codec, owner, change));
       return {
-        commit: async () => feed.publish(resource, read),
+        async commit() {
+          const last = read.at(-1);
+          // A difference to the owner's entries is no history: its parts all end at the head.
+          if (last !== undefined && read.some((each) => each.previous >= each.sequence)) {
+            feed.begin(resource, last.sequence);
+          } else {
+            feed.publish(resource, read);
+          }
+        },
         discard: async () => undefined,
       };
     },
