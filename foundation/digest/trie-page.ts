@@ -1,16 +1,21 @@
 // A page of the digest trie: the leaves below one prefix, in the order of their paths, and the
 // sixteen nodes under it. Flat bytes, because most of a page is read only to look at a few leaves.
 //
-//   hash of all that follows (32) | sixteen children (528) | count (u32) |
-//   for each leaf: path (32), hash (32), where its key ends (u32) | the keys
+//   how many records more it takes (1) | hash of all that follows (32) | sixteen children (528) |
+//   count (u32) | for each leaf: path (32), hash (32), where its key ends (u32) | the keys
 import { compareBytes, equalBytes } from '../bytes.ts';
 import type { Crypto } from '../crypto.ts';
 import { HansaError } from '../errors.ts';
 import { childrenBytes, digitOf, hashBytes, pathBytes, type TrieLeaf } from './trie-hash.ts';
 
-const countAt = hashBytes + childrenBytes;
+const hashAt = 1;
+const childrenAt = hashAt + hashBytes;
+const countAt = childrenAt + childrenBytes;
 const leavesAt = countAt + 4;
 const leafBytes = pathBytes + hashBytes + 4;
+
+// a value holds 512 KiB and a transaction 1 MiB: three parts fit into one
+export const pagePartBytes: number = 256 * 1_024;
 
 export interface TriePage {
   readonly children: Uint8Array;
@@ -39,7 +44,7 @@ export function packPage(
   const keysLength = leaves.reduce((sum, { key }) => sum + key.length, 0);
   const bytes = new Uint8Array(keysAt + keysLength);
   const view = new DataView(bytes.buffer);
-  bytes.set(children, hashBytes);
+  bytes.set(children, childrenAt);
   view.setUint32(countAt, leaves.length);
   let at = leavesAt;
   let end = 0;
@@ -51,7 +56,8 @@ export function packPage(
     view.setUint32(at + pathBytes + hashBytes, end);
     at += leafBytes;
   }
-  bytes.set(crypto.hash(bytes.subarray(hashBytes)), 0);
+  bytes[0] = Math.ceil(bytes.length / pagePartBytes) - 1;
+  bytes.set(crypto.hash(bytes.subarray(childrenAt)), hashAt);
   return bytes;
 }
 
@@ -59,7 +65,7 @@ export function packPage(
 export function readPage(crypto: Crypto, bytes: Uint8Array): TriePage {
   const whole =
     bytes.length >= leavesAt &&
-    equalBytes(crypto.hash(bytes.subarray(hashBytes)), bytes.subarray(0, hashBytes));
+    equalBytes(crypto.hash(bytes.subarray(childrenAt)), bytes.subarray(hashAt, childrenAt));
   if (!whole) {
     throw new HansaError('STORE_DAMAGED', 'a page of a digest does not hash to what it says');
   }
@@ -77,7 +83,7 @@ class FlatPage implements TriePage {
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    this.children = bytes.subarray(hashBytes, hashBytes + childrenBytes);
+    this.children = bytes.subarray(childrenAt, countAt);
     this.count = this.#view.getUint32(countAt);
     this.bytes = bytes.length;
     this.#keysAt = leavesAt + this.count * leafBytes;
@@ -87,12 +93,12 @@ class FlatPage implements TriePage {
     const found: TrieLeaf[] = [];
     for (let index = from; index < to; index += 1) {
       const at = leavesAt + index * leafBytes;
-      const hashAt = at + pathBytes;
+      const hashFrom = at + pathBytes;
       const start = index === 0 ? 0 : this.#view.getUint32(at - 4);
-      const end = this.#view.getUint32(hashAt + hashBytes);
+      const end = this.#view.getUint32(hashFrom + hashBytes);
       found.push({
-        path: this.#bytes.subarray(at, hashAt),
-        hash: this.#bytes.subarray(hashAt, hashAt + hashBytes),
+        path: this.#bytes.subarray(at, hashFrom),
+        hash: this.#bytes.subarray(hashFrom, hashFrom + hashBytes),
         key: this.#bytes.subarray(this.#keysAt + start, this.#keysAt + end),
       });
     }

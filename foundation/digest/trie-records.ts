@@ -9,10 +9,9 @@ import { HansaError } from '../errors.ts';
 import type { KeyValueStore, Op } from '../store/store.ts';
 import { table, type Table } from '../store/table.ts';
 import { nodeBytes } from './trie-hash.ts';
+import { pagePartBytes } from './trie-page.ts';
 
 export const nodesPerChunk = 256; // 8 KiB: a write of a few pages rewrites little beside them
-// a value holds 512 KiB and a transaction 1 MiB: three parts fit into one
-export const pagePartBytes: number = 256 * 1_024;
 
 export interface TrieMeta {
   /** Pages of another generation are rests of a rewriting that a crash ended. */
@@ -32,8 +31,8 @@ export interface TrieTables {
   readonly metas: Table<TrieMeta>;
   /** By name, copy, generation, chunk. */
   readonly chunks: Table<Uint8Array>;
-  /** By name, copy, generation, page, part. */
-  readonly pages: Table<Uint8Array>;
+  /** By name, copy, generation, page, part; the bytes of a page, without a codec. */
+  readonly pages: Pick<Table<Uint8Array>, 'key' | 'prefix'>;
 }
 
 const meta: z.ZodType<TrieMeta> = z.object({
@@ -55,7 +54,10 @@ export function trieTables(store: KeyValueStore, codec: Codec): TrieTables {
 
 export type TrieName = readonly [name: string, copy: number];
 
-/** A page's records. Of a page that got shorter, the rest stays behind: its hash bounds it. */
+/**
+ * A page's records, as they are: through a codec, each of millions of bytes would be copied twice
+ * more. Of a page that got shorter, the rest stays behind; its first byte says what counts.
+ */
 export function pageOps(
   { pages }: TrieTables,
   at: readonly [...TrieName, generation: number, page: number],
@@ -63,10 +65,8 @@ export function pageOps(
 ): Op[] {
   const ops: Op[] = [];
   for (let part = 0; part * pagePartBytes < bytes.length; part += 1) {
-    const rest = Math.ceil(bytes.length / pagePartBytes) - 1 - part;
-    const piece = bytes.subarray(part * pagePartBytes, (part + 1) * pagePartBytes);
-    // The first byte of a part says how many more follow.
-    ops.push(pages.put([...at, part], concatBytes([Uint8Array.of(rest), piece])));
+    const value = bytes.subarray(part * pagePartBytes, (part + 1) * pagePartBytes);
+    ops.push({ put: { key: pages.key(...at, part), value } });
   }
   return ops;
 }
@@ -77,15 +77,15 @@ export async function pageBytes(
   more: (part: number) => Promise<Uint8Array | undefined>,
 ): Promise<Uint8Array> {
   const [rest = 0] = first;
-  const parts = [first.subarray(1)];
+  const parts = [first];
   for (let part = 1; part <= rest; part += 1) {
     const next = await more(part);
     if (next === undefined) {
       throw new HansaError('STORE_DAMAGED', 'a part of a page of a digest is gone');
     }
-    parts.push(next.subarray(1));
+    parts.push(next);
   }
-  return parts.length === 1 ? first.subarray(1) : concatBytes(parts);
+  return parts.length === 1 ? first : concatBytes(parts);
 }
 
 /** Nodes in a flat array, one level after the other: the root first, those above the pages last. */

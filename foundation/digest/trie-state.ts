@@ -154,15 +154,15 @@ async function pageFrom(
     readonly revision?: Revision;
   },
 ): Promise<TriePage> {
-  const { store, tables, crypto } = parts;
+  const { store, crypto } = parts;
   const { number, entry, revision } = given;
   if (entry === null || entry === undefined) {
     return emptyPage;
   }
-  const bytes = await pageBytes(tables.pages.row(entry).value, async (part) => {
+  const bytes = await pageBytes(entry.value, async (part) => {
     const at = revision === undefined ? {} : { revision };
     const next = await store.get(pageKey(parts, shape, [number, part]), at);
-    return next.entry === null ? undefined : tables.pages.row(next.entry).value;
+    return next.entry?.value;
   });
   return readPage(crypto, bytes);
 }
