@@ -171,7 +171,9 @@ async function take(parts: Parts, row: WithdrawalRecord, answer: WithdrawalAnswe
       Math.max(answer.purgeInMs + askAgainMinMs, askAgainMinMs),
       askAgainMaxMs,
     );
-    due.set(keyOf(row), clock.monotonicMs() + waitMs);
+    // Hurried while the answer was under way, it is said once more at once.
+    const hurried = parts.withdrawals.find(mirror, resource)?.purgeAfterMs !== row.purgeAfterMs;
+    due.set(keyOf(row), clock.monotonicMs() + (hurried ? 0 : waitMs));
     await setFrozen(parts, row, clock.now() + answer.purgeInMs);
     return;
   }
