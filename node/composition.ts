@@ -162,7 +162,7 @@ export function compose(needs: CompositionNeeds): Composition {
     ...forgingWith(needs, { signer, resources, mirrors, lanes: writing.lanes }),
     streamCapability({ ...needs, store: scoped('stream'), signer, resources, mirrors }),
     kvCapability({ ...needs, signer, resources, mirrors, lanes: writing.lanes }),
-    documentCapability({ ...needs, signer, resources, mirrors }),
+    documentCapability({ ...needs, signer, resources, mirrors, lanes: writing.lanes }),
     // Registers the kinds of programs, before sync settles the mirrors that it has of them.
     kindProvidersCapability({ ...needs, store: scoped('kinds'), signer, resources, mirrors }),
     syncing.capability,

@@ -4,8 +4,9 @@ import { documentContract } from './contract.ts';
 import { createDocuments, type DocumentNeeds } from './service.ts';
 
 export function documentCapability(needs: DocumentNeeds): Capability {
-  const { documents, kind } = createDocuments(needs);
+  const { documents, kind, laneKind } = createDocuments(needs);
   needs.mirrors.registerKind(kind);
+  needs.lanes.registerKind(laneKind);
   return capability({
     name: 'document',
     serves: [{ contract: documentContract, service: documents }],

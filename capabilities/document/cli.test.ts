@@ -15,6 +15,7 @@ const shown: ShownDocument = {
   sizeBytes: 11,
   writtenMs: 0,
   epoch: 1,
+  shared: false,
   value: { http: 80 },
 };
 const { value: _, ...document } = shown;

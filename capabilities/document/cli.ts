@@ -1,6 +1,7 @@
 // `hansa document …`: what people type, and what they see.
 import {
   bytesText,
+  flagOption,
   fromUtf8,
   HansaError,
   labelOption,
@@ -36,6 +37,7 @@ function putCommand(terminal: DocumentTerminal): Command {
       { flags: '--type <text>', description: 'what it is, for example monitoring/dashboard' },
       { flags: '--description <text>', description: 'one line for the catalog' },
       { flags: '--label <key=value...>', description: 'for selecting it in rules; repeatable' },
+      { flags: '--shared', description: 'other clusters may write it too; JSON is merged' },
       ifVersion,
     ],
     examples: [
@@ -48,6 +50,7 @@ function putCommand(terminal: DocumentTerminal): Command {
         type: textOption(context, 'type'),
         description: textOption(context, 'description'),
         labels: labelOption(context, 'label'),
+        shared: flagOption(context, 'shared') ? true : undefined,
         ifVersion: countOption(context, 'ifVersion', 'if-version'),
       };
       const data = await documentsOf(context).put(

@@ -32,6 +32,8 @@ export interface Document {
   readonly writtenMs: number;
   /** Rises when a document is made again under its name. */
   readonly epoch: number;
+  /** Whether other clusters write it too. */
+  readonly shared: boolean;
 }
 
 export interface ShownDocument extends Document {
@@ -53,6 +55,8 @@ export interface Documents {
       type?: string | undefined;
       description?: string | undefined;
       labels?: Readonly<Record<string, string>> | undefined;
+      /** Others may write it: said when it is made. */
+      shared?: boolean | undefined;
       /** 0 where it must not be there. */
       ifVersion?: number | undefined;
     },
@@ -103,6 +107,7 @@ const documentFields = {
   sizeBytes: natural,
   writtenMs: natural,
   epoch: natural,
+  shared: z.boolean(),
 };
 const document: z.ZodType<Document> = z.object(documentFields);
 const shownDocument: z.ZodType<ShownDocument> = z.object({ ...documentFields, value: z.unknown() });
@@ -127,6 +132,7 @@ export const documentContract: Contract<Documents> = {
         type: typeText.optional(),
         description: z.string().max(1_024).optional(),
         labels: labelsSchema.optional(),
+        shared: z.boolean().optional(),
         ifVersion: natural.optional(),
       }),
       output: document,

@@ -11,6 +11,7 @@ import {
 } from '@hansa/foundation';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { noLanes } from '../../testkit/no-lanes.ts';
 import { createResourceBench } from '../../testkit/resource-bench.ts';
 import { roads } from '../../testkit/roads.ts';
 import { clusterOf } from '../../testkit/test-cluster.ts';
@@ -82,7 +83,11 @@ async function open(bench = createResourceBench()): Promise<Opened> {
   const log = await bench.open();
   const mirrors = createTestMirrors();
   const { clock, signer } = bench;
-  return { log, mirrors, ...createDocuments({ codec, clock, signer, resources: log, mirrors }) };
+  return {
+    log,
+    mirrors,
+    ...createDocuments({ codec, clock, signer, resources: log, mirrors, lanes: noLanes }),
+  };
 }
 
 roads<Documents>(documentContract, async () => (await open()).documents).forEach(documentSuite);
@@ -245,6 +250,7 @@ test('the node is handed one contract and the kind', async () => {
     signer: bench.signer,
     resources: log,
     mirrors: { ...createTestMirrors(), registerKind: ({ kind }) => void kinds.push(kind) },
+    lanes: noLanes,
   });
   expect(made.serves.map(({ contract }) => contract.name)).toEqual(['document']);
   expect(kinds).toEqual(['document']);

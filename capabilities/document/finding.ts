@@ -1,5 +1,6 @@
 // A document by the way people spell it, and as it stands: own or mirrored.
 import {
+  equalBytes,
   federatedId,
   federatedIdSchema,
   HansaError,
@@ -11,16 +12,19 @@ import {
   type LocalId,
 } from '@hansa/foundation';
 import type { Signer } from '../identity/contract.ts';
+import type { LaneWriting } from '../lanes/contract.ts';
 import type { ResourceEntry, ResourceLog } from '../resources/contract.ts';
 import type { Mirrors } from '../sync/contract.ts';
 import { documentKind, type Document, type ShownDocument } from './contract.ts';
 import { documentFrom, settingsFrom, settingsKey, valueKey } from './keys.ts';
+import { entryTogether, openLane } from './lanes.ts';
 
 export interface FindingNeeds {
   readonly codec: Codec;
   readonly signer: Signer;
   readonly resources: ResourceLog;
   readonly mirrors: Mirrors;
+  readonly lanes: LaneWriting;
 }
 
 /** `<name>`, `<peer>:<name>`, `<peer>:document/<name>` or a federated id. */
@@ -68,6 +72,26 @@ export function ownDocument(needs: FindingNeeds, spelled: string): LocalId {
   return local;
 }
 
+/**
+ * Where a write goes: the own document, there or not, or, of one that its owner lets others write,
+ * our lane. POLICY_DENIED where the owner does not let us.
+ */
+export async function writableDocument(
+  needs: FindingNeeds,
+  spelled: string,
+  signal: AbortSignal | undefined,
+): Promise<LocalId> {
+  const resource = resolveDocument(needs, spelled);
+  const mine = splitFederatedId(resource).owner === needs.signer.cluster;
+  const settings = mine
+    ? undefined
+    : await (await needs.mirrors.view(resource))?.entry(settingsKey);
+  if (settings === undefined || !said(needs.codec, settings).shared) {
+    return ownDocument(needs, spelled);
+  }
+  return openLane(needs, resource, signal);
+}
+
 export function notFound(spelled: string): HansaError {
   return new HansaError('RESOURCE_NOT_FOUND', `there is no document ${spelled} here`, {
     fix: 'hansa document list',
@@ -81,7 +105,7 @@ export async function findDocument(
 ): Promise<ShownDocument | undefined> {
   const { owner, local, name, kind } = splitFederatedId(resource);
   const mine = owner === needs.signer.cluster;
-  const source = mine ? ownSource(needs, local) : await needs.mirrors.view(resource);
+  const source = mine ? ownSource(needs, local) : await mirroredSource(needs, resource);
   const entry = kind === documentKind ? await source?.entry(valueKey) : undefined;
   if (source === undefined || entry === undefined) {
     return undefined;
@@ -94,13 +118,36 @@ export async function findDocument(
     name,
     role: mine ? 'own' : 'mirror',
     ownerName: ownerName ?? owner.slice(0, 8),
-    type: settings === undefined ? documentKind : settingsFrom(needs.codec, settings.value).type,
+    ...said(needs.codec, settings),
     version: entry.version,
     sizeBytes: cell.value.length,
     writtenMs: cell.at[0],
     epoch: source.epoch,
     value,
   };
+}
+
+function said(
+  codec: Codec,
+  settings: Pick<ResourceEntry, 'value'> | undefined,
+): { readonly type: string; readonly shared: boolean } {
+  const { type, shared = false } =
+    settings === undefined ? { type: documentKind } : settingsFrom(codec, settings.value);
+  return { type, shared };
+}
+
+/** With our own lane's value, where there is one, that its owner may not have promoted yet. */
+async function mirroredSource(
+  needs: FindingNeeds,
+  resource: FederatedId,
+): Promise<ReturnType<typeof ownSource>> {
+  const view = await needs.mirrors.view(resource);
+  return view === undefined
+    ? undefined
+    : {
+        epoch: view.epoch,
+        entry: (key) => (equalBytes(key, valueKey) ? entryTogether(needs, view) : view.entry(key)),
+      };
 }
 
 function ownSource(

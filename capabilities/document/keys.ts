@@ -24,10 +24,13 @@ export const settingsKey: Uint8Array = utf8('\u0000settings');
 
 export interface DocumentSettings {
   readonly type: string;
+  /** Whether other clusters write it: what they wrote at the same time is merged as JSON. */
+  readonly shared?: boolean | undefined;
 }
 
 const settingsSchema: z.ZodType<DocumentSettings> = z.object({
   type: z.string().min(1).max(nameLengthMax),
+  shared: z.boolean().optional(),
 });
 
 export interface StoredDocument {

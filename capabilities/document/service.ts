@@ -1,5 +1,6 @@
 // Documents as people and programs see them.
-import { HansaError, type FederatedId } from '@hansa/foundation';
+import { HansaError, laneTarget, type FederatedId, type LocalId } from '@hansa/foundation';
+import type { LaneKind } from '../lanes/contract.ts';
 import type { FederatedKind } from '../sync/contract.ts';
 import {
   pageDocumentsDefault,
@@ -14,9 +15,11 @@ import {
   ownDocument,
   resolveDocument,
   withoutValue,
+  writableDocument,
   type FindingNeeds,
 } from './finding.ts';
 import { readJson } from './keys.ts';
+import { createDocumentLanes } from './lanes.ts';
 import { mergePatch } from './merge-patch.ts';
 import { createDocumentKind } from './mirrored.ts';
 import { watchDocuments } from './watching.ts';
@@ -27,29 +30,32 @@ export type DocumentNeeds = WritingNeeds;
 export interface DocumentService {
   readonly documents: Documents;
   readonly kind: FederatedKind;
+  readonly laneKind: LaneKind;
 }
 
 export function createDocuments(needs: DocumentNeeds): DocumentService {
   const writing = createWriting(needs);
   const { kind, onPurge } = createDocumentKind(needs.codec);
   const documents: Documents = {
-    async put({ document, value, ifVersion, ...made }) {
-      const id = ownDocument(needs, document);
+    async put({ document, value, ifVersion, ...made }, call) {
       const given = readJson('the value', value);
+      const id = await writableDocument(needs, document, call?.signal);
       requireNewWords(needs, id, made);
-      return withoutValue(await writing.write(id, { ifVersion, made, change: () => given }));
+      const written = await writing.write(id, { ifVersion, made, change: () => given });
+      return withoutValue(await asNamed(needs, id, written));
     },
     get: async ({ document }) => requireDocument(needs, document),
     list: (asked) => listPage(needs, asked),
-    async patch({ document, patch, ifVersion }) {
-      const id = ownDocument(needs, document);
+    async patch({ document, patch, ifVersion }, call) {
       const given = readJson('the patch', patch);
-      return writing.write(id, {
+      const id = await writableDocument(needs, document, call?.signal);
+      const written = await writing.write(id, {
         ifVersion,
         made: undefined,
         // What a patch leaves behind may nest deeper than either.
         change: (before = null) => readJson('the patched value', mergePatch(before, given)),
       });
+      return asNamed(needs, id, written);
     },
     async delete({ document, ifVersion }) {
       return withoutValue(await writing.remove(ownDocument(needs, document), ifVersion));
@@ -57,7 +63,17 @@ export function createDocuments(needs: DocumentNeeds): DocumentService {
     watch: (asked, call) =>
       watchDocuments({ ...needs, onPurge }, { ...asked, signal: call?.signal }),
   };
-  return { documents, kind };
+  return { documents, kind, laneKind: createDocumentLanes(needs) };
+}
+
+/** Whoever writes through a lane named what the lane is for, and hears of that. */
+async function asNamed(
+  needs: FindingNeeds,
+  id: LocalId,
+  written: ShownDocument,
+): Promise<ShownDocument> {
+  const target = laneTarget(id);
+  return target === undefined ? written : ((await findDocument(needs, target)) ?? written);
 }
 
 async function requireDocument(needs: FindingNeeds, spelled: string): Promise<ShownDocument> {
@@ -72,12 +88,17 @@ async function requireDocument(needs: FindingNeeds, spelled: string): Promise<Sh
 function requireNewWords(
   { resources }: FindingNeeds,
   id: Parameters<FindingNeeds['resources']['find']>[0],
-  { description, labels }: { readonly description?: unknown; readonly labels?: unknown },
+  words: {
+    readonly description?: unknown;
+    readonly labels?: unknown;
+    readonly shared?: unknown;
+  },
 ): void {
-  if (resources.find(id) !== undefined && (description !== undefined || labels !== undefined)) {
+  const given = [words.description, words.labels, words.shared].some((one) => one !== undefined);
+  if (resources.find(id) !== undefined && given) {
     throw new HansaError(
       'INPUT_INVALID',
-      'description and labels are given when a document is made, and stay',
+      'description, labels and whether it is shared are said when a document is made, and stay',
     );
   }
 }

@@ -5,15 +5,18 @@ import {
   federatedId,
   HansaError,
   isHansaError,
+  splitFederatedId,
   splitLocalId,
   type Clock,
+  type ClusterId,
   type LocalId,
 } from '@hansa/foundation';
 import { encodeCell, nextCell, type Cell, type JsonValue } from '../kv/contract.ts';
-import type { ChangeOp, Position } from '../resources/contract.ts';
+import type { ChangeOp, Position, ResourceEntry } from '../resources/contract.ts';
 import { documentKind, documentsMax, type ShownDocument } from './contract.ts';
 import { findDocument, notFound, type FindingNeeds } from './finding.ts';
 import { documentFrom, settingsFrom, settingsKey, spellDocument, valueKey } from './keys.ts';
+import { entryTogether, mirroredTarget } from './lanes.ts';
 
 const attemptsMax = 16; // every lost one is another node's success
 
@@ -25,6 +28,7 @@ export interface MakingWords {
   readonly type?: string | undefined;
   readonly description?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly shared?: boolean | undefined;
 }
 
 export interface Writing {
@@ -84,6 +88,7 @@ interface Before {
   /** Said when it was made. */
   readonly type: string | undefined;
   readonly settled: boolean;
+  readonly shared: boolean;
 }
 
 const nothing: Before = {
@@ -93,6 +98,7 @@ const nothing: Before = {
   value: undefined,
   type: undefined,
   settled: false,
+  shared: false,
 };
 
 async function writeOnce(parts: Parts, id: LocalId, work: Work): Promise<ShownDocument> {
@@ -108,11 +114,13 @@ async function writeOnce(parts: Parts, id: LocalId, work: Work): Promise<ShownDo
   const position = before.position ?? (await make(parts, id, { ...work.made, type }));
   const write = { value: spelled, by: signer.cluster, now: hybrid.tick() };
   const next = nextCell(before.cell, write);
+  const shared = before.settled ? before.shared : (work.made?.shared ?? false);
+  const sharing = shared ? { shared } : {};
   await append(parts, id, {
     expect: position.sequence,
     ops: [
       put(valueKey, encodeCell(codec, next, signer.cluster)),
-      ...(before.settled ? [] : [put(settingsKey, codec.encode({ type }))]),
+      ...(before.settled ? [] : [put(settingsKey, codec.encode({ type, ...sharing }))]),
     ],
   });
   return {
@@ -125,6 +133,7 @@ async function writeOnce(parts: Parts, id: LocalId, work: Work): Promise<ShownDo
     sizeBytes: spelled.length,
     writtenMs: next.at[0],
     epoch: position.epoch,
+    shared,
     value,
   };
 }
@@ -142,23 +151,46 @@ async function append(
 }
 
 /** One that was made and never written has no value. */
-async function readBefore({ resources, codec, signer }: Parts, id: LocalId): Promise<Before> {
-  const position = await resources.position(id);
+async function readBefore(parts: Parts, id: LocalId): Promise<Before> {
+  const position = await parts.resources.position(id);
   if (position === undefined) {
     return nothing;
   }
-  const [entry, settings] = await Promise.all(
-    [valueKey, settingsKey].map((key) => resources.entry(id, key)),
-  );
-  const stored = entry === undefined ? undefined : documentFrom(codec, entry.value, signer.cluster);
-  const settled = settings === undefined ? undefined : settingsFrom(codec, settings.value);
+  const { entry, settings, owner } = await readStored(parts, id);
+  const stored = entry === undefined ? undefined : documentFrom(parts.codec, entry.value, owner);
+  const settled = settings === undefined ? undefined : settingsFrom(parts.codec, settings.value);
   return {
     position,
     version: entry?.version ?? 0,
     cell: stored?.cell,
     value: stored?.value,
-    type: settled?.type ?? resources.find(id)?.type,
+    type: settled?.type ?? parts.resources.find(id)?.type,
     settled: settled !== undefined,
+    shared: settled?.shared === true,
+  };
+}
+
+interface StoredEntries {
+  readonly entry: ResourceEntry | undefined;
+  readonly settings: ResourceEntry | undefined;
+  /** Whose cell the entry is. */
+  readonly owner: ClusterId;
+}
+
+/** Of a lane, its writer has seen what stands at the owner. */
+async function readStored(parts: Parts, id: LocalId): Promise<StoredEntries> {
+  const { resources, signer } = parts;
+  const target = await mirroredTarget(parts, id);
+  if (target === undefined) {
+    const [entry, settings] = await Promise.all(
+      [valueKey, settingsKey].map((key) => resources.entry(id, key)),
+    );
+    return { entry, settings, owner: signer.cluster };
+  }
+  return {
+    entry: await entryTogether(parts, target),
+    settings: await target.entry(settingsKey),
+    owner: splitFederatedId(target.resource).owner,
   };
 }
 

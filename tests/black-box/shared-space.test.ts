@@ -96,6 +96,39 @@ describe('a shared space', () => {
     await reads(bergen, 'lubeck:plan', 'route', 'north');
   });
 
+  test('beside a shared document, whose JSON is merged where both wrote at once', async () => {
+    const { lubeck, bergen } = pair;
+    await must(lubeck, 'document', 'put', 'board', '{"berths":9}', '--shared');
+    await must(
+      lubeck,
+      'share',
+      'add',
+      'document/board',
+      '--to',
+      'bergen',
+      '--direction',
+      'bidirectional',
+    );
+    await must(bergen, 'mirror', 'add', 'lubeck:document/board');
+    const value = async (cluster: Cluster, name: string): Promise<unknown> => {
+      const done = await cluster.hansa('document', 'get', name);
+      return done.code === 0 ? done.json<{ value: unknown }>().value : undefined;
+    };
+    await until('it has arrived', async () => (await value(bergen, 'lubeck:board')) !== undefined);
+    await lubeck.stop();
+    await must(bergen, 'document', 'patch', 'lubeck:board', '{"crane":"north"}');
+    expect(await value(bergen, 'lubeck:board')).toEqual({ berths: 9, crane: 'north' });
+    await bergen.stop();
+    await lubeck.restart();
+    await must(lubeck, 'document', 'patch', 'board', '{"berths":10}');
+    await bergen.restart();
+    const together = JSON.stringify({ berths: 10, crane: 'north' });
+    const same = async (cluster: Cluster, name: string): Promise<boolean> =>
+      JSON.stringify(await value(cluster, name)) === together;
+    await until('lubeck has both', () => same(lubeck, 'board'));
+    await until('bergen has both', () => same(bergen, 'lubeck:board'));
+  });
+
   test('is not written without the verb push, and one that is not shared not at all', async () => {
     const { lubeck, bergen } = pair;
     await must(lubeck, 'kv', 'create', 'readable', '--shared');
