@@ -39,10 +39,12 @@ export interface Receipt extends LastHead {
   readonly signature: string;
 }
 
-const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
-const natural = z.number().int().nonnegative();
+const hex32: z.ZodType<string> = z.string().regex(/^[0-9a-f]{64}$/);
+const natural: z.ZodType<number> = z.number().int().nonnegative();
 export const withdrawalIdSchema: z.ZodType<string> = hex32;
-export const lastHeadFields = { epoch: natural, sequence: natural, chain: hex32, digest: hex32 };
+export const lastHeadFields: {
+  readonly [Field in keyof LastHead]: z.ZodType<LastHead[Field]>;
+} = { epoch: natural, sequence: natural, chain: hex32, digest: hex32 };
 export const receiptSchema: z.ZodType<Receipt> = z.object({
   mirror: clusterIdSchema,
   resource: federatedIdSchema,
