@@ -17,10 +17,12 @@ import { recoveryCommands } from '@hansa/capabilities/recovery/cli';
 import { streamCommands } from '@hansa/capabilities/stream/cli';
 import { syncCommands } from '@hansa/capabilities/sync/cli';
 import { tokensCommands } from '@hansa/capabilities/tokens/cli';
+import { tracingCommands } from '@hansa/capabilities/tracing/cli';
 import { trustCommands } from '@hansa/capabilities/trust/cli';
 import type { Command } from '@hansa/foundation';
 import { localCommands, type LocalCommand } from './local-commands.ts';
 import { tokenCommands } from './token-commands.ts';
+import { verifyCommands } from './verify-command.ts';
 import { lastingTerminal } from './terminal.ts';
 import { valueFiles } from './value-files.ts';
 
@@ -44,6 +46,7 @@ export const nodeCommands: readonly Command[] = [
   ...streamCommands(lastingTerminal),
   ...syncCommands,
   ...tokensCommands,
+  ...tracingCommands,
   ...trustCommands,
 ];
 
@@ -51,5 +54,6 @@ export const nodeCommands: readonly Command[] = [
 export const commands: readonly (Command | LocalCommand)[] = [
   ...nodeCommands,
   ...tokenCommands,
+  ...verifyCommands,
   ...localCommands,
 ];

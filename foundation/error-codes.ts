@@ -306,6 +306,12 @@ export const errorCodes = {
     fix: 'hansa recover list',
   },
   CHANGE_INVALID: { status: 502, exit: 7, meaning: 'a change does not verify' },
+  CHANGE_NOT_FOUND: {
+    status: 404,
+    exit: 3,
+    meaning: 'no change that is kept has this id',
+    fix: 'hansa trace <resource> shows the latest one',
+  },
   CHANGE_GAP: { status: 502, exit: 7, meaning: 'changes are missing between two positions' },
   CHANGE_TOO_LARGE: { status: 413, exit: 2, meaning: 'a change is over its limit' },
   DIGEST_MISMATCH: { status: 502, exit: 7, meaning: 'the recomputed digest is not the head’s' },

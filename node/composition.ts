@@ -27,6 +27,7 @@ import { syncCapability } from '@hansa/capabilities/sync/capability';
 import { tokensCapability } from '@hansa/capabilities/tokens/capability';
 import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
 import type { FederatedKind, Mirrors } from '@hansa/capabilities/sync/contract';
+import { tracingCapability } from '@hansa/capabilities/tracing/capability';
 import { trustCapability, trustLevels } from '@hansa/capabilities/trust/capability';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
 import {
@@ -178,6 +179,17 @@ export function compose(needs: CompositionNeeds): Composition {
       mirrors,
     }),
     appsCapability({ ...needs, store: scoped('apps'), signer, peers, checks: tokening.checks }),
+    tracingCapability({
+      ...needs,
+      signer,
+      keys,
+      peers,
+      resources,
+      history,
+      mirrors,
+      enforcement,
+      lanes: async () => (await writing.listing.list({})).lanes,
+    }),
     createGreetingCapability({ ...needs, store: scoped('greeting') }),
     daemonCapability({
       ...needs,

@@ -1,6 +1,6 @@
 // Ties lanes to their host: for people, for the clusters that write, and the two duties.
 import { capability, type Capability } from '@hansa/foundation';
-import { lanesContract, type LaneWriting } from './contract.ts';
+import { lanesContract, type Lanes, type LaneWriting } from './contract.ts';
 import { laneParts, type LanesNeeds } from './parts.ts';
 import { createLanePeer, keepPromoting } from './receiving.ts';
 import { createLanes } from './service.ts';
@@ -10,14 +10,17 @@ import { createLaneWriting, keepOffering } from './writing.ts';
 export function lanesCapability(needs: LanesNeeds): {
   readonly capability: Capability;
   readonly lanes: LaneWriting;
+  readonly listing: Pick<Lanes, 'list'>;
 } {
   const parts = laneParts(needs);
   const caches = new AbortController();
+  const service = createLanes(parts);
   return {
+    listing: service,
     lanes: createLaneWriting(parts),
     capability: capability({
       name: 'lanes',
-      serves: [{ contract: lanesContract, service: createLanes(parts) }],
+      serves: [{ contract: lanesContract, service }],
       servesPeers: [{ contract: lanePeerContract, service: createLanePeer(parts) }],
       duties: [
         { name: 'lanes.offer', run: (signal) => keepOffering(parts, signal) },

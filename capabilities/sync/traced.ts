@@ -24,7 +24,7 @@ export interface AppliedBatch {
 
 /** How a mirror stands against its owner, without anything having been done about it. */
 export interface MirrorDifference {
-  /** Fresh and verified; undefined where the owner could not be asked, null where it shares none. */
+  /** Fresh and verified; undefined where the owner was not asked, null where it shares none. */
   readonly head: Head | null | undefined;
   /** Those that are not applied here, the oldest first. */
   readonly changes: readonly SequencedChange[];

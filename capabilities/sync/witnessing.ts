@@ -1,5 +1,5 @@
-// What became of the last batches of each mirror, and when: told to whoever traces a change. Kept in
-// memory alone: of what was before the process began, the store keeps the last position.
+// What became of the last batches of each mirror, and when: told to whoever traces a change. Kept
+// in memory alone: of what was before the process began, the store keeps the last position.
 import type { Clock, ClusterId, FederatedId } from '@hansa/foundation';
 import type { FollowReport } from './following.ts';
 import type { AppliedBatch } from './traced.ts';
