@@ -12,6 +12,7 @@ import {
   type CommandOutput,
 } from '@hansa/foundation';
 import { directionWords, isOneResource, publicWord, ruleRequest } from './cli-draft.ts';
+import { hurryMirrors, mirrorsOf, mirrorsView } from './cli-withdrawing.ts';
 import { rulesTable, ruleText, stack, text } from './cli-shown.ts';
 import { planSentence, planView, policiesContract, type Plan, type Policies } from './contract.ts';
 
@@ -171,22 +172,37 @@ const remove = (noun: Noun): Command => ({
   verb: 'remove',
   summary: 'Remove a rule; what it alone allowed is no longer served from this moment.',
   args: [{ name: '<rule>', description: `the id that hansa ${noun} list shows` }],
-  options: [planOption, { flags: '--yes', description: 'remove it without being asked' }],
-  examples: [`hansa ${noun} remove r-1f2e3d4c --plan`, `hansa ${noun} remove r-1f2e3d4c --yes`],
+  options: [
+    planOption,
+    { flags: '--now', description: 'mirrors delete their copies at once, not after a day' },
+    { flags: '--yes', description: 'remove it without being asked' },
+  ],
+  examples: [
+    `hansa ${noun} remove r-1f2e3d4c --plan`,
+    `hansa ${noun} remove r-1f2e3d4c --yes`,
+    `hansa ${noun} remove r-1f2e3d4c --now --yes`,
+  ],
   async run(context) {
     const policies = policiesOf(context);
     const { signal } = context;
     const id = requiredArgument(context, 'rule');
     const plan = await policies.plan({ remove: id }, { signal });
+    const mirrors = await mirrorsOf(context, plan);
+    const now = flagOption(context, 'now');
+    const withdrawn = mirrorsView(mirrors, now);
     if (flagOption(context, 'plan')) {
-      return planned(plan, `hansa ${noun} remove ${id}`);
+      const output = planned(plan, `hansa ${noun} remove ${id}${now ? ' --now' : ''}`);
+      return { ...output, view: stack(...withdrawn, output.view) };
     }
-    await requireYes(context, `Remove rule ${id}? ${planSentence(plan)}`);
+    const copies = mirrors.length === 0 ? '' : ` ${mirrors.length} mirror(s) freeze.`;
+    await requireYes(context, `Remove rule ${id}? ${planSentence(plan)}${copies}`);
     const data = await policies.remove({ id }, { signal });
+    await (now ? hurryMirrors(context, mirrors) : undefined);
+    const done = text(`Removed rule ${id}: ${ruleText(data)}.`);
     return {
       data,
-      view: stack(text(`Removed rule ${id}: ${ruleText(data)}.`), planView(plan)),
-      next: [`hansa ${noun} list`],
+      view: stack(done, planView(plan), ...withdrawn),
+      next: [mirrors.length === 0 ? `hansa ${noun} list` : 'hansa receipt list'],
     };
   },
 });

@@ -138,7 +138,48 @@ describe('hansa share list', () => {
 });
 
 describe('hansa share remove', () => {
-  const answers = { 'policies.plan': losing, 'policies.remove': rule };
+  const mirror = {
+    peer: row.peer,
+    peerName: 'bergen',
+    resource: `${'cd'.repeat(32)}:git/hansa`,
+    id: 'git/hansa',
+    state: 'holds',
+    epoch: 1,
+    sequence: 40,
+  };
+  const answers = {
+    'policies.plan': losing,
+    'policies.remove': rule,
+    'receipts.holders': { holdings: [] },
+    'receipts.hurry': { holdings: [mirror] },
+  };
+  const mirrored = { ...answers, 'receipts.holders': { holdings: [mirror] } };
+
+  test('with --plan tells which mirrors freeze, and changes nothing', async () => {
+    const { calls, shown, output } = await run('share remove', {
+      answers: mirrored,
+      args: { rule: 'r-1' },
+      options: { plan: true },
+    });
+    expect(shown).toContain('asked to delete their copies after 24 hours');
+    expect(shown).toContain('bergen|git/hansa|1/40');
+    expect(calls.map(([method]) => method)).toEqual(['policies.plan', 'receipts.holders']);
+    expect(output.next).toEqual(['hansa share remove r-1']);
+  });
+
+  test('with --now, mirrors are asked to delete their copies at once', async () => {
+    const { calls, shown, output } = await run('share remove', {
+      answers: mirrored,
+      args: { rule: 'r-1' },
+      options: { yes: true, now: true },
+    });
+    expect(calls.at(-1)).toEqual([
+      'receipts.hurry',
+      { copies: [{ peer: row.peer, resource: 'git/hansa' }] },
+    ]);
+    expect(shown).toContain('now:');
+    expect(output.next).toEqual(['hansa receipt list']);
+  });
 
   test('asks with the consequences, and removes nothing without a yes', async () => {
     const calls: (readonly [string, unknown])[] = [];
@@ -147,7 +188,7 @@ describe('hansa share remove', () => {
       code: 'NOT_CONFIRMED',
       facts: { question: 'Remove rule r-1? bergen loses access to 1 resource(s).' },
     });
-    expect(calls).toEqual([['policies.plan', { remove: 'r-1' }]]);
+    expect(calls.map(([method]) => method)).toEqual(['policies.plan', 'receipts.holders']);
   });
 
   test('with --yes removes the rule and tells who lost what', async () => {
@@ -167,7 +208,7 @@ describe('hansa share remove', () => {
       args: { rule: 'r-1' },
       options: { plan: true },
     });
-    expect(calls.map(([method]) => method)).toEqual(['policies.plan']);
+    expect(calls.map(([method]) => method)).toEqual(['policies.plan', 'receipts.holders']);
     expect(output.next).toEqual(['hansa share remove r-1']);
   });
 });
