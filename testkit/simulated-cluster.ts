@@ -15,6 +15,7 @@ import {
   type Resources,
 } from '@hansa/capabilities/resources/contract';
 import { syncContract, type Sync } from '@hansa/capabilities/sync/contract';
+import { tracingContract, type Tracing } from '@hansa/capabilities/tracing/contract';
 import {
   near,
   remote,
@@ -49,6 +50,7 @@ export interface Services {
   readonly resources: Resources;
   readonly catalog: Catalog;
   readonly sync: Sync;
+  readonly tracing: Tracing;
   /** In process: what a kind appends with. */
   readonly log: ResourceLog;
   readonly disk: SimulatedDisk;
@@ -284,6 +286,7 @@ function servicesOf(capabilities: readonly Capability[]): Omit<Services, 'log' |
     resources: remote(resourcesContract, carrier),
     catalog: remote(catalogContract, carrier),
     sync: remote(syncContract, carrier),
+    tracing: remote(tracingContract, carrier),
   };
 }
 
