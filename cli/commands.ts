@@ -12,6 +12,7 @@ import { lanesCommands } from '@hansa/capabilities/lanes/cli';
 import { identityCommands } from '@hansa/capabilities/identity/cli';
 import { linksCommands } from '@hansa/capabilities/links/cli';
 import { policiesCommands } from '@hansa/capabilities/policies/cli';
+import { quarantineCommands } from '@hansa/capabilities/quarantine/cli';
 import { receiptsCommands } from '@hansa/capabilities/receipts/cli';
 import { recoveryCommands } from '@hansa/capabilities/recovery/cli';
 import { streamCommands } from '@hansa/capabilities/stream/cli';
@@ -41,6 +42,7 @@ export const nodeCommands: readonly Command[] = [
   ...lanesCommands,
   ...linksCommands,
   ...policiesCommands,
+  ...quarantineCommands,
   ...receiptsCommands,
   ...recoveryCommands,
   ...streamCommands(lastingTerminal),

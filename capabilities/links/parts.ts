@@ -47,6 +47,8 @@ export interface LinksNeeds {
   readonly trust: TrustLevels;
   /** What another standing of a peer would give and take, as policy says. */
   readonly forecast: Forecast;
+  /** What besides the link itself keeps a peer from being used, as a sentence. */
+  remark?(peer: ClusterId): string | undefined;
 }
 
 export interface RosterNeeds extends LinksNeeds {

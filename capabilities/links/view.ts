@@ -27,7 +27,7 @@ export function linkView(parts: LinksParts, peer: ClusterId): Link {
     peer,
     name: record.name,
     ...judged,
-    reason: reasonOfKeys(parts, peer) ?? judged.reason,
+    reason: reasonOfKeys(parts, peer) ?? parts.remark?.(peer) ?? judged.reason,
     mine: record.mine,
     theirs: record.theirs,
     epoch: record.epoch,
