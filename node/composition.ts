@@ -108,6 +108,7 @@ export function compose(needs: CompositionNeeds): Composition {
   const intervalMs = needs.syncIntervalMs;
   const syncing = syncCapability({ ...federating, ...scoped('sync'), budgets, news, intervalMs });
   const mirroring = { ...federating, mirrors: syncing.mirrors };
+  const quarantining = quarantineCapability({ ...mirroring, ...scoped('quarantine') });
   const writing = lanesCapability({ ...mirroring, ...scoped('lanes'), news });
   const recovering = recoveryCapability({
     ...mirroring,

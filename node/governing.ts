@@ -1,17 +1,18 @@
 // Who is let in, how each cluster stands, what it may, and where it is found.
 import { discoveryCapability } from '@hansa/capabilities/discovery/capability';
 import { linksCapability, type LinksCapability } from '@hansa/capabilities/links/capability';
+import type { LinksNeeds } from '@hansa/capabilities/links/parts';
 import { policiesCapability } from '@hansa/capabilities/policies/capability';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
 import { tokensCapability } from '@hansa/capabilities/tokens/capability';
 import { trustCapability, trustLevels } from '@hansa/capabilities/trust/capability';
-import { scopeStore, type Capability, type Edge } from '@hansa/foundation';
+import { scopeStore, type Capability } from '@hansa/foundation';
 import type { CompositionNeeds } from './composition.ts';
 
 /** These ask one another: each is made before all of what it asks is there. */
 export function governing(
   needs: CompositionNeeds,
-  { resources, edge }: { readonly resources: ResourceLog; readonly edge: Edge },
+  given: Pick<LinksNeeds, 'edge' | 'remark'> & { readonly resources: ResourceLog },
 ): {
   readonly linking: LinksCapability;
   readonly ruling: ReturnType<typeof policiesCapability>;
@@ -19,6 +20,7 @@ export function governing(
   readonly tokening: ReturnType<typeof tokensCapability>;
   readonly finding: Capability;
 } {
+  const { resources, edge, remark } = given;
   const { signer, keys } = needs.identity;
   const trustStore = scopeStore(needs.store, 'trust');
   const judging = trustLevels({ ...needs, store: trustStore });
@@ -28,6 +30,7 @@ export function governing(
     signer,
     keys,
     edge,
+    remark: (peer) => remark?.(peer),
     trust: judging.levels,
     forecast: (change) => ruling.forecast(change),
   });
