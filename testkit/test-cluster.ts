@@ -63,6 +63,11 @@ export function linked(cluster: ClusterId, name: string): PeerStanding {
   return { cluster, name, mine: true, theirs: true, active: true, trust: 'public', labels: {} };
 }
 
+function stranger(cluster: ClusterId): PeerStanding {
+  const standing = { name: undefined, mine: false, theirs: false, active: false } as const;
+  return { cluster, ...standing, trust: 'public', labels: {} };
+}
+
 export function createTestPeers(): TestPeers {
   const standings = new Map<ClusterId, PeerStanding>();
   const carriers = new Map<ClusterId, Carrier>();
@@ -82,16 +87,7 @@ export function createTestPeers(): TestPeers {
     return found;
   };
   return {
-    standing: (cluster) =>
-      standings.get(cluster) ?? {
-        cluster,
-        name: undefined,
-        mine: false,
-        theirs: false,
-        active: false,
-        trust: 'public',
-        labels: {},
-      },
+    standing: (cluster) => standings.get(cluster) ?? stranger(cluster),
     all: () => [...standings.values()],
     resolve(nameOrId) {
       const found = [...standings.values()].find(

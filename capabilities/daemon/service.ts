@@ -1,13 +1,19 @@
 // The daemon's view of itself, gathered from the capabilities' contracts and the process's own
 // facts.
-import type { Clock, ErrorReport, KeyValueStore } from '@hansa/foundation';
+import {
+  laneTarget,
+  splitFederatedId,
+  type Clock,
+  type ErrorReport,
+  type KeyValueStore,
+} from '@hansa/foundation';
 import type { Identity } from '../identity/contract.ts';
 import type { Links } from '../links/contract.ts';
 import type { Policies, TrustLevel } from '../policies/contract.ts';
 import type { ResourceLog } from '../resources/contract.ts';
-import type { Mirrors } from '../sync/contract.ts';
+import type { Mirror, Mirrors } from '../sync/contract.ts';
 import type { Trust } from '../trust/contract.ts';
-import type { Daemon, Setting } from './contract.ts';
+import type { Daemon, DaemonStatus, Setting } from './contract.ts';
 
 /** What only the process knows. */
 export interface ProcessFacts {
@@ -60,14 +66,11 @@ export function createDaemon(needs: DaemonNeeds): Daemon {
         federation,
         problem,
         warnings: [...profile.warnings, ...needs.warnings()],
-        certificate:
-          certificate === undefined
-            ? undefined
-            : {
-                keyIndex: profile.keyIndex,
-                serial: certificate.serial,
-                leftMs: certificate.notAfterMs - clock.now(),
-              },
+        certificate: certificate && {
+          keyIndex: profile.keyIndex,
+          serial: certificate.serial,
+          leftMs: certificate.notAfterMs - clock.now(),
+        },
         version: facts.version,
         pid: facts.pid,
         uptimeMs: Math.round(clock.monotonicMs() - startedMs),
@@ -95,11 +98,7 @@ export function createDaemon(needs: DaemonNeeds): Daemon {
             status: link.status,
             reason: link.reason,
           })),
-        mirrors: mirrors.all().map((mirror) => ({
-          mirror: `${mirror.ownerName}:${mirror.name}`,
-          state: mirror.state,
-          sequence: mirror.applied?.sequence,
-        })),
+        mirrors: mirrors.all().filter(isNoLane).map(mirrorLine),
         memoryBytes: facts.memoryBytes(),
       };
     },
@@ -109,4 +108,13 @@ export function createDaemon(needs: DaemonNeeds): Daemon {
       return { pid: facts.pid };
     },
   };
+}
+
+/** What others write for us is shown as lanes. */
+function isNoLane({ resource }: Mirror): boolean {
+  return laneTarget(splitFederatedId(resource).local) === undefined;
+}
+
+function mirrorLine({ ownerName, name, state, applied }: Mirror): DaemonStatus['mirrors'][number] {
+  return { mirror: `${ownerName}:${name}`, state, sequence: applied?.sequence };
 }

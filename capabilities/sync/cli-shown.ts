@@ -13,15 +13,22 @@ export function mirrorsTable(mirrors: readonly Mirror[]): CommandView {
   return {
     kind: 'table',
     columns: ['MIRROR', 'KIND', 'STATE', 'APPLIED', 'ADDED'],
-    rows: mirrors.map((mirror) => [
-      mirrorName(mirror),
-      mirror.kind,
-      mirror.state,
-      appliedText(mirror),
-      momentText(mirror.addedMs),
-    ]),
+    rows: mirrors
+      .filter(isNoLane)
+      .map((mirror) => [
+        mirrorName(mirror),
+        mirror.kind,
+        mirror.state,
+        appliedText(mirror),
+        momentText(mirror.addedMs),
+      ]),
     empty: 'No mirrors yet.',
   };
+}
+
+/** What others write for us is shown as lanes. */
+function isNoLane({ name }: Pick<Mirror, 'name'>): boolean {
+  return !name.startsWith('@');
 }
 
 /** How far every mirror is, and below it in full what keeps some of them back. */
@@ -29,15 +36,17 @@ export function progressView(mirrors: readonly Mirror[]): CommandView {
   const progress: CommandView = {
     kind: 'table',
     columns: ['MIRROR', 'STATE', 'APPLIED', 'HEAD', 'FETCHED', 'LAST-APPLIED', 'ERROR'],
-    rows: mirrors.map((mirror) => [
-      mirrorName(mirror),
-      mirror.state,
-      appliedText(mirror),
-      mirror.headSequence === undefined ? nothingYet : String(mirror.headSequence),
-      bytesText(mirror.fetchedBytes),
-      mirror.applied === undefined ? 'never' : momentText(mirror.applied.appliedMs),
-      mirror.lastError?.code ?? '',
-    ]),
+    rows: mirrors
+      .filter(isNoLane)
+      .map((mirror) => [
+        mirrorName(mirror),
+        mirror.state,
+        appliedText(mirror),
+        mirror.headSequence === undefined ? nothingYet : String(mirror.headSequence),
+        bytesText(mirror.fetchedBytes),
+        mirror.applied === undefined ? 'never' : momentText(mirror.applied.appliedMs),
+        mirror.lastError?.code ?? '',
+      ]),
     empty: 'No mirrors yet.',
   };
   return { kind: 'stack', views: [progress, ...mirrors.flatMap(errorViews)] };
