@@ -96,7 +96,7 @@ const policies = remote(policiesContract, carrier);
 const sync = remote(syncContract, carrier);
 const streams = remote(streamContract, carrier);
 const kv = remote(kvContract, carrier);
-const fillOps = 90; // of one transaction
+const fillOps = 64; // of one transaction
 const pollMs = 1;
 
 /** Of one clock that all processes of the machine share. */
@@ -133,7 +133,7 @@ async function follow(space: string): Promise<void> {
   for await (const { events } of kv.watch({ space }, { signal: ending.signal })) {
     const seenMs = sharedMs();
     for (const event of events) {
-      delays.push('text' in event ? seenMs - Number(event.text.trim()) : Number.NaN);
+      delays.push('text' in event ? seenMs - Number(event.text) : Number.NaN);
     }
   }
 }
@@ -190,7 +190,11 @@ const node: DataNode = {
     let keys = 0;
     let cursor: string | undefined;
     do {
-      const page = await kv.list({ space, limit: 1_000, ...(cursor === undefined ? {} : { cursor }) });
+      const page = await kv.list({
+        space,
+        limit: 1_000,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
       keys += page.entries.length;
       cursor = page.cursor;
     } while (cursor !== undefined);

@@ -36,7 +36,10 @@ export async function connectNats(port: number): Promise<NatsClient> {
     const head = Buffer.from(`PUB ${subject} ${reply} ${payload.length}\r\n`);
     socket.write(Buffer.concat([head, payload, newline]));
   };
-  socket.on('data', createParser(socket, (sid, message) => takers.get(sid)?.(message)));
+  socket.on(
+    'data',
+    createParser(socket, (sid, message) => takers.get(sid)?.(message)),
+  );
   socket.write('CONNECT {"verbose":false,"pedantic":false,"protocol":1,"headers":true}\r\n');
   subscribe(`${inbox}.*`, ({ subject, payload }) => {
     waiting.get(subject)?.(payload);

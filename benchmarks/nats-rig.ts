@@ -37,17 +37,18 @@ export async function startNatsPair(
   folder: string,
   durability: { readonly hub: NatsDurability; readonly leaf: NatsDurability },
 ): Promise<NatsPair> {
+  mkdirSync(folder, { recursive: true });
   const link = await freePort();
-  const secrets = certificate(folder);
+  const { key, certificate } = certificateFiles(folder);
   const hub = await startServer(folder, {
     name: 'hub',
     durability: durability.hub,
-    leafnodes: `listen: "127.0.0.1:${link}", tls { ${secrets.own} }`,
+    leafnodes: `listen: "127.0.0.1:${link}", tls { cert_file: "${certificate}", key_file: "${key}" }`,
   });
   const leaf = await startServer(folder, {
     name: 'leaf',
     durability: durability.leaf,
-    leafnodes: `remotes: [{ url: "tls://127.0.0.1:${link}", tls { ${secrets.trusted} } }]`,
+    leafnodes: `remotes: [{ url: "tls://127.0.0.1:${link}", tls { ca_file: "${certificate}" } }]`,
   });
   await untilLinked(hub);
   return {
@@ -81,14 +82,18 @@ export async function lastOf({ client }: NatsServer, stream: string): Promise<nu
   return (await client.api<Info>(`STREAM.INFO.${stream}`)).state.last_seq;
 }
 
-export function certificate(folder: string): { readonly own: string; readonly trusted: string } {
-  const [key, made] = [join(folder, 'peer.key'), join(folder, 'peer.crt')];
+/** Of 127.0.0.1, signed by itself. */
+export function certificateFiles(folder: string): {
+  readonly key: string;
+  readonly certificate: string;
+} {
+  const [key, certificate] = [join(folder, 'peer.key'), join(folder, 'peer.crt')];
   spawnSync('openssl', [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-    ...['-keyout', key, '-out', made, '-days', '2', '-subj', '/CN=127.0.0.1'],
+    ...['-keyout', key, '-out', certificate, '-days', '2', '-subj', '/CN=127.0.0.1'],
     ...['-addext', 'subjectAltName=IP:127.0.0.1'],
   ]);
-  return { own: `cert_file: "${made}", key_file: "${key}"`, trusted: `ca_file: "${made}"` };
+  return { key, certificate };
 }
 
 async function startServer(

@@ -1,0 +1,125 @@
+// Two etcd servers on loopback, and etcdctl make-mirror from the first to the second.
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { endProcess, until } from './federation-rig.ts';
+import { freePort } from './free-port.ts';
+
+const startWithinMs = 30_000;
+const txnOps = 100; // of one transaction; the server takes 128
+
+export interface Etcd {
+  readonly endpoint: string;
+  put(key: string, value: string): Promise<void>;
+  fill(prefix: string, work: { readonly keys: number; readonly bytes: number }): Promise<void>;
+  count(prefix: string): Promise<number>;
+  /** Values that come under the prefix, from now on, until `stop`. */
+  watch(prefix: string, seen: (value: string) => void): Promise<() => void>;
+  close(): Promise<void>;
+}
+
+export function etcdVersion(): string {
+  return /[\d.]+/.exec(spawnSync('etcd', ['--version']).stdout.toString())?.[0] ?? '?';
+}
+
+export async function startEtcd(folder: string, name: string): Promise<Etcd> {
+  const data = join(folder, `etcd-${name}`);
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  const [client, peer] = [await freePort(), await freePort()];
+  const endpoint = `http://127.0.0.1:${client}`;
+  const peerUrl = `http://127.0.0.1:${peer}`;
+  const child = spawn(
+    'etcd',
+    [
+      ...['--name', name, '--data-dir', data, '--logger', 'zap', '--log-level', 'error'],
+      ...['--listen-client-urls', endpoint, '--advertise-client-urls', endpoint],
+      ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
+      ...['--initial-cluster', `${name}=${peerUrl}`],
+    ],
+    { stdio: 'ignore' },
+  );
+  const ask = async (method: string, body: unknown, signal?: AbortSignal): Promise<Response> => {
+    const init = { method: 'POST', body: JSON.stringify(body) };
+    const response = await fetch(
+      `${endpoint}/v3/${method}`,
+      signal === undefined ? init : { ...init, signal },
+    );
+    if (!response.ok) {
+      throw new Error(`etcd ${method}: ${response.status} ${await response.text()}`);
+    }
+    return response;
+  };
+  await until(`etcd ${name} answers`, startWithinMs, async () => {
+    await (await ask('kv/range', { key: base64('x') })).json();
+    return true;
+  });
+  return {
+    endpoint,
+    async put(key, value) {
+      await (await ask('kv/put', { key: base64(key), value: base64(value) })).json();
+    },
+    async fill(prefix, { keys, bytes }) {
+      const value = base64('x'.repeat(bytes));
+      for (let at = 0; at < keys; at += txnOps) {
+        const length = Math.min(txnOps, keys - at);
+        const success = Array.from({ length }, (_, index) => ({
+          requestPut: { key: base64(`${prefix}k${at + index}`), value },
+        }));
+        await (await ask('kv/txn', { success })).json();
+      }
+    },
+    async count(prefix) {
+      const answer = await ask('kv/range', { ...under(prefix), count_only: true });
+      return Number(((await answer.json()) as { count?: string }).count ?? 0);
+    },
+    async watch(prefix, seen) {
+      const leaving = new AbortController();
+      const response = await ask('watch', { create_request: under(prefix) }, leaving.signal);
+      void readWatch(response, seen).catch(() => undefined);
+      return () => leaving.abort();
+    },
+    close: () => endProcess(child, 'SIGKILL'),
+  };
+}
+
+/** Plain HTTP/2 between the two: as etcdctl does by default. */
+export function makeMirror(
+  from: Etcd,
+  to: Etcd,
+  prefix: string,
+): { readonly close: () => Promise<void> } {
+  const child: ChildProcess = spawn(
+    'etcdctl',
+    [
+      ...['make-mirror', to.endpoint, '--endpoints', from.endpoint],
+      ...['--prefix', prefix, '--dest-insecure-transport'],
+    ],
+    { stdio: 'ignore', env: { ...process.env, ETCDCTL_API: '3' } },
+  );
+  return { close: () => endProcess(child, 'SIGKILL') };
+}
+
+async function readWatch(response: Response, seen: (value: string) => void): Promise<void> {
+  type Line = { result?: { events?: { kv?: { value?: string } }[] } };
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let held = '';
+  for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
+    const lines = (held + read.value).split('\n');
+    held = lines.pop() ?? '';
+    for (const line of lines) {
+      for (const { kv } of (JSON.parse(line) as Line).result?.events ?? []) {
+        seen(Buffer.from(kv?.value ?? '', 'base64').toString('utf8'));
+      }
+    }
+  }
+}
+
+function under(prefix: string): { readonly key: string; readonly range_end: string } {
+  const last = prefix.charCodeAt(prefix.length - 1);
+  const next = prefix.slice(0, -1) + String.fromCharCode(last + 1);
+  return { key: base64(prefix), range_end: base64(next) };
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
