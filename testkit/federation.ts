@@ -23,6 +23,7 @@ import {
   type NetworkPlace,
   type Shape,
   type SimulatedNetwork,
+  type TappedFrame,
 } from './simulated-network.ts';
 import { createDisk } from './simulated-process.ts';
 import { createTrace, type Trace } from './trace.ts';
@@ -41,6 +42,8 @@ export interface FederationOptions {
   readonly wrapStore?: ((store: KeyValueStore) => KeyValueStore) | undefined;
   /** How much of their histories owners keep. */
   readonly kept?: KeptChanges | undefined;
+  /** Hears every frame between clusters. */
+  readonly tap?: ((frame: TappedFrame) => void) | undefined;
 }
 
 /** True, or nothing that is still in the way. */
@@ -97,7 +100,10 @@ export async function createFederation(given: {
     codec,
     places: seats.map(({ place }) => place),
     traits: { latencyMs: [1, 30], ...options.traits },
-    tap: (frame) => invariants.tap(frame),
+    tap(frame) {
+      invariants.tap(frame);
+      options.tap?.(frame);
+    },
   });
   for (const seat of seats) {
     const clock = options.clocks?.[seat.place.name] ?? {};

@@ -1,0 +1,176 @@
+// E2: what keeping the digest costs. Small changes are appended to a resource of many keys, once
+// with everything that the digest needs (the trie brought to the present, its pages written), and
+// once without any of it; then the log is opened anew, and asked for its first change and head.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createMsgpackCodec } from '@hansa/codec-msgpack';
+import { createNodeCrypto } from '@hansa/crypto-node';
+import { localId, utf8, type KeyValueStore } from '@hansa/foundation';
+import { openLmdbStore } from '@hansa/store-lmdb';
+import { createMemoryStore } from '@hansa/store-memory';
+import { createSystemClock, createSystemRandom } from '@hansa/system-node';
+import { createResourceLog, type StartedLog } from '../capabilities/resources/log.ts';
+import { brief, median, type Benchmark, type BenchmarkResult } from '../scripts/bench/benchmark.ts';
+import { createTestSigner } from '../testkit/test-cluster.ts';
+
+const smallKeys = 1_000;
+const largeKeysDefault = 1_000_000; // HANSA_BENCH_KEYS=100000 makes a shorter run
+const valueBytes = 128;
+const fillOps = 90; // of one change while the keys are made
+// More than wait for their pages at most: the writing of pages is in what is measured.
+const withDigest = 33_000;
+const withoutDigest = 8_000; // fewer than the log takes in by itself
+const durableShare = 0.2; // a durable store's turns are shorter: each change waits for its fsync
+
+const crypto = createNodeCrypto();
+const clock = createSystemClock();
+const id = localId('kv', 'many');
+const author = 'bench';
+
+async function openLog(store: KeyValueStore): Promise<StartedLog> {
+  const signer = createTestSigner(crypto, 1, 'lubeck');
+  const random = createSystemRandom();
+  const codec = createMsgpackCodec();
+  const log = createResourceLog({ store, codec, crypto, clock, random, signer });
+  await log.start(new AbortController().signal);
+  return log;
+}
+
+function op(key: number) {
+  const value = crypto.hash(utf8(String(Math.random())));
+  const whole = new Uint8Array(valueBytes);
+  whole.set(value);
+  return { put: { key: utf8(`key-${key}`), value: whole, blobs: [] } };
+}
+
+async function fill({ log, rest }: StartedLog, keys: number): Promise<void> {
+  await log.create({ kind: 'kv', name: 'many' });
+  for (let at = 0; at < keys; at += fillOps) {
+    const ops = Array.from({ length: Math.min(fillOps, keys - at) }, (_, i) => op(at + i));
+    await log.append(id, ops, { author });
+  }
+  await log.position(id);
+  await rest();
+}
+
+/** Microseconds of a change, with `after` as a part of all of them. */
+async function timed(
+  { log }: StartedLog,
+  given: { readonly keys: number; readonly callers: number; readonly changes: number },
+  after: () => Promise<unknown>,
+): Promise<number> {
+  const { keys, callers, changes } = given;
+  let left = changes;
+  const start = performance.now();
+  const call = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await log.append(id, [op(Math.floor(Math.random() * keys))], { author });
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, call));
+  await after();
+  return ((performance.now() - start) * 1_000) / changes;
+}
+
+interface Cost {
+  readonly name: string;
+  readonly with: number;
+  readonly without: number;
+}
+
+async function costOf(
+  started: StartedLog,
+  given: {
+    readonly name: string;
+    readonly keys: number;
+    readonly callers: number;
+    readonly share: number;
+    readonly rounds: number;
+  },
+): Promise<Cost> {
+  const { log, rest } = started;
+  const [kept, bare]: [number[], number[]] = [[], []];
+  const settle = async (): Promise<void> => {
+    await log.position(id);
+    await rest();
+  };
+  for (let round = 0; round < given.rounds; round += 1) {
+    const { share } = given;
+    bare.push(
+      await timed(started, { ...given, changes: withoutDigest * share }, async () => undefined),
+    );
+    await settle();
+    // In short turns the pages would be written more often than they are.
+    const after = share < 1 ? () => log.position(id) : settle;
+    kept.push(await timed(started, { ...given, changes: withDigest * share }, after));
+    await settle();
+  }
+  return { name: given.name, with: median(kept), without: median(bare) };
+}
+
+function text({ name, with: kept, without }: Cost): string {
+  const share = brief(((kept - without) / kept) * 100);
+  return `${name}: ${brief(kept)} µs a change, ${brief(without)} without: ${share} % less throughput`;
+}
+
+/** A start on what is there, the first change and the first head after it, in milliseconds. */
+async function startText(store: KeyValueStore, keys: number): Promise<string> {
+  const start = performance.now();
+  const { log } = await openLog(store);
+  const ready = performance.now();
+  await log.append(id, [op(1)], { author });
+  const written = performance.now();
+  await log.position(id);
+  const headed = performance.now();
+  const [a, b, c] = [ready - start, written - ready, headed - written].map(brief);
+  return `start with ${keys} keys: ready after ${a} ms, first change ${b} ms, its digest ${c} ms`;
+}
+
+async function run({ rounds }: { rounds: number }): Promise<BenchmarkResult> {
+  const largeKeys = Number(process.env['HANSA_BENCH_KEYS'] ?? largeKeysDefault);
+  const root = await mkdtemp(join(tmpdir(), 'hansa-e2-'));
+  const costs: Cost[] = [];
+  const notes: string[] = [];
+  try {
+    for (const keys of [smallKeys, largeKeys]) {
+      const folder = await mkdtemp(join(root, 'lmdb-'));
+      const stores = [
+        { engine: 'memory', share: 1, store: createMemoryStore({ clock }) },
+        { engine: 'lmdb', share: durableShare, store: await openLmdbStore({ folder, clock }) },
+      ];
+      for (const { engine, share, store } of stores) {
+        const started = await openLog(store);
+        await fill(started, keys);
+        const name = `${engine}, ${keys} keys`;
+        costs.push(await costOf(started, { name, keys, callers: 1, share, rounds }));
+        const many = { name: `${name}, 64 callers`, keys, callers: 64, share: 1, rounds };
+        notes.push(text(await costOf(started, many)));
+        notes.push(`${engine}: ${await startText(store, keys)}`);
+        await store.close();
+      }
+    }
+  } finally {
+    await rm(root, { recursive: true });
+  }
+  const [worst] = costs.toSorted((a, b) => a.without / a.with - b.without / b.with);
+  if (worst === undefined) {
+    throw new Error('nothing was measured');
+  }
+  return {
+    unit: 'µs a change',
+    ours: worst.with,
+    peer: worst.without,
+    peerName: `the same log without its digest (${worst.name}, the worst of one caller)`,
+    ratio: worst.without / worst.with,
+    rounds,
+    notes: [...costs.map(text), ...notes, `one operation of ${valueBytes} B a change`],
+  };
+}
+
+export const benchmark: Benchmark = {
+  id: 'E2',
+  title: 'Keeping the digest costs at most a fifth of the throughput of small changes',
+  run,
+};
