@@ -3,6 +3,7 @@ import { appsCommands } from '@hansa/capabilities/apps/cli';
 import { catalogCommands } from '@hansa/capabilities/catalog/cli';
 import { daemonCommands } from '@hansa/capabilities/daemon/cli';
 import { discoveryCommands } from '@hansa/capabilities/discovery/cli';
+import { doctorCommands } from '@hansa/capabilities/doctor/cli';
 import { documentCommands } from '@hansa/capabilities/document/cli';
 import { forgeCommands } from '@hansa/capabilities/forge/cli';
 import { greetingCommands } from '@hansa/capabilities/greeting/cli';
@@ -33,6 +34,7 @@ export const nodeCommands: readonly Command[] = [
   ...catalogCommands,
   ...daemonCommands,
   ...discoveryCommands,
+  ...doctorCommands,
   ...documentCommands(valueFiles),
   ...forgeCommands,
   ...greetingCommands,

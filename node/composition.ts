@@ -6,6 +6,7 @@ import type { AppEndpoints } from '@hansa/capabilities/apps/endpoint';
 import { catalogCapability } from '@hansa/capabilities/catalog/capability';
 import type { DiscoveryOptions } from '@hansa/capabilities/discovery/capability';
 import type { Git } from '@hansa/capabilities/forge/git';
+import { doctorCapability } from '@hansa/capabilities/doctor/capability';
 import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
 import { identityCapability, type IdentityService } from '@hansa/capabilities/identity/capability';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
@@ -35,6 +36,7 @@ import {
   type Random,
   type Transport,
 } from '@hansa/foundation';
+import { quarantineCheck, waysOf } from './examining.ts';
 import { governing } from './governing.ts';
 import { kindsOf } from './kinds.ts';
 import { lateEdge } from './late-edge.ts';
@@ -136,6 +138,15 @@ export function compose(needs: CompositionNeeds): Composition {
     tracingCapability({
       ...mirroring,
       lanes: async () => (await writing.listing.list({})).lanes,
+    }),
+    doctorCapability({
+      ...mirroring,
+      ...scoped('doctor'),
+      identity: identity.identity,
+      links: linking.links,
+      ways: waysOf(needs.discovery),
+      contracts: () => peerEdge.edge.contracts,
+      checks: [quarantineCheck((peer) => quarantining.reasonOf(peer))],
     }),
     createGreetingCapability({ ...needs, ...scoped('greeting') }),
     daemonCapability({

@@ -1,6 +1,7 @@
 // Starts a node on real disks and sockets, and stops it in the reverse order. What federation needs
 // and cannot have is logged and shown; local service runs without it.
 import { setMaxListeners } from 'node:events';
+import { statfsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { appBodyBytesMax } from '@hansa/capabilities/apps/contract';
@@ -82,6 +83,7 @@ async function assemble(base: Opening): Promise<RunningNode> {
       api: () => api.url,
       addresses: () => transport?.addresses() ?? [],
       memoryBytes: () => process.memoryUsage.rss(),
+      freeBytes: () => freeBytesOf(data),
       stop: () => askStop(),
     },
   });
@@ -102,6 +104,15 @@ async function assemble(base: Opening): Promise<RunningNode> {
     stopAsked,
     stop: () => undoAll(base),
   };
+}
+
+function freeBytesOf(folder: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return undefined; // some file systems do not tell
+  }
 }
 
 async function startAll({ undo }: Opening, capabilities: readonly Capability[]): Promise<void> {

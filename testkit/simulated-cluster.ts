@@ -3,6 +3,7 @@
 import type { KeptChanges } from '@hansa/capabilities/resources/capability';
 import { setMaxListeners } from 'node:events';
 import { catalogContract, type Catalog } from '@hansa/capabilities/catalog/contract';
+import { doctorContract, type Doctor } from '@hansa/capabilities/doctor/contract';
 import { createIdentity, type KeySeeds } from '@hansa/capabilities/identity/capability';
 import { identityContract, type Identity } from '@hansa/capabilities/identity/contract';
 import { linksContract, type Links } from '@hansa/capabilities/links/contract';
@@ -42,6 +43,7 @@ import type { ClockTraits, VirtualClock } from './virtual-clock.ts';
 
 /** What the cluster's owner may call. */
 export interface Services {
+  readonly doctor: Doctor;
   readonly identity: Identity;
   readonly receipts: Receipts;
   readonly recovery: Recovery;
@@ -278,6 +280,7 @@ function servicesOf(capabilities: readonly Capability[]): Omit<Services, 'log' |
   );
   const carrier = near(edge, { source: 'simulation' });
   return {
+    doctor: remote(doctorContract, carrier),
     identity: remote(identityContract, carrier),
     receipts: remote(receiptsContract, carrier),
     recovery: remote(recoveryContract, carrier),

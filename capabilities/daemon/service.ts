@@ -25,6 +25,8 @@ export interface ProcessFacts {
   api(): string;
   addresses(): readonly string[];
   memoryBytes(): number;
+  /** Where the data lies; undefined where that cannot be told. */
+  freeBytes?(): number | undefined;
   /** Begins the ordered stop, after the answer is out. */
   stop(): void;
 }
