@@ -31,10 +31,15 @@ export async function startEtcd(folder: string, name: string): Promise<Etcd> {
   const child = spawn(
     'etcd',
     [
-      ...['--name', name, '--data-dir', data, '--logger', 'zap', '--log-level', 'error'],
-      ...['--listen-client-urls', endpoint, '--advertise-client-urls', endpoint],
-      ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
-      ...['--initial-cluster', `${name}=${peerUrl}`],
+      '--logger=zap',
+      '--log-level=error',
+      `--name=${name}`,
+      `--data-dir=${data}`,
+      `--listen-client-urls=${endpoint}`,
+      `--advertise-client-urls=${endpoint}`,
+      `--listen-peer-urls=${peerUrl}`,
+      `--initial-advertise-peer-urls=${peerUrl}`,
+      `--initial-cluster=${name}=${peerUrl}`,
     ],
     { stdio: 'ignore' },
   );
@@ -91,27 +96,35 @@ export function makeMirror(
   const child: ChildProcess = spawn(
     'etcdctl',
     [
-      ...['make-mirror', to.endpoint, '--endpoints', from.endpoint],
-      ...['--prefix', prefix, '--dest-insecure-transport'],
+      'make-mirror',
+      to.endpoint,
+      `--endpoints=${from.endpoint}`,
+      `--prefix=${prefix}`,
+      '--dest-insecure-transport',
     ],
     { stdio: 'ignore', env: { ...process.env, ETCDCTL_API: '3' } },
   );
   return { close: () => endProcess(child, 'SIGKILL') };
 }
 
+type WatchLine = { result?: { events?: { kv?: { value?: string } }[] } };
+
 async function readWatch(response: Response, seen: (value: string) => void): Promise<void> {
-  type Line = { result?: { events?: { kv?: { value?: string } }[] } };
-  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  const decoder = new TextDecoder();
   let held = '';
-  for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
-    const lines = (held + read.value).split('\n');
+  for await (const piece of response.body ?? []) {
+    held += decoder.decode(piece, { stream: true });
+    const lines = held.split('\n');
     held = lines.pop() ?? '';
-    for (const line of lines) {
-      for (const { kv } of (JSON.parse(line) as Line).result?.events ?? []) {
-        seen(Buffer.from(kv?.value ?? '', 'base64').toString('utf8'));
-      }
-    }
+    lines.flatMap(valuesOf).forEach(seen);
   }
+}
+
+function valuesOf(line: string): string[] {
+  const { result } = JSON.parse(line) as WatchLine;
+  return (result?.events ?? []).map(({ kv }) =>
+    Buffer.from(kv?.value ?? '', 'base64').toString('utf8'),
+  );
 }
 
 function under(prefix: string): { readonly key: string; readonly range_end: string } {

@@ -88,11 +88,10 @@ export function certificateFiles(folder: string): {
   readonly certificate: string;
 } {
   const [key, certificate] = [join(folder, 'peer.key'), join(folder, 'peer.crt')];
-  spawnSync('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-    ...['-keyout', key, '-out', certificate, '-days', '2', '-subj', '/CN=127.0.0.1'],
-    ...['-addext', 'subjectAltName=IP:127.0.0.1'],
-  ]);
+  const request =
+    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 ' +
+    '-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1';
+  spawnSync('openssl', [...request.split(' '), '-keyout', key, '-out', certificate]);
   return { key, certificate };
 }
 
