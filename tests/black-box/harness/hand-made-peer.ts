@@ -9,12 +9,17 @@ import { createNodeCrypto } from '@hansa/crypto-node';
 import {
   createWireSession,
   remote,
+  serve,
   silentLog,
+  spokenBy,
   type AnyContract,
   type Carrier,
+  type Edge,
   type ErrorReport,
   type FrameStream,
+  type Gate,
   type NodeAddress,
+  type Served,
   type Transport,
 } from '@hansa/foundation';
 import { createMemoryStore } from '@hansa/store-memory';
@@ -31,7 +36,16 @@ export interface Meeting {
   readonly hello: { readonly proof: unknown } | undefined;
   readonly refused: ErrorReport | undefined;
   readonly carrier: Carrier;
+  /** Past every session: whatever a test likes to put on the wire. */
+  readonly streams: Readonly<Record<'control' | 'state' | 'bulk', FrameStream>>;
   readonly closed: Promise<{ reason: string }>;
+}
+
+export interface HandMadeParts {
+  /** Of the cluster's key; by chance where it is not given. */
+  readonly seed?: Uint8Array;
+  /** What it answers when the node asks; without it, METHOD_UNKNOWN. */
+  readonly serves?: readonly Served[];
 }
 
 export interface HandMadePeer {
@@ -54,15 +68,21 @@ afterAll(async () => {
 export async function makePeer(
   name: string,
   hear: (frame: Uint8Array) => void = () => undefined,
+  parts: HandMadeParts = {},
 ): Promise<HandMadePeer> {
-  const keys = { cluster: random.bytes(32), next: random.bytes(32), node: random.bytes(32) };
+  const cluster = parts.seed ?? random.bytes(32);
+  const keys = { cluster, next: random.bytes(32), node: random.bytes(32) };
   const store = createMemoryStore({ clock });
   const needs = { store, codec, crypto, clock, log: silentLog, keys, name };
   const { signer, renew } = await createIdentity(needs);
   await renew();
   const transport = await openIrohTransport({ seed: keys.node, bind: { port: 0 }, clock });
   transports.push(transport);
-  return { signer, meet: (to, proof = signer.proof()) => meet({ transport, hear }, to, proof) };
+  const edge = serve(parts.serves ?? [], anybody);
+  return {
+    signer,
+    meet: (to, proof = signer.proof()) => meet({ transport, hear, edge }, to, proof),
+  };
 }
 
 /** Where a cluster's node is reached. */
@@ -71,12 +91,25 @@ export async function addressOf(cluster: Cluster): Promise<NodeAddress> {
   return { node: body.node, addresses: body.addresses };
 }
 
+/** Whoever asks is the node that was dialled: what it may is for the test to say. */
+const anybody: Gate = {
+  admit: () => undefined,
+  authenticate: async () => ({ kind: 'owner' }),
+  authorise: () => undefined,
+  record: () => undefined,
+};
+
 interface Ears {
   readonly transport: Transport;
+  readonly edge: Edge;
   readonly hear: (frame: Uint8Array) => void;
 }
 
-async function meet({ transport, hear }: Ears, to: NodeAddress, proof: unknown): Promise<Meeting> {
+async function meet(
+  { transport, hear, edge }: Ears,
+  to: NodeAddress,
+  proof: unknown,
+): Promise<Meeting> {
   const connection = await transport.dial(to, '/hansa/link/1');
   const open = async (traffic: string): Promise<FrameStream> => {
     const stream = heard(await connection.openStream(), hear);
@@ -87,14 +120,21 @@ async function meet({ transport, hear }: Ears, to: NodeAddress, proof: unknown):
   const state = await open('state');
   const bulk = await open('bulk');
   const versions = { min: 1, max: 1 };
-  const hello = { versions, proof, instance: random.bytes(32), nonce: random.bytes(32) };
+  // Where nothing is said of contracts, the node takes it for one of the first version.
+  const contracts = edge.contracts.length === 0 ? {} : { contracts: spokenBy(edge.contracts) };
+  const nonces = { instance: random.bytes(32), nonce: random.bytes(32) };
+  const hello = { versions, proof, ...nonces, ...contracts };
   await control.send(codec.encode({ hello }));
   const frame = await control.receive();
   const said = (frame === undefined ? {} : codec.decode(frame)) as {
     hello?: { proof: unknown };
     refused?: ErrorReport;
   };
-  const carriers = { control: carry(control), state: carry(state), bulk: carry(bulk) };
+  const carriers = {
+    control: carry(control, edge),
+    state: carry(state, edge),
+    bulk: carry(bulk, edge),
+  };
   const carrierFor = (contract: AnyContract): Carrier => carriers[contract.traffic ?? 'state'];
   return {
     hello: said.hello,
@@ -103,6 +143,7 @@ async function meet({ transport, hear }: Ears, to: NodeAddress, proof: unknown):
       call: (contract, ...rest) => carrierFor(contract).call(contract, ...rest),
       watch: (contract, ...rest) => carrierFor(contract).watch(contract, ...rest),
     },
+    streams: { control, state, bulk },
     closed: connection.closed,
   };
 }
@@ -122,9 +163,9 @@ function heard(stream: FrameStream, hear: Ears['hear']): FrameStream {
   };
 }
 
-/** Asks and serves nothing: what the node asks of it is answered with METHOD_UNKNOWN. */
-function carry(stream: FrameStream): Carrier {
-  const session = createWireSession({ stream, codec, clock, credential: { source: 'a node' } });
+function carry(stream: FrameStream, edge: Edge): Carrier {
+  const credential = { source: 'a node' };
+  const session = createWireSession({ stream, codec, clock, edge, credential });
   session.run(new AbortController().signal).catch(() => undefined); // pending calls tell the test
   return session.carrier;
 }
