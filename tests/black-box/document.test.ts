@@ -50,7 +50,7 @@ test('a document is made from the input, shared, mirrored, patched, watched and 
   expect(refused.report().fix).toContain('hansa sync push lubeck:document/boards/sales');
 
   await must(lubeck, 'share', 'remove', rule.id, '--yes');
-  await untilState(bergen, 'lubeck:document/boards/sales', { state: 'absent' });
+  await untilState(bergen, 'lubeck:document/boards/sales', { state: 'frozen' });
   await must(lubeck, 'document', 'put', 'boards/sales', '{"secret":true}');
   expect((await bergen.hansa('sync', 'now', 'lubeck:document/boards/sales')).code).toBe(3);
   const frozen = await must<ShownDocument>(bergen, 'document', 'get', 'lubeck:boards/sales');

@@ -117,7 +117,7 @@ describe('a space', () => {
     await untilValue(bergen, 'lubeck:lent', 'a', 'before');
     const watch = await watching(bergen, 'lubeck:lent');
     await must(lubeck, 'share', 'remove', rule.id, '--yes');
-    await untilState(bergen, 'lubeck:kv/lent', { state: 'absent' });
+    await untilState(bergen, 'lubeck:kv/lent', { state: 'frozen' });
     await put('lent', 'a', 'after');
     const round = await bergen.hansa('sync', 'now', 'lubeck:kv/lent');
     expect(round.code).toBe(3);

@@ -139,14 +139,14 @@ describe('what is not shared', () => {
 });
 
 describe('taking a share back', () => {
-  test('turns the mirror absent, lets no later commit through, and leaves what had arrived', async () => {
+  test('freezes the mirror, lets no later commit through, and leaves what had arrived', async () => {
     const work = await publish(lubeck, 'withdrawn');
     const rule = await share('withdrawn');
     await must(bergen, 'mirror', 'add', 'lubeck:withdrawn');
     await untilCaughtUp({ owner: lubeck, cluster: bergen, name: 'withdrawn' });
     const arrived = await refOf(bergen, 'lubeck:withdrawn');
     await unshare(rule);
-    await untilState(bergen, 'lubeck:withdrawn', { state: 'absent' });
+    await untilState(bergen, 'lubeck:withdrawn', { state: 'frozen' });
     expect(await seenBy(bergen)).not.toContain('withdrawn');
     const late = await commit(work, 'Made after the share was taken back');
     await push(work, lubeck, 'withdrawn');
@@ -266,7 +266,7 @@ describe('a rule', () => {
     await Promise.all([unshare(allow), unshare(later)]);
   });
 
-  test('with --expires ends by itself: the mirror turns absent', async () => {
+  test('with --expires ends by itself: the mirror freezes', async () => {
     await publish(lubeck, 'lent');
     const rule = await share('lent', '--expires', '4s');
     expect(rule.expiresMs).toBeGreaterThan(0);
@@ -276,7 +276,7 @@ describe('a rule', () => {
       const names = await seenBy(bergen);
       return names.includes('lent') ? notYet(names) : true;
     });
-    await untilState(bergen, 'lubeck:lent', { state: 'absent' });
+    await untilState(bergen, 'lubeck:lent', { state: 'frozen' });
     expect((await showMirror(bergen, 'lubeck:lent')).applied?.sequence).toBeGreaterThan(0);
   });
 });
