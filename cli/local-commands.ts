@@ -31,6 +31,8 @@ const nodeFlags: readonly (readonly [flag: string, value: string, description: s
   ['api-port', 'port', 'port of the API (default 0: choose one and keep it)'],
   ['link-host', 'host', 'where peers connect (default 127.0.0.1; 0.0.0.0 for all)'],
   ['link-port', 'port', 'UDP port of links (default 0: choose one and keep it)'],
+  ['data-plane', 'way', 'negotiated: large transfers over TLS; iroh-only: all on QUIC'],
+  ['plane-port', 'port', 'TCP port of the data plane (default 0: choose one and keep it)'],
   ['relays', 'urls', 'own iroh relays as https URLs, comma-separated (default none)'],
   ['gossip', 'on|off', 'tell linked clusters where this one is, pass on (default off)'],
   ['mdns', 'on|off', 'find clusters on the local network (default off)'],
