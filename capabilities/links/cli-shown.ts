@@ -47,6 +47,7 @@ export function linkRecord(link: Link): CommandView {
       `${endpoint.node} ${endpoint.addresses.join(' ')}`.trim(),
     ]),
     ...bulkFields(link),
+    ...servedFields(link),
   ];
   const plain: CommandView = { kind: 'record', fields };
   const record = link.keyFork === undefined ? plain : stack(plain, ...forkViews(link));
@@ -69,6 +70,18 @@ function bulkFields({ bulk }: Link): readonly (readonly [string, string])[] {
     ['bulk over tls', movedText(tls)],
     ['bulk over iroh', movedText(iroh)],
   ];
+}
+
+/** Also what nobody here knows: it says how new the other side is. */
+function servedFields({ serves }: Link): readonly (readonly [string, string])[] {
+  if (serves === undefined) {
+    return [];
+  }
+  const all = Object.entries(serves).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const texts = all.map(([name, { min, max }]) =>
+    min === max ? `${name} ${max}` : `${name} ${min}-${max}`,
+  );
+  return [['serves', texts.join(', ')]];
 }
 
 function movedText({ sentBytes, receivedBytes }: BytesMoved): string {

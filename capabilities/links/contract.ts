@@ -4,12 +4,14 @@ import {
   errorReportSchema,
   nameLengthMax,
   nodeIdSchema,
+  spokenSchema,
   type Call,
   type Carrier,
   type ClusterId,
   type Contract,
   type ErrorReport,
   type NodeId,
+  type Spoken,
 } from '@hansa/foundation';
 import { z } from 'zod';
 import { keyForkSchema, type KeyFork } from '../identity/contract.ts';
@@ -84,6 +86,8 @@ export interface Link {
   readonly lastError?: ErrorReport | undefined;
   /** While it is connected. */
   readonly bulk?: BulkView | undefined;
+  /** Which contracts it answers, in which versions; also those that nobody here knows. */
+  readonly serves?: Spoken | undefined;
 }
 
 export interface Invitation {
@@ -187,6 +191,8 @@ export interface Reaching {
   retry(peer: ClusterId): void;
   /** DIAL_FAILED, FEDERATION_OFF, LINK_TOKEN_WRONG_CLUSTER where somebody else answers. */
   meet(to: Endpoint, expected: ClusterId, signal: AbortSignal): Promise<Meeting>;
+  /** The connection that is up, also before words were compared: for what opens nothing. */
+  carrier(peer: ClusterId): Carrier | undefined;
   /** Where this node is reached; empty where federation is off. */
   ownEndpoints(): readonly Endpoint[];
 }
@@ -227,6 +233,7 @@ const link: z.ZodType<Link> = z.object({
   keyFork: keyForkSchema.optional(),
   lastError: errorReportSchema.optional(),
   bulk: bulkViewSchema.optional(),
+  serves: spokenSchema.optional(),
 });
 const nothing = z.strictObject({});
 // after as many rotations as there may be, a token carries all of their records

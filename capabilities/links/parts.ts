@@ -10,6 +10,7 @@ import type {
   KeyValueStore,
   Log,
   Random,
+  Spoken,
   Transport,
 } from '@hansa/foundation';
 import type { KeyBook, Signer } from '../identity/contract.ts';
@@ -66,6 +67,8 @@ export interface Roster {
   pulse(peer: ClusterId): Pulse;
   /** While it is connected. */
   bulk(peer: ClusterId): BulkRoad | undefined;
+  /** What it answers, as its hello said; undefined while it is not connected. */
+  serves(peer: ClusterId): Spoken | undefined;
   /** What a connected cluster calls itself. */
   suggestedName(peer: ClusterId): string;
   dial(to: Endpoint, expected: ClusterId, signal?: AbortSignal): Promise<PeerSession>;

@@ -18,7 +18,7 @@ import { createPeers } from './peers.ts';
 import { createPlanes } from './planes.ts';
 import { mergeEndpoints } from './records.ts';
 import { createSessions, type Sessions } from './sessions.ts';
-import { linkPeerContract, type Standing } from './wire.ts';
+import { linkPeerContract, spokenIn, type Standing } from './wire.ts';
 
 /** What is known of peers while the process lives; all of it can be learned again. */
 interface Living extends RosterNeeds {
@@ -66,6 +66,10 @@ export function createRoster(needs: RosterNeeds): Roster {
     reaching: reachingOf(living),
     pulse: (peer) => pulseOf(living, peer),
     bulk: (peer) => living.sessions?.find(peer)?.bulk,
+    serves(peer) {
+      const session = living.sessions?.find(peer);
+      return session === undefined ? undefined : spokenIn(session.hello);
+    },
     suggestedName: (peer) => living.sessions?.find(peer)?.identity.name ?? peer.slice(0, 8),
     observed: (peer) => ({
       evidence: pulseOf(living, peer).evidence(),
@@ -146,6 +150,7 @@ function reachingOf(living: Living): Reaching {
       living.book = book;
     },
     retry: (peer) => living.dialling?.retry(peer),
+    carrier: (peer) => living.sessions?.find(peer)?.carrier,
     ownEndpoints: () => living.ownEndpoints(),
     async meet(to, expected, signal) {
       const session = await requireSessions(living).dial(to, expected, signal);

@@ -99,6 +99,15 @@ function isHere({ signer }: Visitor): boolean {
   return sessions.find(signer.cluster) !== undefined;
 }
 
+test('a peer that serves what nobody here knows is let in, and what it said is kept', async () => {
+  const connection = await dial(2);
+  const signer = await signerOf(2);
+  const contracts = { teleport: { min: 1, max: 7 }, 'link-peer': { min: 1, max: 9 } };
+  const me = { instance: random.bytes(32), nonce: random.bytes(32), contracts };
+  await greetAsDialler({ codec, signer }, connection, me);
+  await expect.poll(() => sessions.find(signer.cluster)?.hello.contracts).toEqual(contracts);
+});
+
 test('strangers who stay do not keep a newcomer out: the one here longest goes', async () => {
   const friend = await signerOf(2);
   linked.add(friend.cluster);

@@ -42,6 +42,7 @@ export function linkView(parts: LinksParts, peer: ClusterId): Link {
     keyFork: parts.keys.fork(peer),
     lastError: evidence.phase === 'connected' ? undefined : lastError,
     bulk: parts.roster.bulk(peer)?.view(),
+    serves: parts.roster.serves(peer),
   };
 }
 
