@@ -97,7 +97,7 @@ const sync = remote(syncContract, carrier);
 const streams = remote(streamContract, carrier);
 const kv = remote(kvContract, carrier);
 const fillOps = 64; // of one transaction
-const pollMs = 1;
+const pollMs = 5; // looking costs the node that is measured
 
 /** Of one clock that all processes of the machine share. */
 function sharedMs(): number {
