@@ -12,6 +12,8 @@ import type { Peers } from '../links/contract.ts';
 import type { App } from './contract.ts';
 import { appsPeerContract, type Announced } from './wire.ts';
 
+// an older peer knows no apps until it is upgraded: then it is heard a minute late at worst
+const unknownAgainMs = 60_000;
 const againMs = 5_000; // a peer that does not tell is asked twelve times a minute
 
 export interface NeighboursNeeds {
@@ -114,6 +116,7 @@ async function listen(
   },
 ): Promise<void> {
   const { signal, tell, before } = given;
+  let waitMs = againMs;
   try {
     const wire = remote(appsPeerContract, peers.carrier(peer));
     for await (const _change of wire.changes({}, { signal })) {
@@ -123,12 +126,13 @@ async function listen(
   } catch (error) {
     if (!signal.aborted) {
       const problem = reportOf(error);
+      waitMs = problem.code === 'METHOD_UNKNOWN' ? unknownAgainMs : againMs;
       tell(peer, { proxy: false, apps: before()?.apps ?? [], problem });
       log.event('apps.unheard', { peer, reason: problem.code });
     }
   }
   if (!signal.aborted && peers.connected(peer)) {
-    await clock.sleep(againMs, signal).catch(() => undefined);
+    await clock.sleep(waitMs, signal).catch(() => undefined);
   }
 }
 
