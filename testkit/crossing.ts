@@ -28,7 +28,7 @@ export interface Crossing {
   readonly input: unknown;
 }
 
-/** Texts that satisfy patterns, tried in this order; a walk needs one for every pattern there is. */
+/** Texts that satisfy patterns, tried in this order: one for every pattern there is. */
 export type Samples = readonly string[];
 
 export interface Walk {

@@ -1,5 +1,5 @@
 // What two clusters of the first release said to each other, as bytes: recorded once from its own
-// code, never made again. A second build of a protocol is only believed by what the first one wrote.
+// code, never made again. A later build is judged by what the first one wrote.
 import { readVectors } from './by-hand.ts';
 import { z } from 'zod';
 

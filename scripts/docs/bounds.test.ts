@@ -1,5 +1,6 @@
-// Every bound that other rooms may read is crossed by a test: the walk over the schemas crosses what
-// stands in one, a test of its own names the others. What neither has stands below, with the reason.
+// Every bound that other rooms may read is crossed by a test: the walk over the schemas crosses
+// what stands in one, a test of its own names the others. What neither has stands below, with the
+// reason.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
