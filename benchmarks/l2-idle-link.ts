@@ -12,7 +12,7 @@ import { startDataPair } from './data-rig.ts';
 
 const budget = 200; // payload bytes a second and direction: T8
 const settleMs = 10_000; // first rounds after linking and mirroring
-const watchedMs = 20_000; // ten beats
+const watchedMs = 30_000; // fifteen beats and one round of anti-entropy
 const mirrored = 10;
 
 export const benchmark: Benchmark = {
