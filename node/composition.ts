@@ -144,6 +144,7 @@ export function compose(needs: CompositionNeeds): Composition {
       ...scoped('doctor'),
       identity: identity.identity,
       links: linking.links,
+      reaching: linking.reaching,
       ways: waysOf(needs.discovery),
       contracts: () => peerEdge.edge.contracts,
       checks: [quarantineCheck((peer) => quarantining.reasonOf(peer))],

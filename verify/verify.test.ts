@@ -99,7 +99,7 @@ describe('the bytes of the protocol, written a second time', () => {
         version,
         valueHash: Buffer.from(valueHash, 'hex'),
       }));
-      expect(digestOf(leaves).toString('hex'), name).toBe(root);
+      expect({ name, root: digestOf(leaves).toString('hex') }).toEqual({ name, root });
     }
   });
 
@@ -114,7 +114,8 @@ describe('the bytes of the protocol, written a second time', () => {
 
   test('scopes lie within each other as the vectors say', () => {
     for (const { outer, inner, contains } of vectors('tokens').scopes) {
-      expect(lies(scopeOf(inner)!, scopeOf(outer)!), `${inner} in ${outer}`).toBe(contains);
+      const found = lies(scopeOf(inner)!, scopeOf(outer)!);
+      expect({ outer, inner, contains: found }).toEqual({ outer, inner, contains });
     }
   });
 
@@ -130,7 +131,8 @@ describe('the bytes of the protocol, written a second time', () => {
     ];
     const forged = Buffer.from(`01${'00'.repeat(63)}`, 'hex');
     for (const key of small) {
-      expect(isSigned(Buffer.from(key, 'hex'), Buffer.from('anything'), forged), key).toBe(false);
+      const signed = isSigned(Buffer.from(key, 'hex'), Buffer.from('anything'), forged);
+      expect({ key, signed }).toEqual({ key, signed: false });
     }
     const message = Buffer.from('ours');
     const signature = Buffer.from(signWith(seeds[0]!, message), 'hex');
@@ -173,8 +175,9 @@ function expectEverySpoilingFound(items: readonly Json[], at: number): void {
   for (const path of places(items[at])) {
     const spoilt = items.map((item, index) => (index === at ? spoil(item, path) : item));
     const report = check(spoilt);
-    expect(report.verified, path.join('.')).toBe(false);
-    expect(refusals(report)[0], path.join('.')).toMatch(/\w+ \w+/);
+    const place = path.join('.');
+    expect({ place, verified: report.verified }).toEqual({ place, verified: false });
+    expect(refusals(report)[0]).toMatch(/\w+ \w+/);
   }
 }
 
@@ -203,7 +206,8 @@ describe('whatever was changed is found, and named', () => {
       for (let at = 0; at < text.length; at += 1) {
         const other = text[at] === 'A' ? 'B' : 'A';
         const spoilt = `${text.slice(0, at)}${other}${text.slice(at + 1)}`;
-        expect(check([{ kind: 'token', text: spoilt }]).verified, `letter ${at}`).toBe(false);
+        const { verified } = check([{ kind: 'token', text: spoilt }]);
+        expect({ at, verified }).toEqual({ at, verified: false });
       }
     }
   });

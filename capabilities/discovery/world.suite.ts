@@ -74,6 +74,7 @@ function fakeLinks(needs: {
     setAddressBook: (given) => void (book = given),
     retry: (peer) => void needs.retried.push(peer),
     ownEndpoints: () => needs.here().endpoints,
+    carrier: () => undefined,
     async meet(to, expected) {
       needs.met.push(to);
       const there = needs.reached(to);

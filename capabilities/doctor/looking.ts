@@ -7,6 +7,7 @@ import {
   reportOf,
   spokenBy,
   type AnyContract,
+  type Carrier,
   type Clock,
   type ClusterId,
   type Codec,
@@ -16,7 +17,7 @@ import {
   type Transport,
 } from '@hansa/foundation';
 import type { Identity, KeyBook, Profile, Signer } from '../identity/contract.ts';
-import type { Link, Links, Peers } from '../links/contract.ts';
+import type { Link, Links, Peers, Reaching } from '../links/contract.ts';
 import type { Mirror, Mirrors } from '../sync/contract.ts';
 import type { Check, Finding } from './contract.ts';
 import { checkedTable } from './keys.ts';
@@ -37,6 +38,7 @@ export interface DoctorNeeds {
   readonly identity: Pick<Identity, 'show'>;
   readonly links: Pick<Links, 'list' | 'show'>;
   readonly peers: Peers;
+  readonly reaching: Pick<Reaching, 'carrier'>;
   readonly mirrors: Pick<Mirrors, 'all'>;
   readonly facts: { readonly version: string; freeBytes?(): number | undefined };
   /** Ways of finding clusters that are on, by name. */
@@ -130,13 +132,18 @@ export async function lookAtLink(
     reach,
     probe: await within(needs, signal, (limit) => probePeer(needs, peer, limit)),
     view: await within(needs, signal, (limit) =>
-      remote(doctorPeerContract, peers.observer(peer)).examine({}, { signal: limit }),
+      remote(doctorPeerContract, carrierTo(needs, peer)).examine({}, { signal: limit }),
     ),
     mirrors: mirrors.all().filter(({ owner }) => owner === peer),
     spoken: spokenBy(needs.contracts()),
     ownKeyIndex: signer.keyIndex,
     added: (await Promise.all(needs.checks.map((check) => check.look(peer)))).flat(),
   };
+}
+
+/** Also of a link that waits for its words; LINK_DOWN, CLUSTER_BLOCKED where there is none. */
+function carrierTo({ reaching, peers }: DoctorNeeds, peer: ClusterId): Carrier {
+  return reaching.carrier(peer) ?? peers.observer(peer);
 }
 
 async function within<T>(
@@ -157,12 +164,9 @@ async function within<T>(
   }
 }
 
-async function probePeer(
-  { clock, random, peers }: DoctorNeeds,
-  peer: ClusterId,
-  signal: AbortSignal,
-): Promise<Probe> {
-  const wire = remote(doctorPeerContract, peers.observer(peer));
+async function probePeer(needs: DoctorNeeds, peer: ClusterId, signal: AbortSignal): Promise<Probe> {
+  const { clock, random } = needs;
+  const wire = remote(doctorPeerContract, carrierTo(needs, peer));
   const ask = async (
     bytes: number,
   ): Promise<{ receivedBytes: number; offsetMs: number; tookMs: number }> => {

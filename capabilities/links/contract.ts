@@ -19,6 +19,9 @@ import { planSchema, type Plan } from '../policies/contract.ts';
 import { labelsSchema } from '../resources/contract.ts';
 import { bulkViewSchema, type BulkView } from './planes-view.ts';
 
+export { ticketBytes } from './planes-driver.ts';
+export type { BytesMoved } from './planes-view.ts';
+
 export { planView } from '../policies/contract.ts';
 export type { Peers, PeerStanding, ProgressSource } from './standing.ts';
 
