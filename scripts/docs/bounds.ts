@@ -94,9 +94,9 @@ export function boundsPage(bounds: readonly Bound[]): string {
   return [
     '# Limits',
     '',
-    'Every named bound of the product, made from the sources by `npm run docs`. Names say the unit:',
-    '`…Ms` milliseconds, `…BytesMax` bytes, others things. What a caller sends beyond one is refused',
-    'with a code; the pages of the capabilities say which.',
+    'Every named bound of the product, made from the sources by `npm run docs`.',
+    'Names say the unit: `…Ms` milliseconds, `…BytesMax` bytes, others things.',
+    'What a caller sends beyond one is refused with a code, which the pages of the capabilities name.',
     '',
     '| name | value | why | where |',
     '|---|---:|---|---|',
