@@ -6,8 +6,7 @@ import {
   problemText,
   type CommandView,
 } from '@hansa/foundation';
-import type { DoctorCheck, Link, TokenReport } from './contract.ts';
-import type { BytesMoved } from './planes-view.ts';
+import type { BytesMoved, DoctorCheck, Link, TokenReport } from './contract.ts';
 
 const nothingKnown = '-';
 

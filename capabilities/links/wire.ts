@@ -8,8 +8,13 @@ import {
   type Spoken,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import { addressesMax, endpointSchema, endpointsMax, type Endpoint } from './contract.ts';
-import { ticketBytes } from './planes-driver.ts';
+import {
+  addressesMax,
+  endpointSchema,
+  endpointsMax,
+  ticketBytes,
+  type Endpoint,
+} from './contract.ts';
 
 export const linkProtocol = '/hansa/link/1';
 export const protocolVersions: { readonly min: number; readonly max: number } = { min: 1, max: 1 };

@@ -87,14 +87,7 @@ export function createResourceLog(needs: ResourceLogNeeds): StartedLog {
     get generation() {
       return resources.generation;
     },
-    subscribe(changed) {
-      const forward = (key: readonly unknown[] | undefined): void => {
-        const ids = key === undefined ? reading.all().map(({ id }) => id) : [key[0] as LocalId];
-        ids.forEach(changed);
-      };
-      const stops = [resources.subscribe(forward), states.subscribe(forward)];
-      return () => stops.forEach((stop) => stop());
-    },
+    subscribe: (changed) => subscribeTo(held, reading.all, changed),
     append: (id, ops, options) => appends.append({ id, ops, ...options }),
     async sign(id, position) {
       requireAllowed(id);
@@ -109,6 +102,20 @@ export function createResourceLog(needs: ResourceLogNeeds): StartedLog {
     compact: (signal) => compactRound(held, { log, digests, signal }),
     rest: () => digests.writeAll(),
   };
+}
+
+/** Of one resource where its row has changed, of all where a table was read anew. */
+function subscribeTo(
+  { resources, states }: Held,
+  all: ResourceLog['all'],
+  changed: (id: LocalId) => void,
+): () => void {
+  const forward = (key: readonly unknown[] | undefined): void => {
+    const ids = key === undefined ? all().map(({ id }) => id) : [key[0] as LocalId];
+    ids.forEach(changed);
+  };
+  const stops = [resources.subscribe(forward), states.subscribe(forward)];
+  return () => stops.forEach((stop) => stop());
 }
 
 interface AppendParts {

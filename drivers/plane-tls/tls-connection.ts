@@ -1,6 +1,6 @@
 // One connection of the plane: a socket whose far side is proven, as one stream of frames.
 import type { TLSSocket } from 'node:tls';
-import { firstFrameBytesMax, type PlaneConnection } from '@hansa/capabilities/links/planes-driver';
+import type { PlaneConnection } from '@hansa/capabilities/links/planes-driver';
 import {
   createQueue,
   frameBytesMax,
@@ -15,6 +15,8 @@ import { FrameReader, frameTooLarge, headerBytes } from './frame-reader.ts';
 // What waits for the network: two chunks, so that one is read from the disk while one is sent.
 const outgoingBytesMax: number = 2 * 1_024 * 1_024;
 const incomingBytesMax: number = 2 * 1_024 * 1_024; // likewise, while one is written to the disk
+// `ticketBytes` of the capability: a stranger's frame is a ticket, and nothing more is read of him.
+const firstFrameBytesMax = 32;
 const frameOverheadBytes = 64; // an empty frame costs memory too
 
 export class TlsConnection implements PlaneConnection {
