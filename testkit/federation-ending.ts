@@ -135,7 +135,9 @@ async function unequalMirrors(federation: Federation): Promise<string[]> {
         applied?.sequence === position?.sequence &&
         applied !== undefined &&
         toHex(applied.digest) === position?.digest;
-      if (due ? !equal || state !== 'current' : state !== 'absent') {
+      // What was never shared is absent; what is not shared any more is withdrawn as well.
+      const resting = state === 'absent' || state === 'frozen';
+      if (due ? !equal || state !== 'current' : !resting) {
         const stands = `${applied?.epoch ?? 0}/${applied?.sequence ?? 0}`;
         const wanted = due ? `${position.epoch}/${position.sequence}` : 'absent';
         unequal.push(

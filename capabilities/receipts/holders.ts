@@ -49,8 +49,7 @@ export function createHolders(needs: HoldersNeeds): Holders {
     }
     return gone.has(key);
   };
-  const of = (peer: ClusterId): readonly HolderRecord[] =>
-    holders.all().filter((each) => each.peer === peer);
+  const of = (peer: ClusterId): readonly HolderRecord[] => holders.under(peer);
   return {
     of,
     position: (peer, resource) => latest.get(peer)?.get(resource),

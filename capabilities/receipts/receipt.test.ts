@@ -65,7 +65,7 @@ describe('what a mirror signs', () => {
     } as const;
     for (const [field, value] of Object.entries(changes)) {
       const forged = receiptSchema.parse({ ...signed, [field]: value });
-      expect(() => requireReceipt(needs, forged, asked), field).toThrow('does not verify');
+      expect(() => requireReceipt(needs, forged, asked)).toThrow('does not verify');
     }
   });
 

@@ -62,7 +62,7 @@ const heldAs = (made: Federation, state: Holding['state']) => async (): Promise<
   (await holdings(made))[0]?.state === state;
 
 test('a mirror whose resource is not shared any more freezes, is purged after a day, and says so', async () => {
-  const { made, acts, name, rule } = await sharedNote(1);
+  const { made, acts, rule } = await sharedNote(1);
   await made.complete(acts.unshare(rule));
   await made.until('it is frozen', heldAs(made, 'frozen'), 10_000);
   const { mirrors } = await made.cluster('bergen').services.sync.list({});
@@ -133,7 +133,7 @@ test('what a person at the mirror retains stays, and the owner is told why', asy
   const resource = federatedName(made, 'lubeck', name);
   const { receipts } = made.cluster('bergen').services;
   await made.complete(receipts.retain({ resource, reason: 'a dispute' }));
-  await made.until('lubeck knows', heldAs(made, 'retained'));
+  await made.until('lubeck knows', heldAs(made, 'retained'), 60_000);
   await aDayLater(made);
   await made.run(60_000);
   expect(await stateOf(made, name)).toBe('frozen');
@@ -152,7 +152,7 @@ test('who is away is told when it is back; until then its silence is named', asy
   expect(silent?.state).toBe('untold');
   expect(silent?.silentSinceMs).toBe(silent?.withdrawnMs);
   await made.restart('bergen');
-  await made.until('it is frozen', heldAs(made, 'frozen'));
+  await made.until('it is frozen', heldAs(made, 'frozen'), 60_000);
 });
 
 test('an owner that is away, or has closed the link, has withdrawn nothing', async () => {

@@ -105,7 +105,7 @@ function isDue({ due, clock }: Parts, row: WithdrawalRecord): boolean {
 
 async function tellPeer(parts: Parts, peer: ClusterId, signal: AbortSignal): Promise<void> {
   const { withdrawals, clock, log } = parts;
-  const rows = withdrawals.all().filter((row) => row.peer === peer && isDue(parts, row));
+  const rows = withdrawals.under(peer).filter((row) => isDue(parts, row));
   const limit = deadline(clock, answerTimeoutMs, {
     reason: () => new HansaError('TIMED_OUT', 'the peer did not answer in time'),
     signal,

@@ -18,7 +18,7 @@ import type { KeptRows } from './kept-rows.ts';
 import type { HolderRecord, WithdrawalRecord } from './keys.ts';
 import { createTelling, type Telling, type TellingNeeds } from './telling.ts';
 
-const roundMs = 30_000; // rules that end by the clock are noticed within a round
+const roundMs = 5_000; // rules that end by the clock are noticed within a round
 const tokenGraceMs = 60_000; // a peer that connects shows its tokens again
 
 export interface WithdrawingNeeds extends Omit<TellingNeeds, 'bell'> {
@@ -110,8 +110,8 @@ async function reconcile(parts: Parts, peer: ClusterId): Promise<void> {
       await open(parts, holder);
     }
   }
-  for (const withdrawal of withdrawals.all()) {
-    if (withdrawal.peer === peer && isShared(withdrawal.resource)) {
+  for (const withdrawal of withdrawals.under(peer)) {
+    if (isShared(withdrawal.resource)) {
       await takeBack(parts, withdrawal);
     }
   }

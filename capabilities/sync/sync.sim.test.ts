@@ -132,7 +132,7 @@ test('a resource that is shared again is pulled at once, not at the next attempt
     (await sync.show(mirror)).state === state;
   await made.until('the mirror is current', stands('current'), 5_000);
   await made.complete(acts.unshare(first));
-  await made.until('the mirror is absent', stands('absent'), 5_000);
+  await made.until('the mirror is frozen', stands('frozen'), 5_000);
   await made.run(65_000); // by now it is tried again only twice a minute
   await made.complete(acts.share(rule));
   await made.until('the mirror is current again', stands('current'), 500);
