@@ -96,7 +96,7 @@ export function boundsPage(bounds: readonly Bound[]): string {
     '',
     'Every named bound of the product, made from the sources by `npm run docs`.',
     'Names say the unit: `…Ms` milliseconds, `…BytesMax` bytes, others things.',
-    'What a caller sends beyond one is refused with a code, which the pages of the capabilities name.',
+    'What a caller sends beyond one is refused with a code; the pages of capabilities name it.',
     '',
     '| name | value | why | where |',
     '|---|---:|---|---|',
