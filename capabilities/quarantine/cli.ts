@@ -58,11 +58,11 @@ const lift: Command = {
   noun: 'quarantine',
   verb: 'lift',
   summary: 'Pull from a peer again, or let a mirror follow again; the evidence stays.',
-  args: [{ name: '<peer-or-mirror>', description: 'a peer, or <peer>:<name> of a mirror' }],
+  args: [{ name: '<subject>', description: 'a peer, or <peer>:<name> of a mirror' }],
   options: [{ flags: '--yes', description: 'lift it without being asked' }],
   examples: ['hansa quarantine lift bergen --yes', 'hansa quarantine lift lubeck:hansa --yes'],
   async run(context) {
-    const peerOrMirror = requiredArgument(context, 'peer-or-mirror');
+    const peerOrMirror = requiredArgument(context, 'subject');
     await requireYes(context, `Pull from ${peerOrMirror} again?`);
     const data = await quarantinesOf(context).lift({ peerOrMirror }, { signal: context.signal });
     return {
