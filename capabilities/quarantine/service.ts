@@ -1,5 +1,5 @@
-// Takes blame down, keeps quarantined peers from being pulled from, and ourselves from going on where
-// it is we who fail.
+// Takes blame down, keeps quarantined peers from being pulled from, and ourselves from going on
+// where it is we who fail.
 import {
   createMutex,
   HansaError,
