@@ -15,6 +15,7 @@ import {
   near,
   remote,
   serve,
+  splitFederatedId,
   toHex,
   utf8,
   type Gate,
@@ -74,7 +75,8 @@ const drivers = await openDrivers(base, {});
 const { blobs, crypto } = drivers;
 
 const noteMs: number[] = [];
-let applied = 0;
+/** Notes by resource, since they were last waited for. */
+const applied = new Map<string, number>();
 const notes = createNoteKind(drivers);
 const timed: FederatedKind = {
   ...notes,
@@ -85,7 +87,8 @@ const timed: FederatedKind = {
       async commit() {
         await staged.commit();
         const puts = changes.flatMap(({ change }) => change.ops);
-        applied += puts.length;
+        const { local } = splitFederatedId(before.resource);
+        applied.set(local, (applied.get(local) ?? 0) + puts.length);
         for (const op of puts) {
           const text = 'put' in op ? fromUtf8(op.put.value) : '';
           if (text.startsWith('at ')) {
@@ -183,17 +186,15 @@ const node: BlobNode = {
     await append(resource, [{ put: { key, value: utf8(`at ${Date.now()}`), blobs: [] } }]);
   },
   async mirror(resource, count) {
+    const local = resource.slice(resource.indexOf(':') + 1);
     const { mirrors } = await sync.list({});
-    if (
-      !mirrors.some((each) => each.resource.endsWith(resource.slice(resource.indexOf(':') + 1)))
-    ) {
-      applied = 0;
+    if (!mirrors.some((each) => each.resource.endsWith(`:${local}`))) {
       await sync.add({ resource });
     }
-    while (applied < count) {
+    while ((applied.get(local) ?? 0) < count) {
       await clock.sleep(1);
     }
-    applied -= count;
+    applied.set(local, (applied.get(local) ?? 0) - count);
   },
   link: (peer) => links.show({ peer }),
   async holds(path) {

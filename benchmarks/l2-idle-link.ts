@@ -1,6 +1,6 @@
 // L2: what an idle link costs: payload bytes a second and direction, counted at the frames that the
-// wire sessions hand to the network, while nothing happens but beats. Beside the budget of T8, since
-// no other link proves every two seconds how far it has come.
+// wire sessions hand to the network, while nothing happens but beats. Beside the budget of T8,
+// since no other link proves every two seconds how far it has come.
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   brief,

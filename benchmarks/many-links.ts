@@ -1,5 +1,5 @@
-// A hub with very many peers on virtual time, as a process of its own that may take memory: what all
-// of it holds and what a virtual second of it costs, before anybody is linked and after.
+// A hub with very many peers on virtual time, as a process of its own that may take memory: what
+// all of it holds and what a virtual second of it costs, before anybody is linked and after.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createFederation, type Federation } from '../testkit/federation.ts';

@@ -1,5 +1,5 @@
-// T2: a request of 128 bytes and its answer between two linked clusters, beside the same over a bare
-// TLS 1.3 socket between two processes of Node.
+// T2: a request of 128 bytes and its answer between two linked clusters, beside the same over a
+// bare TLS 1.3 socket between two processes of Node.
 import { join } from 'node:path';
 import {
   brief,

@@ -1,5 +1,5 @@
-// T4: a mirror is killed, 100,000 messages are appended meanwhile, and it is started again: until it
-// has them all on its disk, gapless and each once; beside a JetStream mirror behind a leaf node.
+// T4: a mirror is killed, 100,000 messages are appended meanwhile, and it is started again: until
+// it has them all on its disk, gapless and each once; beside a JetStream mirror behind a leaf node.
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   brief,

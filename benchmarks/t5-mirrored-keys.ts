@@ -1,5 +1,5 @@
-// T5: a space of 10,000 keys is mirrored for the first time, and how long a single write takes to be
-// seen by whoever watches the mirror; beside etcd and etcdctl make-mirror.
+// T5: a space of 10,000 keys is mirrored for the first time, and how long a single write takes to
+// be seen by whoever watches the mirror; beside etcd and etcdctl make-mirror.
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   brief,

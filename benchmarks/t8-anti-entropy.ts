@@ -1,7 +1,7 @@
 // T8: what it costs to make a damaged mirror good. One owner and one mirror in this process, every
-// message counted as the codec lays it out. A fresh mirror of a compacted resource is the full copy;
-// then a thousandth of its entries are spoiled, and it mends itself. What an idle link carries is
-// counted in a simulation, where beats, heads and challenges are all there are.
+// message counted as the codec lays it out. A fresh mirror of a compacted resource is the full
+// copy; then a thousandth of its entries are spoiled, and it mends itself. What an idle link
+// carries is counted in a simulation, where beats, heads and challenges are all there are.
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { federatedId, localId, silentLog, utf8, type Carrier, type Log } from '@hansa/foundation';
 import { brief, type Benchmark, type BenchmarkResult } from '../scripts/bench/benchmark.ts';
@@ -33,16 +33,16 @@ function createMeter(): Meter {
   const meter: Meter = {
     bytes: 0,
     through: (carrier) => ({
-      async *watch(contract, method, input, call) {
-        meter.bytes += codec.encode(input).length;
-        for await (const item of carrier.watch(contract, method, input, call)) {
+      async *watch(...asked) {
+        meter.bytes += codec.encode(asked[2]).length;
+        for await (const item of carrier.watch(...asked)) {
           meter.bytes += codec.encode(item).length;
           yield item;
         }
       },
-      async call(contract, method, input, call) {
-        const answer = await carrier.call(contract, method, input, call);
-        meter.bytes += codec.encode(input).length + codec.encode(answer).length;
+      async call(...asked) {
+        const answer = await carrier.call(...asked);
+        meter.bytes += codec.encode(asked[2]).length + codec.encode(answer).length;
         return answer;
       },
     }),

@@ -222,7 +222,11 @@ export const errorCodes = {
     meaning: 'the cluster is blocked, and gets nothing',
     fix: 'hansa trust list; to lift it: hansa trust unblock <peer>',
   },
-  TRUST_FULL: { status: 409, exit: 5, meaning: 'as many clusters as may be are trusted or blocked' },
+  TRUST_FULL: {
+    status: 409,
+    exit: 5,
+    meaning: 'as many clusters as may be are trusted or blocked',
+  },
   TRUST_REQUEST_NOT_FOUND: {
     status: 404,
     exit: 3,

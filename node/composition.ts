@@ -6,7 +6,6 @@ import type { AppEndpoints } from '@hansa/capabilities/apps/endpoint';
 import { catalogCapability } from '@hansa/capabilities/catalog/capability';
 import type { DiscoveryOptions } from '@hansa/capabilities/discovery/capability';
 import type { Git } from '@hansa/capabilities/forge/git';
-import { doctorCapability } from '@hansa/capabilities/doctor/capability';
 import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
 import { identityCapability, type IdentityService } from '@hansa/capabilities/identity/capability';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
@@ -19,7 +18,6 @@ import { resourcesCapability, type KeptChanges } from '@hansa/capabilities/resou
 import { syncCapability } from '@hansa/capabilities/sync/capability';
 import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
 import type { FederatedKind } from '@hansa/capabilities/sync/contract';
-import { tracingCapability } from '@hansa/capabilities/tracing/capability';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
 import {
   scopeStore,
@@ -36,7 +34,7 @@ import {
   type Random,
   type Transport,
 } from '@hansa/foundation';
-import { quarantineCheck, waysOf } from './examining.ts';
+import { lookingInto } from './examining.ts';
 import { governing } from './governing.ts';
 import { kindsOf } from './kinds.ts';
 import { lateEdge } from './late-edge.ts';
@@ -135,20 +133,7 @@ export function compose(needs: CompositionNeeds): Composition {
     quarantining.capability,
     receiptsCapability({ ...mirroring, ...scoped('receipts') }),
     appsCapability({ ...federating, ...scoped('apps'), checks: tokening.checks }),
-    tracingCapability({
-      ...mirroring,
-      lanes: async () => (await writing.listing.list({})).lanes,
-    }),
-    doctorCapability({
-      ...mirroring,
-      ...scoped('doctor'),
-      identity: identity.identity,
-      links: linking.links,
-      reaching: linking.reaching,
-      ways: waysOf(needs.discovery),
-      contracts: () => peerEdge.edge.contracts,
-      checks: [quarantineCheck((peer) => quarantining.reasonOf(peer))],
-    }),
+    ...lookingInto(mirroring, { ...scoped('doctor'), linking, writing, quarantining, peerEdge }),
     createGreetingCapability({ ...needs, ...scoped('greeting') }),
     daemonCapability({
       ...mirroring,

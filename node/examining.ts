@@ -1,9 +1,53 @@
-// What the doctor is told by the rest of the node: ways of finding clusters, quarantines, the disk.
+// Those who look into what the others do: traces and the doctor, and what the rest of the node
+// tells them of lanes, quarantines and ways of finding clusters.
 import type { DiscoveryOptions } from '@hansa/capabilities/discovery/capability';
+import { doctorCapability } from '@hansa/capabilities/doctor/capability';
 import type { Check, Finding } from '@hansa/capabilities/doctor/contract';
-import type { ClusterId } from '@hansa/foundation';
+import type { IdentityService } from '@hansa/capabilities/identity/capability';
+import type { Lanes } from '@hansa/capabilities/lanes/contract';
+import type { LinksCapability } from '@hansa/capabilities/links/capability';
+import { tracingCapability } from '@hansa/capabilities/tracing/capability';
+import type { Capability, ClusterId, Edge, KeyValueStore } from '@hansa/foundation';
 
-export function waysOf(discovery: DiscoveryOptions | undefined): readonly string[] {
+type Mirroring = Omit<Parameters<typeof tracingCapability>[0], 'lanes'> &
+  Omit<
+    Parameters<typeof doctorCapability>[0],
+    'identity' | 'links' | 'reaching' | 'ways' | 'contracts' | 'checks'
+  > & {
+    readonly identity: IdentityService;
+    readonly discovery?: DiscoveryOptions | undefined;
+  };
+
+interface Others {
+  readonly store: KeyValueStore;
+  readonly linking: Pick<LinksCapability, 'links' | 'reaching'>;
+  readonly writing: { readonly listing: Pick<Lanes, 'list'> };
+  readonly quarantining: { reasonOf(peer: ClusterId): string | undefined };
+  readonly peerEdge: { readonly edge: Pick<Edge, 'contracts'> };
+}
+
+export function lookingInto(mirroring: Mirroring, others: Others): readonly Capability[] {
+  const { store, linking, writing, quarantining, peerEdge } = others;
+  const { links, reaching } = linking;
+  return [
+    tracingCapability({
+      ...mirroring,
+      lanes: async () => (await writing.listing.list({})).lanes,
+    }),
+    doctorCapability({
+      ...mirroring,
+      store,
+      links,
+      reaching,
+      identity: mirroring.identity.identity,
+      ways: waysOf(mirroring.discovery),
+      contracts: () => peerEdge.edge.contracts,
+      checks: [quarantineCheck((peer) => quarantining.reasonOf(peer))],
+    }),
+  ];
+}
+
+function waysOf(discovery: DiscoveryOptions | undefined): readonly string[] {
   const relays = discovery?.relays?.length ?? 0;
   return [
     ...(discovery?.gossip === true ? ['gossip'] : []),
@@ -14,7 +58,7 @@ export function waysOf(discovery: DiscoveryOptions | undefined): readonly string
 }
 
 /** Whoever is kept at a distance gets nothing pulled, however well its link is. */
-export function quarantineCheck(reasonOf: (peer: ClusterId) => string | undefined): Check {
+function quarantineCheck(reasonOf: (peer: ClusterId) => string | undefined): Check {
   return {
     async look(peer) {
       const reason = peer === undefined ? undefined : reasonOf(peer);

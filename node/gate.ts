@@ -1,5 +1,5 @@
-// The decisions of the owner's roads: HTTP with the owner token or a capability token, and calls the
-// transport has proven. What only linked clusters may ask, no token opens.
+// The decisions of the owner's roads: HTTP with the owner token or a capability token, and calls
+// the transport has proven. What only linked clusters may ask, no token opens.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
 import {

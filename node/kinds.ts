@@ -1,5 +1,5 @@
-// The kinds of resources that a node has from the first day, in the order of their registration. What
-// a name without its kind means, is the first of them: a repository.
+// The kinds of resources that a node has from the first day, in the order of their registration.
+// What a name without its kind means, is the first of them: a repository.
 import { documentCapability } from '@hansa/capabilities/document/capability';
 import { forgeCapability } from '@hansa/capabilities/forge/capability';
 import type { Signer } from '@hansa/capabilities/identity/contract';

@@ -1,5 +1,5 @@
-// An edge that is handed out before it can be made: links need the one that serves all capabilities,
-// links among them.
+// An edge that is handed out before it can be made: links need the one that serves all
+// capabilities, links among them.
 import { HansaError, type Edge, type EdgeRequest } from '@hansa/foundation';
 
 /** Throws where it is asked before `set`. */

@@ -71,7 +71,11 @@ export async function foundCluster(
   const signer = createTestSigner(crypto, byte, name);
   const peers = createTestPeers();
   const base = {
-    ...{ codec, crypto, clock, signer, peers },
+    codec,
+    crypto,
+    clock,
+    signer,
+    peers,
     random: createSeededRandom(byte),
     log: options.log ?? silentLog,
     news: { subscribe: () => () => undefined },
@@ -94,7 +98,14 @@ export async function foundCluster(
   const { policies } = ruled;
   return {
     id: signer.cluster,
-    ...{ sync, resources, started, policies, peers, tables, store, blobs },
+    sync,
+    resources,
+    started,
+    policies,
+    peers,
+    tables,
+    store,
+    blobs,
     async end() {
       life.abort();
       await running.catch(() => undefined);

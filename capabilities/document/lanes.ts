@@ -1,5 +1,5 @@
-// Documents that several clusters write: each in a lane of its own, merged as JSON where they wrote at
-// the same time.
+// Documents that several clusters write: each in a lane of its own, merged as JSON where they wrote
+// at the same time.
 import {
   hlcAheadMaxMs,
   HansaError,
@@ -29,7 +29,9 @@ export interface LaneNeeds {
   readonly lanes: LaneWriting;
 }
 
-/** Our lane, offered where the owner has not taken it yet; while it is away, a write waits there. */
+/**
+ * Our lane, offered where the owner has not taken it yet; while it is away, a write waits there.
+ */
 export async function openLane(
   { lanes }: LaneNeeds,
   resource: FederatedId,

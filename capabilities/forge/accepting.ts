@@ -1,5 +1,5 @@
-// Taking a push: what stock git has checked becomes one change of the repository's log, and only then
-// does git move its refs.
+// Taking a push: what stock git has checked becomes one change of the repository's log, and only
+// then does git move its refs.
 import {
   HansaError,
   isHansaError,

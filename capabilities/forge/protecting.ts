@@ -1,4 +1,5 @@
-// Protections and signatures in the log of a repository: set, given, and asked for before refs move.
+// Protections and signatures in the log of a repository: set, given, and asked for before refs
+// move.
 import { fromHex, HansaError, isHansaError, localId, type FederatedId } from '@hansa/foundation';
 import { presentClaim } from '../identity/contract.ts';
 import type { StoredRepository } from './caches.ts';

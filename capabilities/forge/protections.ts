@@ -120,8 +120,8 @@ export function protectedMoves(
 }
 
 /**
- * REF_UNSIGNED unless enough delegates of every rule signed the move, or a chain of moves that leads
- * from its beginning to its end: a mirror may learn of several at once.
+ * REF_UNSIGNED unless enough delegates of every rule signed the move, or a chain of moves that
+ * leads from its beginning to its end: a mirror may learn of several at once.
  */
 export function requireQuorum(
   needs: ProtectionNeeds,

@@ -1,5 +1,5 @@
-// Which repositories there are: this cluster's own, mirrors of others', and lanes, which are shown as
-// such and not as repositories.
+// Which repositories there are: this cluster's own, mirrors of others', and lanes, which are shown
+// as such and not as repositories.
 import {
   federatedId,
   HansaError,

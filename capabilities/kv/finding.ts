@@ -72,7 +72,8 @@ export function ownSpace(needs: FindingNeeds, spelled: string): LocalId {
 
 /**
  * Where a write to a space goes: its own log, or, where its owner lets others write it, our lane.
- * POLICY_DENIED where the owner does not let us; while it is away, what is written waits in the lane.
+ * POLICY_DENIED where the owner does not let us; while it is away, what is written waits in the
+ * lane.
  */
 export async function writableSpace(
   needs: FindingNeeds,

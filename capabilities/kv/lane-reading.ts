@@ -1,5 +1,5 @@
-// A mirrored space as whoever writes it through a lane reads it: the owner's cells and our own, which
-// the owner may not have promoted yet, brought together by the space's rule.
+// A mirrored space as whoever writes it through a lane reads it: the owner's cells and our own,
+// which the owner may not have promoted yet, brought together by the space's rule.
 import {
   compareBytes,
   splitFederatedId,

@@ -1,5 +1,5 @@
-// Lanes of spaces: what others wrote is merged into ours, cell by cell, by the space's rule. Newer by
-// what its writer had seen simply wins; only what was written at the same time needs a rule.
+// Lanes of spaces: what others wrote is merged into ours, cell by cell, by the space's rule. Newer
+// by what its writer had seen simply wins; only what was written at the same time needs a rule.
 import { fromUtf8, hlcAheadMaxMs, HansaError, type Clock, type ClusterId } from '@hansa/foundation';
 import {
   conflictShownMax,

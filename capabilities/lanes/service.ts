@@ -83,7 +83,9 @@ function names(
   };
 }
 
-/** By its id, or `<the other cluster>:<kind>/<name>`; the kind may be left out where it is clear. */
+/**
+ * By its id, or `<the other cluster>:<kind>/<name>`; the kind may be left out where it is clear.
+ */
 function laneCalled(parts: LaneParts, spelled: string): Lane {
   const found = lanesOf(parts).filter((lane) => {
     const other = lane.side === 'ours' ? lane.ownerName : lane.writerName;

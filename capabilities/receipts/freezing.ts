@@ -89,7 +89,9 @@ export function createFreezing(needs: FreezingNeeds): Freezing {
   };
 }
 
-/** Whoever calls is proven by the channel; it may speak of what it owns, over a link that stands. */
+/**
+ * Whoever calls is proven by the channel; it may speak of what it owns, over a link that stands.
+ */
 function requireOwner(
   { peers }: FreezingNeeds,
   copies: readonly { readonly resource: FederatedId }[],

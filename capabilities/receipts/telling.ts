@@ -1,5 +1,5 @@
-// Says withdrawals and restorations to peers, each until it has been answered; one call to a peer at
-// a time, and no peer waits for another.
+// Says withdrawals and restorations to peers, each until it has been answered; one call to a peer
+// at a time, and no peer waits for another.
 import {
   deadline,
   HansaError,

@@ -1,5 +1,5 @@
-// The owner's side: what a peer holds and may not pull any more is withdrawn from it, said again and
-// again until there is a receipt; what is shared again is given back.
+// The owner's side: what a peer holds and may not pull any more is withdrawn from it, said again
+// and again until there is a receipt; what is shared again is given back.
 import {
   splitFederatedId,
   toHex,
@@ -153,7 +153,9 @@ async function open(parts: Parts, { peer, resource }: HolderRecord): Promise<voi
   log.event('receipts.withdrawn', { peer, resource });
 }
 
-/** A receipt of what was purged stays: it is a fact. Everything else is forgotten once it is told. */
+/**
+ * A receipt of what was purged stays: it is a fact. Everything else is forgotten once it is told.
+ */
 async function takeBack(parts: Parts, withdrawal: WithdrawalRecord): Promise<void> {
   const { withdrawals, telling, log } = parts;
   const { peer, resource, receipt, restoring } = withdrawal;

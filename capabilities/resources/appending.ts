@@ -103,7 +103,10 @@ export async function append(
   }
   return {
     point: { ...next, sequence: result.revision },
-    ...{ previous, ops, versions, bytes: content.length },
+    previous,
+    ops,
+    versions,
+    bytes: content.length,
     afterCheckpoint: checkpoint,
   };
 }

@@ -42,15 +42,15 @@ export function createDigests(held: Held): Digests {
   const tries = createTrieStore(held);
   const parts: Parts = { ...held, tries, tails: createTails(), writing: new Map() };
   const alone = createKeyedMutex<LocalId>();
-  const bring = (id: LocalId): Promise<Brought | undefined> =>
+  const present = (id: LocalId): Promise<Brought | undefined> =>
     alone.run(id, () => bringSafely(parts, id));
   return {
     appended(id, appended) {
       if (parts.tails.add(id, appended)) {
-        bring(id).catch((error: unknown) => problem(parts, id, error));
+        present(id).catch((error: unknown) => problem(parts, id, error));
       }
     },
-    position: async (id) => (await bring(id))?.position,
+    position: async (id) => (await present(id))?.position,
     snapshot: (id) =>
       alone.run(id, async () => {
         const brought = await bringSafely(parts, id);
@@ -228,7 +228,10 @@ async function* fromLog(
     const { previous, ops, versions, hlc } = value;
     yield {
       point: { epoch, sequence: modRevision, chain: point.chain, hlc },
-      ...{ previous, ops, versions, bytes: 0 },
+      previous,
+      ops,
+      versions,
+      bytes: 0,
       afterCheckpoint: checkpoints.has(previous),
     };
   }

@@ -51,9 +51,7 @@ export async function renewResource(
 ): Promise<Resource> {
   const { tables, resources, states } = held;
   const { id } = work;
-  const stored = await tables.resources.get(id);
-  const state = await tables.states.get(id);
-  const before = stored?.value.resource ?? freshResource(held, id);
+  const { before, state } = await presentOf(held, id);
   const epoch = Math.max(before.epoch, work.above) + 1;
   await deleteEpoch(held, id, epoch); // what an attempt left that a crash ended
   const growing = await begin(held, { id, epoch, state, stamp: work.stamp });
@@ -94,6 +92,15 @@ export async function renewResource(
     await deleteEpoch(held, id, state.value.epoch);
   }
   return resource;
+}
+
+async function presentOf(
+  held: Held,
+  id: LocalId,
+): Promise<{ readonly before: Resource; readonly state: Row<StoredState> | undefined }> {
+  const stored = await held.tables.resources.get(id);
+  const state = await held.tables.states.get(id);
+  return { before: stored?.value.resource ?? freshResource(held, id), state };
 }
 
 /** What was here is gone, and is known to have been: its name comes back in a later epoch. */

@@ -173,7 +173,13 @@ describe('an appended change', () => {
     ];
     const outcomes = await Promise.allSettled(asked);
     expect(outcomes.map(({ status }) => status)).toEqual([
-      ...['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected', 'fulfilled'],
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'fulfilled',
     ]);
     const changes = await collect(log.changes(hansa, { epoch: 1, sequence: 0 }));
     const keys = changes.map(({ change }) =>

@@ -3,8 +3,8 @@
 import type { LocalId } from '@hansa/foundation';
 import type { Appended } from './appending.ts';
 
-// With this many operations, the trie is brought up to date though nobody asked for a head: in one go, they
-// share most of the branches above them.
+// With this many operations, the trie is brought up to date though nobody asked for a head: in one
+// go, they share most of the branches above them.
 export const tailOpsDue = 16_384;
 const tailBytesMax = 16 * 1_024 * 1_024; // of all tails; what does not fit is read again
 

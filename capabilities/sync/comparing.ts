@@ -41,7 +41,7 @@ export async function differences(
   ours: TrieView,
 ): Promise<Differences | undefined> {
   const found = new Found();
-  let prefixes: string[] = [''];
+  const prefixes: string[] = [''];
   const wanted: string[] = [];
   while (prefixes.length > 0) {
     const some = prefixes.splice(0, prefixesPerRequestMax);

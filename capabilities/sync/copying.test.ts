@@ -201,7 +201,9 @@ describe('a mirror whose own entries were damaged', () => {
           ? tables.entries.delete(key)
           : tables.entries.put(key, { value: utf8('bad'), version: 9, blobs: [] }),
         tables.entries.put([resource(), 1, utf8(`own-${i}`)], {
-          ...{ value: utf8('bad'), version: 1, blobs: [] },
+          value: utf8('bad'),
+          version: 1,
+          blobs: [],
         }),
       ]);
     }

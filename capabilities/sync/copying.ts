@@ -19,7 +19,7 @@ import { groupsOf, opsPerTransactionMax } from './applying.ts';
 import { differences, entriesUnder, type ComparingNeeds, type Differences } from './comparing.ts';
 import type { MirrorView, StagedBatch } from './contract.ts';
 import { viewOf } from './copies.ts';
-import type { FollowNeeds, FollowReport } from './following.ts';
+import type { FollowNeeds, FollowReport } from './follow-parts.ts';
 import { requireNoFork, type Step } from './verifying.ts';
 import { syncPeerContract } from './wire.ts';
 
@@ -187,10 +187,8 @@ async function buildBeside(
     requireDigest(head, trie.root);
     const sameEpoch = applied?.epoch === head.epoch;
     const { epoch } = head;
-    const before = viewOf(copies.tables, {
-      ...{ resource, epoch },
-      copy: sameEpoch ? applied.copy : noCopy,
-    });
+    const beforeCopy = sameEpoch ? applied.copy : noCopy;
+    const before = viewOf(copies.tables, { resource, epoch, copy: beforeCopy });
     const after = viewOf(copies.tables, { resource, epoch, copy });
     const staged = await stage(needs, {
       before,

@@ -11,7 +11,8 @@ import {
 } from '@hansa/foundation';
 import type { BlobReference, Head, SequencedChange } from '../resources/contract.ts';
 import type { Mirror } from './contract.ts';
-import { carrierFor, type FollowNeeds } from './following.ts';
+import type { FollowNeeds } from './follow-parts.ts';
+import { carrierFor } from './following.ts';
 import { blobsAfter } from './fetching.ts';
 import type { MirrorDifference } from './traced.ts';
 import { syncPeerContract } from './wire.ts';

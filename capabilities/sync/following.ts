@@ -8,14 +8,9 @@ import {
   laneTarget,
   remote,
   splitFederatedId,
-  type Blobs,
   type Carrier,
-  type ClusterId,
   type FederatedId,
-  type Log,
-  type Random,
 } from '@hansa/foundation';
-import type { Peers } from '../links/contract.ts';
 import {
   batchBytesMax,
   batchChangesMax,
@@ -24,9 +19,10 @@ import {
   type SequencedChange,
 } from '../resources/contract.ts';
 import { accuseOfBytes, answerFor } from './blaming.ts';
-import type { FederatedKind, MirrorBlame, StagedBatch } from './contract.ts';
-import type { ApplyOrder, Copies, CopiesNeeds } from './copies.ts';
+import type { StagedBatch } from './contract.ts';
+import type { ApplyOrder } from './copies.ts';
 import { copyAnew, type CopyWork } from './copying.ts';
+import type { FollowNeeds, FollowReport } from './follow-parts.ts';
 import type { Blame } from './blob-sources.ts';
 import { blobsAfter, fetchBlobs } from './fetching.ts';
 import { otherSources, sourceAt } from './sources.ts';
@@ -35,31 +31,6 @@ import { verifyBatch, verifyDigest, type Batch } from './verifying.ts';
 import { syncPeerContract } from './wire.ts';
 
 const batchSlack = 2; // an owner's last change may cross the line; twice is an attack
-
-export interface FollowNeeds extends CopiesNeeds {
-  readonly random: Random;
-  readonly log: Log;
-  readonly blobs: Blobs;
-  readonly peers: Peers;
-  readonly copies: Copies;
-  kind(name: string): FederatedKind;
-  /** Told of everything bad that came, and of who answers for it. */
-  accuse?(blame: MirrorBlame): void;
-  /** Nothing is fetched from such a peer that somebody else may have. */
-  avoids?(peer: ClusterId): boolean;
-}
-
-/** What the follower reports as it goes. */
-export interface FollowReport {
-  head(head: Head): void;
-  pulling(): void;
-  arrived(bytes: number): void;
-  fetched(blobs: number): void;
-  applied(head: Head): void;
-  verified?(): void;
-  /** So many bytes of blobs were asked of that cluster. */
-  asked?(cluster: ClusterId, bytes: number): void;
-}
 
 /** Follows until the stream ends or fails; resolves only where the owner ends it. */
 export async function followOwner(

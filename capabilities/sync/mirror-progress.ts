@@ -11,8 +11,16 @@ import {
 } from '@hansa/foundation';
 import type { CatalogNews } from '../catalog/contract.ts';
 import type { Head } from '../resources/contract.ts';
-import type { Fork, Mirror, MirrorPause, MirrorState, ShownHead } from './contract.ts';
-import type { FollowNeeds } from './following.ts';
+import type {
+  AppliedPosition,
+  Fork,
+  Mirror,
+  MirrorPause,
+  MirrorState,
+  ShownHead,
+} from './contract.ts';
+import type { FollowNeeds } from './follow-parts.ts';
+import type { AppliedRecord } from './keys.ts';
 import type { Witness } from './witnessing.ts';
 
 export interface MirroringNeeds extends FollowNeeds {
@@ -122,17 +130,8 @@ export function mirrorView(parts: MirroringParts, resource: FederatedId): Mirror
     kind,
     name,
     state: pause?.state ?? progress.state,
-    applied:
-      applied === undefined
-        ? undefined
-        : {
-            epoch: applied.epoch,
-            sequence: applied.sequence,
-            digest: toHex(applied.digest),
-            appliedMs: applied.appliedMs,
-          },
-    headSequence: head?.sequence,
-    headAsOfMs: head?.tick.asOfMs,
+    applied: applied === undefined ? undefined : appliedView(applied),
+    ...(head === undefined ? {} : newestHead(head)),
     fetchedBlobs: progress.fetchedBlobs,
     fetchedBytes: progress.fetchedBytes,
     lastError: pause === undefined ? progress.lastError : reportOf(pause.error),
@@ -140,6 +139,14 @@ export function mirrorView(parts: MirroringParts, resource: FederatedId): Mirror
     fork: forkView(parts, resource),
     addedMs: record.addedMs,
   };
+}
+
+function newestHead({ sequence, tick }: Head): Pick<Mirror, 'headSequence' | 'headAsOfMs'> {
+  return { headSequence: sequence, headAsOfMs: tick.asOfMs };
+}
+
+function appliedView({ epoch, sequence, digest, appliedMs }: AppliedRecord): AppliedPosition {
+  return { epoch, sequence, digest: toHex(digest), appliedMs };
 }
 
 function forkView({ copies }: MirroringParts, resource: FederatedId): Fork | undefined {
@@ -151,10 +158,6 @@ function forkView({ copies }: MirroringParts, resource: FederatedId): Fork | und
 
 function shownHead({ epoch, sequence, digest, chain, tick }: Head): ShownHead {
   const { asOfMs: signedMs, keyIndex, signature } = tick;
-  return {
-    ...{ epoch, sequence, signedMs, keyIndex },
-    digest: toHex(digest),
-    chain: toHex(chain),
-    signature: toHex(signature),
-  };
+  const texts = { digest: toHex(digest), chain: toHex(chain), signature: toHex(signature) };
+  return { epoch, sequence, signedMs, keyIndex, ...texts };
 }

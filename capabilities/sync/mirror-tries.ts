@@ -68,15 +68,12 @@ export function createMirrorTries(needs: MirrorTriesNeeds): MirrorTries {
             attempt === 1
               ? await replayed(needs, tries, { resource, copy, sequence })
               : await rebuild(needs, tries, { resource, copy, at: sequence });
-          const sound =
-            applied === undefined ||
-            (applied.repairing !== true && equalBytes(trie.root, applied.digest));
+          const sound = isSound(trie, applied);
           if (sound || attempt === openMax) {
             return { trie, sound };
           }
         } catch (error) {
-          const isDamage = isHansaError(error, 'STORE_DAMAGED') || isHansaError(error, 'CONFLICT');
-          if (!isDamage || attempt === openMax) {
+          if (!isMended(error) || attempt === openMax) {
             throw error;
           }
         }
@@ -109,6 +106,17 @@ export function createMirrorTries(needs: MirrorTriesNeeds): MirrorTries {
       await deletePrefix(store, tables.journal.prefix(...parts));
     },
   };
+}
+
+/** By reading the entries themselves. */
+function isMended(error: unknown): boolean {
+  return isHansaError(error, 'STORE_DAMAGED') || isHansaError(error, 'CONFLICT');
+}
+
+function isSound(trie: PagedTrie, applied: AppliedRecord | undefined): boolean {
+  return (
+    applied === undefined || (applied.repairing !== true && equalBytes(trie.root, applied.digest))
+  );
 }
 
 /** Entries without a position are rests of a copy that was never switched to. */

@@ -8,7 +8,8 @@ import {
   type FederatedId,
 } from '@hansa/foundation';
 import { retryMaxMs, retryMinMs, syncIntervalMs, type Mirror } from './contract.ts';
-import { followOwner, type FollowReport } from './following.ts';
+import type { FollowReport } from './follow-parts.ts';
+import { followOwner } from './following.ts';
 import {
   fail,
   freshProgress,

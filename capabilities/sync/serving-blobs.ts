@@ -148,7 +148,9 @@ async function readRange(
   return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : concatBytes(pieces);
 }
 
-/** Whole small blobs, many in an answer; one that is not named, not small or not here is left out. */
+/**
+ * Whole small blobs, many in an answer; one that is not named, not small or not here is left out.
+ */
 async function* readContents(
   needs: BlobServingNeeds,
   { resource, blobs: ids }: Parameters<BlobPeer['contents']>[0],

@@ -106,11 +106,7 @@ export function requireNoFork(head: Head, applied: AppliedRecord | undefined): v
 function requireNoGap({ head, changes }: Batch, applied: AppliedRecord | undefined): void {
   const held = applied?.epoch === head.epoch ? applied.sequence : undefined;
   const [first] = changes;
-  // A change that was made on top of an older one than ours, and reaches beyond it: where we stand,
-  // its owner never stood.
-  if (held !== undefined && first !== undefined && straddles(first, held)) {
-    throw forked(head, `on top of ${first.change.previous}, without the ${held} we hold`);
-  }
+  requireOurs(head, first, held);
   let previous = held ?? first?.change.previous;
   for (const { change, sequence } of changes) {
     if (change.epoch !== head.epoch || change.previous !== previous || sequence <= previous) {
@@ -129,8 +125,22 @@ function requireNoGap({ head, changes }: Batch, applied: AppliedRecord | undefin
   }
 }
 
-function straddles({ change, sequence }: SequencedChange, held: number): boolean {
-  return change.previous < held && sequence > held;
+/**
+ * A change that was made on top of an older one than ours, and reaches beyond it: where we stand,
+ * its owner never stood.
+ */
+function requireOurs(
+  head: Head,
+  first: SequencedChange | undefined,
+  held: number | undefined,
+): void {
+  if (held === undefined || first === undefined) {
+    return;
+  }
+  const { previous } = first.change;
+  if (previous < held && first.sequence > held) {
+    throw forked(head, `on top of ${previous}, without the ${held} we hold`);
+  }
 }
 
 function stepsOf(history: History, { head, changes }: Batch, held: Held): readonly Step[] {

@@ -1,7 +1,7 @@
 // What became of the last batches of each mirror, and when: told to whoever traces a change. Kept
 // in memory alone: of what was before the process began, the store keeps the last position.
 import type { Clock, ClusterId, FederatedId } from '@hansa/foundation';
-import type { FollowReport } from './following.ts';
+import type { FollowReport } from './follow-parts.ts';
 import type { AppliedBatch } from './traced.ts';
 
 const batchesPerMirrorMax = 64; // a trace is asked for while people still remember the change
@@ -53,51 +53,67 @@ export function createWitness({ clock, sequenceOf }: WitnessNeeds): Witness {
       count -= kept.get(resource)?.length ?? 0;
       kept.delete(resource);
     },
-    watch(resource, report) {
-      let draft = fresh();
-      let after = 0;
-      return {
-        ...report,
-        pulling() {
-          draft.receivedMs ??= clock.now();
-          draft.changes += 1;
-          report.pulling();
-        },
-        head(head) {
-          draft.receivedMs ??= clock.now();
-          after = sequenceOf(resource, head.epoch);
-          report.head(head);
-        },
-        verified() {
-          draft.verifiedMs = clock.now();
-        },
-        asked(cluster, bytes) {
-          draft.sources.set(cluster, (draft.sources.get(cluster) ?? 0) + bytes);
-        },
-        fetched(blobs) {
-          draft.blobs += blobs;
-          report.fetched(blobs);
-        },
-        applied(head) {
-          const { epoch, sequence, tick } = head;
-          const appliedMs = clock.now();
-          const { receivedMs = appliedMs, sources, ...rest } = draft;
-          if (sequence !== after) {
-            keep(resource, {
-              epoch,
-              after,
-              upTo: sequence,
-              signedMs: tick.asOfMs,
-              receivedMs,
-              appliedMs,
-              ...rest,
-              sources: [...sources].map(([cluster, bytes]) => ({ cluster, bytes })),
-            });
-          }
-          draft = fresh();
-          report.applied(head);
-        },
-      };
+    watch: (resource, report) =>
+      witnessed(report, {
+        clock,
+        sequenceOf: (epoch) => sequenceOf(resource, epoch),
+        keep: (batch) => keep(resource, batch),
+      }),
+  };
+}
+
+/** Passes every report on, and gathers what they say of one batch until it is applied. */
+function witnessed(
+  report: FollowReport,
+  given: {
+    readonly clock: Clock;
+    sequenceOf(epoch: number): number;
+    keep(batch: AppliedBatch): void;
+  },
+): FollowReport {
+  const { clock } = given;
+  let draft = fresh();
+  let after = 0;
+  return {
+    ...report,
+    pulling() {
+      draft.receivedMs ??= clock.now();
+      draft.changes += 1;
+      report.pulling();
+    },
+    head(head) {
+      draft.receivedMs ??= clock.now();
+      after = given.sequenceOf(head.epoch);
+      report.head(head);
+    },
+    verified() {
+      draft.verifiedMs = clock.now();
+    },
+    asked(cluster, bytes) {
+      draft.sources.set(cluster, (draft.sources.get(cluster) ?? 0) + bytes);
+    },
+    fetched(blobs) {
+      draft.blobs += blobs;
+      report.fetched(blobs);
+    },
+    applied(head) {
+      const { epoch, sequence, tick } = head;
+      const appliedMs = clock.now();
+      const { receivedMs = appliedMs, sources, ...rest } = draft;
+      if (sequence !== after) {
+        given.keep({
+          epoch,
+          after,
+          upTo: sequence,
+          signedMs: tick.asOfMs,
+          receivedMs,
+          appliedMs,
+          ...rest,
+          sources: [...sources].map(([cluster, bytes]) => ({ cluster, bytes })),
+        });
+      }
+      draft = fresh();
+      report.applied(head);
     },
   };
 }

@@ -1,5 +1,5 @@
-// Traces, differences and evidence over a simulated federation: what each cluster tells of its part,
-// and what the independent checker makes of what a node exports.
+// Traces, differences and evidence over a simulated federation: what each cluster tells of its
+// part, and what the independent checker makes of what a node exports.
 import { createNodeCrypto } from '@hansa/crypto-node';
 import { federatedId, splitFederatedId, utf8, type FederatedId } from '@hansa/foundation';
 import { verifyEvidence, type Report } from '@hansa/verify';

@@ -311,7 +311,9 @@ function environmentOf(layout: Layout): Readonly<Record<string, string>> {
   };
 }
 
-/** Git looks there for what the repository lacks; siblings stay siblings wherever the folder goes. */
+/**
+ * Git looks there for what the repository lacks; siblings stay siblings wherever the folder goes.
+ */
 async function borrow(folder: string, lender: string): Promise<void> {
   const info = join(folder, 'objects', 'info');
   await mkdir(info, { recursive: true });

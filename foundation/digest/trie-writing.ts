@@ -133,7 +133,11 @@ export async function writeBehind(
   const { tables, crypto } = parts;
   const { name, depth, levels, dirty } = given;
   const before: TrieMeta = given.meta?.value ?? {
-    ...{ generation: 1, depth, leaves: 0, at: 0, until: 0 },
+    generation: 1,
+    depth,
+    leaves: 0,
+    at: 0,
+    until: 0,
     root: new Uint8Array(hashBytes),
   };
   const begun = await putMeta(parts, given, { ...before, until: at });

@@ -1,5 +1,5 @@
-// A peer that asks for what is not its own, asks without end, does not read, says nothing true about
-// progress, or speaks no language at all: it gets nothing, and nobody else is disturbed.
+// A peer that asks for what is not its own, asks without end, does not read, says nothing true
+// about progress, or speaks no language at all: it gets nothing, and nobody else is disturbed.
 import { randomBytes } from 'node:crypto';
 import type { Link } from '@hansa/capabilities/links/contract';
 import { HansaError, remote, type FederatedId } from '@hansa/foundation';

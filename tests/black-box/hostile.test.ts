@@ -1,5 +1,6 @@
-// A peer that lies, in every way that its place gives it, over real sockets: nothing of it is applied,
-// the right code says why, the blame lands where it belongs, and an honest peer beside it is unharmed.
+// A peer that lies, in every way that its place gives it, over real sockets: nothing of it is
+// applied, the right code says why, the blame lands where it belongs, and an honest peer beside it
+// is unharmed.
 import { randomBytes } from 'node:crypto';
 import type { Link } from '@hansa/capabilities/links/contract';
 import type { Quarantine } from '@hansa/capabilities/quarantine/contract';

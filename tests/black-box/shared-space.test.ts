@@ -1,5 +1,5 @@
-// A space that several clusters write: each in its lane, merged by the owner under the space's rule,
-// read by everybody; what no rule decides waits for a person, with both authors.
+// A space that several clusters write: each in its lane, merged by the owner under the space's
+// rule, read by everybody; what no rule decides waits for a person, with both authors.
 import type { Conflict } from '@hansa/capabilities/lanes/contract';
 import type { KvEntry } from '@hansa/capabilities/kv/contract';
 import { beforeAll, describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// Reads frames of the wire by protocol/wire.md and by nothing of the product: MessagePack of the few
-// kinds that are spoken there.
+// Reads frames of the wire by protocol/wire.md and by nothing of the product: MessagePack of the
+// few kinds that are spoken there.
 
 export type Plain =
   | null

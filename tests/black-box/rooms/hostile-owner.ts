@@ -1,5 +1,5 @@
-// An owner made by hand that keeps a true history of spaces, and lies about it as a test wants: each
-// resource is served by what the test has put in its place.
+// An owner made by hand that keeps a true history of spaces, and lies about it as a test wants:
+// each resource is served by what the test has put in its place.
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import { HansaError, utf8, type FederatedId, type Hlc } from '@hansa/foundation';
