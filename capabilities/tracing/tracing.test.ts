@@ -246,8 +246,8 @@ describe('a difference', () => {
     const [row] = await diff('visby', resource);
     expect(row?.step).toBe('pull');
     expect(row?.changes.at(-1)?.id).toBe(`${resource}#1/${second}`);
-    expect(row?.blobs).toHaveLength(2);
-    expect(row?.missingBytes).toBeGreaterThan(5_000);
+    expect(row?.blobs.map(({ sizeBytes }) => sizeBytes)).toContain(5_000);
+    expect(row?.missingBytes).toBeGreaterThanOrEqual(5_000);
     expect(row?.reason).toMatch(/blob|answer|connection/i);
   });
 
