@@ -122,23 +122,32 @@ export function mirrorView(parts: MirroringParts, resource: FederatedId): Mirror
   const applied = parts.copies.applied.find(resource)?.value;
   const progress = parts.progressOf(resource);
   const head = progress.head ?? applied?.head;
-  const pause = parts.pauseOf?.(resource);
   return {
     resource,
     owner,
     ownerName: parts.peers.standing(owner).name ?? owner.slice(0, 8),
     kind,
     name,
-    state: pause?.state ?? progress.state,
     applied: applied === undefined ? undefined : appliedView(applied),
     ...(head === undefined ? {} : newestHead(head)),
     fetchedBlobs: progress.fetchedBlobs,
     fetchedBytes: progress.fetchedBytes,
-    lastError: pause === undefined ? progress.lastError : reportOf(pause.error),
-    frozen: pause?.frozen,
+    ...stateView(parts, resource),
     fork: forkView(parts, resource),
     addedMs: record.addedMs,
   };
+}
+
+/** A mirror that is kept from following shows why, not what following came to. */
+function stateView(
+  parts: MirroringParts,
+  resource: FederatedId,
+): Pick<Mirror, 'state' | 'lastError' | 'frozen'> {
+  const { state, lastError } = parts.progressOf(resource);
+  const pause = parts.pauseOf?.(resource);
+  return pause === undefined
+    ? { state, lastError }
+    : { state: pause.state, lastError: reportOf(pause.error), frozen: pause.frozen };
 }
 
 function newestHead({ sequence, tick }: Head): Pick<Mirror, 'headSequence' | 'headAsOfMs'> {
