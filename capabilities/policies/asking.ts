@@ -4,6 +4,7 @@ import { federatedId, type Clock, type ClusterId } from '@hansa/foundation';
 import type { Peers } from '../links/contract.ts';
 import {
   directions,
+  isFederated,
   verbs,
   type Limits,
   type ResourceId,
@@ -59,10 +60,6 @@ export function resourceCalled(
   return owner === undefined || isFederated(asked.resource)
     ? asked.resource
     : federatedId(owner, asked.resource);
-}
-
-export function isFederated(id: ResourceId): id is Extract<ResourceId, { brand: 'FederatedId' }> {
-  return /^[0-9a-f]{64}:/.test(id);
 }
 
 /** Without the fields that are undefined: two rules that say the same are the same. */

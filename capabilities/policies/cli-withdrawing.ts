@@ -1,8 +1,7 @@
 // What a removed rule does to copies that peers hold: which freeze, and which go now.
 import { remote, type CommandContext, type CommandView } from '@hansa/foundation';
 import { receiptsContract, type CopyName, type Holding } from '../receipts/contract.ts';
-import { isFederated } from './asking.ts';
-import type { Plan } from './contract.ts';
+import { isFederated, type Plan } from './contract.ts';
 
 /** Copies that peers may not pull any more; what we mirror for others is not ours to withdraw. */
 function copiesOf({ rows }: Plan): readonly CopyName[] {

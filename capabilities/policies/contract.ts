@@ -29,6 +29,7 @@ import {
 export { planRowsMax, planSchema, type Plan, type PlanRow } from './plan.ts';
 export { planSentence, planView } from './plan-view.ts';
 export {
+  isFederated,
   budgetBytesMin,
   budgetWindowMaxMs,
   budgetWindowMinMs,

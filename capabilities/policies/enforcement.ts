@@ -11,7 +11,6 @@ import {
 } from '@hansa/foundation';
 import type { Peers, PeerStanding } from '../links/contract.ts';
 import type { ResourceLog } from '../resources/contract.ts';
-import { isFederated } from './asking.ts';
 import {
   verbs,
   type Decision,
@@ -22,6 +21,7 @@ import {
   type ResourceId,
   type Rule,
   type Verb,
+  isFederated,
 } from './contract.ts';
 import { explain, judge, rulesFor, type Asked, type Ruling } from './decide.ts';
 

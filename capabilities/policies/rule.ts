@@ -225,3 +225,7 @@ export const shownRuleSchema: z.ZodType<ShownRule> = z.object({
   ...storedFields,
   peerName: z.string().optional(),
 });
+
+export function isFederated(id: ResourceId): id is Extract<ResourceId, { brand: 'FederatedId' }> {
+  return /^[0-9a-f]{64}:/.test(id);
+}

@@ -13,6 +13,7 @@ import {
   type FederatedId,
   type KeyValueStore,
   type Log,
+  type WatchedTable,
 } from '@hansa/foundation';
 import type { Peers } from '../links/contract.ts';
 import type { MirrorBlame, MirrorPause, Mirrors } from '../sync/contract.ts';
@@ -88,85 +89,36 @@ interface Keeper {
   start(signal: AbortSignal): Promise<void>;
 }
 
+/** What is kept, and written one after the other. */
+interface Kept extends QuarantineNeeds {
+  readonly evidence: ReturnType<typeof evidenceTable>;
+  readonly suspicions: ReturnType<typeof suspicionTable>;
+  readonly records: WatchedTable<PeerRecord>;
+  readonly doubted: WatchedTable<SelfSuspicion>;
+}
+
 function createKeeper(needs: QuarantineNeeds): Keeper {
   const { store, codec, clock, log, mirrors } = needs;
   const evidence = evidenceTable(store, codec);
   const suspicions = suspicionTable(store, codec);
   const records = watchedTable(store, evidence);
   const doubted = watchedTable(store, suspicions);
+  const kept: Kept = { ...needs, evidence, suspicions, records, doubted };
   // All blame comes by the node that follows mirrors: one after the other is enough.
   const oneByOne = createMutex();
-  const all = (): readonly PeerRecord[] => [...records.rows.values()].map(({ value }) => value);
-  const find = (peer: ClusterId): PeerRecord | undefined => records.find(peer)?.value;
-  const write = async (changed: readonly PeerRecord[]): Promise<void> => {
-    const dropped = overBound(all(), changed, clock.now());
-    const ops = [
-      ...changed.map((record) => evidence.put([record.peer], record)),
-      ...dropped.map(({ peer }) => evidence.delete([peer])),
-    ];
-    if (ops.length > 0) {
-      const { revision } = await store.batchWrite(ops);
-      await records.reached(revision);
-    }
-  };
-  const wakeAll = (peer: ClusterId): void =>
-    mirrors.all().forEach(({ owner, resource }) => {
-      if (owner === peer) {
-        mirrors.wake(resource);
-      }
-    });
-  const suspectOurselves = async (
-    blamed: MirrorBlame,
-    sources: readonly ClusterId[],
-  ): Promise<void> => {
-    const nowMs = clock.now();
-    const { resource } = blamed;
-    const theirs = sources.flatMap((peer) => find(peer) ?? []);
-    const errors = theirs.flatMap(({ incidents }) =>
-      incidents.filter((each) => each.resource === resource).map(({ error }) => error),
-    );
-    const doubt: SelfSuspicion = {
-      resource,
-      sources,
-      sinceMs: nowMs,
-      untilMs: nowMs + decayMs,
-      errors: errors.slice(0, sources.length),
-    };
-    const { revision } = await store.batchWrite([suspicions.put([resource], doubt)]);
-    await doubted.reached(revision);
-    // Whoever failed together with others has not failed.
-    await write(theirs.map((record) => withoutResource(record, resource, nowMs)));
-    log.problem('quarantine.ourselves', suspected(doubt), { resource });
-    mirrors.wake(resource);
-  };
   return {
-    all,
-    find,
+    all: () => allOf(kept),
+    find: (peer) => records.find(peer)?.value,
     doubts: () => [...doubted.rows.values()].map(({ value }) => value),
     doubt: (resource) => doubted.find(resource)?.value,
-    blame: (blamed) =>
-      oneByOne.run(async () => {
-        const { peer, resource, answersAs, error } = blamed;
-        const before = find(peer) ?? { peer, incidents: [] };
-        const nowMs = clock.now();
-        const after = withIncident(before, { resource, answersAs, error: reportOf(error) }, nowMs);
-        await write([after]);
-        log.problem('quarantine.blamed', error, { peer, resource, answersAs });
-        const together = failedTogether(all(), resource, nowMs);
-        if (together.length > 0) {
-          await suspectOurselves(blamed, together);
-        } else if (isQuarantined(after, nowMs) && !isQuarantined(before, nowMs)) {
-          log.event('quarantine.begun', { peer });
-          wakeAll(peer);
-        }
-      }),
+    blame: (blamed) => oneByOne.run(() => blame(kept, blamed)),
     liftPeer: (peer) =>
       oneByOne.run(async () => {
-        const record = find(peer);
+        const record = records.find(peer)?.value;
         if (record !== undefined) {
-          await write([{ ...record, untilMs: undefined, liftedMs: clock.now() }]);
+          await write(kept, [{ ...record, untilMs: undefined, liftedMs: clock.now() }]);
           log.event('quarantine.lifted', { peer });
-          wakeAll(peer);
+          wakeAll(kept, peer);
         }
       }),
     liftMirror: (resource) =>
@@ -180,6 +132,77 @@ function createKeeper(needs: QuarantineNeeds): Keeper {
       await Promise.all([records.start(signal, clock), doubted.start(signal, clock)]);
     },
   };
+}
+
+function allOf({ records }: Kept): readonly PeerRecord[] {
+  return [...records.rows.values()].map(({ value }) => value);
+}
+
+async function write(kept: Kept, changed: readonly PeerRecord[]): Promise<void> {
+  const { store, evidence, records, clock } = kept;
+  const dropped = overBound(allOf(kept), changed, clock.now());
+  const ops = [
+    ...changed.map((record) => evidence.put([record.peer], record)),
+    ...dropped.map(({ peer }) => evidence.delete([peer])),
+  ];
+  if (ops.length > 0) {
+    const { revision } = await store.batchWrite(ops);
+    await records.reached(revision);
+  }
+}
+
+function wakeAll({ mirrors }: Kept, peer: ClusterId): void {
+  for (const { owner, resource } of mirrors.all()) {
+    if (owner === peer) {
+      mirrors.wake(resource);
+    }
+  }
+}
+
+async function blame(kept: Kept, blamed: MirrorBlame): Promise<void> {
+  const { clock, log, records } = kept;
+  const { peer, resource, answersAs, error } = blamed;
+  const before = records.find(peer)?.value ?? { peer, incidents: [] };
+  const nowMs = clock.now();
+  const after = withIncident(before, { resource, answersAs, error: reportOf(error) }, nowMs);
+  await write(kept, [after]);
+  log.problem('quarantine.blamed', error, { peer, resource, answersAs });
+  const together = failedTogether(allOf(kept), resource, nowMs);
+  if (together.length > 0) {
+    await suspectOurselves(kept, blamed, together);
+  } else if (isQuarantined(after, nowMs) && !isQuarantined(before, nowMs)) {
+    log.event('quarantine.begun', { peer });
+    wakeAll(kept, peer);
+  }
+}
+
+async function suspectOurselves(
+  kept: Kept,
+  { resource }: MirrorBlame,
+  sources: readonly ClusterId[],
+): Promise<void> {
+  const { clock, store, suspicions, doubted, records, log, mirrors } = kept;
+  const nowMs = clock.now();
+  const theirs = sources.flatMap((peer) => records.find(peer)?.value ?? []);
+  const errors = theirs.flatMap(({ incidents }) =>
+    incidents.filter((each) => each.resource === resource).map(({ error }) => error),
+  );
+  const doubt: SelfSuspicion = {
+    resource,
+    sources,
+    sinceMs: nowMs,
+    untilMs: nowMs + decayMs,
+    errors: errors.slice(0, sources.length),
+  };
+  const { revision } = await store.batchWrite([suspicions.put([resource], doubt)]);
+  await doubted.reached(revision);
+  // Whoever failed together with others has not failed.
+  await write(
+    kept,
+    theirs.map((record) => withoutResource(record, resource, nowMs)),
+  );
+  log.problem('quarantine.ourselves', suspected(doubt), { resource });
+  mirrors.wake(resource);
 }
 
 /** What is over longest goes first; who is quarantined now stays. */

@@ -14,7 +14,7 @@ import {
 import { z } from 'zod';
 import { reasonLengthMax, receiptSchema, type Receipt } from './receipt.ts';
 
-export type { LastHead, Receipt } from './receipt.ts';
+export { receiptSchema, withdrawalIdSchema, type LastHead, type Receipt } from './receipt.ts';
 
 export const purgeAfterMs: number = 24 * 3_600_000; // a day: a typo is noticed, and wipes nobody
 export const holdingsShownMax = 1_000; // read by a person

@@ -2,7 +2,7 @@
 // and that they are again.
 import { federatedIdSchema, type Call, type Contract, type FederatedId } from '@hansa/foundation';
 import { z } from 'zod';
-import { receiptSchema, withdrawalIdSchema, type Receipt } from './receipt.ts';
+import { receiptSchema, withdrawalIdSchema, type Receipt } from './contract.ts';
 
 export const copiesPerRequestMax = 100; // receipts of 2 KiB at most: 200 KiB in an answer
 export const purgeAfterMaxMs: number = 30 * 24 * 3_600_000; // later is no withdrawal

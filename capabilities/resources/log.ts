@@ -46,12 +46,7 @@ export function createResourceLog(needs: ResourceLogNeeds): StartedLog {
   const digests = createDigests(held);
   const reading = createReading(held, digests);
   let refuse: (id: LocalId) => HansaError | undefined = () => undefined;
-  const requireAllowed = (id: LocalId): void => {
-    const refusal = refuse(id);
-    if (refusal !== undefined) {
-      throw refusal;
-    }
-  };
+  const requireAllowed = (id: LocalId): void => throwAny(refuse(id));
   const appends = createAppends(async (work) => {
     requireAllowed(work.id);
     return appendAfter({ held, hybrid, digests }, work);
@@ -102,6 +97,12 @@ export function createResourceLog(needs: ResourceLogNeeds): StartedLog {
     compact: (signal) => compactRound(held, { log, digests, signal }),
     rest: () => digests.writeAll(),
   };
+}
+
+function throwAny(refusal: HansaError | undefined): void {
+  if (refusal !== undefined) {
+    throw refusal;
+  }
 }
 
 /** Of one resource where its row has changed, of all where a table was read anew. */

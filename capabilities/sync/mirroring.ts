@@ -76,21 +76,7 @@ export function createMirroring(needs: MirroringNeeds): Mirroring {
       progressOf(resource).restart.abort();
       changed(resource);
     },
-    mend(resource) {
-      const applied = copies.applied.find(resource)?.value;
-      if (applied === undefined) {
-        return;
-      }
-      const problem = new HansaError(
-        'STORE_DAMAGED',
-        `entries of ${resource} changed by themselves`,
-      );
-      needs.log.problem('mirror.damaged', problem, { resource });
-      copies.tries
-        .doubt(resource, applied.copy)
-        .then(() => progressOf(resource).restart.abort())
-        .catch((error: unknown) => needs.log.problem('mirror.unmended', error, { resource }));
-    },
+    mend: (resource) => mend(parts, resource),
     async stop(resource) {
       const progress = progressOf(resource);
       progress.stop.abort();
@@ -119,6 +105,21 @@ export function createMirroring(needs: MirroringNeeds): Mirroring {
       await Promise.allSettled(loops.values());
     },
   };
+}
+
+/** What is stored is not what was applied: the next round compares it with the owner's. */
+function mend(parts: MirroringParts, resource: FederatedId): void {
+  const { copies, log, progressOf } = parts;
+  const applied = copies.applied.find(resource)?.value;
+  if (applied === undefined) {
+    return;
+  }
+  const problem = new HansaError('STORE_DAMAGED', `entries of ${resource} changed by themselves`);
+  log.problem('mirror.damaged', problem, { resource });
+  copies.tries
+    .doubt(resource, applied.copy)
+    .then(() => progressOf(resource).restart.abort())
+    .catch((error: unknown) => log.problem('mirror.unmended', error, { resource }));
 }
 
 /** One loop for every mirror that has none. */
