@@ -112,7 +112,10 @@ async function costOf(
 
 function text({ name, with: kept, without }: Cost): string {
   const share = brief(((kept - without) / kept) * 100);
-  return `${name}: ${brief(kept)} µs a change, ${brief(without)} without: ${share} % less throughput`;
+  return (
+    `${name}: ${brief(kept)} µs a change, ${brief(without)} without: ${share} % less ` +
+    `throughput`
+  );
 }
 
 /** A start on what is there, the first change and the first head after it, in milliseconds. */

@@ -35,11 +35,13 @@ export const benchmark: Benchmark = {
     return {
       ...compared,
       unit: 'ms to a live link',
-      peerName: `nats-server ${natsVersion()}, a leaf node with TLS, from its start to its connection`,
+      peerName:
+        `nats-server ${natsVersion()}, a leaf node with TLS, from its start to its ` + `connection`,
       notes: [
         ...compared.notes,
         'ours: both run; one invites, the other accepts, two confirm, beats passed both ways',
-        `killed and started again until live: ours ${ours} ms (of it until its API answers ${ready} ms), nats ${theirs} ms`,
+        `killed and started again until live: ours ${ours} ms (of it until its API answers ` +
+          `${ready} ms), nats ${theirs} ms`,
       ],
     };
   },

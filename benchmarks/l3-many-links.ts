@@ -40,8 +40,10 @@ export const benchmark: Benchmark = {
       unit: 'MB resident, all clusters',
       peerName: 'the same 257 clusters in one process, not linked',
       notes: [
-        `a link with both its ends and 1,000 resources known over it: ${brief(middle((run) => run.heapPerLinkKb))} kB of heap`,
-        `a virtual second: ${brief(middle((run) => run.beatMs) / (restMs / 1_000))} ms of processor ` +
+        `a link with both its ends and 1,000 resources known over it: ` +
+          `${brief(middle((run) => run.heapPerLinkKb))} kB of heap`,
+        `a virtual second: ${brief(middle((run) => run.beatMs) / (restMs / 1_000))} ms of ` +
+          `processor ` +
           `linked, ${brief(middle((run) => run.aloneMs) / (restMs / 1_000))} ms before; ` +
           `${brief(perBeat)} ms a beat, both ends, cryptography real, network in memory`,
       ],

@@ -43,7 +43,8 @@ export async function startNatsPair(
   const hub = await startServer(folder, {
     name: 'hub',
     durability: durability.hub,
-    leafnodes: `listen: "127.0.0.1:${link}", tls { cert_file: "${certificate}", key_file: "${key}" }`,
+    leafnodes:
+      `listen: "127.0.0.1:${link}", tls { cert_file: "${certificate}", key_file: ` + `"${key}" }`,
   });
   const leaf = await startServer(folder, {
     name: 'leaf',

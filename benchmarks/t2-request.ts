@@ -19,7 +19,8 @@ const script = join(import.meta.dirname, 'tls-echo.ts');
 export const benchmark: Benchmark = {
   id: 'T2',
   title:
-    'Request and reply across a link (goal: p50 within 3 times bare TLS, a ratio of 0.33; p99 ≤ 5 ms).',
+    'Request and reply across a link (goal: p50 within 3 times bare TLS, a ratio of 0.33; ' +
+    'p99 ≤ 5 ms).',
   async run({ rounds }): Promise<BenchmarkResult> {
     const pair = await startDataPair();
     const { key, certificate } = certificateFiles(pair.folder);
@@ -48,8 +49,10 @@ export const benchmark: Benchmark = {
         peerName: `a bare TLS 1.3 echo of Node ${process.version}, two processes`,
         notes: [
           ...compared.notes,
-          `p99, median of the rounds: ours ${brief(median(late.ours))} ms, bare TLS ${brief(median(late.theirs))} ms`,
-          `${requestsPerRound} requests of 128 B a round, one after the other, over the control stream of the link`,
+          `p99, median of the rounds: ours ${brief(median(late.ours))} ms, bare TLS ` +
+            `${brief(median(late.theirs))} ms`,
+          `${requestsPerRound} requests of 128 B a round, one after the other, over the ` +
+            `control stream of the link`,
         ],
       };
     } finally {

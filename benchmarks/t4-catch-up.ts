@@ -59,7 +59,8 @@ export const benchmark: Benchmark = {
           'every write of the mirror synchronous',
         notes: [
           ...compared.notes,
-          `a NATS mirror that syncs only now and then, its default, measured once: ${brief(eagerSeconds)} s`,
+          `a NATS mirror that syncs only now and then, its default, measured once: ` +
+            `${brief(eagerSeconds)} s`,
           'all sequences of ours were read at the mirror: dense, and each once',
         ],
       };

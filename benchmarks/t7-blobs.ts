@@ -79,7 +79,8 @@ export const benchmark: Benchmark = {
           ...compared.notes,
           part('256 MiB', mine.large, theirs.large),
           part('2,000 x 4 KiB', mine.small, theirs.small),
-          `bulk went over ${bulk?.carries ?? 'nothing'}; ${brief(bulk?.iroh.receivedBytes ?? 0)} B over iroh`,
+          `bulk went over ${bulk?.carries ?? 'nothing'}; ` +
+            `${brief(bulk?.iroh.receivedBytes ?? 0)} B over iroh`,
         ],
       };
     } finally {
@@ -98,5 +99,8 @@ async function seconds(work: () => Promise<void>): Promise<number> {
 
 function part(what: string, ours: readonly number[], peers: readonly number[]): string {
   const [mine, theirs] = [median(ours), median(peers)];
-  return `${what}: ours ${brief(mine)} s, syncthing ${brief(theirs)} s: ${brief(theirs / mine)} times as fast`;
+  return (
+    `${what}: ours ${brief(mine)} s, syncthing ${brief(theirs)} s: ` +
+    `${brief(theirs / mine)} times as fast`
+  );
 }

@@ -27,6 +27,7 @@ import { createForge, type ForgeService } from '../capabilities/forge/service.ts
 import { createResourceLog } from '../capabilities/resources/log.ts';
 import { serveGit, type GitHttpServer } from './git-http-server.ts';
 import { noLanes } from './no-lanes.ts';
+import { noMirrors } from './no-mirrors.ts';
 import { createSeededRandom } from './seeded-random.ts';
 import { StockGit } from './stock-git.ts';
 import { clusterOf, createTestSigner } from './test-cluster.ts';
@@ -137,6 +138,7 @@ export function mirrorsOf(view?: MirrorView): Mirrors {
     addedMs: 0,
   };
   return {
+    ...noMirrors,
     resolve(spelled) {
       if (!['bergen:tools', 'bergen:git/tools', toolsId].includes(spelled)) {
         throw new HansaError('MIRROR_NOT_FOUND', `there is no mirror of ${spelled} here`);
@@ -146,6 +148,5 @@ export function mirrorsOf(view?: MirrorView): Mirrors {
     find: (id) => (id === toolsId ? mirror : undefined),
     view: async (id) => (id === toolsId ? view : undefined),
     all: () => [mirror],
-    registerKind: () => undefined,
   };
 }

@@ -3,6 +3,7 @@ import { federatedId, HansaError, localId, reportOf } from '@hansa/foundation';
 import { createMemoryStore } from '@hansa/store-memory';
 import { expect } from 'vitest';
 import { createHandClock } from '../../testkit/hand-clock.ts';
+import { noMirrors } from '../../testkit/no-mirrors.ts';
 import { createResourceBench } from '../../testkit/resource-bench.ts';
 import { roads } from '../../testkit/roads.ts';
 import { clusterOf, nodeOf } from '../../testkit/test-cluster.ts';
@@ -16,7 +17,6 @@ import { createDaemon } from './service.ts';
 const crypto = createNodeCrypto();
 const lubeck = clusterOf(crypto, 1);
 const bergen = clusterOf(crypto, 11);
-const unused = (): never => expect.fail('the daemon does not ask for this');
 let stops = 0;
 
 const link: Link = {
@@ -84,13 +84,7 @@ async function make(): Promise<Daemon> {
       requests: async () => ({ requests: [] }),
     },
     warnings: () => [reportOf(new HansaError('RESOURCE_REWOUND', 'git/tools is rewound'))],
-    mirrors: {
-      all: () => [mirror],
-      find: unused,
-      resolve: unused,
-      view: unused,
-      registerKind: unused,
-    },
+    mirrors: { ...noMirrors, all: () => [mirror] },
     facts: {
       version: '1.2.3',
       pid: 4_711,

@@ -17,6 +17,7 @@ import {
 import { createMemoryStore } from '@hansa/store-memory';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createHandClock } from '../../testkit/hand-clock.ts';
+import { noMirrors } from '../../testkit/no-mirrors.ts';
 import { createSeededRandom } from '../../testkit/seeded-random.ts';
 import {
   callerOf,
@@ -166,6 +167,7 @@ function mirrorsOf(
   const ownerOf = (id: FederatedId): Cluster | undefined => all().get(splitFederatedId(id).owner);
   const positions = new Map<FederatedId, { epoch: number; sequence: number }>();
   return {
+    ...noMirrors,
     resolve: (spelled) => {
       if (spelled !== 'lubeck:shared') {
         throw new HansaError('MIRROR_NOT_FOUND', 'no such mirror');

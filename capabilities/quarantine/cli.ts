@@ -105,7 +105,8 @@ function evidenceTable({ incidents }: Quarantine): CommandView {
 
 function suspicionView({ resource, sources, sinceMs }: SelfSuspicion): CommandView {
   const text =
-    `${resource} stands still since ${momentText(sinceMs)}: ${sources.length} sources failed within ` +
+    `${resource} stands still since ${momentText(sinceMs)}: ${sources.length} sources ` +
+    `failed within ` +
     'a minute, so this machine’s disk or memory is in doubt.';
   return { kind: 'text', text };
 }

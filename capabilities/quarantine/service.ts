@@ -248,7 +248,8 @@ function pauseOf(
   }
   const name = peers.standing(owner).name ?? owner.slice(0, 8);
   const sentence = `${name} is quarantined until ${momentText(record.untilMs ?? 0)}`;
-  const fix = `hansa quarantine show ${name} has the evidence; hansa quarantine lift ${name} ends it`;
+  const fix =
+    `hansa quarantine show ${name} has the evidence; hansa quarantine lift ` + `${name} ends it`;
   const error = new HansaError('PEER_QUARANTINED', sentence, { fix, facts: { peer: owner } });
   return { state: 'waiting', error, untilMs: record.untilMs };
 }

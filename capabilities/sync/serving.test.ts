@@ -66,7 +66,7 @@ beforeEach(async () => {
   blobs = createMemoryBlobs({ crypto });
   granted = new Set();
   decisions = new Set();
-  const may = (verb: Verb, id: typeof shared): boolean => granted.has(`${verb} ${id}`);
+  const may = (verb: Verb, id: string): boolean => granted.has(`${verb} ${id}`);
   const enforcement: Enforcement = {
     visible: (peer, verb) =>
       new Set(peer === bergen ? [shared, secret].filter((id) => may(verb, id)) : []),
