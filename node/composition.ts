@@ -1,77 +1,31 @@
 // One cluster's capabilities put together from drivers that are handed in: the same for the daemon
 // on real disks and sockets, and for a simulated federation on virtual time.
-import { daemonCapability, type ProcessFacts } from '@hansa/capabilities/daemon/capability';
+import { daemonCapability } from '@hansa/capabilities/daemon/capability';
 import { appsCapability } from '@hansa/capabilities/apps/capability';
-import type { AppEndpoints } from '@hansa/capabilities/apps/endpoint';
 import { catalogCapability } from '@hansa/capabilities/catalog/capability';
-import type { DiscoveryOptions } from '@hansa/capabilities/discovery/capability';
-import type { Git } from '@hansa/capabilities/forge/git';
 import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
-import { identityCapability, type IdentityService } from '@hansa/capabilities/identity/capability';
+import { identityCapability } from '@hansa/capabilities/identity/capability';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
 import type { Peers } from '@hansa/capabilities/links/contract';
-import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
 import { quarantineCapability } from '@hansa/capabilities/quarantine/capability';
 import { receiptsCapability } from '@hansa/capabilities/receipts/capability';
 import { recoveryCapability } from '@hansa/capabilities/recovery/capability';
-import { resourcesCapability, type KeptChanges } from '@hansa/capabilities/resources/capability';
+import { resourcesCapability } from '@hansa/capabilities/resources/capability';
 import { syncCapability } from '@hansa/capabilities/sync/capability';
 import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
-import type { FederatedKind } from '@hansa/capabilities/sync/contract';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
 import {
   scopeStore,
   serve,
-  type Blobs,
   type Capability,
-  type Clock,
-  type Codec,
-  type Crypto,
   type Edge,
-  type Gate,
   type KeyValueStore,
-  type Log,
-  type Random,
-  type Transport,
 } from '@hansa/foundation';
+import type { CompositionNeeds } from './composition-needs.ts';
 import { lookingInto } from './examining.ts';
 import { governing } from './governing.ts';
 import { kindsOf } from './kinds.ts';
 import { lateEdge } from './late-edge.ts';
-
-export interface Drivers {
-  readonly store: KeyValueStore;
-  readonly blobs: Blobs;
-  readonly codec: Codec;
-  readonly crypto: Crypto;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  /** Absent where federation is off. */
-  readonly transport: Transport | undefined;
-  /** Absent where bulk stays on the link. */
-  readonly plane?: DataPlane | undefined;
-  /** Absent in simulations: then there is no forge. */
-  readonly git: Git | undefined;
-}
-
-export interface CompositionNeeds extends Drivers {
-  readonly identity: IdentityService;
-  readonly facts: ProcessFacts;
-  /** Decides calls of peers over the wire. */
-  readonly peerGate: Gate;
-  readonly syncIntervalMs?: number | undefined;
-  /** How much of a history is kept; simulations keep less. */
-  readonly kept?: KeptChanges | undefined;
-  /** Calls of apps are passed on, and taken from peers; default: neither. */
-  readonly proxy?: boolean | undefined;
-  /** Absent in simulations: then no app answers. */
-  readonly endpoints?: AppEndpoints | undefined;
-  /** Ways of finding clusters that are on; none by default. */
-  readonly discovery?: DiscoveryOptions | undefined;
-  /** Kinds besides git. */
-  readonly kinds?: readonly FederatedKind[];
-}
 
 export interface Composition {
   /** In the order of their start. */

@@ -27,7 +27,7 @@ import { createGitCli } from '@hansa/git-cli';
 import { openLmdbStore } from '@hansa/store-lmdb';
 import { openTlsPlane } from '@hansa/plane-tls';
 import { openIrohTransport } from '@hansa/transport-iroh';
-import type { Drivers } from './composition.ts';
+import type { Drivers } from './composition-needs.ts';
 import type { Config } from './config.ts';
 import { openDiscovery } from './discovery-drivers.ts';
 import { createKeyVault, readKeys } from './key-folder.ts';

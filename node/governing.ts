@@ -7,7 +7,7 @@ import type { ResourceLog } from '@hansa/capabilities/resources/contract';
 import { tokensCapability } from '@hansa/capabilities/tokens/capability';
 import { trustCapability, trustLevels } from '@hansa/capabilities/trust/capability';
 import { scopeStore, type Capability } from '@hansa/foundation';
-import type { CompositionNeeds } from './composition.ts';
+import type { CompositionNeeds } from './composition-needs.ts';
 
 /** These ask one another: each is made before all of what it asks is there. */
 export function governing(

@@ -10,7 +10,7 @@ import type { ResourceLog } from '@hansa/capabilities/resources/contract';
 import { streamCapability } from '@hansa/capabilities/stream/capability';
 import type { Mirrors } from '@hansa/capabilities/sync/contract';
 import { scopeStore, type Capability } from '@hansa/foundation';
-import type { CompositionNeeds } from './composition.ts';
+import type { CompositionNeeds } from './composition-needs.ts';
 
 /** What every kind works with. */
 interface KindNeeds extends CompositionNeeds {

@@ -1,7 +1,6 @@
 import { createNodeCrypto } from '@hansa/crypto-node';
 import { federatedId, HansaError, localId, reportOf } from '@hansa/foundation';
 import { createMemoryStore } from '@hansa/store-memory';
-import { expect } from 'vitest';
 import { createHandClock } from '../../testkit/hand-clock.ts';
 import { noMirrors } from '../../testkit/no-mirrors.ts';
 import { createResourceBench } from '../../testkit/resource-bench.ts';

@@ -3,8 +3,6 @@
 import type { FrameStream, NodeAddress, NodeId } from '@hansa/foundation';
 
 export const ticketBytes = 32; // as random as a key
-// before a ticket was taken nothing longer is read: a stranger's bytes cost nothing
-export const firstFrameBytesMax: number = ticketBytes;
 export const planeDialMs = 3_000; // three round trips of the slowest path we serve, and a name
 // the ticket must follow the handshake at once; one who waits holds a socket of ours
 export const planeGreetingMs = 5_000;
@@ -13,7 +11,7 @@ export interface PlaneConnection {
   /** Proven by the handshake. */
   readonly remote: NodeId;
   readonly dialled: boolean;
-  /** Frames that arrive are `firstFrameBytesMax` long at most, until `admit`. */
+  /** Frames that arrive are `ticketBytes` long at most, until `admit`. */
   readonly stream: FrameStream;
   /** From now on frames may be as long as a frame may be. */
   admit(): void;

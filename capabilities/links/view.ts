@@ -12,13 +12,7 @@ export function linkView(parts: LinksParts, peer: ClusterId): Link {
     throw new HansaError('LINK_NOT_FOUND', `no link to ${peer.slice(0, 8)}…`);
   }
   const { evidence, lastError } = parts.roster.observed(peer);
-  const confirmed = record.confirmedHere && record.confirmedThere;
-  const judged: LinkJudgement =
-    parts.trust.level(peer) === 'blocked' && !record.closed
-      ? { status: 'blocked', reason: 'the cluster is blocked here, and gets nothing' }
-      : record.closed
-        ? { status: 'closed' }
-        : judgeLink({ ...evidence, confirmed });
+  const judged = judgementOf(parts, record, evidence);
   const silentMs =
     evidence.lastBeatMs === undefined
       ? undefined
@@ -44,6 +38,21 @@ export function linkView(parts: LinksParts, peer: ClusterId): Link {
     bulk: parts.roster.bulk(peer)?.view(),
     serves: parts.roster.serves(peer),
   };
+}
+
+function judgementOf(
+  { trust }: LinksParts,
+  record: LinkRecord,
+  evidence: ReturnType<LinksParts['roster']['observed']>['evidence'],
+): LinkJudgement {
+  if (record.closed) {
+    return { status: 'closed' };
+  }
+  if (trust.level(record.peer) === 'blocked') {
+    return { status: 'blocked', reason: 'the cluster is blocked here, and gets nothing' };
+  }
+  const confirmed = record.confirmedHere && record.confirmedThere;
+  return judgeLink({ ...evidence, confirmed });
 }
 
 /** What is wrong with who the peer is outweighs how it answers. */

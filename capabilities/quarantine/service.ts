@@ -111,7 +111,7 @@ function createKeeper(needs: QuarantineNeeds): Keeper {
     find: (peer) => records.find(peer)?.value,
     doubts: () => [...doubted.rows.values()].map(({ value }) => value),
     doubt: (resource) => doubted.find(resource)?.value,
-    blame: (blamed) => oneByOne.run(() => blame(kept, blamed)),
+    blame: (blamed) => oneByOne.run(() => takeDown(kept, blamed)),
     liftPeer: (peer) =>
       oneByOne.run(async () => {
         const record = records.find(peer)?.value;
@@ -159,7 +159,7 @@ function wakeAll({ mirrors }: Kept, peer: ClusterId): void {
   }
 }
 
-async function blame(kept: Kept, blamed: MirrorBlame): Promise<void> {
+async function takeDown(kept: Kept, blamed: MirrorBlame): Promise<void> {
   const { clock, log, records } = kept;
   const { peer, resource, answersAs, error } = blamed;
   const before = records.find(peer)?.value ?? { peer, incidents: [] };

@@ -100,8 +100,13 @@ function forkViews({ fork }: Mirror): readonly CommandView[] {
       columns: ['HEAD', 'POSITION', 'SIGNED', 'KEY', 'DIGEST', 'CHAIN', 'SIGNATURE'],
       rows: [['ours', held] as const, ['other', other] as const].map(
         ([whose, { epoch, sequence, signedMs, keyIndex, digest, chain, signature }]) => [
-          ...[whose, `${epoch}/${sequence}`, momentText(signedMs), String(keyIndex)],
-          ...[digest, chain, signature],
+          whose,
+          `${epoch}/${sequence}`,
+          momentText(signedMs),
+          String(keyIndex),
+          digest,
+          chain,
+          signature,
         ],
       ),
       empty: '',

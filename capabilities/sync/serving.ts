@@ -49,7 +49,7 @@ export function createServing(needs: ServingNeeds): {
       });
       // All of them first: what is signed in one turn shares one signature.
       const found = await Promise.all(standing);
-      const heads = found.map((each) =>
+      const heads = found.map(async (each) =>
         each === undefined ? null : signedUnlessRewound(resources, each.local, each.position),
       );
       return { heads: await Promise.all(heads) };

@@ -79,7 +79,13 @@ export function createTrieHasher(crypto: Crypto): TrieHasher {
       while (to < leaves.length && digitOf(leaves[to]?.path ?? emptyNode, depth) === digit) {
         to += 1;
       }
-      children.set(subtree(leaves.slice(from, to), depth + 1), digit * nodeBytes);
+      const only = to - from === 1 ? leaves[from] : undefined;
+      if (only === undefined) {
+        children.set(subtree(leaves.slice(from, to), depth + 1), digit * nodeBytes);
+      } else {
+        children[digit * nodeBytes] = nodeKind.leaf;
+        children.set(only.hash, digit * nodeBytes + 1);
+      }
       from = to;
     }
     return children;

@@ -25,6 +25,13 @@ export interface TriePage {
   leaves(from: number, to: number): TrieLeaf[];
   /** Where the leaves begin whose digit at the depth is at least this one. */
   firstOf(digit: number, depth: number): number;
+  /** The page with what waits for it, as bytes to be stored; most of it is copied in long runs. */
+  merged(crypto: Crypto, children: Uint8Array, pending: readonly PendingLeaf[]): MergedPage;
+}
+
+export interface MergedPage {
+  readonly bytes: Uint8Array;
+  readonly count: number;
 }
 
 export const emptyPage: TriePage = {
@@ -33,6 +40,10 @@ export const emptyPage: TriePage = {
   bytes: 0,
   leaves: () => [],
   firstOf: () => 0,
+  merged(crypto, children, pending) {
+    const leaves = presentLeaves(pending);
+    return { bytes: packPage(crypto, children, leaves), count: leaves.length };
+  },
 };
 
 export function packPage(
@@ -56,6 +67,10 @@ export function packPage(
     view.setUint32(at + pathBytes + hashBytes, end);
     at += leafBytes;
   }
+  return sealed(crypto, bytes);
+}
+
+function sealed(crypto: Crypto, bytes: Uint8Array): Uint8Array {
   bytes[0] = Math.ceil(bytes.length / pagePartBytes) - 1;
   bytes.set(crypto.hash(bytes.subarray(childrenAt)), hashAt);
   return bytes;
@@ -105,6 +120,96 @@ class FlatPage implements TriePage {
     return found;
   }
 
+  merged(crypto: Crypto, children: Uint8Array, pending: readonly PendingLeaf[]): MergedPage {
+    const pieces = this.#piecesWith(pending);
+    let [count, keyBytes] = [0, 0];
+    for (const piece of pieces) {
+      count += 'to' in piece ? piece.to - piece.from : 1;
+      keyBytes +=
+        'to' in piece ? this.#keyStart(piece.to) - this.#keyStart(piece.from) : piece.key.length;
+    }
+    const keysAt = leavesAt + count * leafBytes;
+    const bytes = new Uint8Array(keysAt + keyBytes);
+    const view = new DataView(bytes.buffer);
+    bytes.set(children, childrenAt);
+    view.setUint32(countAt, count);
+    let [at, end] = [leavesAt, 0];
+    for (const piece of pieces) {
+      if ('to' in piece) {
+        this.#copyRun(piece, { bytes, view, at, keysAt, end });
+        at += (piece.to - piece.from) * leafBytes;
+        end += this.#keyStart(piece.to) - this.#keyStart(piece.from);
+        continue;
+      }
+      bytes.set(piece.path, at);
+      bytes.set(piece.hash, at + pathBytes);
+      bytes.set(piece.key, keysAt + end);
+      end += piece.key.length;
+      view.setUint32(at + pathBytes + hashBytes, end);
+      at += leafBytes;
+    }
+    return { bytes: sealed(crypto, bytes), count };
+  }
+
+  /** Runs of our own leaves, and the new ones between them. */
+  #piecesWith(pending: readonly PendingLeaf[]): readonly (Run | TrieLeaf)[] {
+    const pieces: (Run | TrieLeaf)[] = [];
+    let from = 0;
+    for (const leaf of pending) {
+      const to = this.#firstFrom(leaf.path, from);
+      if (to > from) {
+        pieces.push({ from, to });
+      }
+      const isOurs = to < this.count && equalBytes(this.#path(to), leaf.path);
+      from = isOurs ? to + 1 : to;
+      if (leaf.hash !== undefined) {
+        pieces.push({ path: leaf.path, key: leaf.key, hash: leaf.hash });
+      }
+    }
+    if (from < this.count) {
+      pieces.push({ from, to: this.count });
+    }
+    return pieces;
+  }
+
+  #copyRun({ from, to }: Run, into: Into): void {
+    const { bytes, view, at, keysAt, end } = into;
+    bytes.set(this.#bytes.subarray(leavesAt + from * leafBytes, leavesAt + to * leafBytes), at);
+    const keys = this.#keyStart(from);
+    bytes.set(
+      this.#bytes.subarray(this.#keysAt + keys, this.#keysAt + this.#keyStart(to)),
+      keysAt + end,
+    );
+    const shift = end - keys;
+    for (let place = at + leafBytes - 4; shift !== 0 && place < at + (to - from) * leafBytes;) {
+      view.setUint32(place, view.getUint32(place) + shift);
+      place += leafBytes;
+    }
+  }
+
+  /** Where the key of a leaf begins; of the one after the last, where the last one ends. */
+  #keyStart(index: number): number {
+    return index === 0 ? 0 : this.#view.getUint32(leavesAt + index * leafBytes - 4);
+  }
+
+  #path(index: number): Uint8Array {
+    const at = leavesAt + index * leafBytes;
+    return this.#bytes.subarray(at, at + pathBytes);
+  }
+
+  #firstFrom(path: Uint8Array, from: number): number {
+    let [low, high] = [from, this.count];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareBytes(this.#path(middle), path) < 0) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
   firstOf(digit: number, depth: number): number {
     let low = 0;
     let high = this.count;
@@ -119,6 +224,20 @@ class FlatPage implements TriePage {
     }
     return low;
   }
+}
+
+interface Run {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The page that is being written, and how far it is. */
+interface Into {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly at: number;
+  readonly keysAt: number;
+  readonly end: number;
 }
 
 /** A leaf that is not in its page yet; without a hash it is to be gone from it. */
@@ -154,11 +273,5 @@ export function overlaid<T extends PendingLeaf>(
 }
 
 export function presentLeaves(leaves: readonly PendingLeaf[]): TrieLeaf[] {
-  const present: TrieLeaf[] = [];
-  for (const { path, key, hash } of leaves) {
-    if (hash !== undefined) {
-      present.push({ path, key, hash });
-    }
-  }
-  return present;
+  return leaves.filter((leaf): leaf is TrieLeaf => leaf.hash !== undefined);
 }

@@ -5,7 +5,7 @@ import { invariant } from '../errors.ts';
 import { deletePrefix } from '../store/delete-prefix.ts';
 import type { Op, Revision } from '../store/store.ts';
 import { hashBytes, nodeBytes, type TrieLeaf } from './trie-hash.ts';
-import { emptyPage, overlaid, packPage, presentLeaves, type TriePage } from './trie-page.ts';
+import { emptyPage, packPage } from './trie-page.ts';
 import {
   emptyLevels,
   nodesPerChunk,
@@ -152,9 +152,8 @@ export async function writeBehind(
     for (const number of some) {
       const page = pages.get(number) ?? emptyPage;
       const { children, pending } = dirty.get(number) ?? { children: page.children, pending: [] };
-      const merged = mergedLeaves(page, pending.flat());
-      leaves += merged.length - page.count;
-      const bytes = packPage(crypto, children, merged);
+      const { bytes, count } = page.merged(crypto, children, pending.flat());
+      leaves += count - page.count;
       await writer.add(pageOps(tables, [...name, before.generation, number], bytes));
     }
   }
@@ -162,10 +161,6 @@ export async function writeBehind(
   await writer.add(chunkOps(parts, { name, generation: before.generation, levels, chunks }));
   await writer.done();
   moved(await putMeta(parts, shape, { ...before, leaves, at, until: at, root: rootAt(levels) }));
-}
-
-function mergedLeaves(page: TriePage, pending: Parameters<typeof overlaid>[1]): TrieLeaf[] {
-  return presentLeaves(overlaid(page.leaves(0, page.count), pending));
 }
 
 function chunkOps(

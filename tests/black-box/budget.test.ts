@@ -16,8 +16,15 @@ describe.skipIf(!requires('git').available)('a budget', () => {
     const shared = await shareRepository(pair, 'big');
     const rule = await must<ShownRule>(
       pair.lubeck,
-      ...['policy', 'add', 'git/big', '--to', 'bergen', '--limit', 'see,pull'],
-      ...['--budget', '1MiB/1h'],
+      'policy',
+      'add',
+      'git/big',
+      '--to',
+      'bergen',
+      '--limit',
+      'see,pull',
+      '--budget',
+      '1MiB/1h',
     );
     const work = await makeRepository('big');
     noiseFile(join(work, 'noise'), { bytes: 3_000_000, seed: 5 });

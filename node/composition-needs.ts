@@ -1,0 +1,55 @@
+// What a node is put together from: drivers for the outside, and what a person or a simulation has
+// set.
+import type { ProcessFacts } from '@hansa/capabilities/daemon/capability';
+import type { AppEndpoints } from '@hansa/capabilities/apps/endpoint';
+import type { DiscoveryOptions } from '@hansa/capabilities/discovery/capability';
+import type { Git } from '@hansa/capabilities/forge/git';
+import type { IdentityService } from '@hansa/capabilities/identity/capability';
+import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
+import type { KeptChanges } from '@hansa/capabilities/resources/capability';
+import type { FederatedKind } from '@hansa/capabilities/sync/contract';
+import type {
+  Blobs,
+  Clock,
+  Codec,
+  Crypto,
+  Gate,
+  KeyValueStore,
+  Log,
+  Random,
+  Transport,
+} from '@hansa/foundation';
+
+export interface Drivers {
+  readonly store: KeyValueStore;
+  readonly blobs: Blobs;
+  readonly codec: Codec;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Absent where federation is off. */
+  readonly transport: Transport | undefined;
+  /** Absent where bulk stays on the link. */
+  readonly plane?: DataPlane | undefined;
+  /** Absent in simulations: then there is no forge. */
+  readonly git: Git | undefined;
+}
+
+export interface CompositionNeeds extends Drivers {
+  readonly identity: IdentityService;
+  readonly facts: ProcessFacts;
+  /** Decides calls of peers over the wire. */
+  readonly peerGate: Gate;
+  readonly syncIntervalMs?: number | undefined;
+  /** How much of a history is kept; simulations keep less. */
+  readonly kept?: KeptChanges | undefined;
+  /** Calls of apps are passed on, and taken from peers; default: neither. */
+  readonly proxy?: boolean | undefined;
+  /** Absent in simulations: then no app answers. */
+  readonly endpoints?: AppEndpoints | undefined;
+  /** Ways of finding clusters that are on; none by default. */
+  readonly discovery?: DiscoveryOptions | undefined;
+  /** Kinds besides git. */
+  readonly kinds?: readonly FederatedKind[];
+}
