@@ -54,7 +54,6 @@ const untried: Readonly<Record<string, string>> = {
     'differenceBytesMax',
     'differencesMax',
     'feedBytesMax',
-    'firstFrameBytesMax',
     'lineBytesMax',
     'opsPerTransactionMax',
     'proxyTargetsMax',
