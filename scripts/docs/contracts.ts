@@ -50,7 +50,8 @@ export function isForPeers({ methods }: AnyContract): boolean {
 
 async function readRoom(file: string): Promise<Pick<ContractSource, 'contracts' | 'limits'>> {
   const exported: Record<string, unknown> = await import(pathToFileURL(file).href);
-  const values = Object.entries(exported);
+  // By name: how a loader orders what a module exports is its own affair.
+  const values = Object.entries(exported).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const numbers = new Map(
     values.flatMap(([name, value]) => (typeof value === 'number' ? [[name, value] as const] : [])),
   );
