@@ -33,15 +33,9 @@ export async function pushToMirror(stage: Stage): Promise<void> {
 }
 
 export async function pushByBergen({ shell, options }: Stage): Promise<void> {
-  begin('bergen asks lubeck to take its change all the same; the rule is read-only');
-  const refused = await shell.hansaFailing(
-    'bergen',
-    'sync',
-    'push',
-    `lubeck:${options.repositoryName}`,
-    '--ref',
-    'refs/heads/main',
-  );
+  begin('bergen offers lubeck a lane of its own all the same; the rule is read-only');
+  const mirror = `lubeck:${options.repositoryName}`;
+  const refused = await shell.hansaFailing('bergen', 'sync', 'push', mirror);
   require(refused.code === 'POLICY_DENIED', `refused with ${refused.code} instead`);
   passed('refused at lubeck, which owns it, and the rule is named');
 }
