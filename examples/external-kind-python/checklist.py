@@ -97,6 +97,11 @@ def problem_of(op):
     return None
 
 
+def item_path(work):
+    """Where one item of work is read and answered."""
+    return "/".join(["/kinds", KIND, "work", work["work"]])
+
+
 def changes_of(node, work):
     """Every change of a batch: what came with the item, then the rest, page by page."""
     page = work
@@ -104,8 +109,7 @@ def changes_of(node, work):
         yield from page["changes"]
         if "next" not in page:
             return
-        path = f"/kinds/{KIND}/work/{work['work']}/changes"
-        page = node.call("GET", path, {"from": page["next"]})
+        page = node.call("GET", f"{item_path(work)}/changes", {"from": page["next"]})
 
 
 def summary_file(folder, work):
@@ -155,7 +159,7 @@ def serve_once(node, folder, provider):
             answer["reason"] = reason
             print("refused", work.get("resource"), reason, flush=True)
         try:
-            node.call("POST", f"/kinds/{KIND}/work/{work['work']}", body=answer)
+            node.call("POST", item_path(work), body=answer)
         except Refused as refused:
             if refused.args[0] != "WORK_OVER":  # what still matters is handed out again
                 raise
