@@ -14,7 +14,7 @@ export const recordKind = {
   end: 7,
 } as const;
 
-const format = 2; // rises when records change their layout
+const format = 3; // rises when records change their layout
 const revisionBytes = 7; // 2^53 - 1 needs seven; big-endian, so that their order is that of numbers
 const packr = new Packr({ useRecords: false });
 

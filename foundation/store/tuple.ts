@@ -93,5 +93,8 @@ function unpackInteger(bytes: Uint8Array, from: number): [number, number] {
   for (let i = 1; i <= length; i += 1) {
     value = value * 256 + (bytes[from + i] ?? 0);
   }
+  if (!Number.isSafeInteger(value)) {
+    throw new RangeError('a key holds a number above 2^53 - 1');
+  }
   return [value, from + 1 + length];
 }
