@@ -6,8 +6,27 @@ const hexDigits = '0123456789abcdef';
 
 export const emptyBytes: Uint8Array = new Uint8Array(0);
 
+// Up to here a loop is faster than the encoder: names and ids are hashed and packed all the time.
+const shortTextMax = 96;
+
 export function utf8(text: string): Uint8Array {
-  return encoder.encode(text);
+  return asciiOf(text) ?? encoder.encode(text);
+}
+
+/** Undefined where the text is long or not ASCII alone. */
+function asciiOf(text: string): Uint8Array | undefined {
+  if (text.length > shortTextMax) {
+    return undefined;
+  }
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) {
+      return undefined;
+    }
+    bytes[i] = code;
+  }
+  return bytes;
 }
 
 /** Throws a TypeError where the bytes are not UTF-8: a name is never silently repaired. */

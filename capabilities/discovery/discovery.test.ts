@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { roads } from '../../testkit/roads.ts';
 import { callerOf, nodeOf, settled } from '../../testkit/test-cluster.ts';
-import { perClusterRate, overallRate, createBudgets } from './budgets.ts';
+import { bucketsMax, perClusterRate, overallRate, createBudgets } from './budgets.ts';
 import {
   announcementRenewMs,
   announcementValidityMs,
@@ -231,6 +231,20 @@ describe('a budget', () => {
       { perMinute: 12, burst: 5 },
       { perMinute: 600, burst: 100 },
     ]);
+  });
+
+  test('remembers so many who spoke: the one longest silent has a full bucket again', () => {
+    const budgets = createBudgets<number>({
+      clock: world.clock,
+      each: { perMinute: 1, burst: 1 },
+      all: { perMinute: 1, burst: 10 * bucketsMax },
+    });
+    const speakers = Array.from({ length: bucketsMax }, (_, at) => at);
+    expect(speakers.every((each) => budgets.take(each))).toBe(true);
+    expect(speakers.some((each) => budgets.take(each))).toBe(false);
+    expect(budgets.take(bucketsMax)).toBe(true);
+    expect([budgets.take(1), budgets.take(bucketsMax - 1)]).toEqual([false, false]);
+    expect(budgets.take(0)).toBe(true);
   });
 });
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { nodeOf, settled } from '../../testkit/test-cluster.ts';
 import type { Announcement } from './contract.ts';
 import { writeItem } from './item.ts';
+import { claimsMax } from './lan.ts';
 import type { Directory, DirectoryItem, LanClaim, LocalNetwork } from './parts.ts';
 import {
   announce,
@@ -82,15 +83,24 @@ describe('the local network', () => {
     expect(here.met).toHaveLength(2);
   });
 
-  test('remembers no more than sixty-four claims', async () => {
+  test('remembers no more than sixty-four claims: the one longest unheard goes', async () => {
     const made = network();
     const here = await world.place(1, { lan: made.lan });
     here.run();
-    for (let byte = 10; byte < 110; byte += 1) {
+    const hear = (byte: number): void => {
+      world.clock.advance(1);
       const claim = { cluster: idOf(byte), node: nodeOf(crypto, 9), counter: 1 };
       made.heard({ ...claim, address: '192.0.2.9:1' });
-    }
-    expect(here.parts.lan?.claims()).toHaveLength(64);
+    };
+    const held = () => (here.parts.lan?.claims() ?? []).map(({ claim }) => claim.cluster);
+    const claimed = Array.from({ length: claimsMax }, (_, at) => 10 + at);
+    claimed.forEach(hear);
+    expect(held()).toEqual(claimed.map((byte) => idOf(byte)));
+    hear(10);
+    hear(10 + claimsMax);
+    expect(held()).toHaveLength(claimsMax);
+    expect(held()).not.toContain(idOf(11));
+    expect(held()).toEqual(expect.arrayContaining([idOf(10), idOf(10 + claimsMax)]));
   });
 });
 

@@ -48,7 +48,12 @@ function opFields(op: ChangeOp): TranscriptField[] {
     : ['put', op.put.key, op.put.value, blobFields(op.put.blobs)];
 }
 
+const noBlobs: Uint8Array = transcript('hansa/blob-references/1', []); // of most entries
+
 function blobFields(blobs: readonly BlobReference[]): Uint8Array {
+  if (blobs.length === 0) {
+    return noBlobs;
+  }
   return transcript(
     'hansa/blob-references/1',
     blobs.flatMap(({ id, sizeBytes, manifest }) => [fromHex(id), sizeBytes, fromHex(manifest)]),

@@ -2,13 +2,17 @@
 // moving the applied position with them, so that a crash between any two loses nothing.
 import {
   HansaError,
+  invariant,
   type Clock,
+  type Compare,
   type KeyValueStore,
   type Op,
+  type Revision,
+  type Transaction,
   type TrieChange,
   type WatchedTable,
 } from '@hansa/foundation';
-import type { Head, History } from '../resources/contract.ts';
+import type { Head } from '../resources/contract.ts';
 import type { AppliedRecord, MirrorTables } from './keys.ts';
 import type { Step, StepGroup } from './verifying.ts';
 
@@ -18,7 +22,6 @@ const bytesPerTransactionMax = 512 * 1_024; // half of what a store takes, for k
 export interface ApplyingNeeds {
   readonly store: KeyValueStore;
   readonly clock: Clock;
-  readonly history: History;
   readonly tables: MirrorTables;
   readonly applied: WatchedTable<AppliedRecord>;
 }
@@ -31,14 +34,7 @@ export interface ApplyWork {
 
 /** Where there are no groups, the position moves all the same. */
 export async function applyGroups(needs: ApplyingNeeds, work: ApplyWork): Promise<void> {
-  const { head, copy } = work;
-  for (const group of atLeastOne(work)) {
-    await applyGroup(needs, { head, copy, group });
-  }
-}
-
-function atLeastOne({ head, groups }: ApplyWork): readonly StepGroup[] {
-  return groups.length > 0 ? groups : [{ steps: [], digest: head.digest }];
+  await applyAll(needs, work, false);
 }
 
 /**
@@ -46,12 +42,70 @@ function atLeastOne({ head, groups }: ApplyWork): readonly StepGroup[] {
  * position the head's, and until then the record says so.
  */
 export async function replaceGroups(needs: ApplyingNeeds, work: ApplyWork): Promise<void> {
-  const { head, copy } = work;
+  await applyAll(needs, work, true);
+}
+
+function atLeastOne({ head, groups }: ApplyWork): readonly StepGroup[] {
+  return groups.length > 0 ? groups : [{ steps: [], leaves: [], digest: head.digest }];
+}
+
+/**
+ * All transactions are on their way before the first is answered, so that they share what a commit
+ * costs. Each is guarded by the record that the one before it writes: what is applied is always a
+ * beginning of them.
+ */
+async function applyAll(
+  { store, tables, applied, clock }: ApplyingNeeds,
+  work: ApplyWork,
+  repairing: boolean,
+): Promise<void> {
+  const { resource } = work.head;
+  const before = applied.find(resource);
+  const unfinished = repairing ? before?.value : undefined;
+  const nowMs = clock.now();
+  const key = tables.applied.key(resource);
+  let guard: Compare = { key, target: 'modRevision', op: '=', operand: before?.modRevision ?? 0 };
   const groups = atLeastOne(work);
-  for (const [index, group] of groups.entries()) {
+  let pending: Transaction[] = groups.map((group, index) => {
     const isLast = index === groups.length - 1;
-    await applyGroup(needs, { head, copy, group, repairing: !isLast });
+    const record =
+      unfinished === undefined || isLast
+        ? recordAfter(work, group, nowMs)
+        : { ...unfinished, repairing: true };
+    const then = groupOps(tables, { work, group, record });
+    const transaction: Transaction = { if: [guard], then };
+    guard = guardAfter(key, then);
+    return transaction;
+  });
+  while (pending.length > 0) {
+    const { done, revision } = await runAll(store, pending);
+    if (done === 0) {
+      throw new HansaError('CONFLICT', `another node applied changes of ${resource}`);
+    }
+    await applied.reached(revision);
+    pending = pending.slice(done); // some are left where the store took them in another order
   }
+}
+
+/** How many of the first were applied; rejects once all are answered, where one failed. */
+async function runAll(
+  store: KeyValueStore,
+  transactions: readonly Transaction[],
+): Promise<{ readonly done: number; readonly revision: Revision }> {
+  const answers = await Promise.allSettled(transactions.map(async (one) => store.transact(one)));
+  let done = 0;
+  let revision = 0;
+  for (const answer of answers) {
+    if (answer.status === 'rejected') {
+      throw answer.reason;
+    }
+    if (!answer.value.succeeded) {
+      break;
+    }
+    done += 1;
+    ({ revision } = answer.value);
+  }
+  return { done, revision };
 }
 
 /** Whole steps, together at most a transaction; a step alone always fits (`changeOpsMax`). */
@@ -96,52 +150,47 @@ function sizeOf({ change }: Step): {
   return { ops: ops.length, bytes, keys };
 }
 
-async function applyGroup(
-  { store, clock, tables, applied, history }: ApplyingNeeds,
-  work: {
-    readonly head: Head;
-    readonly copy: number;
-    readonly group: StepGroup;
-    readonly repairing?: boolean;
-  },
-): Promise<void> {
-  const { head, copy, group } = work;
-  const { resource } = head;
-  const last = group.steps.at(-1);
-  const before = applied.find(resource);
-  const moved: AppliedRecord = {
+function recordAfter(
+  { head, copy }: ApplyWork,
+  { steps, digest }: StepGroup,
+  appliedMs: number,
+): AppliedRecord {
+  const last = steps.at(-1);
+  return {
     copy,
     epoch: head.epoch,
     sequence: last?.change.sequence ?? head.sequence,
     chain: last?.chain ?? head.chain,
-    digest: group.digest,
+    digest,
     head,
-    appliedMs: clock.now(),
+    appliedMs,
   };
-  const changes = group.steps.flatMap(({ change, versions }) =>
-    history.trieChanges(change.change.ops, versions),
-  );
-  const unfinished = work.repairing === true ? before?.value : undefined;
-  const record = unfinished === undefined ? moved : { ...unfinished, repairing: true };
-  const result = await store.transact({
-    if: [
-      {
-        key: tables.applied.key(resource),
-        target: 'modRevision',
-        op: '=',
-        operand: before?.modRevision ?? 0,
-      },
-    ],
-    then: [
-      tables.applied.put([resource], record),
-      ...journalOps(tables, { resource, copy, sequence: record.sequence, changes }),
-      ...group.steps.flatMap((step) => stepOps(tables, { resource, copy, step })),
-    ],
-  });
-  if (!result.succeeded) {
-    throw new HansaError('CONFLICT', `another node applied changes of ${resource}`);
-  }
-  await applied.reached(result.revision);
+}
+
+/** The position comes first. */
+function groupOps(
+  tables: MirrorTables,
+  given: {
+    readonly work: ApplyWork;
+    readonly group: StepGroup;
+    readonly record: AppliedRecord;
+  },
+): readonly Op[] {
+  const { work, group, record } = given;
+  const { copy } = work;
+  const { resource } = work.head;
+  const { sequence } = record;
+  return [
+    tables.applied.put([resource], record),
+    ...journalOps(tables, { resource, copy, sequence, changes: group.leaves }),
+    ...group.steps.flatMap((step) => stepOps(tables, { resource, copy, step })),
+  ];
+}
+
+/** Holds once the position that these operations put is there. */
+function guardAfter(key: Uint8Array, [position]: readonly Op[]): Compare {
+  invariant(position !== undefined && 'put' in position, 'the position comes first');
+  return { key, target: 'value', op: '=', operand: position.put.value };
 }
 
 function journalOps(

@@ -20,7 +20,7 @@ import { differences, entriesUnder, type ComparingNeeds, type Differences } from
 import type { MirrorView, StagedBatch } from './contract.ts';
 import { viewOf } from './copies.ts';
 import type { FollowNeeds, FollowReport } from './follow-parts.ts';
-import { requireNoFork, type Step } from './verifying.ts';
+import { leavesOf, requireNoFork, type Step } from './verifying.ts';
 import { syncPeerContract } from './wire.ts';
 
 const leavesAtOnce = 4_096; // of a copy that is built, before its trie is moved
@@ -84,7 +84,11 @@ async function repairInPlace(
   requireDigest(head, await draft.apply(found.leaves));
   const before = copies.view(resource, head.epoch);
   const steps = stepsOf(head, found);
-  const groups = groupsOf(steps).map((each) => ({ steps: each, digest: head.digest }));
+  const groups = groupsOf(steps).map((each) => ({
+    steps: each,
+    leaves: leavesOf(needs.history, each),
+    digest: head.digest,
+  }));
   await withBlobs(needs, found.ops, async () => {
     await work.fetch(blobsOf(found.ops));
     const staged = await stage(needs, { before, ops: found.ops, head, signal });

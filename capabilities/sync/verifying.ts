@@ -1,6 +1,6 @@
 // Whether a batch extends the history we hold: signature, gap, chain, digest, in this order, and
 // before anything is fetched or applied.
-import { equalBytes, HansaError, type TrieDraft } from '@hansa/foundation';
+import { equalBytes, HansaError, type TrieChange, type TrieDraft } from '@hansa/foundation';
 import type { Head, History, SequencedChange } from '../resources/contract.ts';
 import type { AppliedRecord } from './keys.ts';
 
@@ -26,6 +26,8 @@ export interface Step {
 /** Steps that are applied in one transaction, with the digest after them. */
 export interface StepGroup {
   readonly steps: readonly Step[];
+  /** What they do to the digest trie. */
+  readonly leaves: readonly TrieChange[];
   readonly digest: Uint8Array;
 }
 
@@ -70,10 +72,8 @@ export async function verifyDigest(
   const { head, groups, draft } = given;
   const digested: StepGroup[] = [];
   for (const steps of groups) {
-    const changes = steps.flatMap(({ change, versions }) =>
-      history.trieChanges(change.change.ops, versions),
-    );
-    digested.push({ steps, digest: await draft.apply(changes) });
+    const leaves = leavesOf(history, steps);
+    digested.push({ steps, leaves, digest: await draft.apply(leaves) });
   }
   if (!equalBytes(digested.at(-1)?.digest ?? draft.root, head.digest)) {
     throw new HansaError(
@@ -82,6 +82,11 @@ export async function verifyDigest(
     );
   }
   return digested;
+}
+
+/** What steps do to the digest trie. */
+export function leavesOf(history: History, steps: readonly Step[]): readonly TrieChange[] {
+  return steps.flatMap(({ change, versions }) => history.trieChanges(change.change.ops, versions));
 }
 
 export function requireNoFork(head: Head, applied: AppliedRecord | undefined): void {

@@ -15,7 +15,7 @@ import {
   wish,
 } from '../../testkit/test-tokens.ts';
 import { verifyChain } from './chain.ts';
-import { tokenBytesMax, tokenSkewMs, type Principal } from './contract.ts';
+import { tokenBytesMax, tokenDepthMax, tokenSkewMs, type Principal } from './contract.ts';
 import { attenuateToken, mintToken, type Wish } from './making.ts';
 import { anyContains, parseScope, readScope } from './scope.ts';
 
@@ -94,7 +94,7 @@ describe('a delegated token', () => {
   test('may be delegated eight times; the ninth is TOKEN_TOO_DEEP', () => {
     const narrow = { caps: ['app:a'], subject: 'a' };
     let { text } = mintToken(issuer, wish(narrow));
-    for (let depth = 1; depth <= 8; depth += 1) {
+    for (let depth = 1; depth <= tokenDepthMax; depth += 1) {
       text = attenuateToken(
         holder(depth + 1),
         text,
@@ -102,11 +102,13 @@ describe('a delegated token', () => {
       ).text;
     }
     expect(text.length).toBeLessThan(tokenBytesMax);
-    expect(verifyChain(text, judging()).depth).toBe(8);
-    expect(() => attenuateToken(holder(10), text, wish(narrow))).toThrow(refused('TOKEN_TOO_DEEP'));
+    expect(verifyChain(text, judging()).depth).toBe(tokenDepthMax);
+    expect(() => attenuateToken(holder(tokenDepthMax + 2), text, wish(narrow))).toThrow(
+      refused('TOKEN_TOO_DEEP'),
+    );
     const ninth = `${text}~${text.split('~')[0] ?? ''}`;
     expect(() => verifyChain(ninth, judging())).toThrow(refused('TOKEN_TOO_DEEP'));
-    expect(() => verifyChain(forgeRoot({ depth: 9 }), judging())).toThrow(
+    expect(() => verifyChain(forgeRoot({ depth: tokenDepthMax + 1 }), judging())).toThrow(
       refused('TOKEN_TOO_DEEP'),
     );
   });

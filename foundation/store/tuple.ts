@@ -26,11 +26,16 @@ function packInteger(value: number): Uint8Array {
   if (!Number.isSafeInteger(value) || value < 0) {
     throw new RangeError(`a key number is a safe non-negative integer, not ${value}`);
   }
-  const digits: number[] = [];
+  let digits = 0;
   for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) {
-    digits.unshift(rest % 256);
+    digits += 1;
   }
-  return Uint8Array.from([zeroCode + digits.length, ...digits]);
+  const packed = new Uint8Array(1 + digits);
+  packed[0] = zeroCode + digits;
+  for (let at = digits, rest = value; at > 0; at -= 1, rest = Math.floor(rest / 256)) {
+    packed[at] = rest % 256;
+  }
+  return packed;
 }
 
 // A zero byte inside is escaped as 00 FF, so that the terminating 00 sorts before every longer
