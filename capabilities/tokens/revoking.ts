@@ -1,9 +1,11 @@
 // The revocation list and the list of issued ids: both bounded, and free of what has run out.
 import {
+  createMutex,
   HansaError,
   type Clock,
   type KeyValueStore,
   type Op,
+  type Revision,
   type WatchedTable,
 } from '@hansa/foundation';
 import {
@@ -34,15 +36,15 @@ export interface Ledger {
 
 export function createLedger(needs: LedgerNeeds): Ledger {
   const { store, tables, issued, revoked } = needs;
-  const clean = async (): Promise<void> => {
-    const ops = outdated(needs);
-    for (let at = 0; at < ops.length; at += store.limits.transactionOpsMax) {
-      const { revision } = await store.batchWrite(
-        ops.slice(at, at + store.limits.transactionOpsMax),
-      );
-      await Promise.all([issued.reached(revision), revoked.reached(revision)]);
-    }
-  };
+  const cleaning = createMutex();
+  const clean = (): Promise<void> =>
+    cleaning.run(async () => {
+      for (const { rows, ops } of outdated(needs)) {
+        for (let at = 0; at < ops.length; at += store.limits.transactionOpsMax) {
+          await deleteRows(store, rows, ops.slice(at, at + store.limits.transactionOpsMax));
+        }
+      }
+    });
   const makeRoom = async (
     rows: ReadonlyMap<string, unknown>,
     { max, more, what }: { max: number; more: number; what: string },
@@ -99,16 +101,39 @@ function revocationOf({ clock, issued }: LedgerNeeds, jti: string): Revocation {
   return { jti, revokedMs, untilMs: expiresMs + tokenSkewMs };
 }
 
-function outdated({ clock, tables, issued, revoked, received }: LedgerNeeds): readonly Op[] {
+interface Outdated {
+  readonly rows: { reached(revision: Revision): Promise<void> };
+  readonly ops: readonly Op[];
+}
+
+/** Table by table: a table is told of no revision but those that change it. */
+function outdated({ clock, tables, issued, revoked, received }: LedgerNeeds): readonly Outdated[] {
   const nowMs = clock.now();
   const old = <T extends { readonly jti: string }>(
-    rows: WatchedTable<T>['rows'],
+    { rows }: WatchedTable<T>,
     endOf: (value: T) => number,
   ): readonly string[] =>
     [...rows.values()].flatMap(({ value }) => (endOf(value) <= nowMs ? [value.jti] : []));
+  const ended = {
+    issued: old(issued, ({ expiresMs }) => expiresMs),
+    revoked: old(revoked, ({ untilMs }) => untilMs),
+    received: old(received, ({ expiresMs }) => expiresMs),
+  };
   return [
-    ...old(issued.rows, ({ expiresMs }) => expiresMs).map((id) => tables.issued.delete([id])),
-    ...old(revoked.rows, ({ untilMs }) => untilMs).map((id) => tables.revoked.delete([id])),
-    ...old(received.rows, ({ expiresMs }) => expiresMs).map((id) => tables.received.delete([id])),
+    { rows: issued, ops: ended.issued.map((id) => tables.issued.delete([id])) },
+    { rows: revoked, ops: ended.revoked.map((id) => tables.revoked.delete([id])) },
+    { rows: received, ops: ended.received.map((id) => tables.received.delete([id])) },
   ];
+}
+
+/** Waits for the cache, unless another node has deleted all of them before. */
+async function deleteRows(
+  store: KeyValueStore,
+  rows: Outdated['rows'],
+  ops: readonly Op[],
+): Promise<void> {
+  const { results, revision } = await store.transact({ if: [], then: ops });
+  if (results.some((result) => 'delete' in result && result.delete.deleted > 0)) {
+    await rows.reached(revision);
+  }
 }
