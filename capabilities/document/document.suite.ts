@@ -2,6 +2,7 @@
 // no document yet; `bergen:ports` is a mirror of which nothing has arrived.
 import { describe, expect, test } from 'vitest';
 import type { Road } from '../../testkit/roads.ts';
+import { jsonDepthMax } from '../kv/contract.ts';
 import { documentBytesMax, type DocumentEvent, type Documents } from './contract.ts';
 
 type With = (act: (documents: Documents) => Promise<void>) => Promise<void>;
@@ -62,7 +63,8 @@ function values(withDocuments: With): void {
       await expect(dots).rejects.toMatchObject(invalid);
       const nothing = documents.put({ ...ports, value: undefined });
       await expect(nothing).rejects.toMatchObject(invalid);
-      const deep: unknown = JSON.parse(`${'['.repeat(65)}${']'.repeat(65)}`);
+      const levels = jsonDepthMax + 1;
+      const deep: unknown = JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`);
       await expect(documents.put({ ...ports, value: deep })).rejects.toMatchObject(invalid);
       await expect(documents.get(ports)).rejects.toMatchObject({ code: 'RESOURCE_NOT_FOUND' });
     }));

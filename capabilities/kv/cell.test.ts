@@ -11,6 +11,7 @@ import {
   mergeRules,
   nextCell,
   valueBytesMax,
+  vectorBytesMax,
   writersMax,
   type Cell,
   type MergeRule,
@@ -223,6 +224,18 @@ describe('a stored cell', () => {
       }),
       runs,
     );
+  });
+
+  test('with the vector of as many writers as there may be has room for it', () => {
+    const writers = Array.from({ length: writersMax }, (_, at) =>
+      clusterIdSchema.parse(at.toString(16).padStart(64, '0')),
+    );
+    const at: Hlc = [2 ** 47, 0xffff];
+    const [by = ann] = writers;
+    const seen = { ...cell, at, by, vector: writers.map((each) => [each, at] as const) };
+    const stored = encodeCell(codec, seen, by);
+    expect(stored.length).toBeLessThanOrEqual(cell.value.length + vectorBytesMax);
+    expect(decodeCell(codec, stored, by)).toEqual(seen);
   });
 
   const plain = { value: utf8('x'), at: [1, 2] };

@@ -19,7 +19,7 @@ import {
   type ResourceBench,
 } from '../../testkit/resource-bench.ts';
 import { collect } from '../../testkit/test-cluster.ts';
-import { batchChangesMax, type ChangeOp, type ResourceLog } from './contract.ts';
+import { batchBytesMax, batchChangesMax, type ChangeOp, type ResourceLog } from './contract.ts';
 import { createHistory } from './history.ts';
 
 const codec = createMsgpackCodec();
@@ -200,7 +200,7 @@ describe('checkpoints', () => {
     let from = 0;
     for (const { sequence } of ends) {
       const batch = changes.filter((each) => each.sequence > from && each.sequence <= sequence);
-      expect(batch.length * large.length).toBeLessThanOrEqual(4 * 1_024 * 1_024);
+      expect(batch.length * large.length).toBeLessThanOrEqual(batchBytesMax);
       from = sequence;
     }
   });

@@ -11,7 +11,13 @@ import {
 } from '../../testkit/resource-bench.ts';
 import { roads } from '../../testkit/roads.ts';
 import { collect } from '../../testkit/test-cluster.ts';
-import { changeOpsMax, resourcesContract, type ChangeOp, type Resources } from './contract.ts';
+import {
+  changeBytesMax,
+  changeOpsMax,
+  resourcesContract,
+  type ChangeOp,
+  type Resources,
+} from './contract.ts';
 import { resourceTables } from './keys.ts';
 import { resourcesSuite } from './resources.suite.ts';
 import { createResources } from './service.ts';
@@ -247,9 +253,24 @@ describe('an appended change', () => {
 
   test('of more bytes than a record holds is CHANGE_TOO_LARGE, and says what to do', async () => {
     const log = await bench.openWith('hansa');
-    const large = log.append(hansa, [put('a', new Uint8Array(400 * 1_024))], by);
-    await expect(large).rejects.toMatchObject({ code: 'CHANGE_TOO_LARGE', fix: /blobs/ });
-    await expect(log.append(hansa, [put('a')], by)).resolves.toMatchObject({ epoch: 1 });
+    const append = (bytes: number) => log.append(hansa, [put('a', new Uint8Array(bytes))], by);
+    const tables = resourceTables(bench.store, codec);
+    const sizes = async (): Promise<number[]> => {
+      const { entries } = await bench.store.scan({ prefix: tables.changes.prefix(hansa, 1) });
+      return entries.map(({ value }) => value.length);
+    };
+    const large = 100 * 1_024; // its length takes as many bytes as the largest one's
+    await append(large);
+    const [first = 0] = await sizes();
+    const frame = first - large;
+    const before = await log.position(hansa);
+    await expect(append(changeBytesMax - frame + 1)).rejects.toMatchObject({
+      code: 'CHANGE_TOO_LARGE',
+      fix: /blobs/,
+    });
+    await expect(log.position(hansa)).resolves.toEqual(before);
+    await append(changeBytesMax - frame);
+    expect(await sizes()).toEqual([first, changeBytesMax]);
   });
 
   test('that writes a key twice is refused whole', async () => {
