@@ -1,5 +1,5 @@
 // Transactions: compare, then one branch, whole or not at all.
-import { storeLimits, type Compare, type Op } from '@hansa/foundation';
+import { idempotencyKeyBytesMax, storeLimits, type Compare, type Op } from '@hansa/foundation';
 import { expect, test } from 'vitest';
 import { k, put, refusal, show, showAll, valueOf, type Current } from './store-fixture.ts';
 
@@ -180,10 +180,13 @@ export function transactionsAreWhole(current: Current): void {
 
   test('an idempotency key over its limit is refused', async () => {
     const { store } = current();
-    const idempotencyKey = 'x'.repeat(1_025);
-    await refusal(
-      store.transact({ if: [], then: [put('a', '1')] }, { idempotencyKey }),
-      'STORE_LIMIT',
-    );
+    const once = (idempotencyKey: string) =>
+      store.transact({ if: [], then: [put('a', '1')] }, { idempotencyKey });
+    await refusal(once(`${'é'.repeat(idempotencyKeyBytesMax / 2)}x`), 'STORE_LIMIT');
+    expect((await store.get(k('a'))).entry).toBeNull();
+    // A scope writes its name before the key.
+    const longest = 'é'.repeat((idempotencyKeyBytesMax - 64) / 2);
+    const { revision } = await once(longest);
+    expect((await once(longest)).revision).toBe(revision);
   });
 }

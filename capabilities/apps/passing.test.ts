@@ -12,7 +12,7 @@ import {
 } from '../../testkit/app-clusters.ts';
 import { createHandClock } from '../../testkit/hand-clock.ts';
 import { clusterOf, settled } from '../../testkit/test-cluster.ts';
-import { appCallMs } from './contract.ts';
+import { appBodyBytesMax, appCallMs } from './contract.ts';
 import type { AppEndpoints } from './endpoint.ts';
 import { appsPeerContract, type AppsPeer, type PassedCall } from './wire.ts';
 
@@ -39,8 +39,15 @@ describe('a call', () => {
     expect(lubeck.asked[0]?.body).toEqual(Uint8Array.of(1, 2, 255));
     const bad = lubeck.apps.call({ id: 'ledger', path: '/', body: '!', encoding: 'base64url' });
     await expect(bad).rejects.toMatchObject({ code: 'INPUT_INVALID' });
-    const large = lubeck.apps.call({ id: 'ledger', path: '/', body: 'x'.repeat(600_000) });
-    await expect(large).rejects.toMatchObject({ code: 'INPUT_TOO_LARGE' });
+    const call = (bytes: number) =>
+      lubeck.apps.call({ id: 'ledger', path: '/', body: 'x'.repeat(bytes) });
+    await expect(call(appBodyBytesMax + 1)).rejects.toMatchObject({
+      code: 'INPUT_TOO_LARGE',
+      facts: { appBodyBytesMax },
+    });
+    expect(lubeck.asked).toHaveLength(1);
+    await call(appBodyBytesMax);
+    expect(lubeck.asked[1]?.body).toHaveLength(appBodyBytesMax);
   });
 
   test('that an app never answers ends after fifteen seconds', async () => {
@@ -195,8 +202,13 @@ describe('a peer that passes a call on', () => {
     }
     const four = Array.from({ length: 4 }, (_, at) => clusterOf(crypto, 51 + at));
     await expect(known({ hops: four })).rejects.toMatchObject({ code: 'INPUT_INVALID' });
-    await expect(known({})).rejects.toMatchObject({ code: 'TOKEN_MALFORMED' });
-    expect(lubeck.asked).toEqual([]);
+    const large = known({ body: new Uint8Array(appBodyBytesMax + 1) });
+    await expect(large).rejects.toMatchObject({ code: 'INPUT_INVALID' });
+    // The largest body is looked at; what stops it is the token.
+    for (const body of [new Uint8Array(0), new Uint8Array(appBodyBytesMax)]) {
+      await expect(known({ body })).rejects.toMatchObject({ code: 'TOKEN_MALFORMED' });
+    }
+    expect([...lubeck.asked, ...bergen.asked]).toEqual([]);
   });
 
   test('cannot use a token that it saw on its way to somebody else', async () => {

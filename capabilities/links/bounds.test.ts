@@ -1,11 +1,13 @@
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
-import { clusterIdSchema, HansaError, serve, silentLog } from '@hansa/foundation';
+import { clusterIdSchema, HansaError, remote, serve, silentLog } from '@hansa/foundation';
 import { createMemoryStore } from '@hansa/store-memory';
 import { beforeEach, expect, test } from 'vitest';
 import { createHandClock, type HandClock } from '../../testkit/hand-clock.ts';
 import { createSeededRandom } from '../../testkit/seeded-random.ts';
 import {
+  callerOf,
+  carrierTo,
   clusterOf,
   createTestSigner,
   nodeOf,
@@ -14,9 +16,10 @@ import {
 } from '../../testkit/test-cluster.ts';
 import { createTestKeys } from '../../testkit/test-keys.ts';
 import { inviteKeptMs, inviteTtlDefaultMs, linksMax } from './contract.ts';
+import { createLinkPeer } from './peer-service.ts';
 import { createLinks, type LinksService } from './service.ts';
 import { writeToken } from './token.ts';
-import { linkEpochMax, linkPeerContract } from './wire.ts';
+import { linkEpochMax, linkPeerContract, probeBytesMax } from './wire.ts';
 
 const codec = createMsgpackCodec();
 const crypto = createNodeCrypto();
@@ -94,6 +97,16 @@ test('accepting is LINKS_FULL before anybody is dialled, where links are as many
     });
   }
   await expect(links.accept({ token })).rejects.toMatchObject({ code: 'LINKS_FULL' });
+});
+
+test('a probe carries so many bytes; one more is INPUT_INVALID', async () => {
+  const { parts } = await open();
+  const served = [{ contract: linkPeerContract, service: createLinkPeer(parts) }];
+  const caller = callerOf(clusterOf(crypto, 41), nodeOf(crypto, 42));
+  const peer = remote(linkPeerContract, carrierTo(served, caller));
+  const probe = (bytes: number) => peer.probe({ payload: new Uint8Array(bytes) });
+  await expect(probe(probeBytesMax + 1)).rejects.toMatchObject({ code: 'INPUT_INVALID' });
+  await expect(probe(probeBytesMax)).resolves.toMatchObject({ receivedBytes: probeBytesMax });
 });
 
 test('a redeemer cannot begin counting links where numbers end', () => {

@@ -16,6 +16,7 @@ import {
 } from '../../testkit/test-cluster.ts';
 import { createTestKeys } from '../../testkit/test-keys.ts';
 import type { StandingChange } from '../policies/contract.ts';
+import { labelsMax } from '../resources/contract.ts';
 import { createLinkPeer } from './peer-service.ts';
 import { uniqueName } from './records.ts';
 import { createLinks, type LinksService } from './service.ts';
@@ -109,15 +110,19 @@ describe('labels of a link', () => {
     });
   });
 
-  test('are at most thirty-two', async () => {
+  test('are at most thirty-two; one more is refused, and takes the place of one that goes', async () => {
     const { links } = lubeck;
     await redeemed();
-    const many = (from: number): Record<string, string> =>
-      Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`label-${from + at}`, 'x']));
-    await links.label({ peer: bergen, set: many(0) });
-    const over = { code: 'INPUT_INVALID' };
-    await expect(links.label({ peer: bergen, set: many(20) })).rejects.toMatchObject(over);
-    expect(Object.keys((await links.show({ peer: bergen })).labels)).toHaveLength(20);
+    const many = (count: number): Record<string, string> =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`label-${at}`, 'x']));
+    const held = async () => (await links.show({ peer: bergen })).labels;
+    await links.label({ peer: bergen, set: many(labelsMax) });
+    const more = { peer: bergen, set: { more: 'x' } };
+    await expect(links.label(more)).rejects.toMatchObject({ code: 'INPUT_INVALID' });
+    expect(await held()).toEqual(many(labelsMax));
+    await links.label({ ...more, wipe: ['label-0'] });
+    expect(Object.keys(await held())).toHaveLength(labelsMax);
+    expect(await held()).toMatchObject({ more: 'x' });
   });
 });
 

@@ -1,12 +1,14 @@
 // Rules asked for by a peer's name and a length of time, over the service itself.
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
-import { HansaError, silentLog, type ClusterId } from '@hansa/foundation';
+import { HansaError, remote, silentLog, type ClusterId } from '@hansa/foundation';
 import { createMemoryStore } from '@hansa/store-memory';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createHandClock } from '../../testkit/hand-clock.ts';
-import { linked } from '../../testkit/test-cluster.ts';
+import { carrierTo, linked } from '../../testkit/test-cluster.ts';
 import type { Peers, PeerStanding } from '../links/contract.ts';
 import type { ResourceLog } from '../resources/contract.ts';
+import { policiesContract } from './contract.ts';
+import { residencyLabelsMax } from './rule.ts';
 import { createPolicies, type PoliciesService } from './service.ts';
 
 const cluster = 'ab'.repeat(32) as ClusterId;
@@ -77,4 +79,19 @@ test('a rule for nobody we know is LINK_NOT_FOUND, also as a plan', async () => 
     code: 'LINK_NOT_FOUND',
   });
   expect((await service.policies.list({})).rules).toEqual([]);
+});
+
+test('a rule limits residency by so many labels; one more, or none, is INPUT_INVALID', async () => {
+  const served = [{ contract: policiesContract, service: service.policies }];
+  const policies = remote(policiesContract, carrierTo(served, { kind: 'owner' }));
+  const add = (labels: number) => {
+    const named = Array.from({ length: labels }, (_, at) => [`label-${at}`, ['eu']]);
+    const limits = { residency: Object.fromEntries(named) };
+    return policies.add({ ...request, effect: 'limit', peers: { public: true }, limits });
+  };
+  for (const labels of [residencyLabelsMax + 1, 0]) {
+    await expect(add(labels)).rejects.toMatchObject({ code: 'INPUT_INVALID' });
+  }
+  expect((await policies.list({})).rules).toEqual([]);
+  await expect(add(residencyLabelsMax)).resolves.toMatchObject({ effect: 'limit' });
 });

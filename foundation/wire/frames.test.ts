@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../bytes.ts';
 import { frameBytesMax } from '../transport.ts';
-import { createFrameCoder, wireKinds, type Frame } from './frames.ts';
+import { createFrameCoder, wireKinds, wireNameLengthMax, type Frame } from './frames.ts';
 
 interface Vectors {
   readonly frames: readonly {
@@ -48,6 +48,28 @@ test('a frame over the limit does not leave, and does not come in', () => {
     expect.objectContaining({ code: 'FRAME_TOO_LARGE' }),
   );
   expect(() => coder.decode(new Uint8Array(frameBytesMax + 1))).toThrow('over the limit');
+});
+
+test('a name of a contract or a method is so long; a longer one is a breach', () => {
+  const call: Frame = {
+    kind: 'call',
+    id: 1,
+    contract: 'kv',
+    version: 1,
+    method: 'get',
+    items: 0,
+    bytes: 0,
+    input: {},
+  };
+  const name = 'x'.repeat(wireNameLengthMax);
+  for (const field of ['contract', 'method']) {
+    const frame: Frame = { ...call, [field]: name };
+    expect(coder.decode(coder.encode(frame))).toEqual(frame);
+    const longer: Frame = { ...call, [field]: `${name}x` };
+    expect(() => coder.decode(coder.encode(longer))).toThrow(
+      expect.objectContaining({ code: 'PROTOCOL_BREACH' }),
+    );
+  }
 });
 
 test('an item of bytes round-trips at every size', () => {
