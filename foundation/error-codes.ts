@@ -150,7 +150,7 @@ export const errorCodes = {
     exit: 4,
     meaning: 'this cluster only serves that peer and holds no half-link of its own',
   },
-  PLANE_OFF: { status: 503, exit: 6, meaning: 'the node keeps bulk on the link itself' },
+  PLANE_OFF: { status: 503, exit: 6, meaning: 'the node keeps all traffic on the link itself' },
   LINKS_FULL: { status: 409, exit: 5, meaning: 'the cluster has as many links as it may' },
   // capability tokens
   TOKEN_MALFORMED: { status: 400, exit: 2, meaning: 'this is not a capability token' },

@@ -106,6 +106,7 @@ export function createTestPeers(): TestPeers {
     },
     connected: (cluster) => carriers.has(cluster),
     expectBulk: async () => undefined,
+    road: () => undefined,
     hurry: (cluster) => {
       hurried.set(cluster, (hurried.get(cluster) ?? 0) + 1);
     },

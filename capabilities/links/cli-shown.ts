@@ -45,7 +45,8 @@ export function linkRecord(link: Link): CommandView {
       'endpoint',
       `${endpoint.node} ${endpoint.addresses.join(' ')}`.trim(),
     ]),
-    ...bulkFields(link),
+    ...roadFields('state', link.state),
+    ...roadFields('bulk', link.bulk),
     ...servedFields(link),
   ];
   const plain: CommandView = { kind: 'record', fields };
@@ -55,19 +56,19 @@ export function linkRecord(link: Link): CommandView {
     : stack(record, text(`last error: ${problemText(link.lastError)}`));
 }
 
-function bulkFields({ bulk }: Link): readonly (readonly [string, string])[] {
-  if (bulk === undefined) {
+function roadFields(traffic: string, road: Link['bulk']): readonly (readonly [string, string])[] {
+  if (road === undefined) {
     return [];
   }
-  const { carries, sinceMs, reason = 'no reason is known', tls, iroh } = bulk;
+  const { carries, sinceMs, reason = 'no reason is known', tls, iroh } = road;
   const carried =
     carries === 'tls' && sinceMs !== undefined
       ? `over tls since ${momentText(sinceMs)}`
       : `over iroh: ${reason}`;
   return [
-    ['bulk', carried],
-    ['bulk over tls', movedText(tls)],
-    ['bulk over iroh', movedText(iroh)],
+    [traffic, carried],
+    [`${traffic} over tls`, movedText(tls)],
+    [`${traffic} over iroh`, movedText(iroh)],
   ];
 }
 

@@ -17,7 +17,7 @@ import { z } from 'zod';
 import { keyForkSchema, type KeyFork } from '../identity/contract.ts';
 import { planSchema, type Plan } from '../policies/contract.ts';
 import { labelsSchema } from '../resources/contract.ts';
-import { bulkViewSchema, type BulkView } from './planes-view.ts';
+import { roadViewSchema, type RoadView } from './planes-view.ts';
 
 export { ticketBytes } from './planes-driver.ts';
 export type { BytesMoved } from './planes-view.ts';
@@ -88,7 +88,8 @@ export interface Link {
   readonly keyFork?: KeyFork | undefined;
   readonly lastError?: ErrorReport | undefined;
   /** While it is connected. */
-  readonly bulk?: BulkView | undefined;
+  readonly state?: RoadView | undefined;
+  readonly bulk?: RoadView | undefined;
   /** Which contracts it answers, in which versions; also those that nobody here knows. */
   readonly serves?: Spoken | undefined;
 }
@@ -235,7 +236,8 @@ const link: z.ZodType<Link> = z.object({
   missing: z.number().optional(),
   keyFork: keyForkSchema.optional(),
   lastError: errorReportSchema.optional(),
-  bulk: bulkViewSchema.optional(),
+  state: roadViewSchema.optional(),
+  bulk: roadViewSchema.optional(),
   serves: spokenSchema.optional(),
 });
 const nothing = z.strictObject({});

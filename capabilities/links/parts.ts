@@ -23,7 +23,6 @@ import type { LinkEvidence } from './link-state.ts';
 import type { LinkRecords } from './records.ts';
 import type { DataPlane } from './planes-driver.ts';
 import type { PlaneLimits } from './planes-road.ts';
-import type { BulkRoad } from './planes.ts';
 import type { PeerSession } from './sessions.ts';
 import type { Standing } from './wire.ts';
 
@@ -66,7 +65,7 @@ export interface Roster {
   };
   pulse(peer: ClusterId): Pulse;
   /** While it is connected. */
-  bulk(peer: ClusterId): BulkRoad | undefined;
+  roads(peer: ClusterId): PeerSession['roads'];
   /** What it answers, as its hello said; undefined while it is not connected. */
   serves(peer: ClusterId): Spoken | undefined;
   /** What a connected cluster calls itself. */

@@ -10,7 +10,8 @@ import { problemOfInvite } from './inspecting.ts';
 import type { InviteRecord, LinkRecord } from './keys.ts';
 import type { LinksParts } from './parts.ts';
 import { blockedHere } from './peers.ts';
-import type { BulkRoad } from './planes.ts';
+import type { PlaneTraffic } from './planes-road.ts';
+import type { PlaneRoad } from './planes.ts';
 import { uniqueName } from './records.ts';
 import type { LinkPeer } from './wire.ts';
 
@@ -26,12 +27,12 @@ export function createLinkPeer(parts: LinksParts): LinkPeer {
     }
     return record;
   };
-  const roadTo = (peer: ClusterId): BulkRoad => {
-    const road = roster.bulk(peer);
-    if (road === undefined) {
-      throw new HansaError('PLANE_OFF', `${signer.name} keeps bulk on the link`);
+  const roadTo = (peer: ClusterId, traffic: PlaneTraffic = 'bulk'): PlaneRoad => {
+    const roads = roster.roads(peer);
+    if (roads === undefined) {
+      throw new HansaError('PLANE_OFF', `${signer.name} keeps all traffic on the link`);
     }
-    return road;
+    return roads[traffic];
   };
   return {
     async redeem(input, call) {
@@ -60,10 +61,10 @@ export function createLinkPeer(parts: LinksParts): LinkPeer {
       }
       return {};
     },
-    plane: async (input, call) => roadTo(linkWith(call).peer).offer(input),
+    plane: async (input, call) => roadTo(linkWith(call).peer, input.traffic).offer(input),
     async planeBack(input, call) {
       const signal = call?.signal ?? new AbortController().signal;
-      await roadTo(linkWith(call).peer).dialBack(input, signal);
+      await roadTo(linkWith(call).peer, input.traffic).dialBack(input, signal);
       return {};
     },
     probe: async ({ payload }) => ({ receivedBytes: payload.length, nowMs: clock.now() }),

@@ -36,8 +36,9 @@ export function createPeers(needs: PeersNeeds): Peers {
     },
     connected: (cluster) => session(cluster) !== undefined,
     async expectBulk(cluster, bytes) {
-      await session(cluster)?.bulk?.expect(bytes);
+      await session(cluster)?.roads?.bulk.expect(bytes);
     },
+    road: (cluster) => session(cluster)?.roads?.state.best,
     hurry: (cluster) => needs.pulse(cluster).hurry(),
     setProgressSource,
     get generation() {

@@ -2,7 +2,7 @@
 import { createWireSession } from '@hansa/foundation';
 import { createMeter, metered, type Meter } from './planes-meter.ts';
 import type { PlaneAgreement } from './planes-opening.ts';
-import type { BulkView } from './planes-view.ts';
+import type { RoadView } from './planes-view.ts';
 import { ownBytes, type Plane, type Road } from './planes-road.ts';
 
 // requests on their way when the budget is nearly used up: one of 64 chunks
@@ -19,6 +19,19 @@ export function usable(road: Road): Plane | undefined {
 function isSpent({ meter, budgetBytes }: Plane): boolean {
   const reserve = Math.min(budgetReserveBytes, budgetBytes / 2);
   return meter.receivedBytes > budgetBytes - reserve;
+}
+
+/** Whether more crosses the session's own stream than is good for it. */
+export function isBusy(road: Road): boolean {
+  if (road.clock.monotonicMs() - road.excusedMs >= road.limits.idleMs) {
+    excuse(road); // what trickles through in hours is no reason
+  }
+  return ownBytes(road) - road.excusedBytes >= road.limits.worthBytes;
+}
+
+function excuse(road: Road): void {
+  road.excusedBytes = ownBytes(road);
+  road.excusedMs = road.clock.monotonicMs();
 }
 
 /** After a failure: the next attempt comes later. */
@@ -97,7 +110,7 @@ function ended(road: Road, plane: Plane, reason: string): void {
   if (!plane.asks) {
     return;
   }
-  road.excusedBytes = ownBytes(road);
+  excuse(road);
   road.reason = why;
   if (plane.leaving === undefined && !isSpent(plane)) {
     // One that carried something is worth a new one soon; one that never did, later and later.
@@ -113,19 +126,19 @@ async function leaveWhenIdle(road: Road, plane: Plane, over: AbortSignal): Promi
   // Who asks leaves first: to the other side an end that it did not expect looks like a failure.
   const idleMs = plane.asks ? limits.idleMs : 2 * limits.idleMs;
   for (;;) {
-    const quietMs = clock.monotonicMs() - plane.meter.lastMs;
+    const quietMs = clock.monotonicMs() - plane.meter.busyMs;
     if (over.aborted || quietMs >= idleMs) {
       break;
     }
     await clock.sleep(idleMs - quietMs, over).catch(() => undefined);
   }
-  leave(plane, `nothing crossed it for ${idleMs / 1_000} s`);
+  leave(plane, `hardly anything crossed it for ${idleMs / 1_000} s`);
 }
 
-export function view(road: Road): BulkView {
+export function view(road: Road): RoadView {
   const { planes, session, total, reason } = road;
   const up = [...planes].filter(({ leaving }) => leaving === undefined);
-  const bytes = ({ sentBytes, receivedBytes }: Meter): BulkView['tls'] => ({
+  const bytes = ({ sentBytes, receivedBytes }: Meter): RoadView['tls'] => ({
     sentBytes,
     receivedBytes,
   });

@@ -5,12 +5,17 @@ import type { BytesMoved } from './planes-view.ts';
 export interface Meter extends BytesMoved {
   sentBytes: number;
   receivedBytes: number;
-  /** Of the last frame in either direction, monotonic. */
-  lastMs: number;
+  /** When it had last carried `busyBytes` more than the time before, monotonic. */
+  busyMs: number;
+  /** Since then. */
+  sinceBusyBytes: number;
 }
 
+// Less in a minute is what two clusters say to each other while nothing happens.
+const busyBytes: number = 16 * 1_024;
+
 export function createMeter(clock: Clock): Meter {
-  return { sentBytes: 0, receivedBytes: 0, lastMs: clock.monotonicMs() };
+  return { sentBytes: 0, receivedBytes: 0, busyMs: clock.monotonicMs(), sinceBusyBytes: 0 };
 }
 
 export interface Metering {
@@ -25,11 +30,14 @@ export function metered(stream: FrameStream, metering: Metering): FrameStream {
   const { clock, meters, budget } = metering;
   let left = budget?.bytes ?? Number.POSITIVE_INFINITY;
   const count = (way: 'sent' | 'received', bytes: number): void => {
-    const nowMs = clock.monotonicMs();
     for (const meter of meters) {
       meter.sentBytes += way === 'sent' ? bytes : 0;
       meter.receivedBytes += way === 'received' ? bytes : 0;
-      meter.lastMs = nowMs;
+      meter.sinceBusyBytes += bytes;
+      if (meter.sinceBusyBytes >= busyBytes) {
+        meter.sinceBusyBytes = 0;
+        meter.busyMs = clock.monotonicMs();
+      }
     }
     left -= way === budget?.way ? bytes : 0;
     if (left < 0) {

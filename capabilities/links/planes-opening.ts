@@ -28,7 +28,10 @@ export async function askForPlane(road: Road, asking: Asking): Promise<PlaneAgre
   const peer = remote(linkPeerContract, session.control);
   const { epoch, plane } = asking;
   try {
-    const offer = await peer.plane({ epoch, budgetBytes: limits.budgetBytes }, { signal });
+    const offer = await peer.plane(
+      { epoch, traffic: session.traffic, budgetBytes: limits.budgetBytes },
+      { signal },
+    );
     const budgetBytes = Math.min(offer.budgetBytes, limits.budgetBytes);
     const dialled = dial(road, plane, { ...offer, signal });
     const connection = await dialled.catch((error: unknown) =>
@@ -47,7 +50,7 @@ export async function dialBack(
   signal: AbortSignal,
 ): Promise<PlaneConnection> {
   if (road.plane === undefined) {
-    throw new HansaError('PLANE_OFF', 'the peer keeps bulk on the link');
+    throw new HansaError('PLANE_OFF', 'the peer keeps all traffic on the link');
   }
   return dial(road, road.plane, { ...input, signal });
 }
@@ -118,7 +121,8 @@ async function beDialled(
   });
   try {
     const { budgetBytes } = limits;
-    await peer.planeBack({ epoch, ticket, addresses, budgetBytes }, { signal });
+    const { traffic } = session;
+    await peer.planeBack({ epoch, traffic, ticket, addresses, budgetBytes }, { signal });
     return await abortable(arrival, signal);
   } finally {
     book.withdraw(ticket);

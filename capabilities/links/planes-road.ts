@@ -7,15 +7,16 @@ import type {
   Edge,
   Log,
   NodeId,
-  Spoken,
   Random,
+  Spoken,
+  Traffic,
 } from '@hansa/foundation';
 import type { DataPlane, PlaneConnection } from './planes-driver.ts';
 import type { Meter } from './planes-meter.ts';
 import type { TicketBook, TicketRefusal } from './planes-tickets.ts';
 
 export interface PlaneLimits {
-  /** Less than this is not worth a handshake. */
+  /** Less than this within `idleMs` is not worth a handshake. */
   readonly worthBytes: number;
   readonly budgetBytes: number;
   readonly idleMs: number;
@@ -29,7 +30,7 @@ export const planeLimits: PlaneLimits = {
   worthBytes: 256 * 1_024, // iroh moves it in the time that a handshake takes
   // half of the largest blob: an hour at the least, so that a new ticket costs nothing
   budgetBytes: 16 * 1_024 * 1_024 * 1_024,
-  idleMs: 60_000, // two anti-entropy rounds: a busy mirror keeps it, a quiet one frees the sockets
+  idleMs: 60_000, // a busy mirror keeps its plane, one that is quiet for so long frees the sockets
   retryMinMs: 1_000,
   retryMaxMs: 300_000, // a firewall that drops everything is tried twelve times an hour
   waitMs: 2_000, // more than a handshake over the slowest path, less than a person notices
@@ -43,7 +44,7 @@ export interface PlanePurpose {
 }
 
 export interface PlanesNeeds {
-  /** Absent where bulk stays on the link. */
+  /** Absent where everything stays on the link. */
   readonly plane?: DataPlane | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -57,14 +58,18 @@ export interface PlanesNeeds {
   readonly limits?: Partial<PlaneLimits> | undefined;
 }
 
+/** What may leave the link for a plane, each for one of its own: neither waits for the other. */
+export type PlaneTraffic = Exclude<Traffic, 'control'>;
+
 export interface PlaneSession {
   readonly peer: ClusterId;
   readonly node: NodeId;
+  readonly traffic: PlaneTraffic;
   /** What the peer serves, in which versions. */
   readonly spoken?: Spoken | undefined;
   readonly control: Carrier;
   /** Over the link's own stream, which the meter counts. */
-  readonly bulk: Carrier;
+  readonly own: Carrier;
   readonly meter: Meter;
   readonly closed: Promise<unknown>;
 }
@@ -89,7 +94,7 @@ export interface Plane {
   leaving: string | undefined;
 }
 
-/** One session's. */
+/** One session's, for one class of its traffic. */
 export interface Road extends Hall {
   readonly session: PlaneSession;
   readonly ending: AbortController;
@@ -99,9 +104,10 @@ export interface Road extends Hall {
   opening: Promise<void> | undefined;
   failures: number;
   retryAtMs: number;
-  /** Bytes of the session's own stream that were no reason to open a plane. */
+  /** Bytes of the session's own stream that are no reason to open a plane any more. */
   excusedBytes: number;
-  /** Why bulk is not on a plane. */
+  excusedMs: number;
+  /** Why it is not on a plane. */
   reason: string;
 }
 

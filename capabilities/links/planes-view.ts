@@ -1,4 +1,4 @@
-// Which way bulk goes, as people see it.
+// Which way state and bulk go, as people see it.
 import { z } from 'zod';
 
 /** What has crossed, in this session. */
@@ -8,7 +8,7 @@ export interface BytesMoved {
 }
 
 /** Over a data plane, or over the link itself. */
-export interface BulkView {
+export interface RoadView {
   readonly carries: 'tls' | 'iroh';
   readonly sinceMs?: number | undefined;
   /** Why it is not on a data plane. */
@@ -21,7 +21,7 @@ const moved: z.ZodType<BytesMoved> = z.object({
   sentBytes: z.number(),
   receivedBytes: z.number(),
 });
-export const bulkViewSchema: z.ZodType<BulkView> = z.object({
+export const roadViewSchema: z.ZodType<RoadView> = z.object({
   carries: z.enum(['tls', 'iroh']),
   sinceMs: z.number().optional(),
   reason: z.string().optional(),

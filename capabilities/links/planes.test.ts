@@ -31,7 +31,7 @@ import { planeGreetingMs } from './planes-driver.ts';
 import { createMeter, type Meter } from './planes-meter.ts';
 import { planeLimits, type PlaneLimits } from './planes-road.ts';
 import { ticketLifeMs } from './planes-tickets.ts';
-import { createPlanes, type BulkRoad, type Planes } from './planes.ts';
+import { createPlanes, type PlaneRoad, type Planes } from './planes.ts';
 import { linkPeerContract, type LinkPeer } from './wire.ts';
 
 interface Shelf {
@@ -64,7 +64,7 @@ interface Side {
   readonly address: string;
   readonly driver: DataPlane;
   readonly planes: Planes;
-  readonly road: BulkRoad;
+  readonly road: PlaneRoad;
   readonly meter: Meter;
 }
 
@@ -129,7 +129,7 @@ function begin({ limits, withoutPlane, linkHosts = ['a.test:1', 'b.test:1'] }: G
     });
     const meter = createMeter(clock);
     // What the far side answers over the link's own streams.
-    const far = (): BulkRoad => (name === 'a' ? b.road : a.road);
+    const far = (): PlaneRoad => (name === 'a' ? b.road : a.road);
     const service: LinkPeer = {
       redeem: unused,
       standing: unused,
@@ -151,7 +151,15 @@ function begin({ limits, withoutPlane, linkHosts = ['a.test:1', 'b.test:1'] }: G
       },
     };
     const control = carrierTo(served, callerOf(cluster, node));
-    const road = planes.join({ peer, node: peerNode, control, bulk, meter, closed });
+    const road = planes.join({
+      peer,
+      node: peerNode,
+      traffic: 'bulk',
+      control,
+      own: bulk,
+      meter,
+      closed,
+    });
     return { cluster, node, address, driver, planes, road, meter };
   };
   a = half('a', 1);
@@ -171,7 +179,7 @@ beforeEach(() => begin());
 
 describe('bulk', () => {
   test('goes over a plane as soon as much of it is expected, and says so', async () => {
-    expect(a.road.view()).toMatchObject({ carries: 'iroh', reason: /nothing large/ });
+    expect(a.road.view()).toMatchObject({ carries: 'iroh', reason: /not much/ });
     await a.road.expect(worth);
     expect(await take(a, 3 * piece)).toBe(3 * piece);
     expect(overIroh).toBe(0);
@@ -206,9 +214,9 @@ describe('bulk', () => {
   test('stays on the link where either side keeps it there, which the other one names', async () => {
     begin({ withoutPlane: 'b' });
     await a.road.expect(worth);
-    expect(a.road.view()).toMatchObject({ carries: 'iroh', reason: /peer keeps bulk/ });
+    expect(a.road.view()).toMatchObject({ carries: 'iroh', reason: /peer keeps all/ });
     await b.road.expect(worth);
-    expect(b.road.view()).toMatchObject({ carries: 'iroh', reason: /this cluster keeps bulk/ });
+    expect(b.road.view()).toMatchObject({ carries: 'iroh', reason: /this cluster keeps all/ });
     expect(await take(a, piece)).toBe(piece);
     expect(overIroh).toBe(1);
   });
@@ -295,7 +303,7 @@ describe('a plane that is up', () => {
     expect(network.open).toBe(1);
     clock.advance(1);
     await settled(() => network.open === 0);
-    expect(a.road.view()).toMatchObject({ carries: 'iroh', reason: /nothing crossed it/ });
+    expect(a.road.view()).toMatchObject({ carries: 'iroh', reason: /hardly anything crossed it/ });
     await a.road.expect(worth);
     expect(a.road.view().carries).toBe('tls');
   });

@@ -1,6 +1,6 @@
-// Bulk beside the link: for every session a road that takes bulk requests over a data plane where
-// one is up, and over the session's own stream where none is. Whoever asks opens the plane; on it
-// one side asks and the other answers. Words: protocol/planes.md.
+// Beside the link: for the state and the bulk of every session a road that takes requests over a
+// data plane where one is up, and over the session's own stream where none is. Whoever asks opens
+// the plane; on it one side asks and the other answers. Words: protocol/planes.md.
 import {
   abortable,
   deadline,
@@ -9,12 +9,11 @@ import {
   type AnyContract,
   type Carrier,
 } from '@hansa/foundation';
-import { backOff, leave, start, usable, view } from './planes-carrying.ts';
+import { backOff, isBusy, leave, start, usable, view } from './planes-carrying.ts';
 import { planeGreetingMs, type PlaneConnection } from './planes-driver.ts';
 import { createMeter } from './planes-meter.ts';
 import { askForPlane, dialBack } from './planes-opening.ts';
 import {
-  ownBytes,
   planeLimits,
   type Hall,
   type PlanePurpose,
@@ -24,21 +23,24 @@ import {
   type Road,
 } from './planes-road.ts';
 import { createTicketBook } from './planes-tickets.ts';
-import type { BulkView } from './planes-view.ts';
+import type { RoadView } from './planes-view.ts';
 import type { LinkPeer, PlaneOffer } from './wire.ts';
 
-export interface BulkRoad {
+export interface PlaneRoad {
+  /** Takes every request the way that is best just then. */
   readonly carrier: Carrier;
+  /** That way itself, for what lasts: another one once it has moved. */
+  readonly best: Carrier;
   /** So much is about to be asked for: resolves when a plane is up, or is not worth waiting for. */
   expect(bytes: number): Promise<void>;
   /** What the peer asks of us. */
   offer(input: Parameters<LinkPeer['plane']>[0]): PlaneOffer;
   dialBack(input: Parameters<LinkPeer['planeBack']>[0], signal: AbortSignal): Promise<void>;
-  view(): BulkView;
+  view(): RoadView;
 }
 
 export interface Planes {
-  join(session: PlaneSession): BulkRoad;
+  join(session: PlaneSession): PlaneRoad;
   /** Refused connections by reason, since the start. */
   readonly refused: ReadonlyMap<RefusedWhy, number>;
 }
@@ -88,7 +90,7 @@ function refuse(hall: Hall, connection: PlaneConnection, why: RefusedWhy): void 
   connection.close(`the ticket was refused: ${why}`);
 }
 
-function join(hall: Hall, session: PlaneSession): BulkRoad {
+function join(hall: Hall, session: PlaneSession): PlaneRoad {
   const road: Road = {
     ...hall,
     session,
@@ -99,10 +101,11 @@ function join(hall: Hall, session: PlaneSession): BulkRoad {
     failures: 0,
     retryAtMs: Number.NEGATIVE_INFINITY,
     excusedBytes: 0,
+    excusedMs: hall.clock.monotonicMs(),
     reason:
       hall.plane === undefined
-        ? 'this cluster keeps bulk on the link'
-        : 'nothing large has crossed yet',
+        ? 'this cluster keeps all traffic on the link'
+        : 'not much has crossed yet',
   };
   void session.closed.then(() => {
     road.ending.abort(new HansaError('CONNECTION_CLOSED', 'the link is down'));
@@ -110,10 +113,10 @@ function join(hall: Hall, session: PlaneSession): BulkRoad {
   });
   const pick = (): Carrier => {
     const plane = usable(road);
-    if (plane === undefined && ownBytes(road) - road.excusedBytes >= road.limits.worthBytes) {
+    if (plane === undefined && isBusy(road)) {
       void begin(road);
     }
-    return plane?.carrier ?? session.bulk;
+    return plane?.carrier ?? session.own;
   };
   const carrier: Carrier = {
     call: (contract: AnyContract, ...rest) => pick().call(contract, ...rest),
@@ -121,6 +124,9 @@ function join(hall: Hall, session: PlaneSession): BulkRoad {
   };
   return {
     carrier,
+    get best() {
+      return pick();
+    },
     async expect(bytes) {
       if (bytes < road.limits.worthBytes || usable(road) !== undefined) {
         return;
@@ -175,7 +181,7 @@ function offer(road: Road, input: Parameters<LinkPeer['plane']>[0]): PlaneOffer 
   const epoch = requireEpoch(road, input.epoch);
   const { plane, book, session, limits } = road;
   if (plane === undefined) {
-    throw new HansaError('PLANE_OFF', 'the peer keeps bulk on the link');
+    throw new HansaError('PLANE_OFF', 'the peer keeps all traffic on the link');
   }
   const budgetBytes = Math.min(input.budgetBytes, limits.budgetBytes);
   const ticket = book.issue({

@@ -65,7 +65,7 @@ export function createRoster(needs: RosterNeeds): Roster {
     }),
     reaching: reachingOf(living),
     pulse: (peer) => pulseOf(living, peer),
-    bulk: (peer) => living.sessions?.find(peer)?.bulk,
+    roads: (peer) => living.sessions?.find(peer)?.roads,
     serves(peer) {
       const session = living.sessions?.find(peer);
       return session === undefined ? undefined : spokenIn(session.hello);

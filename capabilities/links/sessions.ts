@@ -14,6 +14,7 @@ import {
   type Codec,
   type Connection,
   type Edge,
+  type FrameStream,
   type Log,
   type NodeAddress,
   type Random,
@@ -24,7 +25,8 @@ import type { PeerIdentity, Signer } from '../identity/contract.ts';
 import type { TrustLevels } from '../trust/contract.ts';
 import { greetAsDialler, greetAsListener, type Handshaken, type LinkStreams } from './handshake.ts';
 import { createMeter, metered } from './planes-meter.ts';
-import type { BulkRoad, Planes } from './planes.ts';
+import type { PlaneRoad, Planes } from './planes.ts';
+import type { PlaneTraffic } from './planes-road.ts';
 import { type Hello, linkProtocol, spokenIn } from './wire.ts';
 
 export const handshakeTimeoutMs = 10_000; // a stranger may not hold a half-open door for longer
@@ -41,9 +43,9 @@ export interface PeerSession {
   readonly openedMs: number;
   /** Our first nonce, as told in our hello. */
   readonly nonce: Uint8Array;
-  /** Chooses the stream by the contract's traffic class, and for bulk the plane. */
+  /** Chooses the stream by the contract's traffic class, and for state and bulk the plane. */
   readonly carrier: Carrier;
-  readonly bulk?: BulkRoad | undefined;
+  readonly roads?: Readonly<Record<PlaneTraffic, PlaneRoad>> | undefined;
   readonly closed: Promise<{ reason: string }>;
   close(reason: string): void;
 }
@@ -58,7 +60,7 @@ export interface SessionsNeeds {
   /** What peers may call. */
   readonly edge: Edge;
   readonly trust: Pick<TrustLevels, 'level'>;
-  /** Absent where bulk knows one road only. */
+  /** Absent where there is one road only. */
   readonly planes?: Planes | undefined;
   isLinked(cluster: ClusterId): boolean;
   opened(session: PeerSession): void;
@@ -255,20 +257,29 @@ function openSession(
   },
 ): PeerSession {
   const { connection, done, nonce } = given;
-  const meter = createMeter(living.clock);
-  const bulkStream = metered(done.streams.bulk, { clock: living.clock, meters: [meter] });
-  const streams = { ...done.streams, bulk: bulkStream };
+  const meters = { state: createMeter(living.clock), bulk: createMeter(living.clock) };
+  const measured = (traffic: PlaneTraffic): FrameStream =>
+    metered(done.streams[traffic], { clock: living.clock, meters: [meters[traffic]] });
+  const streams = { ...done.streams, state: measured('state'), bulk: measured('bulk') };
   const own = startWire(living, connection, { ...done, streams });
-  const bulk = living.planes?.join({
-    peer: done.identity.cluster,
-    node: done.identity.node,
-    spoken: spokenIn(done.hello),
-    control: own.control,
-    bulk: own.bulk,
-    meter,
-    closed: connection.closed,
-  });
-  const carriers = { ...own, bulk: bulk?.carrier ?? own.bulk };
+  const join = (planes: Planes, traffic: PlaneTraffic): PlaneRoad =>
+    planes.join({
+      peer: done.identity.cluster,
+      node: done.identity.node,
+      traffic,
+      spoken: spokenIn(done.hello),
+      control: own.control,
+      own: own[traffic],
+      meter: meters[traffic],
+      closed: connection.closed,
+    });
+  const { planes } = living;
+  const roads =
+    planes === undefined ? undefined : { state: join(planes, 'state'), bulk: join(planes, 'bulk') };
+  const carriers = {
+    ...own,
+    ...(roads === undefined ? {} : { state: roads.state.carrier, bulk: roads.bulk.carrier }),
+  };
   const carrierFor = (contract: AnyContract): Carrier => carriers[contract.traffic ?? 'state'];
   return {
     identity: done.identity,
@@ -280,7 +291,7 @@ function openSession(
       call: (contract, ...rest) => carrierFor(contract).call(contract, ...rest),
       watch: (contract, ...rest) => carrierFor(contract).watch(contract, ...rest),
     },
-    bulk,
+    roads,
     closed: connection.closed,
     close: (reason) => connection.close(reason),
   };

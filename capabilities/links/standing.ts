@@ -51,6 +51,11 @@ export interface Peers {
    * or is not worth waiting for. Never rejects.
    */
   expectBulk(cluster: ClusterId, bytes: number): Promise<void>;
+  /**
+   * What state travels on just now, to be compared by identity: whoever watches for long opens the
+   * watch anew where it has moved. Undefined while there is no choice.
+   */
+  road(cluster: ClusterId): unknown;
   /** Something of theirs was applied here: tell them with an early beat. */
   hurry(cluster: ClusterId): void;
   setProgressSource(source: ProgressSource): void;

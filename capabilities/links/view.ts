@@ -13,6 +13,7 @@ export function linkView(parts: LinksParts, peer: ClusterId): Link {
   }
   const { evidence, lastError } = parts.roster.observed(peer);
   const judged = judgementOf(parts, record, evidence);
+  const roads = parts.roster.roads(peer);
   const silentMs =
     evidence.lastBeatMs === undefined
       ? undefined
@@ -35,7 +36,8 @@ export function linkView(parts: LinksParts, peer: ClusterId): Link {
     missing: evidence.missing,
     keyFork: parts.keys.fork(peer),
     lastError: evidence.phase === 'connected' ? undefined : lastError,
-    bulk: parts.roster.bulk(peer)?.view(),
+    state: roads?.state.view(),
+    bulk: roads?.bulk.view(),
     serves: parts.roster.serves(peer),
   };
 }

@@ -15,6 +15,7 @@ import {
   ticketBytes,
   type Endpoint,
 } from './contract.ts';
+import type { PlaneTraffic } from './planes-road.ts';
 
 export const linkProtocol = '/hansa/link/1';
 export const protocolVersions: { readonly min: number; readonly max: number } = { min: 1, max: 1 };
@@ -70,9 +71,13 @@ export interface LinkPeer {
     input: { readonly payload: Uint8Array },
     call?: Call,
   ): Promise<{ readonly receivedBytes: number; readonly nowMs: number }>;
-  /** A ticket for a data plane on which the caller asks and we answer. */
+  /** A ticket for a data plane on which the caller asks and we answer; for bulk by default. */
   plane(
-    input: { readonly epoch: number; readonly budgetBytes: number },
+    input: {
+      readonly epoch: number;
+      readonly traffic?: PlaneTraffic | undefined;
+      readonly budgetBytes: number;
+    },
     call?: Call,
   ): Promise<PlaneOffer>;
   /**
@@ -80,7 +85,10 @@ export interface LinkPeer {
    * we cannot either.
    */
   planeBack(
-    input: PlaneOffer & { readonly epoch: number },
+    input: PlaneOffer & {
+      readonly epoch: number;
+      readonly traffic?: PlaneTraffic | undefined;
+    },
     call?: Call,
   ): Promise<Record<string, never>>;
 }
@@ -91,6 +99,7 @@ const standing: z.ZodType<Standing> = z.object({
   confirmed: z.boolean(),
   endpoints: z.array(endpointSchema).max(endpointsMax),
 });
+const planeTraffic: z.ZodType<PlaneTraffic> = z.enum(['state', 'bulk']);
 const planeFields = {
   ticket: bytesSchema.refine((bytes) => bytes.length === ticketBytes),
   addresses: z.array(z.string().max(256)).max(addressesMax),
@@ -158,6 +167,7 @@ export const linkPeerContract: Contract<LinkPeer> = {
       since: 2,
       input: z.object({
         epoch: z.number().int().nonnegative(),
+        traffic: planeTraffic.optional(),
         budgetBytes: planeFields.budgetBytes,
       }),
       output: z.object(planeFields),
@@ -167,7 +177,11 @@ export const linkPeerContract: Contract<LinkPeer> = {
       summary: 'Asks to be dialled, with the caller’s own ticket.',
       permission: 'peer',
       since: 2,
-      input: z.object({ ...planeFields, epoch: z.number().int().nonnegative() }),
+      input: z.object({
+        ...planeFields,
+        epoch: z.number().int().nonnegative(),
+        traffic: planeTraffic.optional(),
+      }),
       output: z.strictObject({}),
       errors: ['LINK_NOT_FOUND', 'PLANE_OFF', 'DIAL_FAILED'],
     },

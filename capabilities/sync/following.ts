@@ -50,23 +50,46 @@ export async function followOwner(
   if (applied !== undefined && !(await needs.copies.trie(resource, applied.epoch)).sound) {
     await answerFor(needs, resource, () => copyAnew(needs, work));
   }
+  const { peers } = needs;
+  const { owner } = splitFederatedId(resource);
   for (;;) {
+    const road = peers.road(owner);
+    const hasMoved = (): boolean => peers.connected(owner) && peers.road(owner) !== road;
     try {
-      await followChanges(needs, work);
-      return;
+      if (!(await followChanges(needs, work, hasMoved))) {
+        return;
+      }
     } catch (error) {
-      if (isHansaError(error, 'HEAD_FORKED')) {
-        await rememberFork(needs, work);
+      // The plane was left, the link is there: what follows comes over the link.
+      const isLeft = isHansaError(error, 'CONNECTION_CLOSED') && !signal.aborted && hasMoved();
+      if (!isLeft) {
+        await copyWhereCompacted(needs, work, error);
       }
-      if (!isHansaError(error, 'HISTORY_COMPACTED') || signal.aborted) {
-        throw error;
-      }
-      await answerFor(needs, resource, () => copyAnew(needs, work));
     }
   }
 }
 
-async function followChanges(needs: FollowNeeds, work: CopyWork): Promise<void> {
+/** Rejects with any other error. */
+async function copyWhereCompacted(
+  needs: FollowNeeds,
+  work: CopyWork,
+  error: unknown,
+): Promise<void> {
+  if (isHansaError(error, 'HEAD_FORKED')) {
+    await rememberFork(needs, work);
+  }
+  if (!isHansaError(error, 'HISTORY_COMPACTED') || work.signal.aborted) {
+    throw error;
+  }
+  await answerFor(needs, work.resource, () => copyAnew(needs, work));
+}
+
+/** True where it is to be followed anew, as there is a better way now. */
+async function followChanges(
+  needs: FollowNeeds,
+  work: CopyWork,
+  hasMoved: () => boolean,
+): Promise<boolean> {
   const { resource, carrier, report, signal } = work;
   const from = needs.copies.applied.find(resource)?.value;
   const at = { epoch: from?.epoch ?? 0, sequence: from?.sequence ?? 0 };
@@ -87,7 +110,11 @@ async function followChanges(needs: FollowNeeds, work: CopyWork): Promise<void> 
     report.applied(item.head);
     changes = [];
     bytes = 0;
+    if (hasMoved()) {
+      return true;
+    }
   }
+  return false;
 }
 
 /** Both heads as they were signed: whoever decides which history counts can show them. */

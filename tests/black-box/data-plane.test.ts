@@ -106,12 +106,12 @@ describe('a large transfer', () => {
     const { statuses } = await watching(visby, 'lubeck', arrival);
     expect(await hashAt(visby, 'large', 'first.bin')).toBe(sent);
     const { bulk } = await linkOf(visby, 'lubeck');
-    expect(bulk).toMatchObject({ carries: 'iroh', reason: /keeps bulk on the link/ });
+    expect(bulk).toMatchObject({ carries: 'iroh', reason: /keeps all traffic on the link/ });
     expect(bulk?.tls).toEqual({ sentBytes: 0, receivedBytes: 0 });
     expect(bulk?.iroh.receivedBytes).toBeGreaterThan(largeBytes);
     expect([...statuses].filter((each) => !['live', 'idle'].includes(each))).toEqual([]);
     const shown = await visby.hansaPlain('link', 'show', 'lubeck');
-    expect(shown.stdout).toMatch(/bulk\s+over iroh: this cluster keeps bulk on the link/);
+    expect(shown.stdout).toMatch(/bulk\s+over iroh: this cluster keeps all traffic on the link/);
   });
 
   test('goes over the link again where the owner comes back without a plane', async () => {
@@ -121,7 +121,7 @@ describe('a large transfer', () => {
     await untilCaughtUp({ owner: lubeck, cluster: bergen, name: 'large' });
     expect(await hashAt(bergen, 'large', 'second.bin')).toBe(again);
     const { bulk } = await linkOf(bergen, 'lubeck');
-    expect(bulk).toMatchObject({ carries: 'iroh', reason: /the peer keeps bulk on the link/ });
+    expect(bulk).toMatchObject({ carries: 'iroh', reason: /the peer keeps all traffic on the link/ });
   });
 
   test('has a port that is kept, where nobody is let in without a ticket', async () => {

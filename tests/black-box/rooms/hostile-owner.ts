@@ -41,7 +41,7 @@ export interface Lies {
 export interface HostileOwner {
   readonly name: string;
   readonly link: LinkedByHand;
-  readonly blobs: { manifest: BlobPeer['manifest']; contents: BlobPeer['contents'] };
+  readonly blobs: Pick<BlobPeer, 'chunks' | 'contents' | 'manifest'>;
   space(name: string, epoch?: number): WrittenHistory;
   lie(resource: FederatedId, lies: Lies): void;
 }
@@ -59,6 +59,10 @@ export async function hostileOwner(
   const lies = new Map<FederatedId, Lies>();
   const blobs: HostileOwner['blobs'] = {
     manifest: async () => absent(),
+    async *chunks() {
+      yield* [];
+      absent();
+    },
     async *contents() {
       yield* [];
     },
@@ -72,10 +76,7 @@ export async function hostileOwner(
         service: {
           manifest: (input, call) => blobs.manifest(input, call),
           contents: (input, call) => blobs.contents(input, call),
-          async *chunks() {
-            yield* [];
-            absent();
-          },
+          chunks: (input, call) => blobs.chunks(input, call),
           sources: async () => ({ serves: false }),
         } satisfies BlobPeer,
       },
