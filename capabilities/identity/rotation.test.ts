@@ -17,8 +17,9 @@ import {
   type TestPeers,
 } from '../../testkit/test-cluster.ts';
 import { identityCapability } from './capability.ts';
-import { certificateSkewMs, rotationsMax, type KeyLog } from './contract.ts';
+import { certificateSkewMs, keyBookClustersMax, rotationsMax, type KeyLog } from './contract.ts';
 import { makeInception, makeRotation } from './key-log.ts';
+import { identityTables } from './keys.ts';
 import { createIdentity, type IdentityService, type KeySeeds, type KeyVault } from './service.ts';
 
 const codec = createMsgpackCodec();
@@ -321,6 +322,22 @@ describe('the key book', () => {
     await expect.poll(() => bergen.keys.fork(cluster)?.other.keyIndex).toBe(0);
     expect(bergen.keys.blocked(cluster)).toBe(false);
     expect(bergen.signer.check(lubeck.signer.proof(), lubeck.signer.node).cluster).toBe(cluster);
+  });
+
+  test('knows so many clusters; one more is STORE_LIMIT, and those it knows go on', async () => {
+    const { lubeck, bergen: before, away } = await pair();
+    const tables = identityTables(away.store, codec);
+    const log = logOf(0, 40);
+    for (let at = 0; at < keyBookClustersMax - 2; at += 1) {
+      await away.store.batchWrite([tables.peers.put([at.toString(16).padStart(64, '0')], { log })]);
+    }
+    expect(before.keys.log(clusterOf(crypto, 40))).toBeUndefined();
+    const bergen = await start(away, { name: 'bergen' });
+    await bergen.keys.learn(logOf(0, 60));
+    await expect(bergen.keys.learn(logOf(0, 50))).rejects.toMatchObject({ code: 'STORE_LIMIT' });
+    expect(bergen.keys.log(clusterOf(crypto, 50))).toBeUndefined();
+    await lubeck.identity.rotate({});
+    expect(await bergen.keys.learn(lubeck.signer.keyLog())).toBe(1);
   });
 
   test('takes a cluster’s word on its own keys only, and strangers’ word on none', async () => {

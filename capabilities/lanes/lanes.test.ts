@@ -1,217 +1,38 @@
-import { createMsgpackCodec } from '@hansa/codec-msgpack';
-import { createNodeCrypto } from '@hansa/crypto-node';
 import {
+  clusterIdSchema,
   federatedId,
   fromUtf8,
-  HansaError,
   laneId,
   laneTarget,
-  localId,
-  silentLog,
-  splitFederatedId,
+  remote,
   utf8,
   type ClusterId,
-  type FederatedId,
   type LocalId,
 } from '@hansa/foundation';
-import { createMemoryStore } from '@hansa/store-memory';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createHandClock } from '../../testkit/hand-clock.ts';
-import { noMirrors } from '../../testkit/no-mirrors.ts';
-import { createSeededRandom } from '../../testkit/seeded-random.ts';
 import {
   callerOf,
   carrierTo,
   clusterOf,
-  createTestPeers,
-  createTestSigner,
   linked,
   nodeOf,
   settled,
-  type TestPeers,
 } from '../../testkit/test-cluster.ts';
-import type { Decision, Enforcement, Verb } from '../policies/contract.ts';
-import type { ResourceLog } from '../resources/contract.ts';
-import { createResourceLog } from '../resources/log.ts';
-import type { Mirror, Mirrors } from '../sync/contract.ts';
-import type { FoundConflict, LaneKind, Lanes } from './contract.ts';
-import { laneParts, type LaneParts } from './parts.ts';
+import { lanesMax } from './contract.ts';
 import { createLanePeer, keepPromoting } from './receiving.ts';
-import { createLanes } from './service.ts';
 import { lanePeerContract } from './wire.ts';
-import { createLaneWriting, keepOffering } from './writing.ts';
+import { keepOffering } from './writing.ts';
 
-const codec = createMsgpackCodec();
-const crypto = createNodeCrypto();
-const lubeck = clusterOf(crypto, 1);
-const bergen = clusterOf(crypto, 11);
-const local = localId('note', 'shared');
-const resource = federatedId(lubeck, local);
-const lane = federatedId(bergen, laneId(resource));
-
-interface Cluster {
-  readonly resources: ResourceLog;
-  readonly peers: TestPeers;
-  readonly parts: LaneParts;
-  readonly lanes: Lanes;
-  readonly rules: Set<Verb>;
-  /** Says that a rule or a mirror has changed. */
-  tell(): void;
-}
-
-/** Keys that only one side has are taken; keys that both have, and that differ, are conflicts. */
-function noteLanes(resources: ResourceLog): LaneKind {
-  return {
-    kind: 'note',
-    async promote({ resource: own, lane: view }) {
-      const conflicts: FoundConflict[] = [];
-      let taken = 0;
-      for await (const { key, value } of view.entries()) {
-        const held = await resources.entry(own, key);
-        const [theirs, ours] = [fromUtf8(value), held && fromUtf8(held.value)];
-        if (ours === undefined) {
-          await resources.append(own, [{ put: { key, value, blobs: [] } }], { author: 'bergen' });
-          taken += 1;
-        } else if (ours !== theirs) {
-          conflicts.push({
-            key: fromUtf8(key),
-            reason: 'both wrote it',
-            ours: { author: 'lubeck', shown: ours, version: ours },
-            theirs: { author: 'bergen', shown: theirs, version: theirs },
-          });
-        }
-      }
-      return { taken, conflicts };
-    },
-    async resolve({ resource: own, lane: view, key, take }) {
-      const entry = await view.entry(utf8(key));
-      if (take === 'theirs' && entry !== undefined) {
-        const { value } = entry;
-        await resources.append(own, [{ put: { key: utf8(key), value, blobs: [] } }], {
-          author: 'bergen',
-        });
-      }
-    },
-  };
-}
-
-async function found(byte: number, name: string): Promise<Cluster> {
-  const clock = createHandClock();
-  const random = createSeededRandom(byte);
-  const signer = createTestSigner(crypto, byte, name);
-  const store = createMemoryStore({ clock });
-  const { signal } = new AbortController();
-  const logged = createResourceLog({ store, codec, crypto, clock, random, signer });
-  await logged.start(signal);
-  const resources = logged.log;
-  const peers = createTestPeers();
-  const rules = new Set<Verb>();
-  const listeners = new Set<() => void>();
-  const subscribe = (listener: () => void): (() => void) => {
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  };
-  const parts = laneParts({
-    store: createMemoryStore({ clock }),
-    codec,
-    clock,
-    crypto,
-    log: silentLog,
-    signer,
-    peers,
-    resources,
-    enforcement: enforcementOf(rules, subscribe),
-    mirrors: mirrorsOf(() => clusters, subscribe),
-    news: { subscribe: () => () => undefined },
-  });
-  for (const table of [parts.written, parts.received, parts.conflicts]) {
-    await table.start(signal, clock);
-  }
-  createLaneWriting(parts).registerKind(noteLanes(resources));
-  return {
-    resources,
-    peers,
-    parts,
-    lanes: createLanes(parts),
-    rules,
-    tell: () => listeners.forEach((listener) => listener()),
-  };
-}
-
-function enforcementOf(
-  rules: ReadonlySet<Verb>,
-  subscribe: (changed: () => void) => () => void,
-): Enforcement {
-  const decide = (peer: ClusterId, verb: Verb, asked: LocalId): Decision => ({
-    allowed: rules.has(verb),
-    verb,
-    resource: asked,
-    peer,
-    reason: rules.has(verb) ? 'a test allows it' : 'no rule allows it',
-  });
-  // Only what lanes ask of it.
-  return {
-    decide,
-    visible: (_peer, verb) => new Set(rules.has(verb) ? [local] : []),
-    granted: () => [...rules],
-    subscribe,
-  };
-}
-
-/** Mirrors that are as far as what they mirror, and held or not. */
-function mirrorsOf(
-  all: () => ReadonlyMap<ClusterId, Cluster>,
-  subscribe: (changed: () => void) => () => void,
-): Mirrors {
-  const held = new Set<FederatedId>();
-  const ownerOf = (id: FederatedId): Cluster | undefined => all().get(splitFederatedId(id).owner);
-  const positions = new Map<FederatedId, { epoch: number; sequence: number }>();
-  return {
-    ...noMirrors,
-    resolve: (spelled) => {
-      if (spelled !== 'lubeck:shared') {
-        throw new HansaError('MIRROR_NOT_FOUND', 'no such mirror');
-      }
-      return resource;
-    },
-    find(id) {
-      const applied = positions.get(id);
-      return held.has(id) && applied !== undefined
-        ? ({ resource: id, applied } as unknown as Mirror)
-        : undefined;
-    },
-    async view(id) {
-      const { local: inside } = splitFederatedId(id);
-      const owner = ownerOf(id);
-      return owner === undefined
-        ? undefined
-        : {
-            resource: id,
-            epoch: 1,
-            entry: (key) => owner.resources.entry(inside, key),
-            entries: () => owner.resources.entries(inside),
-          };
-    },
-    all: () => [],
-    subscribe: (changed) =>
-      subscribe(() => {
-        for (const id of held) {
-          const { local: inside } = splitFederatedId(id);
-          void ownerOf(id)
-            ?.resources.position(inside)
-            .then((position) => {
-              if (position !== undefined) {
-                positions.set(id, position);
-                changed(id);
-              }
-            });
-        }
-      }),
-    hold: async (id) => void held.add(id),
-    release: async (id) => void held.delete(id),
-    registerKind: () => undefined,
-  };
-}
+import {
+  bergen,
+  crypto,
+  found,
+  lane,
+  local,
+  lubeck,
+  resource,
+  type Cluster,
+} from './world.suite.ts';
 
 let clusters: Map<ClusterId, Cluster>;
 let owner: Cluster;
@@ -220,8 +41,8 @@ let ending: AbortController;
 
 beforeEach(async () => {
   clusters = new Map();
-  owner = await found(1, 'lubeck');
-  writer = await found(11, 'bergen');
+  owner = await found(1, 'lubeck', clusters);
+  writer = await found(11, 'bergen', clusters);
   clusters.set(lubeck, owner).set(bergen, writer);
   const served = [{ contract: lanePeerContract, service: createLanePeer(owner.parts) }];
   const road = carrierTo(served, callerOf(bergen, nodeOf(crypto, 12)));
@@ -281,6 +102,63 @@ describe('a lane', () => {
     expect((await writer.lanes.show({ lane: 'lubeck:shared' })).promoted).toBeDefined();
   });
 
+  test('that is offered again, however often, is the one that was taken, and changes nothing', async () => {
+    await taken();
+    await write(writer, laneId(resource), 'greeting', 'hello');
+    owner.tell();
+    await settled(async () => (await owner.lanes.list({})).lanes[0]?.promoted !== undefined);
+    const [before] = (await owner.lanes.list({})).lanes;
+    // What it brought is superseded by the owner's own word.
+    await owner.resources.append(local, [{ delete: { key: utf8('greeting') } }], { author: 'ada' });
+    await owner.resources.append(
+      local,
+      [{ put: { key: utf8('reply'), value: utf8('hi'), blobs: [] } }],
+      { author: 'ada' },
+    );
+    const position = await owner.resources.position(local);
+    const peer = remote(lanePeerContract, writer.peers.carrier(lubeck));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => peer.offer({ resource })));
+    expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+    expect((await owner.lanes.list({})).lanes).toEqual([before]);
+    expect(await owner.resources.position(local)).toEqual(position);
+    owner.rules.clear();
+    await expect(peer.offer({ resource })).rejects.toMatchObject({ code: 'RESOURCE_NOT_FOUND' });
+    expect((await owner.lanes.list({})).lanes).toMatchObject([{ promoted: before?.promoted }]);
+    expect(await owner.resources.position(local)).toEqual(position);
+  });
+
+  test('is LANES_FULL where there are as many as may be, also of those who ask at once', async () => {
+    const { store, tables, received } = owner.parts;
+    owner.rules.add('see').add('push');
+    const rows = Array.from({ length: lanesMax - 1 }, (_, at) => {
+      const other = clusterIdSchema.parse((at + 1).toString(16).padStart(64, '0'));
+      return { lane: federatedId(other, laneId(resource)), resource: local, addedMs: 1 };
+    });
+    for (let at = 0; at < rows.length; at += store.limits.transactionOpsMax) {
+      const some = rows.slice(at, at + store.limits.transactionOpsMax);
+      const { revision } = await store.batchWrite(
+        some.map((row) => tables.received.put([row.lane], row)),
+      );
+      await received.reached(revision);
+    }
+    const service = createLanePeer(owner.parts);
+    const offer = (byte: number) => {
+      const caller = callerOf(clusterOf(crypto, byte), nodeOf(crypto, byte + 1));
+      const served = [{ contract: lanePeerContract, service }];
+      return remote(lanePeerContract, carrierTo(served, caller)).offer({ resource });
+    };
+    const ends = await Promise.allSettled([31, 33, 35].map((byte) => offer(byte)));
+    expect(ends).toMatchObject([
+      { status: 'fulfilled' },
+      { status: 'rejected', reason: { code: 'LANES_FULL' } },
+      { status: 'rejected', reason: { code: 'LANES_FULL' } },
+    ]);
+    expect(received.rows.size).toBe(lanesMax);
+    await expect(offer(31)).resolves.toMatchObject({ conflicts: 0 });
+    await owner.lanes.remove({ lane: rows[0]?.lane ?? '' });
+    await expect(offer(33)).resolves.toMatchObject({ conflicts: 0 });
+  });
+
   test('is not promoted any more once the rule is gone, and says why', async () => {
     await taken();
     owner.rules.delete('push');
@@ -308,7 +186,7 @@ describe('a lane', () => {
   });
 
   test('of a kind that one cluster alone can write is refused', async () => {
-    const alone = await found(21, 'visby');
+    const alone = await found(21, 'visby', clusters);
     alone.parts.kinds.clear();
     await expect(alone.lanes.push({ resource: 'lubeck:shared' })).rejects.toMatchObject({
       code: 'LANES_UNSUPPORTED',

@@ -3,6 +3,7 @@
 import {
   callingCluster,
   changedKeys,
+  createMutex,
   federatedId,
   HansaError,
   laneId,
@@ -22,14 +23,18 @@ import type { LaneAnswer, LanePeer } from './wire.ts';
 const sweepMs = 30_000; // what failed is tried again as often as a sync round comes
 
 export function createLanePeer(parts: LaneParts): LanePeer {
+  // One at a time: those who ask together must not all see room for one more.
+  const taking = createMutex();
   return {
     async offer({ resource }, call) {
       const writer = callingCluster(call);
       const local = requirePushable(parts, resource, writer);
       const lane = federatedId(writer, laneId(resource));
-      if (parts.received.find(lane) === undefined) {
-        await take(parts, { lane, resource: local });
-      }
+      await taking.run(async () => {
+        if (parts.received.find(lane) === undefined) {
+          await take(parts, { lane, resource: local });
+        }
+      });
       return answerOf(parts, lane);
     },
     async status({ resource }, call) {
