@@ -44,6 +44,8 @@ export interface Meeting {
 export interface HandMadeParts {
   /** Of the cluster's key; by chance where it is not given. */
   readonly seed?: Uint8Array;
+  /** Of the key that its first record promises; by chance, too. */
+  readonly next?: Uint8Array;
   /** What it answers when the node asks; without it, METHOD_UNKNOWN. */
   readonly serves?: readonly Served[];
 }
@@ -71,7 +73,7 @@ export async function makePeer(
   parts: HandMadeParts = {},
 ): Promise<HandMadePeer> {
   const cluster = parts.seed ?? random.bytes(32);
-  const keys = { cluster, next: random.bytes(32), node: random.bytes(32) };
+  const keys = { cluster, next: parts.next ?? random.bytes(32), node: random.bytes(32) };
   const store = createMemoryStore({ clock });
   const needs = { store, codec, crypto, clock, log: silentLog, keys, name };
   const { signer, renew } = await createIdentity(needs);
