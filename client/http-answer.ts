@@ -35,6 +35,7 @@ export async function* jsonLines(
   for await (const chunk of response as AsyncIterable<Buffer>) {
     let from = 0;
     for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
+      requireLine(size + at - from);
       parts.push(chunk.subarray(from, at));
       yield lineOf(Buffer.concat(parts).toString('utf8'));
       parts = [];
@@ -42,10 +43,14 @@ export async function* jsonLines(
       from = at + 1;
     }
     size += chunk.length - from;
-    if (size > lineBytesMax) {
-      throw tooLarge('a line of the node’s answer', lineBytesMax);
-    }
+    requireLine(size);
     parts.push(chunk.subarray(from));
+  }
+}
+
+function requireLine(bytes: number): void {
+  if (bytes > lineBytesMax) {
+    throw tooLarge('a line of the node’s answer', lineBytesMax);
   }
 }
 

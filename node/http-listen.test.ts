@@ -1,9 +1,11 @@
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { httpLimits } from './http-limits.ts';
+import { listenUnix, socketPathBytesMax } from './http-listen.ts';
 import { ask, openShelves } from './shelves.suite.ts';
 
 async function folder(): Promise<string> {
@@ -90,3 +92,15 @@ function speak(address: { host: string; port: number }, text: string): Promise<s
     socket.once('close', () => resolve(heard));
   });
 }
+
+test('a socket’s path has so many bytes; a longer one is CONFIG_INVALID, and nothing listens', async () => {
+  const base = await folder();
+  const path = (bytes: number): string => join(base, 's'.repeat(bytes - base.length - 1));
+  const server = createHttpServer();
+  const longer = path(socketPathBytesMax + 1);
+  await expect(listenUnix(server, longer)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  expect(server.listening).toBe(false);
+  await listenUnix(server, path(socketPathBytesMax));
+  expect(server.listening).toBe(true);
+  server.close();
+});

@@ -12,7 +12,8 @@ import {
 } from '../../testkit/app-clusters.ts';
 import { createHandClock } from '../../testkit/hand-clock.ts';
 import { clusterOf, settled } from '../../testkit/test-cluster.ts';
-import { appBodyBytesMax, appCallMs } from './contract.ts';
+import { unavailable } from './calling.ts';
+import { appBodyBytesMax, appCallMs, hintsMax } from './contract.ts';
 import type { AppEndpoints } from './endpoint.ts';
 import { appsPeerContract, type AppsPeer, type PassedCall } from './wire.ts';
 
@@ -227,4 +228,22 @@ describe('a peer that passes a call on', () => {
     const known = await peerOf(bergen, 1);
     await expect(known({})).rejects.toMatchObject({ code: 'PROXY_REFUSED' });
   });
+});
+
+test('where an app is not here, so many clusters that have it are named, and no more', () => {
+  const known = Array.from({ length: hintsMax + 1 }, (_, at) => ({
+    id: 'ledger',
+    version: '1',
+    name: 'The ledger',
+    capabilities: [],
+    cluster: clusterOf(crypto, 100 + at),
+    clusterName: `cluster-${at}`,
+  }));
+  const named = (count: number) => {
+    const { facts, message } = unavailable('ledger', known.slice(0, count), undefined);
+    expect(message.match(/cluster-\d+/g)).toHaveLength(Math.min(count, hintsMax));
+    return String(facts?.['clusters']).split(' ');
+  };
+  expect(named(hintsMax)).toHaveLength(hintsMax);
+  expect(named(hintsMax + 1)).toHaveLength(hintsMax);
 });

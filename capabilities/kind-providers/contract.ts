@@ -5,6 +5,7 @@ import {
   federatedIdSchema,
   nameLengthMax,
   resourceNameSchema,
+  utf8,
   type BlobId,
   type Call,
   type Contract,
@@ -206,7 +207,7 @@ const resourceSpelled = z
 const schemaText: z.ZodType<Readonly<Record<string, unknown>>> = z
   .record(z.string(), z.unknown())
   .refine(
-    (schema) => JSON.stringify(schema).length <= schemaBytesMax,
+    (schema) => utf8(JSON.stringify(schema)).length <= schemaBytesMax,
     `a schema has at most ${schemaBytesMax} bytes`,
   );
 const limitFields = {
