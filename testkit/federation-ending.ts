@@ -133,7 +133,7 @@ async function unequalMirrors(federation: Federation): Promise<string[]> {
       const equal =
         applied?.epoch === position?.epoch &&
         applied?.sequence === position?.sequence &&
-        applied !== undefined &&
+        applied?.digest !== undefined &&
         toHex(applied.digest) === position?.digest;
       // What was never shared is absent; what is not shared any more is withdrawn as well.
       const resting = state === 'absent' || state === 'frozen';

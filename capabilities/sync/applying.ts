@@ -45,8 +45,8 @@ export async function replaceGroups(needs: ApplyingNeeds, work: ApplyWork): Prom
   await applyAll(needs, work, true);
 }
 
-function atLeastOne({ head, groups }: ApplyWork): readonly StepGroup[] {
-  return groups.length > 0 ? groups : [{ steps: [], leaves: [], digest: head.digest }];
+function atLeastOne({ groups }: ApplyWork): readonly StepGroup[] {
+  return groups.length > 0 ? groups : [{ steps: [], leaves: [] }];
 }
 
 /**
@@ -70,7 +70,7 @@ async function applyAll(
     const isLast = index === groups.length - 1;
     const record =
       unfinished === undefined || isLast
-        ? recordAfter(work, group, nowMs)
+        ? recordAfter(work, group, { isLast, nowMs })
         : { ...unfinished, repairing: true };
     const then = groupOps(tables, { work, group, record });
     const transaction: Transaction = { if: [guard], then };
@@ -152,8 +152,8 @@ function sizeOf({ change }: Step): {
 
 function recordAfter(
   { head, copy }: ApplyWork,
-  { steps, digest }: StepGroup,
-  appliedMs: number,
+  { steps }: StepGroup,
+  { isLast, nowMs }: { readonly isLast: boolean; readonly nowMs: number },
 ): AppliedRecord {
   const last = steps.at(-1);
   return {
@@ -161,9 +161,10 @@ function recordAfter(
     epoch: head.epoch,
     sequence: last?.change.sequence ?? head.sequence,
     chain: last?.chain ?? head.chain,
-    digest,
+    // Computed for the last alone: most of what it costs is shared by a whole batch.
+    ...(isLast ? { digest: head.digest } : {}),
     head,
-    appliedMs,
+    appliedMs: nowMs,
   };
 }
 

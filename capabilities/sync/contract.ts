@@ -49,8 +49,8 @@ export interface MirrorFreeze {
 export interface AppliedPosition {
   readonly epoch: number;
   readonly sequence: number;
-  /** Hex. */
-  readonly digest: string;
+  /** Hex; unknown while a batch is being applied. */
+  readonly digest?: string | undefined;
   readonly appliedMs: number;
 }
 
@@ -252,7 +252,7 @@ const mirror: z.ZodType<Mirror> = z.object({
     .object({
       epoch: z.number(),
       sequence: z.number(),
-      digest: z.string(),
+      digest: z.string().optional(),
       appliedMs: z.number(),
     })
     .optional(),

@@ -273,6 +273,26 @@ describe('a crash between two transactions', () => {
     );
   });
 
+  test('leaves a digest that nobody vouches for, over exactly what is stored', async () => {
+    const written = newHistory();
+    for (let i = 0; i < 5; i += 1) {
+      written.write([put('a', String(i)), put(`b-${i}`)]);
+    }
+    const copies = await open();
+    store.left = 3;
+    await expect(pull(copies, written)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    store.left = Number.POSITIVE_INFINITY;
+    const again = await open();
+    expect(again.applied.find(written.resource)?.value.digest).toBeUndefined();
+    const { trie, sound } = await again.trie(written.resource, 1);
+    expect(sound).toBe(false);
+    const half = newHistory();
+    for (let i = 0; i < 3; i += 1) {
+      half.write([put('a', String(i)), put(`b-${i}`)]);
+    }
+    expect(trie.root).toEqual(half.position().digest);
+  });
+
   test('in the same process does not leave it believing its memory instead of the store', async () => {
     const written = newHistory();
     for (let i = 0; i < 5; i += 1) {

@@ -87,7 +87,6 @@ async function repairInPlace(
   const groups = groupsOf(steps).map((each) => ({
     steps: each,
     leaves: leavesOf(needs.history, each),
-    digest: head.digest,
   }));
   await withBlobs(needs, found.ops, async () => {
     await work.fetch(blobsOf(found.ops));

@@ -29,7 +29,8 @@ export interface AppliedRecord {
   readonly epoch: number;
   readonly sequence: number;
   readonly chain: Uint8Array;
-  readonly digest: Uint8Array;
+  /** Of that position; unknown between two transactions of one batch. */
+  readonly digest?: Uint8Array | undefined;
   /**
    * While the entries are made another position's in place, in several transactions: until then,
    * they are of none.
@@ -81,7 +82,7 @@ const applied: z.ZodType<AppliedRecord> = z.object({
   epoch: z.number().int().positive(),
   sequence: z.number().int().positive(),
   chain: hashSchema,
-  digest: hashSchema,
+  digest: hashSchema.optional(),
   repairing: z.boolean().optional(),
   head: headSchema,
   appliedMs: z.number(),

@@ -155,7 +155,7 @@ function newestHead({ sequence, tick }: Head): Pick<Mirror, 'headSequence' | 'he
 }
 
 function appliedView({ epoch, sequence, digest, appliedMs }: AppliedRecord): AppliedPosition {
-  return { epoch, sequence, digest: toHex(digest), appliedMs };
+  return { epoch, sequence, digest: digest && toHex(digest), appliedMs };
 }
 
 function forkView({ copies }: MirroringParts, resource: FederatedId): Fork | undefined {

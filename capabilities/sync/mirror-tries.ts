@@ -69,7 +69,9 @@ export function createMirrorTries(needs: MirrorTriesNeeds): MirrorTries {
               ? await replayed(needs, tries, { resource, copy, sequence })
               : await rebuild(needs, tries, { resource, copy, at: sequence });
           const sound = isSound(trie, applied);
-          if (sound || attempt === openMax) {
+          // Between two transactions of a batch, its journal is whole and its digest unknown.
+          const isBetween = applied?.digest === undefined && applied?.repairing !== true;
+          if (sound || isBetween || attempt === openMax) {
             return { trie, sound };
           }
         } catch (error) {
@@ -114,9 +116,11 @@ function isMended(error: unknown): boolean {
 }
 
 function isSound(trie: PagedTrie, applied: AppliedRecord | undefined): boolean {
-  return (
-    applied === undefined || (applied.repairing !== true && equalBytes(trie.root, applied.digest))
-  );
+  if (applied === undefined) {
+    return true;
+  }
+  const { digest, repairing } = applied;
+  return repairing !== true && digest !== undefined && equalBytes(trie.root, digest);
 }
 
 /** Entries without a position are rests of a copy that was never switched to. */

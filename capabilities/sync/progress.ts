@@ -36,6 +36,9 @@ export interface ProgressNeeds {
   heard?(peer: ClusterId, rows: readonly HeldRow[]): void;
 }
 
+// In the middle of a batch, where no owner stands that goes on: it is compared with nothing.
+const unknownDigest = new Uint8Array(32);
+
 /**
  * What we hold of an owner's resources, sorted by id; the root a beat carries is over these rows.
  */
@@ -45,9 +48,11 @@ export function heldRows({ copies }: Pick<ProgressNeeds, 'copies'>, owner: Clust
     .slice(0, heldRowsMax)
     .flatMap((resource) => {
       const applied = copies.applied.find(resource)?.value;
-      return applied === undefined || applied.repairing === true
-        ? []
-        : [{ resource, epoch: applied.epoch, sequence: applied.sequence, digest: applied.digest }];
+      if (applied === undefined || applied.repairing === true) {
+        return [];
+      }
+      const { epoch, sequence, digest = unknownDigest } = applied;
+      return [{ resource, epoch, sequence, digest }];
     });
 }
 

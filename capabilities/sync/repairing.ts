@@ -5,7 +5,7 @@ import {
   laneTarget,
   remote,
   splitFederatedId,
-  toHex,
+  equalBytes,
   type ClusterId,
   type FederatedId,
 } from '@hansa/foundation';
@@ -65,8 +65,8 @@ function compareHead(parts: MirroringParts, resource: FederatedId, head: Head | 
       return;
     }
     progress.head = head;
-    const differs = toHex(head.digest) !== toHex(applied.digest);
-    if (differs) {
+    const { digest } = applied;
+    if (digest !== undefined && !equalBytes(head.digest, digest)) {
       const { clock, log } = parts;
       parts.copies
         .setFork(resource, { held: applied.head, other: head, seenMs: clock.now() })

@@ -129,7 +129,7 @@ function diffView(rows: readonly DiffRow[]): CommandView {
 function placeText(place: DiffPlace | undefined): string {
   return place === undefined
     ? unknown
-    : `${place.epoch}/${place.sequence} ${place.digest.slice(0, 8)}`;
+    : `${place.epoch}/${place.sequence} ${(place.digest ?? '').slice(0, 8)}`.trimEnd();
 }
 
 function missingText({ changes, more, blobs, missingBytes }: DiffRow): string {

@@ -49,8 +49,8 @@ export type DiffStep = 'current' | 'pull' | 'rebuild' | 'keep' | 'wait' | 'decid
 export interface DiffPlace {
   readonly epoch: number;
   readonly sequence: number;
-  /** Hex. */
-  readonly digest: string;
+  /** Hex; of a copy in the middle of a batch, unknown. */
+  readonly digest?: string | undefined;
   /** When the owner signed it; of a copy, when it was applied. */
   readonly atMs?: number | undefined;
 }
@@ -118,7 +118,7 @@ const trace: z.ZodType<Trace> = z.object({
 const place: z.ZodType<DiffPlace> = z.object({
   epoch: z.number(),
   sequence: z.number(),
-  digest: z.string(),
+  digest: z.string().optional(),
   atMs: z.number().optional(),
 });
 const row: z.ZodType<DiffRow> = z.object({
