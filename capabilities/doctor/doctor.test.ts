@@ -1,17 +1,18 @@
 // The doctor over a simulated federation: each thing that can be wrong is made wrong, and the one
 // answer has to name it.
-import { errorCodes, type ClusterId, type NodeId } from '@hansa/foundation';
+import { errorCodes, remote, type ClusterId, type NodeId } from '@hansa/foundation';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { commandNamed, runCommand } from '../../testkit/command-context.ts';
 import { createActs, federatedName, type Acts } from '../../testkit/federation-acts.ts';
 import { createFederation, type Federation } from '../../testkit/federation.ts';
-import { callerOf, clusterOf, nodeOf } from '../../testkit/test-cluster.ts';
+import { callerOf, carrierTo, clusterOf, nodeOf } from '../../testkit/test-cluster.ts';
 import { doctorCommands } from './cli.ts';
 import type { Examination, Finding } from './contract.ts';
 import type { DoctorNeeds } from './looking.ts';
 import { judgeNode } from './judging-node.ts';
 import { createDoctorPeer } from './peer-service.ts';
+import { doctorPeerContract, probeBytesMax } from './wire.ts';
 
 let made: Federation;
 let acts: Acts;
@@ -184,6 +185,14 @@ describe('what a peer is told', () => {
     await expect(peerOf(undefined).examine({}, call)).rejects.toMatchObject({
       code: 'LINK_NOT_FOUND',
     });
+  });
+
+  test('takes a probe of so many bytes; one more is INPUT_INVALID', async () => {
+    const served = [{ contract: doctorPeerContract, service: peerOf('bergen') }];
+    const peer = remote(doctorPeerContract, carrierTo(served, call.caller));
+    const probe = (bytes: number) => peer.probe({ payload: new Uint8Array(bytes) });
+    await expect(probe(probeBytesMax + 1)).rejects.toMatchObject({ code: 'INPUT_INVALID' });
+    await expect(probe(probeBytesMax)).resolves.toMatchObject({ receivedBytes: probeBytesMax });
   });
 
   test('is asked for once a second at most', async () => {

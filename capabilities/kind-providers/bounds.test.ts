@@ -9,17 +9,20 @@ import { noMirrors } from '../../testkit/no-mirrors.ts';
 import { createResourceBench } from '../../testkit/resource-bench.ts';
 import { createSeededRandom } from '../../testkit/seeded-random.ts';
 import { carrierTo } from '../../testkit/test-cluster.ts';
+import type { SequencedChange } from '../resources/contract.ts';
 import {
   blobUploadBytesMax,
   kindsContract,
   kindsMax,
   schemaBytesMax,
+  workPageBytesMax,
   workQueueMax,
   type Kinds,
 } from './contract.ts';
 import { blobRoutes } from './http.ts';
 import { createKinds } from './service.ts';
 import { createSession } from './session.ts';
+import { pageOfChanges } from './shown.ts';
 
 async function open(): Promise<Kinds> {
   const bench = createResourceBench();
@@ -85,6 +88,26 @@ test('so many batches wait for one program; one more is KIND_UNAVAILABLE until o
   await expect(waiting[0]).resolves.toEqual({ accept: true });
   void session.ask(batch(workQueueMax)).catch(() => undefined);
   expect(session.waiting).toBe(workQueueMax);
+});
+
+test('a page of work has so many bytes; what is over comes with the next one', () => {
+  const change = (sequence: number, bytes: number): SequencedChange => ({
+    sequence,
+    change: {
+      epoch: 1,
+      previous: sequence - 1,
+      ops: [{ put: { key: utf8('k'), value: new Uint8Array(bytes - 1), blobs: [] } }],
+      hlc: [1, 0],
+      author: 'bergen',
+    },
+  });
+  const half = workPageBytesMax / 2;
+  const page = (bytes: number) => pageOfChanges([change(2, half), change(3, bytes)], 0);
+  expect(page(half)).toMatchObject({ changes: [{ sequence: 2 }, { sequence: 3 }] });
+  expect(page(half)).not.toHaveProperty('next');
+  expect(page(half + 1)).toMatchObject({ changes: [{ sequence: 2 }], next: 1 });
+  const [first, second] = [change(2, half), change(3, half + 1)];
+  expect(pageOfChanges([first, second], 1)).toMatchObject({ changes: [{ sequence: 3 }] });
 });
 
 test('one upload has so many bytes; one more is INPUT_TOO_LARGE', async () => {

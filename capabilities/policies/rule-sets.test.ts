@@ -21,7 +21,7 @@ import {
   linked,
 } from '../../testkit/test-cluster.ts';
 import type { Resource, ResourceLog } from '../resources/contract.ts';
-import { verbs, type MirroredResource, type RuleRequest } from './contract.ts';
+import { planRowsMax, verbs, type MirroredResource, type RuleRequest } from './contract.ts';
 import { createPolicies, type PoliciesService } from './service.ts';
 
 const codec = createMsgpackCodec();
@@ -231,6 +231,17 @@ test('ten thousand rules over a thousand resources are decided in the time of a 
     enforcement.visible(bergen, 'pull');
   }
   expect(performance.now() - againMs).toBeLessThan(1_000);
+});
+
+test('a plan shows so many rows, and says where there are more', async () => {
+  const names = (count: number) => Array.from({ length: count }, (_, at) => `r${at}`);
+  const planned = async (count: number) => {
+    const { policies } = await open({ names: names(count) });
+    const { rows, truncated } = await policies.plan({ add: share('**') });
+    return { rows: rows.length, truncated };
+  };
+  expect(await planned(planRowsMax)).toEqual({ rows: planRowsMax, truncated: false });
+  expect(await planned(planRowsMax + 1)).toEqual({ rows: planRowsMax, truncated: true });
 });
 
 describe('who can', () => {

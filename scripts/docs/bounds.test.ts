@@ -24,14 +24,8 @@ const untried: Readonly<Record<string, string>> = {
     'possessionsKeptMax',
     'receiptsKeptMax',
   ]),
-  ...reason(shown, [
-    'conflictsListedMax',
-    'diffChangesMax',
-    'missingObjectsMax',
-    'planRowsMax',
-    'refsShownMax',
-  ]),
-  ...reason(pages, ['contentsBytesMax', 'entriesBytesMax', 'workPageBytesMax']),
+  ...reason(shown, ['conflictsListedMax', 'diffChangesMax', 'missingObjectsMax', 'refsShownMax']),
+  ...reason(pages, ['contentsBytesMax', 'entriesBytesMax']),
   ...reason(inner, [
     'attemptsMax',
     'conflictsPerLaneMax',
