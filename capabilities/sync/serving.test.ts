@@ -34,7 +34,7 @@ import {
 import { createHistory } from '../resources/history.ts';
 import { createResourceLog } from '../resources/log.ts';
 import { createServing } from './serving.ts';
-import { blobPeerContract, type BlobPeer, type FollowItem } from './wire.ts';
+import { blobPeerContract, contentsBytesMax, type BlobPeer, type FollowItem } from './wire.ts';
 
 const codec = createMsgpackCodec();
 const crypto = createNodeCrypto();
@@ -352,6 +352,20 @@ describe('a blob', () => {
     expect(chunks).toHaveLength(3 * 32);
     const got = await collect(withBlobs().chunks({ ...asked, indexes: [2, 0] }));
     expect(got.map(({ length }) => length)).toEqual([7, 1_024 * 1_024]);
+  });
+
+  test('that are small come in items of so many bytes', async () => {
+    const half = contentsBytesMax / 2;
+    const kept = await Promise.all([half - 1, half, half + 1].map(keepBlob));
+    await log.append(shared, [put('a', '1', kept)], by);
+    const sizes = async (...at: readonly number[]) => {
+      const ids = at.flatMap((each) => kept[each]?.id ?? []);
+      const asked = { resource: ours(shared), blobs: ids };
+      const items = await collect(withBlobs().contents(asked));
+      return items.map((item) => item.map(({ bytes }) => bytes.length));
+    };
+    expect(await sizes(0, 2)).toEqual([[half - 1, half + 1]]);
+    expect(await sizes(1, 2)).toEqual([[half], [half + 1]]);
   });
 
   test('that no resource of the caller names is not there, though it lies on the disk', async () => {
