@@ -8,7 +8,8 @@ import { linkPeerContract } from '@hansa/capabilities/links/wire';
 import { policiesContract } from '@hansa/capabilities/policies/contract';
 import { streamContract } from '@hansa/capabilities/stream/contract';
 import { syncContract } from '@hansa/capabilities/sync/contract';
-import { near, remote, serve, type Gate } from '@hansa/foundation';
+import { syncPeerContract } from '@hansa/capabilities/sync/wire';
+import { federatedIdSchema, near, remote, serve, type Gate } from '@hansa/foundation';
 import { compose, createPeerGate, readConfig, runDuties } from '@hansa/node';
 import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
 import { openDrivers } from '../node/drivers.ts';
@@ -41,8 +42,11 @@ export interface DataNode {
   /** Begins to watch; `delays` resolves when so many timed values came. */
   watch(space: string): Promise<void>;
   delays(count: number): Promise<readonly number[]>;
-  /** Milliseconds of requests of 128 bytes to a peer, one after the other. */
-  ask(peer: string, count: number): Promise<readonly number[]>;
+  /**
+   * Milliseconds of requests of 128 bytes to a peer, one after the other: what a mirror asks of its
+   * owner, or, of control, what the doctor does.
+   */
+  ask(peer: string, count: number, traffic: 'state' | 'control'): Promise<readonly number[]>;
   /** Payload bytes of frames since the last time it was asked. */
   frames(): Promise<{ readonly sent: number; readonly received: number; readonly frames: number }>;
 }
@@ -218,14 +222,19 @@ const node: DataNode = {
     await until(async () => delays.length >= count);
     return delays.splice(0);
   },
-  async ask(peer, count) {
+  async ask(peer, count, traffic) {
     const { peer: cluster } = await links.show({ peer });
-    const wire = remote(linkPeerContract, peers.carrier(cluster));
+    const carrier = peers.carrier(cluster);
     const payload = random.bytes(128);
+    const owned = federatedIdSchema.parse(`${cluster}:kv/`.padEnd(payload.length, 'x'));
+    const one = {
+      control: () => remote(linkPeerContract, carrier).probe({ payload }),
+      state: () => remote(syncPeerContract, carrier).heads({ resources: [owned] }),
+    }[traffic];
     const tookMs: number[] = [];
     for (let at = 0; at < count; at += 1) {
       const startedMs = performance.now();
-      await wire.probe({ payload });
+      await one();
       tookMs.push(performance.now() - startedMs);
     }
     return tookMs;

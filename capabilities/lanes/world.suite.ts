@@ -1,5 +1,5 @@
-// Two clusters that share a note, for tests of lanes: mirrors are each other's logs, and rules are a
-// set of verbs.
+// Two clusters that share a note, for tests of lanes: mirrors are each other's logs, and rules are
+// a set of verbs.
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import {
