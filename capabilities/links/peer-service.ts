@@ -10,10 +10,9 @@ import { problemOfInvite } from './inspecting.ts';
 import type { InviteRecord, LinkRecord } from './keys.ts';
 import type { LinksParts } from './parts.ts';
 import { blockedHere } from './peers.ts';
-import type { PlaneTraffic } from './planes-road.ts';
 import type { PlaneRoad } from './planes.ts';
 import { uniqueName } from './records.ts';
-import type { LinkPeer } from './wire.ts';
+import type { LinkPeer, PlaneTraffic } from './wire.ts';
 
 export function createLinkPeer(parts: LinksParts): LinkPeer {
   const { records, roster, clock, signer } = parts;

@@ -9,10 +9,10 @@ import type {
   NodeId,
   Random,
   Spoken,
-  Traffic,
 } from '@hansa/foundation';
 import type { DataPlane, PlaneConnection } from './planes-driver.ts';
 import type { Meter } from './planes-meter.ts';
+import type { PlaneTraffic } from './wire.ts';
 import type { TicketBook, TicketRefusal } from './planes-tickets.ts';
 
 export interface PlaneLimits {
@@ -57,9 +57,6 @@ export interface PlanesNeeds {
   hintsOf(peer: ClusterId, node: NodeId): readonly string[];
   readonly limits?: Partial<PlaneLimits> | undefined;
 }
-
-/** What may leave the link for a plane, each for one of its own: neither waits for the other. */
-export type PlaneTraffic = Exclude<Traffic, 'control'>;
 
 export interface PlaneSession {
   readonly peer: ClusterId;

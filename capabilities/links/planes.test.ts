@@ -151,15 +151,8 @@ function begin({ limits, withoutPlane, linkHosts = ['a.test:1', 'b.test:1'] }: G
       },
     };
     const control = carrierTo(served, callerOf(cluster, node));
-    const road = planes.join({
-      peer,
-      node: peerNode,
-      traffic: 'bulk',
-      control,
-      own: bulk,
-      meter,
-      closed,
-    });
+    const streams = { control, own: bulk, meter };
+    const road = planes.join({ ...streams, peer, node: peerNode, traffic: 'bulk', closed });
     return { cluster, node, address, driver, planes, road, meter };
   };
   a = half('a', 1);

@@ -26,8 +26,7 @@ import type { TrustLevels } from '../trust/contract.ts';
 import { greetAsDialler, greetAsListener, type Handshaken, type LinkStreams } from './handshake.ts';
 import { createMeter, metered } from './planes-meter.ts';
 import type { PlaneRoad, Planes } from './planes.ts';
-import type { PlaneTraffic } from './planes-road.ts';
-import { type Hello, linkProtocol, spokenIn } from './wire.ts';
+import { type Hello, linkProtocol, type PlaneTraffic, spokenIn } from './wire.ts';
 
 export const handshakeTimeoutMs = 10_000; // a stranger may not hold a half-open door for longer
 // lets a refusal reach the peer before the connection goes

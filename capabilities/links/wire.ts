@@ -6,6 +6,7 @@ import {
   type Call,
   type Contract,
   type Spoken,
+  type Traffic,
 } from '@hansa/foundation';
 import { z } from 'zod';
 import {
@@ -15,7 +16,6 @@ import {
   ticketBytes,
   type Endpoint,
 } from './contract.ts';
-import type { PlaneTraffic } from './planes-road.ts';
 
 export const linkProtocol = '/hansa/link/1';
 export const protocolVersions: { readonly min: number; readonly max: number } = { min: 1, max: 1 };
@@ -46,6 +46,9 @@ export interface Beat {
 }
 
 /** What lets the asker open a plane to us, once and within ten seconds. */
+/** What may leave the link for a plane, each for one of its own: neither waits for the other. */
+export type PlaneTraffic = Exclude<Traffic, 'control'>;
+
 export interface PlaneOffer {
   readonly ticket: Uint8Array;
   /** `host:port`, where we listen. */

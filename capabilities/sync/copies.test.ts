@@ -282,9 +282,7 @@ describe('a crash between two transactions', () => {
     store.left = 3;
     await expect(pull(copies, written)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     store.left = Number.POSITIVE_INFINITY;
-    const again = await open();
-    expect(again.applied.find(written.resource)?.value.digest).toBeUndefined();
-    const { trie, sound } = await again.trie(written.resource, 1);
+    const { trie, sound } = await (await open()).trie(written.resource, 1);
     expect(sound).toBe(false);
     const half = newHistory();
     for (let i = 0; i < 3; i += 1) {

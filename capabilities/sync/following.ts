@@ -13,6 +13,7 @@ import {
 } from '@hansa/foundation';
 import {
   batchBytesMax,
+  changeBytesMax,
   batchChangesMax,
   type BlobReference,
   type Head,
@@ -102,7 +103,11 @@ async function followChanges(
       changes.push(item.change);
       bytes += sizeOf(item.change);
       hasMoved(); // who looks opens a better way: it is there by the end of the batch
-      await answerFor(needs, resource, async () => requireBounded(changes.length, bytes));
+      const one = item.change;
+      await answerFor(needs, resource, async () => {
+        requireFitting(one);
+        requireBounded(changes.length, bytes);
+      });
       continue;
     }
     const batch = { changes, head: item.head };
@@ -145,6 +150,18 @@ export function carrierFor({ peers }: Pick<FollowNeeds, 'peers'>, resource: Fede
 
 function sizeOf({ change }: SequencedChange): number {
   return change.ops.reduce((sum, op) => sum + ('put' in op ? op.put.value.length : 0) + 64, 0);
+}
+
+/** Its owner could not have written it: keys and values alone are over what one record takes. */
+function requireFitting({ change, sequence }: SequencedChange): void {
+  const bytes = change.ops.reduce(
+    (sum, op) =>
+      sum + ('put' in op ? op.put.key.length + op.put.value.length : op.delete.key.length),
+    0,
+  );
+  if (bytes > changeBytesMax) {
+    throw new HansaError('CHANGE_TOO_LARGE', `change ${sequence} is over ${changeBytesMax} bytes`);
+  }
 }
 
 function requireBounded(changes: number, bytes: number): void {
