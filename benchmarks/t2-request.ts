@@ -59,8 +59,8 @@ export const benchmark: Benchmark = {
           ...compared.notes,
           `p99, median of the rounds: ours ${brief(median(late.ours))} ms, bare TLS ` +
             `${brief(median(late.theirs))} ms`,
-          `${requestsPerRound} requests of 128 B a round, one after the other: what a mirror asks ` +
-            `of an owner, decided by policy, over the link until its plane is up`,
+          `${requestsPerRound} requests of 128 B a round, one after the other: what a mirror ` +
+            `asks of an owner, decided by policy, over the link until its plane is up`,
           `over the link’s own control stream, which never leaves it: p50 ` +
             `${brief(median(late.controlHalf))} ms, p99 ${brief(median(late.control))} ms`,
         ],
