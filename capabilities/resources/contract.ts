@@ -284,19 +284,27 @@ export const changeSchema: z.ZodType<Change> = z.object({
   hlc: hlcSchema,
   author: z.string().max(256),
 });
-export const headSchema: z.ZodType<Head> = z.object({
-  ...positionFields,
-  resource: federatedIdSchema,
-  tick: z.object({
-    root: hashSchema,
-    asOfMs: z.number().int().nonnegative(),
-    keyIndex: z.number().int().nonnegative(),
-    signature: signatureSchema,
-  }),
+export const tickSchema: z.ZodType<Tick> = z.object({
+  root: hashSchema,
+  asOfMs: z.number().int().nonnegative(),
+  keyIndex: z.number().int().nonnegative(),
+  signature: signatureSchema,
+});
+/** What binds a position to a tick. */
+export const proofFields: {
+  readonly salt: z.ZodType<Uint8Array>;
+  readonly path: z.ZodType<Head['path']>;
+} = {
   salt: hashSchema,
   path: z
     .array(z.object({ side: z.enum(['left', 'right']), hash: hashSchema }))
     .max(merkleStepsMax),
+};
+export const headSchema: z.ZodType<Head> = z.object({
+  ...positionFields,
+  resource: federatedIdSchema,
+  tick: tickSchema,
+  ...proofFields,
 });
 export const labelsSchema: z.ZodType<Readonly<Record<string, string>>> = z
   .record(z.string().min(1).max(labelLengthMax), z.string().max(labelLengthMax))

@@ -2,6 +2,7 @@
 // checked, and compared with what is held.
 import {
   HansaError,
+  isHansaError,
   laneTarget,
   remote,
   splitFederatedId,
@@ -11,7 +12,8 @@ import {
 } from '@hansa/foundation';
 import type { Head } from '../resources/contract.ts';
 import { fail, type MirroringParts, type MirrorProgress } from './mirror-progress.ts';
-import { headsPerRequestMax, syncPeerContract } from './wire.ts';
+import type { AppliedRecord } from './keys.ts';
+import { headsPerRequestMax, syncPeerContract, type RenewedHeads, type SyncPeer } from './wire.ts';
 
 // Two minutes in which nothing of a batch comes: a chunk of 1 MiB takes that long at 9 kB/s.
 const silentRoundsMax = 4;
@@ -46,9 +48,71 @@ async function askOwner(
   const peer = remote(syncPeerContract, parts.peers.observer(owner));
   for (let at = 0; at < resources.length; at += headsPerRequestMax) {
     const page = resources.slice(at, at + headsPerRequestMax);
-    const { heads } = await peer.heads({ resources: page }, { signal });
-    page.forEach((resource, index) => compareHead(parts, resource, heads[index] ?? null));
+    const renewed = await renewHeads(parts, { peer, page, signal });
+    const others = page.filter((resource) => !renewed.has(resource));
+    if (others.length > 0) {
+      const { heads } = await peer.heads({ resources: others }, { signal });
+      others.forEach((resource, index) => compareHead(parts, resource, heads[index] ?? null));
+    }
   }
+}
+
+/**
+ * Those of which the owner has signed anew that they stand where we hold them. Of all others the
+ * whole head is asked for, also where a signature is none: what it says instead is evidence.
+ */
+async function renewHeads(
+  parts: MirroringParts,
+  asked: {
+    readonly peer: SyncPeer;
+    readonly page: readonly FederatedId[];
+    readonly signal: AbortSignal;
+  },
+): Promise<ReadonlySet<FederatedId>> {
+  const { copies, history, progressOf } = parts;
+  const { peer, page, signal } = asked;
+  const known = page.flatMap((resource) => {
+    const applied = copies.applied.find(resource)?.value;
+    return applied !== undefined && isAtHead(applied) ? [applied.head] : [];
+  });
+  const held = known.map(({ resource, epoch, sequence }) => ({ resource, epoch, sequence }));
+  const { ticks, proofs } = await peer.renew({ held }, { signal }).catch(orNone);
+  const renewed = new Set<FederatedId>();
+  known.forEach((before, index) => {
+    const proof = proofs[index];
+    const tick = ticks[proof?.tick ?? ticks.length];
+    if (!proof || tick === undefined) {
+      return;
+    }
+    const head: Head = { ...before, tick, salt: proof.salt, path: proof.path };
+    try {
+      history.verify(head);
+    } catch {
+      return;
+    }
+    progressOf(before.resource).head = head;
+    renewed.add(before.resource);
+  });
+  return renewed;
+}
+
+/** Between two transactions of a batch, and after a repair that was not ended, it is not. */
+function isAtHead({ head, epoch, sequence, digest, repairing }: AppliedRecord): boolean {
+  return (
+    repairing !== true &&
+    digest !== undefined &&
+    head.epoch === epoch &&
+    head.sequence === sequence &&
+    equalBytes(head.digest, digest)
+  );
+}
+
+/** A release that does not know the method yet says so. */
+function orNone(error: unknown): RenewedHeads {
+  if (isHansaError(error, 'METHOD_UNKNOWN')) {
+    return { ticks: [], proofs: [] };
+  }
+  throw error;
 }
 
 function compareHead(parts: MirroringParts, resource: FederatedId, head: Head | null): void {

@@ -106,6 +106,7 @@ export function createSync(needs: SyncNeeds): SyncService {
       ...(budgets === undefined ? {} : spendingState(budgets, content)),
       pin: serving.ranges.pin,
       heads: serving.heads,
+      renew: serving.renew,
       held: async (_input, call) => ({ rows: heldRows({ copies }, callingCluster(call)) }),
       challenge: (input, call) => answerChallenge({ ...parts, damaged }, input, call),
     },

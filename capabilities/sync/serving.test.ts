@@ -291,6 +291,7 @@ describe('what a peer may not have is absent', () => {
     const said = await Promise.all([
       told(() => follow(resource, undefined, call).next()),
       told(() => serving.heads({ resources: [resource] }, call)),
+      told(() => serving.renew({ held: [{ resource, epoch: 1, sequence: 3 }] }, call)),
       told(() => serving.blobs.manifest(input, call)),
       told(() => collect(serving.blobs.chunks(input, call))),
     ]);

@@ -14,11 +14,11 @@ import {
   type LocalId,
 } from '@hansa/foundation';
 import type { Enforcement } from '../policies/contract.ts';
-import type { Head, Position, ResourceLog } from '../resources/contract.ts';
+import type { Head, Position, ResourceLog, Tick } from '../resources/contract.ts';
 import { absent, requirePull } from './pull-rights.ts';
 import { servingBlobs, type MirroredBlobs } from './serving-blobs.ts';
 import { createRangeServing, type RangeServing } from './serving-ranges.ts';
-import type { BlobPeer, FollowItem, SyncPeer } from './wire.ts';
+import type { BlobPeer, FollowItem, RenewedHeads, SyncPeer } from './wire.ts';
 
 export interface ServingNeeds {
   readonly cluster: ClusterId;
@@ -32,27 +32,23 @@ export interface ServingNeeds {
 export function createServing(needs: ServingNeeds): {
   readonly follow: SyncPeer['follow'];
   readonly heads: SyncPeer['heads'];
+  readonly renew: SyncPeer['renew'];
   readonly ranges: RangeServing;
   readonly blobs: BlobPeer;
 } {
-  const { resources, enforcement, cluster } = needs;
+  const { resources } = needs;
   return {
     follow: (input, call) => follow(needs, input, call),
     async heads({ resources: asked }, call) {
-      const peer = callingCluster(call);
-      const readable = enforcement.visible(peer, 'pull');
-      const standing = asked.map(async (id) => {
-        const { owner, local } = splitFederatedId(id);
-        const isServed = owner === cluster && readable.has(local);
-        const position = isServed ? await resources.position(local) : undefined;
-        return position === undefined ? undefined : { local, position };
-      });
-      // All of them first: what is signed in one turn shares one signature.
-      const found = await Promise.all(standing);
-      const heads = found.map(async (each) =>
-        each === undefined ? null : signedUnlessRewound(resources, each.local, each.position),
+      return { heads: await headsOf(needs, asked, call) };
+    },
+    async renew({ held }, call) {
+      const heads = await headsOf(
+        needs,
+        held.map(({ resource }) => resource),
+        call,
       );
-      return { heads: await Promise.all(heads) };
+      return renewed(held, heads);
     },
     ranges: createRangeServing({
       require: (resource, call) => void requirePull(needs, resource, callingCluster(call)),
@@ -61,6 +57,45 @@ export function createServing(needs: ServingNeeds): {
     }),
     blobs: servingBlobs(needs),
   };
+}
+
+/** Fresh, in the order asked; null for what is unknown, rewound or not shared alike. */
+async function headsOf(
+  { resources, enforcement, cluster }: ServingNeeds,
+  asked: readonly FederatedId[],
+  call: Call | undefined,
+): Promise<readonly (Head | null)[]> {
+  const readable = enforcement.visible(callingCluster(call), 'pull');
+  const standing = asked.map(async (id) => {
+    const { owner, local } = splitFederatedId(id);
+    const isServed = owner === cluster && readable.has(local);
+    const position = isServed ? await resources.position(local) : undefined;
+    return position === undefined ? undefined : { local, position };
+  });
+  // All of them first: what is signed in one turn shares one signature.
+  const found = await Promise.all(standing);
+  const heads = found.map(async (each) =>
+    each === undefined ? null : signedUnlessRewound(resources, each.local, each.position),
+  );
+  return Promise.all(heads);
+}
+
+/** Of those that stand where they are held, only what the asker cannot know. */
+function renewed(
+  held: Parameters<SyncPeer['renew']>[0]['held'],
+  heads: readonly (Head | null)[],
+): RenewedHeads {
+  const ticks = new Map<Tick, number>();
+  const proofs = held.map(({ epoch, sequence }, index) => {
+    const head = heads[index] ?? null;
+    if (head?.epoch !== epoch || head.sequence !== sequence) {
+      return null;
+    }
+    const tick = ticks.get(head.tick) ?? ticks.size;
+    ticks.set(head.tick, tick);
+    return { tick, salt: head.salt, path: head.path };
+  });
+  return { ticks: [...ticks.keys()], proofs };
 }
 
 /** One that is rewound is no reason to say nothing of the others; who follows it is told. */

@@ -16,9 +16,12 @@ import {
   blobsPerOpMax,
   changeSchema,
   headSchema,
+  proofFields,
+  tickSchema,
   type Head,
   type ResourceEntry,
   type SequencedChange,
+  type Tick,
 } from '../resources/contract.ts';
 
 export const headsPerRequestMax = 500; // about 600 bytes each; a page stays far below a frame
@@ -65,6 +68,16 @@ export interface SyncPeer {
     input: { readonly resources: readonly FederatedId[] },
     call?: Call,
   ): Promise<{ readonly heads: readonly (Head | null)[] }>;
+  /**
+   * For each resource that stands where the asker holds it, a fresh signature that it does: far
+   * fewer bytes than its head. Null for what has moved, is unknown or not shared alike.
+   */
+  renew(
+    input: {
+      readonly held: readonly (PinnedPosition & { readonly resource: FederatedId })[];
+    },
+    call?: Call,
+  ): Promise<RenewedHeads>;
   /** The present head, of which everything can be read in pieces for a while. */
   pin(input: { readonly resource: FederatedId }, call?: Call): Promise<{ readonly head: Head }>;
   /**
@@ -96,6 +109,17 @@ export interface SyncPeer {
     input: { readonly resource: FederatedId; readonly prefix: string; readonly salt: Uint8Array },
     call?: Call,
   ): Promise<{ readonly epoch: number; readonly sequence: number; readonly answer: Uint8Array }>;
+}
+
+/** Proofs in the order asked; heads that were signed together share a tick. */
+export interface RenewedHeads {
+  readonly ticks: readonly Tick[];
+  readonly proofs: readonly (HeadProof | null)[];
+}
+
+/** What makes a head of a position that is known: which of the ticks, and the way to its root. */
+export interface HeadProof extends Pick<Head, 'salt' | 'path'> {
+  readonly tick: number;
 }
 
 export interface SmallBlob {
@@ -209,6 +233,19 @@ export const syncPeerContract: Contract<SyncPeer> = {
       permission: 'peer',
       input: z.object({ resources: z.array(federatedIdSchema).max(headsPerRequestMax) }),
       output: z.object({ heads: z.array(headSchema.nullable()).max(headsPerRequestMax) }),
+      errors: [],
+    },
+    renew: {
+      summary: 'Fresh signatures under what the asking cluster holds.',
+      permission: 'peer',
+      since: 2,
+      input: z.object({ held: z.array(z.object(pinned)).max(headsPerRequestMax) }),
+      output: z.object({
+        ticks: z.array(tickSchema).max(headsPerRequestMax),
+        proofs: z
+          .array(z.object({ tick: sequence, ...proofFields }).nullable())
+          .max(headsPerRequestMax),
+      }),
       errors: [],
     },
     held: {

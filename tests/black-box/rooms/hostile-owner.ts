@@ -103,6 +103,7 @@ function lyingSync(lies: ReadonlyMap<FederatedId, Lies>): SyncPeer {
       heads: resources.map((resource) => lies.get(resource)?.head() ?? null),
     }),
     pin: async ({ resource }) => of(resource).pin?.() ?? absent(),
+    renew: async ({ held }) => ({ ticks: [], proofs: held.map(() => null) }),
     digests: async (input) => of(input.resource).digests?.(input) ?? absent(),
     entries: async (input) => of(input.resource).entries?.(input) ?? absent(),
     held: async () => ({ rows: [] }),
