@@ -1,6 +1,7 @@
 // Reads every disk of a federation behind its cluster's back: what owners have ever written, what
 // mirrors have ever applied, which links were ever made. Checks compare these, and trust no
 // service.
+import { setMaxListeners } from 'node:events';
 import { linkTables, type LinkRecord } from '@hansa/capabilities/links/keys';
 import { resourceTables } from '@hansa/capabilities/resources/keys';
 import type { BlobReference, ChangeOp } from '@hansa/capabilities/resources/contract';
@@ -88,6 +89,7 @@ export function createDiskWitness(needs: {
   const positions: Positions = new Map();
   const over = new AbortController();
   const { signal } = over;
+  setMaxListeners(0, signal); // every disk of a federation is watched under it
   const watch = async (
     cluster: SimulatedCluster,
     scope: string,
