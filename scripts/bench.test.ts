@@ -71,7 +71,8 @@ describe('npm run bench', () => {
 
   it('the page has a row for every claim', () => {
     const benchmark = { id: 'T5', title: 'quick' };
-    const page = benchmarkPage([{ benchmark, result }], ['Node 20']);
+    const day = '2026-11-21';
+    const page = benchmarkPage([{ benchmark, result, facts: ['Node 20'], day }]);
     expect(page).toContain('| T5 | quick | keys/s | 4 | 2 | a peer | **2** |');
   });
 });

@@ -1,50 +1,46 @@
 // `npm run bench` measures every claim and writes docs/benchmarks.md; `npm run bench -- T5`
-// measures one, and its last line is the result as JSON. A claim is a file of benchmarks/ that
-// begins with its id: `t5-….ts`.
-import { writeFileSync } from 'node:fs';
+// measures one, and its last line is the result as JSON; with `--save` its row of the page becomes
+// this one. A claim is a file of benchmarks/ that begins with its id: `t5-….ts`.
 import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { globSync } from 'tinyglobby';
 import type { Benchmark } from './bench/benchmark.ts';
-import {
-  benchmarkPage,
-  checkResult,
-  machineFacts,
-  resultLine,
-  type Measured,
-} from './bench/report.ts';
+import { checkResult, machineFacts, resultLine, type Measured } from './bench/report.ts';
+import { saveResults } from './bench/saved.ts';
 
 const roundsDefault = 5; // the fewest whose median survives two bad ones
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = process.env['HANSA_BENCHMARKS'] ?? join(root, 'benchmarks');
 
 const { values, positionals } = parseArgs({
-  options: { rounds: { type: 'string', default: String(roundsDefault) } },
+  options: {
+    rounds: { type: 'string', default: String(roundsDefault) },
+    save: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
 const rounds = Number(values.rounds);
-const [wanted] = positionals;
+const wanted = new Set(positionals.map((id) => id.toLowerCase()));
 const files = globSync('*.ts', { cwd: folder })
   .filter((file) => /^[a-z]+\d+-/.test(file))
   .sort(byNumber);
-const chosen = wanted === undefined ? files : files.filter((file) => idOf(file) === idOf(wanted));
+const chosen = wanted.size === 0 ? files : files.filter((file) => wanted.has(idOf(file)));
 
-if (!Number.isInteger(rounds) || rounds < 1 || chosen.length === 0) {
+if (!Number.isInteger(rounds) || rounds < 1 || chosen.length < wanted.size) {
   const ids = files.map((file) => idOf(file).toUpperCase()).join(' ');
-  console.error(`usage: npm run bench -- [id] [--rounds n]; ids: ${ids}`);
+  console.error(`usage: npm run bench -- [id…] [--rounds n] [--save]; ids: ${ids}`);
   process.exit(2);
 }
 
 const facts = machineFacts();
 console.log(facts.join('\n'));
-const measured: Measured[] = [];
 for (const file of chosen) {
-  measured.push(await measure(await load(file)));
-}
-if (wanted === undefined) {
-  writeFileSync(join(root, 'docs', 'benchmarks.md'), benchmarkPage(measured, facts));
-  console.log('wrote docs/benchmarks.md');
+  const measured = await measure(await load(file));
+  if (values.save || wanted.size === 0) {
+    // One by one: a run of an hour that fails at its end has told all that it measured.
+    saveResults(root, { measured, facts });
+  }
 }
 
 function idOf(file: string): string {
@@ -70,7 +66,8 @@ async function measure(benchmark: Benchmark): Promise<Measured> {
   const result = await benchmark.run({ rounds });
   checkResult(benchmark.id, result);
   console.log([`beside ${result.peerName}`, ...(result.notes ?? [])].join('\n'));
-  const one = { benchmark, result };
+  const { id, title } = benchmark;
+  const one = { benchmark: { id, title }, result };
   console.log(resultLine(one));
   return one;
 }

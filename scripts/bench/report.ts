@@ -31,22 +31,25 @@ export function checkResult(id: string, { ours, peer, ratio, rounds }: Benchmark
   }
 }
 
-export function benchmarkPage(measured: readonly Measured[], facts: readonly string[]): string {
+export function benchmarkPage(
+  measured: readonly (Measured & { readonly facts: readonly string[]; readonly day: string })[],
+): string {
   const rows = measured.map(({ benchmark, result }) => {
     const { unit, ours, peer, peerName, ratio } = result;
     const cells = [benchmark.id, benchmark.title, unit, brief(ours), brief(peer), peerName];
     return `| ${[...cells, `**${brief(ratio)}**`].join(' | ')} |`;
   });
-  const notes = measured.flatMap(({ benchmark, result }) => [
-    `* **${benchmark.id}**, ${result.rounds} rounds. ${(result.notes ?? []).join('. ')}`.trimEnd(),
-  ]);
+  const notes = measured.map(({ benchmark, result, day }) =>
+    [`* **${benchmark.id}**, ${day}, ${result.rounds} rounds`, ...(result.notes ?? [])].join('. '),
+  );
+  const facts = new Set(measured.flatMap((one) => one.facts));
   return [
     '# Benchmarks',
     '',
     'Written by `npm run bench`. Each claim is measured beside a peer in the same run, by turns;',
     'absolute numbers say little on another machine, ratios do: above 1, ours is better.',
     '',
-    ...facts.map((fact) => `* ${fact}`),
+    ...[...facts].map((fact) => `* ${fact}`),
     '',
     '| id | claim | unit | ours | peer | which peer | ratio |',
     '|---|---|---|---:|---:|---|---:|',
