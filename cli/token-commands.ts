@@ -2,11 +2,12 @@
 // key stays in its file and on this machine.
 import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { listOption, onceShown, reportView } from '@hansa/capabilities/tokens/cli';
+import { onceShown, reportView } from '@hansa/capabilities/tokens/cli';
 import {
   durationOption,
   flagOption,
   HansaError,
+  listOption,
   requiredOption,
   textOption,
   type CommandOption,

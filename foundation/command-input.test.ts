@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { CommandContext } from './command.ts';
 import {
+  countOption,
   durationOption,
   flagOption,
   labelOption,
+  listOption,
   requiredArgument,
   requiredOption,
   requireYes,
@@ -20,6 +22,8 @@ describe('a command line', () => {
     const usage = (message: string) => expect.objectContaining({ code: 'USAGE', message });
     expect(() => requiredArgument(input({}), 'peer')).toThrow(usage('<peer> is missing'));
     expect(() => requiredOption(input({}), 'to')).toThrow(usage('--to is missing'));
+    const flag = 'appVersion';
+    expect(() => requiredOption(input({}), flag)).toThrow(usage('--app-version is missing'));
     expect(requiredArgument(input({}, { peer: 'bergen' }), 'peer')).toBe('bergen');
     expect(requiredOption(input({ to: 'bergen' }), 'to')).toBe('bergen');
   });
@@ -32,6 +36,25 @@ describe('a command line', () => {
     expect(flagOption(given, 'name')).toBe(false);
     expect(durationOption(given, 'expires')).toBe(900_000);
     expect(durationOption(given, 'wait')).toBeUndefined();
+  });
+
+  test('counts in whole numbers, and names the flag that has none', () => {
+    const given = input({ limit: '10', ifVersion: 'two', from: '0' });
+    expect(countOption(given, 'limit')).toBe(10);
+    expect(countOption(given, 'last')).toBeUndefined();
+    const usage = (message: string) => expect.objectContaining({ code: 'USAGE', message });
+    expect(() => countOption(given, 'ifVersion')).toThrow(
+      usage('--if-version is a whole number, not "two"'),
+    );
+    expect(() => countOption(given, 'from', 1)).toThrow(
+      usage('--from is a whole number, at least 1, not "0"'),
+    );
+  });
+
+  test('gives one or many of what repeats as a list', () => {
+    expect(listOption(input({ delegate: 'ada' }), 'delegate')).toEqual(['ada']);
+    expect(listOption(input({ delegate: ['ada', 'bo'] }), 'delegate')).toEqual(['ada', 'bo']);
+    expect(listOption(input({}), 'delegate')).toEqual([]);
   });
 
   test('names a label by a key and a value, as often as it likes', () => {

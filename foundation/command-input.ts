@@ -13,7 +13,7 @@ export function requiredArgument({ args }: Input, name: string): string {
 
 /** An option the command cannot do without. */
 export function requiredOption(input: Input, name: string): string {
-  return required(textOption(input, name), `--${name}`);
+  return required(textOption(input, name), flagOf(name));
 }
 
 function required(value: string | undefined, spelled: string): string {
@@ -33,20 +33,42 @@ export function flagOption({ options }: Input, name: string): boolean {
   return options[name] === true;
 }
 
+/** A whole number that is at least so much, of an option such as `--limit 100`. */
+export function countOption(input: Input, name: string, least = 0): number | undefined {
+  const given = textOption(input, name);
+  if (given === undefined) {
+    return undefined;
+  }
+  if (!/^\d{1,15}$/.test(given) || Number(given) < least) {
+    const bound = least === 0 ? '' : `, at least ${least}`;
+    throw new HansaError('USAGE', `${flagOf(name)} is a whole number${bound}, not "${given}"`);
+  }
+  return Number(given);
+}
+
+/** `ifVersion` is typed as `--if-version`. */
+function flagOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 /** Milliseconds of an option such as `--expires 15m`. */
 export function durationOption(input: Input, name: string): number | undefined {
   const text = textOption(input, name);
   return text === undefined ? undefined : parseDuration(text);
 }
 
+/** What a repeatable option was given, in its order; empty where it was not. */
+export function listOption({ options }: Input, name: string): readonly string[] {
+  const value = options[name];
+  return typeof value === 'string' ? [value] : Array.isArray(value) ? value : [];
+}
+
 /** Labels of a repeated `--label key=value`; undefined where none is given. */
 export function labelOption(
-  { options }: Input,
+  input: Input,
   name: string,
 ): Readonly<Record<string, string>> | undefined {
-  const value = options[name];
-  const spelled = typeof value === 'string' ? [value] : Array.isArray(value) ? value : [];
-  const labels = spelled.map(parseLabel);
+  const labels = listOption(input, name).map(parseLabel);
   const repeated = labels.find(([key], at) => labels.findIndex(([other]) => other === key) < at);
   if (repeated !== undefined) {
     throw new HansaError('INPUT_INVALID', `the label "${repeated[0]}" is given twice`);

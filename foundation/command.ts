@@ -42,6 +42,10 @@ export type CommandView =
     }
   | { readonly kind: 'stack'; readonly views: readonly CommandView[] };
 
+export function textView(words: string): CommandView {
+  return { kind: 'text', text: words };
+}
+
 export interface CommandContext {
   /** Calls to the node of the current context. */
   readonly carrier: Carrier;

@@ -30,13 +30,14 @@ export {
 } from './capability.ts';
 export { deadline, type Clock, type Random } from './clock.ts';
 export type { Codec } from './codec.ts';
-export type {
-  Command,
-  CommandArgument,
-  CommandContext,
-  CommandOption,
-  CommandOutput,
-  CommandView,
+export {
+  textView,
+  type Command,
+  type CommandArgument,
+  type CommandContext,
+  type CommandOption,
+  type CommandOutput,
+  type CommandView,
 } from './command.ts';
 export type {
   AnyContract,
@@ -187,9 +188,27 @@ export { bytesText } from './bytes-text.ts';
 export { momentText } from './moment.ts';
 export { problemText } from './problem-text.ts';
 export {
+  fromBase64,
+  readBytes,
+  spellBytes,
+  textOf,
+  type BytesEncoding,
+  type SpelledBytes,
+} from './spelled-bytes.ts';
+export {
+  requireOwn,
+  resolveSpelled,
+  spelledResource,
+  withoutKind,
+  type Ownership,
+  type SpellingNeeds,
+} from './spelled-resource.ts';
+export {
+  countOption,
   durationOption,
   flagOption,
   labelOption,
+  listOption,
   requiredArgument,
   requiredOption,
   requireYes,

@@ -1,11 +1,13 @@
 // `hansa app list|register|remove|find|call`: what people type, and what they see.
 import {
   flagOption,
+  listOption,
   problemText,
   remote,
   requiredArgument,
   requiredOption,
   textOption,
+  textView,
   type Command,
   type CommandContext,
   type CommandView,
@@ -29,13 +31,12 @@ const register: Command = {
   ],
   async run(context) {
     const id = requiredArgument(context, 'id');
-    const capabilities = context.options['capability'];
     const data = await appsOf(context).register(
       {
         id,
         version: requiredOption(context, 'appVersion'),
         name: textOption(context, 'name') ?? id,
-        capabilities: Array.isArray(capabilities) ? capabilities : [],
+        capabilities: listOption(context, 'capability'),
         endpoint: textOption(context, 'endpoint'),
         private: flagOption(context, 'private'),
       },
@@ -43,7 +44,7 @@ const register: Command = {
     );
     return {
       data,
-      view: text(`Registered ${data.id} ${data.version}.`),
+      view: textView(`Registered ${data.id} ${data.version}.`),
       next: ['hansa app list', `hansa app remove ${data.id}`],
     };
   },
@@ -58,7 +59,7 @@ const remove: Command = {
   async run(context) {
     const id = requiredArgument(context, 'id');
     const data = await appsOf(context).remove({ id }, { signal: context.signal });
-    return { data, view: text(`Removed ${id}.`), next: ['hansa app list'] };
+    return { data, view: textView(`Removed ${id}.`), next: ['hansa app list'] };
   },
 };
 
@@ -71,7 +72,7 @@ const list: Command = {
   async run(context) {
     const peer = textOption(context, 'peer');
     const data = await appsOf(context).list({ peer }, { signal: context.signal });
-    const silent = data.unheard.map((one) => text(`${one.peer}: ${problemText(one.problem)}`));
+    const silent = data.unheard.map((one) => textView(`${one.peer}: ${problemText(one.problem)}`));
     return {
       data,
       view: { kind: 'stack', views: [appTable(data.apps, 'no app is registered'), ...silent] },
@@ -135,10 +136,10 @@ const call: Command = {
       { signal: context.signal },
     );
     const failed = data.status >= 400;
-    const status = failed ? [text(`The app answered with status ${data.status}.`)] : [];
+    const status = failed ? [textView(`The app answered with status ${data.status}.`)] : [];
     return {
       data,
-      view: { kind: 'stack', views: [...status, text(data.body)] },
+      view: { kind: 'stack', views: [...status, textView(data.body)] },
       ...(failed ? { exit: 1 } : {}),
     };
   },
@@ -171,8 +172,4 @@ function wayOf({ distance, endpoint, private: isPrivate }: App): string {
 
 function appsOf({ carrier }: CommandContext): Apps {
   return remote(appsContract, carrier);
-}
-
-function text(words: string): CommandView {
-  return { kind: 'text', text: words };
 }

@@ -1,6 +1,7 @@
 // `hansa document …`: what people type, and what they see.
 import {
   bytesText,
+  countOption,
   flagOption,
   fromUtf8,
   HansaError,
@@ -8,14 +9,16 @@ import {
   momentText,
   remote,
   requiredArgument,
+  requireOwn,
   requireYes,
+  spelledResource,
   textOption,
+  textView,
   type Command,
   type CommandContext,
-  type CommandView,
 } from '@hansa/foundation';
 import type { DocumentTerminal } from './cli-terminal.ts';
-import { documentContract, type Document, type DocumentEvent, type Documents } from './contract.ts';
+import { documentContract, type DocumentEvent, type Documents } from './contract.ts';
 
 const anyArgument = { name: '<document>', description: 'a name, or <peer>:<name> for a mirror' };
 const ownArgument = { name: '<document>', description: 'an own document' };
@@ -51,7 +54,7 @@ function putCommand(terminal: DocumentTerminal): Command {
         description: textOption(context, 'description'),
         labels: labelOption(context, 'label'),
         shared: flagOption(context, 'shared') ? true : undefined,
-        ifVersion: countOption(context, 'ifVersion', 'if-version'),
+        ifVersion: countOption(context, 'ifVersion'),
       };
       const data = await documentsOf(context).put(
         { document, value: await givenJson(context, terminal), ...onlyGiven(words) },
@@ -59,7 +62,7 @@ function putCommand(terminal: DocumentTerminal): Command {
       );
       return {
         data,
-        view: text(`${data.name} is at version ${data.version}.`),
+        view: textView(`${data.name} is at version ${data.version}.`),
         next: [
           `hansa document get ${data.name}`,
           `hansa share add document/${data.name} --to <peer>`,
@@ -78,7 +81,7 @@ const get: Command = {
   async run(context) {
     const document = requiredArgument(context, 'document');
     const data = await documentsOf(context).get({ document }, { signal: context.signal });
-    return { data, view: text(JSON.stringify(data.value, undefined, 2)) };
+    return { data, view: textView(JSON.stringify(data.value, undefined, 2)) };
   },
 };
 
@@ -95,7 +98,7 @@ const list: Command = {
   async run(context) {
     const asked = onlyGiven({
       type: textOption(context, 'type'),
-      limit: countOption(context, 'limit', 'limit'),
+      limit: countOption(context, 'limit'),
       cursor: textOption(context, 'cursor'),
     });
     const data = await documentsOf(context).list(asked, { signal: context.signal });
@@ -106,7 +109,7 @@ const list: Command = {
         kind: 'table',
         columns: ['DOCUMENT', 'ROLE', 'TYPE', 'VERSION', 'SIZE', 'WRITTEN'],
         rows: data.documents.map((each) => [
-          spelledDocument(each),
+          spelledResource(each),
           each.role,
           each.type,
           String(each.version),
@@ -133,12 +136,12 @@ function patchCommand(terminal: DocumentTerminal): Command {
     examples: ['hansa document patch ports \'{"https":8443,"http":null}\''],
     async run(context) {
       const document = requiredArgument(context, 'document');
-      const words = { ifVersion: countOption(context, 'ifVersion', 'if-version') };
+      const words = { ifVersion: countOption(context, 'ifVersion') };
       const data = await documentsOf(context).patch(
         { document, patch: await givenJson(context, terminal), ...onlyGiven(words) },
         { signal: context.signal },
       );
-      return { data, view: text(JSON.stringify(data.value, undefined, 2)) };
+      return { data, view: textView(JSON.stringify(data.value, undefined, 2)) };
     },
   };
 }
@@ -154,16 +157,11 @@ const deletion: Command = {
     const { signal } = context;
     const documents = documentsOf(context);
     const document = requiredArgument(context, 'document');
-    const { role, ownerName, name } = await documents.get({ document }, { signal });
-    if (role === 'mirror') {
-      throw new HansaError('RESOURCE_READ_ONLY', `${document} is a mirror of another cluster’s`, {
-        fix: `to give the copy up: hansa mirror remove ${ownerName}:document/${name}`,
-      });
-    }
+    requireOwn(await documents.get({ document }, { signal }), 'document');
     await requireYes(context, `Delete ${document} with its history, for good?`);
-    const words = { ifVersion: countOption(context, 'ifVersion', 'if-version') };
+    const words = { ifVersion: countOption(context, 'ifVersion') };
     const data = await documents.delete({ document, ...onlyGiven(words) }, { signal });
-    return { data, view: text(`Deleted ${data.name}.`), next: ['hansa document list'] };
+    return { data, view: textView(`Deleted ${data.name}.`), next: ['hansa document list'] };
   },
 };
 
@@ -188,7 +186,7 @@ function watchCommand(terminal: DocumentTerminal): Command {
         await terminal.print(event, eventLine(event));
         events += 1;
       }
-      return { data: { events }, view: text(`The watch ended after ${events}.`) };
+      return { data: { events }, view: textView(`The watch ended after ${events}.`) };
     },
   };
 }
@@ -198,7 +196,7 @@ function eventLine(event: DocumentEvent): string {
     return `delete ${event.resource}`;
   }
   const { document } = event;
-  return `${spelledDocument(document)}  ${document.version}  ${JSON.stringify(document.value)}`;
+  return `${spelledResource(document)}  ${document.version}  ${JSON.stringify(document.value)}`;
 }
 
 async function givenJson(context: CommandContext, terminal: DocumentTerminal): Promise<unknown> {
@@ -221,23 +219,6 @@ async function givenJson(context: CommandContext, terminal: DocumentTerminal): P
 function onlyGiven<T extends object>(words: T): T {
   const given = Object.entries(words).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as T;
-}
-
-function countOption(context: CommandContext, name: string, flag: string): number | undefined {
-  const given = textOption(context, name);
-  if (given !== undefined && !/^\d{1,15}$/.test(given)) {
-    throw new HansaError('USAGE', `--${flag} is a whole number, not "${given}"`);
-  }
-  return given === undefined ? undefined : Number(given);
-}
-
-/** As every command takes it. */
-function spelledDocument({ role, ownerName, name }: Document): string {
-  return role === 'own' ? name : `${ownerName}:${name}`;
-}
-
-function text(words: string): CommandView {
-  return { kind: 'text', text: words };
 }
 
 export function documentCommands(terminal: DocumentTerminal): readonly Command[] {

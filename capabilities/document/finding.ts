@@ -2,9 +2,8 @@
 import {
   equalBytes,
   federatedId,
-  federatedIdSchema,
   HansaError,
-  localId,
+  resolveSpelled,
   resourceNameSchema,
   splitFederatedId,
   type Codec,
@@ -27,32 +26,20 @@ export interface FindingNeeds {
   readonly lanes: LaneWriting;
 }
 
-/** `<name>`, `<peer>:<name>`, `<peer>:document/<name>` or a federated id. */
-export function resolveDocument({ signer, mirrors }: FindingNeeds, spelled: string): FederatedId {
-  const colon = spelled.indexOf(':');
-  const name = withoutKind(spelled.slice(colon + 1));
-  if (colon < 0) {
-    return federatedId(signer.cluster, localId(documentKind, requireName(name)));
+export function resolveDocument(needs: FindingNeeds, spelled: string): FederatedId {
+  const resource = resolveSpelled(needs, documentKind, spelled);
+  if (!spelled.includes(':')) {
+    requireName(splitFederatedId(resource).name);
   }
-  const whole = federatedIdSchema.safeParse(spelled);
-  if (whole.success && splitFederatedId(whole.data).owner === signer.cluster) {
-    return whole.data;
-  }
-  return mirrors.resolve(`${spelled.slice(0, colon)}:${documentKind}/${name}`);
+  return resource;
 }
 
-function withoutKind(name: string): string {
-  const prefix = `${documentKind}/`;
-  return name.startsWith(prefix) ? name.slice(prefix.length) : name;
-}
-
-function requireName(name: string): string {
+function requireName(name: string): void {
   const parsed = resourceNameSchema.safeParse(name);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new HansaError('INPUT_INVALID', `"${name}": ${issue?.message ?? 'is no name'}`);
   }
-  return name;
 }
 
 /** The local id of an own document, there or not; RESOURCE_READ_ONLY for a mirror. */

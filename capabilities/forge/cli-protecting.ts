@@ -1,6 +1,8 @@
 // `hansa repo protect` and `hansa repo sign`: refs that only delegates move.
 import {
+  countOption,
   HansaError,
+  listOption,
   remote,
   requiredArgument,
   requireYes,
@@ -62,19 +64,15 @@ export const protect: Command = {
 };
 
 function wantedProtection(context: CommandContext, pattern: string): Protection | undefined {
-  const given = context.options['delegate'];
-  const delegates = typeof given === 'string' ? [given] : Array.isArray(given) ? given : [];
+  const delegates = listOption(context, 'delegate');
   if (context.options['none'] === true) {
     return undefined;
   }
   if (delegates.length === 0) {
     throw new HansaError('USAGE', 'name at least one --delegate, or take it away with --none');
   }
-  const threshold = Number(textOption(context, 'threshold') ?? '1');
-  if (!Number.isInteger(threshold) || threshold < 1) {
-    throw new HansaError('USAGE', '--threshold is a whole number from 1');
-  }
-  return { pattern, threshold, delegates: [...new Set(delegates.map(String))] };
+  const threshold = countOption(context, 'threshold', 1) ?? 1;
+  return { pattern, threshold, delegates: [...new Set(delegates)] };
 }
 
 export const sign: Command = {

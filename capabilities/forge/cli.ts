@@ -1,12 +1,14 @@
 // `hansa repo …`: what people type, and what they see.
 import {
   bytesText,
-  HansaError,
   labelOption,
   remote,
   requiredArgument,
+  requireOwn,
   requireYes,
+  spelledResource,
   textOption,
+  textView,
   type Command,
   type CommandContext,
   type CommandView,
@@ -44,7 +46,7 @@ const create: Command = {
     );
     return {
       data,
-      view: text(`Made ${data.name}, empty, at ${data.url}.`),
+      view: textView(`Made ${data.name}, empty, at ${data.url}.`),
       next: [`${gitCommand} push ${data.url} --all`, `hansa share add ${data.name} --to <peer>`],
     };
   },
@@ -64,7 +66,7 @@ const list: Command = {
         kind: 'table',
         columns: ['NAME', 'ROLE', 'HEAD', 'REFS', 'SIZE', 'DESCRIPTION'],
         rows: data.repositories.map((each) => [
-          spelled(each),
+          spelledResource(each),
           each.role,
           shortRef(each.head),
           String(each.refCount),
@@ -74,7 +76,9 @@ const list: Command = {
         empty: 'No repositories yet.',
       },
       next: [
-        first === undefined ? 'hansa repo create <name>' : `hansa repo show ${spelled(first)}`,
+        first === undefined
+          ? 'hansa repo create <name>'
+          : `hansa repo show ${spelledResource(first)}`,
       ],
     };
   },
@@ -102,7 +106,7 @@ function record(shown: ShownRepository): CommandView {
   return {
     kind: 'record',
     fields: [
-      ['name', spelled(shown)],
+      ['name', spelledResource(shown)],
       ['role', shown.role === 'own' ? 'own' : `read-only mirror of ${shown.ownerName}`],
       ['resource', shown.resource],
       ...given('description', shown.description),
@@ -130,7 +134,7 @@ function refsTable({ refs, role }: ShownRepository): CommandView {
 }
 
 function unshown({ refs, refCount }: ShownRepository): readonly CommandView[] {
-  return refCount > refs.length ? [text(`… and ${refCount - refs.length} more refs.`)] : [];
+  return refCount > refs.length ? [textView(`… and ${refCount - refs.length} more refs.`)] : [];
 }
 
 const remove: Command = {
@@ -144,22 +148,14 @@ const remove: Command = {
     const forge = forgeOf(context);
     const { signal } = context;
     const name = requiredArgument(context, 'name');
-    const { refCount, role } = await forge.show({ name }, { signal });
-    if (role === 'mirror') {
-      throw new HansaError('RESOURCE_READ_ONLY', `${name} is a mirror of another cluster’s`, {
-        fix: `to give the copy up: hansa mirror remove ${name}`,
-      });
-    }
-    await requireYes(context, `Delete ${name} with its history of ${refCount} ref(s), for good?`);
+    const shown = await forge.show({ name }, { signal });
+    requireOwn(shown, 'git');
+    const question = `Delete ${name} with its history of ${shown.refCount} ref(s), for good?`;
+    await requireYes(context, question);
     const data = await forge.delete({ name }, { signal });
-    return { data, view: text(`Deleted ${data.name}.`), next: ['hansa repo list'] };
+    return { data, view: textView(`Deleted ${data.name}.`), next: ['hansa repo list'] };
   },
 };
-
-/** As every command takes it. */
-function spelled({ role, ownerName, name }: Repository): string {
-  return role === 'own' ? name : `${ownerName}:${name}`;
-}
 
 function shortRef(ref: string): string {
   return ref.replace(/^refs\/heads\//, '');
@@ -169,10 +165,6 @@ function labelsText({ labels }: Repository): string {
   return Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(' ');
-}
-
-function text(words: string): CommandView {
-  return { kind: 'text', text: words };
 }
 
 export const forgeCommands: readonly Command[] = [create, list, show, protect, sign, remove];

@@ -5,7 +5,9 @@ import {
   HansaError,
   localId,
   manifestId,
+  readBytes,
   splitFederatedId,
+  utf8,
   type BlobId,
   type Blobs,
   type FederatedId,
@@ -27,7 +29,7 @@ import type { StoredKind } from './keys.ts';
 import { createExternalKind } from './mirroring.ts';
 import { createKnownKinds, type KnownKinds, type KnownKindsNeeds } from './known-kinds.ts';
 import { serveWork, type ServingNeeds } from './serving.ts';
-import { checkOps, pageOfChanges, readValue, shownEntry } from './shown.ts';
+import { checkOps, pageOfChanges, shownEntry } from './shown.ts';
 
 export interface KindsNeeds extends KnownKindsNeeds, Pick<ServingNeeds, 'crypto' | 'mirrors'> {
   readonly blobs: Blobs;
@@ -220,13 +222,13 @@ function owning(
 
 async function readOp(parts: Parts, op: GivenOp): Promise<ChangeOp> {
   if ('delete' in op) {
-    return { delete: { key: readValue(op.delete.key, 'text') } };
+    return { delete: { key: utf8(op.delete.key) } };
   }
   const { key, value, encoding = 'text', blobs = [] } = op.put;
   return {
     put: {
-      key: readValue(key, 'text'),
-      value: readValue(value, encoding),
+      key: utf8(key),
+      value: readBytes({ text: value, encoding }, 'the value'),
       blobs: await Promise.all(blobs.map((blob) => referenceTo(parts, blob))),
     },
   };

@@ -1,59 +1,25 @@
 // Entries and changes between the log's bytes and the JSON that programs read and write.
-import {
-  equalBytes,
-  fromBase64Url,
-  fromUtf8,
-  HansaError,
-  toBase64Url,
-  utf8,
-} from '@hansa/foundation';
+import { HansaError, spellBytes, textOf } from '@hansa/foundation';
 import type { ChangeOp, ResourceEntry, SequencedChange } from '../resources/contract.ts';
 import { keyBytesMax, keySchema, workPageBytesMax, type KindLimits } from './contract.ts';
-import type { KindEntry, ShownChange, ShownOp, ValueEncoding } from './work.ts';
+import type { KindEntry, ShownChange, ShownOp } from './work.ts';
 
 const changesPerPageMax = 500; // however small they are, a line stays readable
 
 export function shownEntry(entry: Omit<ResourceEntry, 'version'>): KindEntry {
   const { key, value, blobs } = entry;
+  const { text, encoding } = spellBytes(value);
   const shown = blobs.map(({ id, sizeBytes }) => ({ id, sizeBytes }));
-  return { key: keyText(key), ...shownValue(value), blobs: shown };
+  return { key: keyText(key), value: text, encoding, blobs: shown };
 }
 
 /** CHANGE_INVALID where it is no text that the contract allows. */
 export function keyText(key: Uint8Array): string {
-  try {
-    const parsed = keySchema.safeParse(fromUtf8(key));
-    if (parsed.success && key.length <= keyBytesMax && equalBytes(utf8(parsed.data), key)) {
-      return parsed.data;
-    }
-  } catch {
-    // Said below.
+  const parsed = keySchema.safeParse(textOf(key));
+  if (parsed.success && key.length <= keyBytesMax) {
+    return parsed.data;
   }
   throw new HansaError('CHANGE_INVALID', `a key is no text of up to ${keyBytesMax} bytes`);
-}
-
-function shownValue(value: Uint8Array): Pick<KindEntry, 'value' | 'encoding'> {
-  try {
-    const text = fromUtf8(value);
-    // A decoder drops a byte order mark: what would not come back the same is spelled as bytes.
-    if (equalBytes(utf8(text), value)) {
-      return { value: text, encoding: 'text' };
-    }
-  } catch {
-    // Not UTF-8.
-  }
-  return { value: toBase64Url(value), encoding: 'base64url' };
-}
-
-export function readValue(value: string, encoding: ValueEncoding): Uint8Array {
-  if (encoding === 'text') {
-    return utf8(value);
-  }
-  try {
-    return fromBase64Url(value.replace(/=+$/, ''));
-  } catch (error) {
-    throw new HansaError('INPUT_INVALID', 'the value is not base64url', { cause: error });
-  }
 }
 
 /** What the node itself knows of a kind; CHANGE_TOO_LARGE, CHANGE_INVALID. */

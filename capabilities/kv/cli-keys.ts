@@ -1,7 +1,8 @@
 // `hansa kv put`, `get`, `delete`: one key at a time.
 import {
+  countOption,
   flagOption,
-  fromBase64Url,
+  fromBase64,
   momentText,
   remote,
   textOption,
@@ -10,7 +11,7 @@ import {
   type CommandContext,
 } from '@hansa/foundation';
 import type { KvTerminal } from './cli-terminal.ts';
-import { countOption, givenValue, spaceAndKey, valueOptions } from './cli-values.ts';
+import { givenValue, spaceAndKey, valueOptions } from './cli-values.ts';
 import { kvContract, type Kv, type SpelledValue } from './contract.ts';
 
 const spaceArgument = { name: '<space>', description: 'a name, or <peer>:<name> for a mirror' };
@@ -48,7 +49,7 @@ function putCommand(terminal: KvTerminal): Command {
           space,
           key,
           ...(await givenValue(context, terminal)),
-          ifVersion: countOption(context, 'ifVersion', 'if-version'),
+          ifVersion: countOption(context, 'ifVersion'),
           ...(flagOption(context, 'ifAbsent') ? { ifAbsent: true } : {}),
         },
         { signal: context.signal },
@@ -103,8 +104,7 @@ function getCommand(terminal: KvTerminal): Command {
 }
 
 function bytesOf({ text, base64 = '' }: SpelledValue): Uint8Array {
-  const plain = base64.replace(/=+$/, '').replaceAll('+', '-').replaceAll('/', '_');
-  return text === undefined ? fromBase64Url(plain) : utf8(text);
+  return text === undefined ? fromBase64(base64) : utf8(text);
 }
 
 const deletion: Command = {
@@ -116,7 +116,7 @@ const deletion: Command = {
   examples: ['hansa kv delete config port'],
   async run(context) {
     const { space, key } = spaceAndKey(context);
-    const expected = countOption(context, 'ifVersion', 'if-version');
+    const expected = countOption(context, 'ifVersion');
     const data = await kvOf(context).delete(
       { space, key, ...(expected === undefined ? {} : { ifVersion: expected }) },
       { signal: context.signal },

@@ -1,5 +1,6 @@
 // `hansa kv list`: one page of a space.
 import {
+  countOption,
   flagOption,
   momentText,
   remote,
@@ -7,7 +8,7 @@ import {
   textOption,
   type Command,
 } from '@hansa/foundation';
-import { countOption, preview } from './cli-values.ts';
+import { preview } from './cli-values.ts';
 import { kvContract } from './contract.ts';
 
 export const listCommand: Command = {
@@ -25,7 +26,7 @@ export const listCommand: Command = {
   async run(context) {
     const space = requiredArgument(context, 'space');
     const prefix = textOption(context, 'prefix');
-    const limit = countOption(context, 'limit', 'limit');
+    const limit = countOption(context, 'limit');
     const page = { space, prefix, limit, cursor: textOption(context, 'cursor') };
     const given = Object.fromEntries(
       Object.entries(page).filter(([, value]) => value !== undefined),

@@ -2,6 +2,7 @@
 import {
   fromUtf8,
   HansaError,
+  listOption,
   remote,
   requiredArgument,
   textOption,
@@ -76,8 +77,8 @@ function fromFlags(context: CommandContext): Given {
       version: versionOf(text),
     })),
     ...pairs(context, 'ifValue', 'if-value').map(([key, text]) => ({ key, value: { text } })),
-    ...words(context, 'ifPresent').map((key) => ({ key, present: true })),
-    ...words(context, 'ifAbsent').map((key) => ({ key, present: false })),
+    ...listOption(context, 'ifPresent').map((key) => ({ key, present: true })),
+    ...listOption(context, 'ifAbsent').map((key) => ({ key, present: false })),
   ];
   const then = ops(context, ['put', 'delete', 'get']);
   const otherwise = ops(context, ['elsePut', 'elseDelete', 'elseGet']);
@@ -94,8 +95,8 @@ function ops(
   const puts = pairs(context, put, put.replace('elsePut', 'else-put'));
   return [
     ...puts.map(([key, text]): KvOp => ({ put: { key, text } })),
-    ...words(context, drop).map((key): KvOp => ({ delete: { key } })),
-    ...words(context, get).map((key): KvOp => ({ get: { key } })),
+    ...listOption(context, drop).map((key): KvOp => ({ delete: { key } })),
+    ...listOption(context, get).map((key): KvOp => ({ get: { key } })),
   ];
 }
 
@@ -106,17 +107,12 @@ function versionOf(text: string): number {
   return Number(text);
 }
 
-function words({ options }: CommandContext, name: string): readonly string[] {
-  const value = options[name];
-  return typeof value === 'string' ? [value] : Array.isArray(value) ? value : [];
-}
-
 function pairs(
   context: CommandContext,
   name: string,
   flag: string,
 ): readonly (readonly [key: string, text: string])[] {
-  return words(context, name).map((spelled) => {
+  return listOption(context, name).map((spelled) => {
     const equals = spelled.indexOf('=');
     if (equals < 1) {
       throw new HansaError('USAGE', `--${flag} takes key=…, not "${spelled}"`);

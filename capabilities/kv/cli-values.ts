@@ -1,9 +1,9 @@
 // Values on the command line: how they are given, and how they are shown.
 import {
   flagOption,
-  fromUtf8,
   HansaError,
   requiredArgument,
+  textOf,
   textOption,
   toBase64Url,
   type CommandContext,
@@ -39,29 +39,14 @@ export async function givenValue(
 
 /** Text where it is: so an answer shows the same as what was sent. */
 export function spelledBytes(bytes: Uint8Array): SpelledValue {
-  try {
-    return { text: fromUtf8(bytes) };
-  } catch {
-    return { base64: toBase64Url(bytes) };
-  }
+  const text = textOf(bytes);
+  return text === undefined ? { base64: toBase64Url(bytes) } : { text };
 }
 
 export function preview({ text, base64 = '' }: SpelledValue): string {
   const whole = text ?? `base64 ${base64}`;
   const line = whole.replaceAll(/\s*\n\s*/g, ' ');
   return line.length > previewLength ? `${line.slice(0, previewLength)}…` : line;
-}
-
-export function countOption(
-  context: CommandContext,
-  name: string,
-  flag: string,
-): number | undefined {
-  const given = textOption(context, name);
-  if (given !== undefined && !/^\d{1,15}$/.test(given)) {
-    throw new HansaError('USAGE', `--${flag} is a whole number, not "${given}"`);
-  }
-  return given === undefined ? undefined : Number(given);
 }
 
 export function spaceAndKey(context: CommandContext): { space: string; key: string } {

@@ -1,7 +1,7 @@
 // `hansa kv watch`: every change as it comes, until interrupted.
-import { remote, requiredArgument, textOption, type Command } from '@hansa/foundation';
+import { countOption, remote, requiredArgument, textOption, type Command } from '@hansa/foundation';
 import type { KvTerminal } from './cli-terminal.ts';
-import { countOption, preview } from './cli-values.ts';
+import { preview } from './cli-values.ts';
 import { kvContract, type KvChange, type KvEvent } from './contract.ts';
 
 export function watchCommand(terminal: KvTerminal): Command {
@@ -20,7 +20,7 @@ export function watchCommand(terminal: KvTerminal): Command {
       const space = requiredArgument(context, 'space');
       const key = textOption(context, 'key');
       const prefix = textOption(context, 'prefix');
-      const from = countOption(context, 'from', 'from');
+      const from = countOption(context, 'from');
       const asked = {
         space,
         ...(key === undefined ? {} : { key }),

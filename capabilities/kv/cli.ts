@@ -2,22 +2,23 @@
 // their own; they are handed a terminal, since values come from files and watches last.
 import {
   flagOption,
-  HansaError,
   labelOption,
   remote,
   requiredArgument,
+  requireOwn,
   requireYes,
+  spelledResource,
   textOption,
+  textView,
   type Command,
   type CommandContext,
-  type CommandView,
 } from '@hansa/foundation';
 import { keyCommands } from './cli-keys.ts';
 import { listCommand } from './cli-list.ts';
 import type { KvTerminal } from './cli-terminal.ts';
 import { transactCommand } from './cli-transact.ts';
 import { watchCommand } from './cli-watch.ts';
-import { kvContract, mergeRules, type Kv, type MergeRule, type Space } from './contract.ts';
+import { kvContract, mergeRules, type Kv, type MergeRule } from './contract.ts';
 
 const create: Command = {
   noun: 'kv',
@@ -55,7 +56,7 @@ const create: Command = {
     const { name } = data;
     return {
       data,
-      view: text(`Made ${name}, empty.`),
+      view: textView(`Made ${name}, empty.`),
       next: [`hansa kv put ${name} <key> <value>`, `hansa share add kv/${name} --to <peer>`],
     };
   },
@@ -75,7 +76,7 @@ const spaces: Command = {
         kind: 'table',
         columns: ['SPACE', 'ROLE', 'TYPE', 'RULE', 'SHARED', 'REVISION', 'DESCRIPTION'],
         rows: data.spaces.map((each) => [
-          spelledSpace(each),
+          spelledResource(each),
           each.role,
           each.type,
           each.rule,
@@ -86,7 +87,7 @@ const spaces: Command = {
         empty: 'No spaces yet.',
       },
       next: [
-        first === undefined ? 'hansa kv create <space>' : `hansa kv list ${spelledSpace(first)}`,
+        first === undefined ? 'hansa kv create <space>' : `hansa kv list ${spelledResource(first)}`,
       ],
     };
   },
@@ -103,26 +104,12 @@ const remove: Command = {
     const { signal } = context;
     const kv = kvOf(context);
     const space = requiredArgument(context, 'space');
-    const { role } = await kv.show({ space }, { signal });
-    if (role === 'mirror') {
-      throw new HansaError('RESOURCE_READ_ONLY', `${space} is a mirror of another cluster’s`, {
-        fix: 'to give the copy up: hansa mirror remove <peer>:kv/<space>',
-      });
-    }
+    requireOwn(await kv.show({ space }, { signal }), 'kv');
     await requireYes(context, `Delete ${space} with everything in it, for good?`);
     const data = await kv.remove({ space }, { signal });
-    return { data, view: text(`Deleted ${data.name}.`), next: ['hansa kv spaces'] };
+    return { data, view: textView(`Deleted ${data.name}.`), next: ['hansa kv spaces'] };
   },
 };
-
-/** As every command takes it. */
-function spelledSpace({ role, ownerName, name }: Space): string {
-  return role === 'own' ? name : `${ownerName}:${name}`;
-}
-
-function text(words: string): CommandView {
-  return { kind: 'text', text: words };
-}
 
 export function kvCommands(terminal: KvTerminal): readonly Command[] {
   return [

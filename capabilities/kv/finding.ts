@@ -1,11 +1,11 @@
 // A space by the way people spell it, and where its entries are read: an own log or a mirror.
 import {
   federatedId,
-  federatedIdSchema,
   HansaError,
   isHansaError,
-  localId,
+  resolveSpelled,
   splitFederatedId,
+  withoutKind,
   type Codec,
   type FederatedId,
   type LocalId,
@@ -36,23 +36,8 @@ export interface SpaceSource {
   entries(): AsyncIterable<ResourceEntry>;
 }
 
-/** `<name>`, `<peer>:<name>`, `<peer>:kv/<name>` or a federated id. */
-export function resolveSpace({ signer, mirrors }: FindingNeeds, spelled: string): FederatedId {
-  const colon = spelled.indexOf(':');
-  const name = withoutKind(spelled.slice(colon + 1));
-  if (colon < 0) {
-    return federatedId(signer.cluster, localId(kvKind, name));
-  }
-  const whole = federatedIdSchema.safeParse(spelled);
-  if (whole.success && splitFederatedId(whole.data).owner === signer.cluster) {
-    return whole.data;
-  }
-  return mirrors.resolve(`${spelled.slice(0, colon)}:${kvKind}/${name}`);
-}
-
-function withoutKind(name: string): string {
-  const prefix = `${kvKind}/`;
-  return name.startsWith(prefix) ? name.slice(prefix.length) : name;
+export function resolveSpace(needs: FindingNeeds, spelled: string): FederatedId {
+  return resolveSpelled(needs, kvKind, spelled);
 }
 
 /** The local id of an own space; RESOURCE_READ_ONLY for a mirror, naming who may write it. */
@@ -109,7 +94,7 @@ async function mirroredView(
 function requireOwn({ resources }: FindingNeeds, local: LocalId): { readonly epoch: number } {
   const found = resources.find(local);
   if (found === undefined || found.kind !== kvKind) {
-    const name = withoutKind(local);
+    const name = withoutKind(kvKind, local);
     throw new HansaError('RESOURCE_NOT_FOUND', `there is no space ${name} here`, {
       fix: `hansa kv create ${name}; hansa kv spaces lists what there is`,
     });

@@ -1,12 +1,5 @@
 // Values between JSON and bytes: a value is spelled as text or as base64, never as either.
-import {
-  equalBytes,
-  fromBase64Url,
-  fromUtf8,
-  HansaError,
-  toBase64Url,
-  utf8,
-} from '@hansa/foundation';
+import { fromBase64, HansaError, textOf, toBase64Url, utf8 } from '@hansa/foundation';
 import { valueBytesMax } from './cell.ts';
 import type { SpelledValue } from './entries.ts';
 
@@ -34,9 +27,7 @@ function bytesOf({ text, base64 }: SpelledValue): Uint8Array {
     throw new HansaError('INPUT_INVALID', 'a value is either "text" or "base64"');
   }
   try {
-    // Both alphabets of RFC 4648 are taken, with and without padding.
-    const plain = base64.replace(/={0,2}$/, '');
-    return fromBase64Url(plain.replaceAll('+', '-').replaceAll('/', '_'));
+    return fromBase64(base64);
   } catch (cause) {
     throw new HansaError('INPUT_INVALID', 'the value is not base64', { cause });
   }
@@ -44,16 +35,8 @@ function bytesOf({ text, base64 }: SpelledValue): Uint8Array {
 
 /** Text where the bytes are UTF-8, else base64 with padding. */
 export function spellValue(value: Uint8Array): SpelledValue {
-  try {
-    const text = fromUtf8(value);
-    // A decoder drops a byte order mark: what would not come back the same is spelled as bytes.
-    if (equalBytes(utf8(text), value)) {
-      return { text };
-    }
-  } catch {
-    // Not UTF-8.
-  }
-  return { base64: toBase64(value) };
+  const text = textOf(value);
+  return text === undefined ? { base64: toBase64(value) } : { text };
 }
 
 export function toBase64(value: Uint8Array): string {

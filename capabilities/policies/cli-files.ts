@@ -5,13 +5,14 @@ import {
   requiredArgument,
   requireYes,
   schemaSentence,
+  textView,
   type Command,
   type CommandContext,
   type CommandOutput,
 } from '@hansa/foundation';
 import { z } from 'zod';
 import { policiesOf } from './cli-making.ts';
-import { diffViews, stack, text } from './cli-shown.ts';
+import { diffViews, stack } from './cli-shown.ts';
 import {
   planSentence,
   policiesContract,
@@ -99,7 +100,7 @@ async function shownPlan(
   const data = await policiesOf(context).diff(input, { signal: context.signal });
   return {
     data,
-    view: stack(diffViews(data), text('This is a plan: nothing was changed.')),
+    view: stack(diffViews(data), textView('This is a plan: nothing was changed.')),
     next: [`hansa policy ${verb} ${requiredArgument(context, 'file')}`],
   };
 }
@@ -112,7 +113,7 @@ const exporting: Command = {
   async run(context) {
     const { rules } = await policiesOf(context).list({}, { signal: context.signal });
     const data = { rules: rules.map(asked) };
-    return { data, view: text(JSON.stringify(data, undefined, 2)) };
+    return { data, view: textView(JSON.stringify(data, undefined, 2)) };
   },
 };
 

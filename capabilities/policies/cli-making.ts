@@ -2,10 +2,12 @@
 // everything that a rule can.
 import {
   flagOption,
+  listOption,
   remote,
   requiredArgument,
   requireYes,
   textOption,
+  textView,
   type Command,
   type CommandContext,
   type CommandOption,
@@ -13,7 +15,7 @@ import {
 } from '@hansa/foundation';
 import { directionWords, isOneResource, publicWord, ruleRequest } from './cli-draft.ts';
 import { hurryMirrors, mirrorsOf, mirrorsView } from './cli-withdrawing.ts';
-import { rulesTable, ruleText, stack, text } from './cli-shown.ts';
+import { rulesTable, ruleText, stack } from './cli-shown.ts';
 import { planSentence, planView, policiesContract, type Plan, type Policies } from './contract.ts';
 
 type Noun = 'share' | 'policy';
@@ -111,7 +113,7 @@ async function add(
   const data = await policies.add(request, { signal });
   return {
     data,
-    view: stack(text(`Rule ${data.id}: ${ruleText(data)}.`), planView(plan)),
+    view: stack(textView(`Rule ${data.id}: ${ruleText(data)}.`), planView(plan)),
     next: [...whyHint(context), `hansa ${noun} list`],
   };
 }
@@ -123,10 +125,8 @@ function respelled(noun: Noun, context: CommandContext): string {
     ({ flags: spelled }) => /^--([a-z-]+)/.exec(spelled)?.[1] ?? '',
   );
   const given = flags.flatMap((flag) => {
-    const value =
-      context.options[flag.replaceAll(/-([a-z])/g, (_all, a: string) => a.toUpperCase())];
-    const values = typeof value === 'string' ? [value] : Array.isArray(value) ? value : [];
-    return values.map((each) => `--${flag} ${quoted(each)}`);
+    const name = flag.replaceAll(/-([a-z])/g, (_all, a: string) => a.toUpperCase());
+    return listOption(context, name).map((each) => `--${flag} ${quoted(each)}`);
   });
   return [`hansa ${noun} add`, quoted(resource), ...given].join(' ');
 }
@@ -145,7 +145,7 @@ function whyHint(context: CommandContext): readonly string[] {
 }
 
 export function planned(data: Plan, next: string): CommandOutput {
-  const view = stack(planView(data), text('This is a plan: nothing was changed.'));
+  const view = stack(planView(data), textView('This is a plan: nothing was changed.'));
   return { data, view, next: [next] };
 }
 
@@ -198,7 +198,7 @@ const remove = (noun: Noun): Command => ({
     await requireYes(context, `Remove rule ${id}? ${planSentence(plan)}${copies}`);
     const data = await policies.remove({ id }, { signal });
     await (now ? hurryMirrors(context, mirrors) : undefined);
-    const done = text(`Removed rule ${id}: ${ruleText(data)}.`);
+    const done = textView(`Removed rule ${id}: ${ruleText(data)}.`);
     return {
       data,
       view: stack(done, planView(plan), ...withdrawn),

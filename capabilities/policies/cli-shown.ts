@@ -1,5 +1,5 @@
 // How rules, plans and decisions look to a person.
-import { bytesText, durationText, momentText, type CommandView } from '@hansa/foundation';
+import { bytesText, durationText, momentText, textView, type CommandView } from '@hansa/foundation';
 import {
   planView,
   type BudgetUse,
@@ -70,7 +70,7 @@ export function diffViews(diff: RulesDiff): CommandView {
     ...diff.added.map((rule) => line('+', rule)),
     `${diff.kept} rule(s) stay as they are.`,
   ];
-  return stack(text(lines.join('\n')), planView(diff));
+  return stack(textView(lines.join('\n')), planView(diff));
 }
 
 /** `allow see, pull on git/hansa to bergen` */
@@ -117,10 +117,6 @@ function labelsText(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(', ');
-}
-
-export function text(words: string): CommandView {
-  return { kind: 'text', text: words };
 }
 
 export function stack(...views: readonly CommandView[]): CommandView {

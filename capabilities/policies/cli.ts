@@ -1,6 +1,7 @@
 // `hansa share …`, `hansa policy …` and `hansa why`: what people type, and what they see.
 import {
   requiredArgument,
+  textView,
   type Command,
   type CommandContext,
   type CommandOutput,
@@ -8,7 +9,7 @@ import {
 import { parseVerb, resourceSpelled } from './cli-draft.ts';
 import { fileCommands } from './cli-files.ts';
 import { policiesOf, rulingCommands, sharingCommands } from './cli-making.ts';
-import { decisionRecord, grantsTable, stack, text } from './cli-shown.ts';
+import { decisionRecord, grantsTable, stack } from './cli-shown.ts';
 import { planRowsMax, verbs, type Decision } from './contract.ts';
 
 const verbArgument = { name: '<verb>', description: verbs.join(', ') };
@@ -74,7 +75,7 @@ const whoCan: Command = {
     const asked = { verb, ...resourceSpelled(spelled) };
     const data = await policiesOf(context).whoCan(asked, { signal: context.signal });
     const table = grantsTable(data.grants);
-    const cut = text(`Only the first ${planRowsMax} clusters are shown.`);
+    const cut = textView(`Only the first ${planRowsMax} clusters are shown.`);
     return {
       data,
       view: data.truncated ? stack(table, cut) : table,

@@ -1,5 +1,6 @@
 // `hansa stream consume`: one page, or with --follow everything from there on as it comes.
 import {
+  countOption,
   flagOption,
   HansaError,
   momentText,
@@ -43,8 +44,8 @@ export function consumeCommand(terminal: StreamTerminal): Command {
     async run(context) {
       const asked: Asked = {
         stream: requiredArgument(context, 'stream'),
-        from: countOption(context, 'from'),
-        last: countOption(context, 'last'),
+        from: countOption(context, 'from', 1),
+        last: countOption(context, 'last', 1),
         consumer: textOption(context, 'consumer'),
       };
       if (flagOption(context, 'ack') && asked.consumer === undefined) {
@@ -64,7 +65,7 @@ async function page(
   asked: Asked,
 ): Promise<CommandOutput> {
   const { signal } = context;
-  const limit = countOption(context, 'limit');
+  const limit = countOption(context, 'limit', 1);
   const data = await streams.read({ ...asked, limit }, { signal });
   const last = data.messages.at(-1);
   if (last !== undefined) {
@@ -133,12 +134,4 @@ function preview({ payload, encoding, headers }: Message): string {
   const whole = encoding === 'text' ? payload : `base64url ${payload}`;
   const cut = whole.length > previewLength ? `${whole.slice(0, previewLength)}…` : whole;
   return `${said.join('')}${cut}`;
-}
-
-function countOption(context: CommandContext, name: string): number | undefined {
-  const given = textOption(context, name);
-  if (given !== undefined && !/^[1-9]\d{0,14}$/.test(given)) {
-    throw new HansaError('USAGE', `--${name} is a positive number, not "${given}"`);
-  }
-  return given === undefined ? undefined : Number(given);
 }

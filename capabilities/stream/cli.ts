@@ -2,15 +2,18 @@
 // messages one by one: for that they are handed a terminal.
 import {
   bytesText,
+  countOption,
   durationOption,
   durationText,
-  HansaError,
   labelOption,
   momentText,
   remote,
   requiredArgument,
+  requireOwn,
   requireYes,
+  spelledResource,
   textOption,
+  textView,
   type Command,
   type CommandContext,
   type CommandView,
@@ -41,15 +44,15 @@ const create: Command = {
         labels: labelOption(context, 'label'),
         limits: {
           maxAgeMs: durationOption(context, 'maxAge'),
-          maxBytes: numberOption(context, 'maxBytes', 'max-bytes'),
-          maxMessages: numberOption(context, 'maxMessages', 'max-messages'),
+          maxBytes: countOption(context, 'maxBytes'),
+          maxMessages: countOption(context, 'maxMessages'),
         },
       },
       { signal: context.signal },
     );
     return {
       data,
-      view: text(`Made ${data.name}, empty.`),
+      view: textView(`Made ${data.name}, empty.`),
       next: [`hansa stream append ${data.name} hello`, `hansa share add ${data.name} --to <peer>`],
     };
   },
@@ -69,7 +72,7 @@ const list: Command = {
         kind: 'table',
         columns: ['NAME', 'ROLE', 'FIRST', 'LAST', 'SIZE', 'DESCRIPTION'],
         rows: data.streams.map((each) => [
-          spelled(each),
+          spelledResource(each),
           each.role,
           String(each.first),
           String(each.last),
@@ -79,7 +82,9 @@ const list: Command = {
         empty: 'No streams yet.',
       },
       next: [
-        first === undefined ? 'hansa stream create <name>' : `hansa stream info ${spelled(first)}`,
+        first === undefined
+          ? 'hansa stream create <name>'
+          : `hansa stream info ${spelledResource(first)}`,
       ],
     };
   },
@@ -118,7 +123,7 @@ function record(shown: Stream): CommandView {
   return {
     kind: 'record',
     fields: [
-      ['name', spelled(shown)],
+      ['name', spelledResource(shown)],
       ['role', shown.role === 'own' ? 'own' : `read-only mirror of ${shown.ownerName}`],
       ['resource', shown.resource],
       ['messages', last < first ? `none (last was ${last})` : `${first} to ${last}`],
@@ -148,7 +153,7 @@ const forget: Command = {
     const consumer = textOption(context, 'consumer') ?? '';
     await requireYes(context, `Forget how far ${consumer} has read ${stream}?`);
     const data = await streamsOf(context).forget({ stream, consumer }, { signal: context.signal });
-    return { data, view: text(`Forgot ${consumer}, who had acknowledged ${data.acked}.`) };
+    return { data, view: textView(`Forgot ${consumer}, who had acknowledged ${data.acked}.`) };
   },
 };
 
@@ -164,10 +169,10 @@ const trim: Command = {
   examples: ['hansa stream trim orders --before 100 --yes'],
   async run(context) {
     const stream = requiredArgument(context, 'stream');
-    const before = numberOption(context, 'before', 'before') ?? 1;
+    const before = countOption(context, 'before') ?? 1;
     await requireYes(context, `Delete every message of ${stream} before ${before}, for good?`);
     const data = await streamsOf(context).trim({ stream, before }, { signal: context.signal });
-    return { data, view: text(`${data.name} begins at ${data.first}.`) };
+    return { data, view: textView(`${data.name} begins at ${data.first}.`) };
   },
 };
 
@@ -182,34 +187,14 @@ const remove: Command = {
     const streams = streamsOf(context);
     const { signal } = context;
     const stream = requiredArgument(context, 'stream');
-    const { first, last, role } = await streams.show({ stream }, { signal });
-    if (role === 'mirror') {
-      throw new HansaError('RESOURCE_READ_ONLY', `${stream} is a mirror of another cluster’s`, {
-        fix: 'to give the copy up: hansa mirror remove <peer>:stream/<name>',
-      });
-    }
+    const shown = await streams.show({ stream }, { signal });
+    requireOwn(shown, 'stream');
+    const { first, last } = shown;
     await requireYes(context, `Delete ${stream} with ${last - first + 1} message(s), for good?`);
     const data = await streams.delete({ stream }, { signal });
-    return { data, view: text(`Deleted ${data.name}.`), next: ['hansa stream list'] };
+    return { data, view: textView(`Deleted ${data.name}.`), next: ['hansa stream list'] };
   },
 };
-
-/** As every command takes it. */
-function spelled({ role, ownerName, name }: Stream): string {
-  return role === 'own' ? name : `${ownerName}:${name}`;
-}
-
-function numberOption(context: CommandContext, name: string, flag: string): number | undefined {
-  const given = textOption(context, name);
-  if (given !== undefined && !/^\d{1,15}$/.test(given)) {
-    throw new HansaError('USAGE', `--${flag} is a whole number, not "${given}"`);
-  }
-  return given === undefined ? undefined : Number(given);
-}
-
-function text(words: string): CommandView {
-  return { kind: 'text', text: words };
-}
 
 export function streamCommands(terminal: StreamTerminal): readonly Command[] {
   const lasting = [appendCommand(terminal), consumeCommand(terminal)];

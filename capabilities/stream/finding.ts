@@ -1,9 +1,7 @@
 // A stream by the way people spell it, and how it stands: own or mirrored.
 import {
-  federatedId,
-  federatedIdSchema,
   HansaError,
-  localId,
+  resolveSpelled,
   splitFederatedId,
   type Codec,
   type FederatedId,
@@ -24,23 +22,8 @@ export interface FindingNeeds {
   readonly mirrors: Mirrors;
 }
 
-/** `<name>`, `<peer>:<name>`, `<peer>:stream/<name>` or a federated id. */
-export function resolveStream({ signer, mirrors }: FindingNeeds, spelled: string): FederatedId {
-  const colon = spelled.indexOf(':');
-  if (colon < 0) {
-    return federatedId(signer.cluster, localId(streamKind, withoutKind(spelled)));
-  }
-  const whole = federatedIdSchema.safeParse(spelled);
-  if (whole.success && splitFederatedId(whole.data).owner === signer.cluster) {
-    return whole.data;
-  }
-  const name = withoutKind(spelled.slice(colon + 1));
-  return mirrors.resolve(`${spelled.slice(0, colon)}:${streamKind}/${name}`);
-}
-
-function withoutKind(name: string): string {
-  const prefix = `${streamKind}/`;
-  return name.startsWith(prefix) ? name.slice(prefix.length) : name;
+export function resolveStream(needs: FindingNeeds, spelled: string): FederatedId {
+  return resolveSpelled(needs, streamKind, spelled);
 }
 
 /** The local id of an own stream; RESOURCE_READ_ONLY for a mirror. */

@@ -1,7 +1,7 @@
 import { HansaError } from '@hansa/foundation';
 import { expect, test } from 'vitest';
 import { commandNamed, runCommand } from '../../testkit/command-context.ts';
-import { listOption, reportView, tokensCommands } from './cli.ts';
+import { reportView, tokensCommands } from './cli.ts';
 import type { IssuedToken, ReceivedRow, TokenReport } from './contract.ts';
 
 const jti = 'a'.repeat(22);
@@ -181,11 +181,4 @@ test('delegate names the received token; a refusal passes as it is', async () =>
   const refusal = new HansaError('TOKEN_WIDENED', 'too wide');
   const line = { answers: { 'tokens.delegate': refusal }, args: { id: jti }, options };
   await expect(runCommand(command('delegate'), line)).rejects.toBe(refusal);
-});
-
-test('a repeated option is a list however it came', () => {
-  const options = { one: 'a', more: ['a', 'b'] };
-  expect(listOption({ options }, 'one')).toEqual(['a']);
-  expect(listOption({ options }, 'more')).toEqual(['a', 'b']);
-  expect(listOption({ options }, 'none')).toEqual([]);
 });

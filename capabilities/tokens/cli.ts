@@ -5,12 +5,14 @@ import {
   durationText,
   flagOption,
   HansaError,
+  listOption,
   momentText,
   problemText,
   remote,
   requiredArgument,
   requireYes,
   textOption,
+  textView,
   type Command,
   type CommandContext,
   type CommandOption,
@@ -132,7 +134,9 @@ const revoke: Command = {
     const also = more === 0 ? '' : ` So are ${more} that were issued by its holder.`;
     return {
       data,
-      view: text(`Revoked ${jti}: it counts no more here, nor does what descends from it.${also}`),
+      view: textView(
+        `Revoked ${jti}: it counts no more here, nor does what descends from it.${also}`,
+      ),
       next: ['hansa token revocations'],
     };
   },
@@ -168,7 +172,7 @@ const add: Command = {
     const data = await tokensOf(context).add({ token, to }, { signal: context.signal });
     return {
       data,
-      view: text(`Kept ${data.jti}: it is shown to ${peerText(data)} while that is connected.`),
+      view: textView(`Kept ${data.jti}: it is shown to ${peerText(data)} while that is connected.`),
       next: ['hansa token received'],
     };
   },
@@ -203,7 +207,7 @@ const forget: Command = {
   async run(context) {
     const jti = requiredArgument(context, 'id');
     const data = await tokensOf(context).forget({ jti }, { signal: context.signal });
-    return { data, view: text(`Forgot ${jti}.`), next: ['hansa token received'] };
+    return { data, view: textView(`Forgot ${jti}.`), next: ['hansa token received'] };
   },
 };
 
@@ -236,7 +240,9 @@ const honour: Command = {
     const data = await tokensOf(context).honour({ peer, caps }, { signal: context.signal });
     return {
       data,
-      view: text(`Tokens of ${data.name ?? data.cluster} count here, within ${caps.join(', ')}.`),
+      view: textView(
+        `Tokens of ${data.name ?? data.cluster} count here, within ${caps.join(', ')}.`,
+      ),
       next: [`hansa token dishonour ${peer}`],
     };
   },
@@ -251,7 +257,7 @@ const dishonour: Command = {
   async run(context) {
     const peer = requiredArgument(context, 'peer');
     const data = await tokensOf(context).dishonour({ peer }, { signal: context.signal });
-    return { data, view: text(`Tokens of ${peer} count here no more.`) };
+    return { data, view: textView(`Tokens of ${peer} count here no more.`) };
   },
 };
 
@@ -291,7 +297,7 @@ export function reportView({ chain, usable, problem }: TokenReport): CommandView
   return {
     kind: 'stack',
     views: [
-      text(
+      textView(
         usable
           ? 'It would be taken now.'
           : problemText(problem ?? { code: 'INTERNAL', message: '' }),
@@ -305,13 +311,10 @@ export function reportView({ chain, usable, problem }: TokenReport): CommandView
 export function onceShown(data: IssuedToken): CommandView {
   const holders = data.audience.join(', ');
   const until = `It counts until ${momentText(data.expiresMs)}, for ${holders}.`;
-  return { kind: 'stack', views: [text(data.token), text(`${until} It is not shown again.`)] };
-}
-
-/** Options of a repeated flag; none where it was not given. */
-export function listOption({ options }: Pick<CommandContext, 'options'>, name: string): string[] {
-  const value = options[name];
-  return typeof value === 'string' ? [value] : Array.isArray(value) ? value : [];
+  return {
+    kind: 'stack',
+    views: [textView(data.token), textView(`${until} It is not shown again.`)],
+  };
 }
 
 function linkView(link: TokenLink): CommandView {
@@ -354,8 +357,4 @@ function tokensOf({ carrier }: CommandContext): Tokens {
 
 function peerText({ presentToName, presentTo }: ReceivedRow): string {
   return presentToName ?? presentTo.slice(0, 8);
-}
-
-function text(words: string): CommandView {
-  return { kind: 'text', text: words };
 }

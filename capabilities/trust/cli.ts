@@ -8,6 +8,7 @@ import {
   requiredArgument,
   requireYes,
   textOption,
+  textView,
   type Command,
   type CommandContext,
   type CommandOutput,
@@ -128,7 +129,7 @@ async function planOrDo(
   const { signal } = context;
   const plan = await trust.plan({ peer, level }, { signal });
   if (flagOption(context, 'plan')) {
-    const view = stack(planView(plan), text('This is a plan: nothing was changed.'));
+    const view = stack(planView(plan), textView('This is a plan: nothing was changed.'));
     return { data: plan, view, next: [again] };
   }
   const end = level === 'blocked' ? ' Its connections end at once.' : '';
@@ -136,7 +137,7 @@ async function planOrDo(
   const data = await act(trust, signal);
   return {
     data,
-    view: stack(text(`${data.name ?? data.cluster} is ${data.level}.`), planView(plan)),
+    view: stack(textView(`${data.name ?? data.cluster} is ${data.level}.`), planView(plan)),
     next: ['hansa trust list'],
   };
 }
@@ -206,7 +207,7 @@ const reject: Command = {
     const data = await trustOf(context).reject({ peer }, { signal: context.signal });
     return {
       data,
-      view: text(`Dropped the request of ${data.name ?? data.cluster}.`),
+      view: textView(`Dropped the request of ${data.name ?? data.cluster}.`),
       next: ['hansa trust requests', `hansa trust block ${peer} --plan`],
     };
   },
@@ -236,7 +237,7 @@ const request: Command = {
     );
     return {
       data,
-      view: text(`Asked ${peer} to trust this cluster; its operator has an hour to answer.`),
+      view: textView(`Asked ${peer} to trust this cluster; its operator has an hour to answer.`),
       next: ['hansa trust requests  # on the other cluster'],
     };
   },
@@ -268,10 +269,6 @@ export const trustCommands: readonly Command[] = [
   reject,
   request,
 ];
-
-function text(words: string): CommandView {
-  return { kind: 'text', text: words };
-}
 
 function stack(...views: readonly CommandView[]): CommandView {
   return { kind: 'stack', views };
