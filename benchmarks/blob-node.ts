@@ -1,29 +1,16 @@
-// One node of a measured pair, as a process of its own: the product's own composition on real disks
-// and sockets, with notes as its kind, since they are nothing but the blobs they name. Told what to
-// do by messages of the process that started it.
+// One node of a measured pair, with notes as its kind, since they are nothing but the blobs they
+// name. Told what to do by messages of the process that started it.
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { linksContract, type Link } from '@hansa/capabilities/links/contract';
-import { policiesContract } from '@hansa/capabilities/policies/contract';
 import { changeOpsMax, type ChangeOp } from '@hansa/capabilities/resources/contract';
 import { syncContract, type FederatedKind } from '@hansa/capabilities/sync/contract';
-import {
-  fromUtf8,
-  localId,
-  manifestId,
-  near,
-  remote,
-  serve,
-  splitFederatedId,
-  toHex,
-  utf8,
-  type Gate,
-} from '@hansa/foundation';
-import { compose, createPeerGate, readConfig, runDuties } from '@hansa/node';
-import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
-import { openDrivers } from '../node/drivers.ts';
+import { fromUtf8, localId, manifestId, splitFederatedId, toHex, utf8 } from '@hansa/foundation';
+import type { Drivers } from '@hansa/node';
 import { createNoteKind } from '../testkit/note-kind.ts';
+import { askedBy } from './asked.ts';
+import { startMeasured } from './measured-node.ts';
 
 /** What the starting process may ask; every answer is plain data. */
 export interface BlobNode {
@@ -58,82 +45,45 @@ export interface Seen {
 const sampleMs = 20;
 const notesPerChange = changeOpsMax / 2; // each is an operation and a blob
 const [data = '', name = '', dataPlane = 'negotiated'] = process.argv.slice(2);
-const clock = createSystemClock();
-const random = createSystemRandom();
-const log = createJsonLog({
-  write: (line) => void process.stderr.write(`${line}\n`),
-  clock,
-  level: 'problem',
-});
-const config = await readConfig({
-  data,
-  flags: { name, 'data-plane': dataPlane },
-  environment: {},
-});
-const base = { config, clock, random, log, undo: [] };
-const drivers = await openDrivers(base, {});
-const { blobs, crypto } = drivers;
-
 const noteMs: number[] = [];
 /** Notes by resource, since they were last waited for. */
 const applied = new Map<string, number>();
-const notes = createNoteKind(drivers);
-const timed: FederatedKind = {
-  ...notes,
-  async stage(before, changes, signal) {
-    const staged = await notes.stage(before, changes, signal);
-    return {
-      ...staged,
-      async commit() {
-        await staged.commit();
-        const puts = changes.flatMap(({ change }) => change.ops);
-        const { local } = splitFederatedId(before.resource);
-        applied.set(local, (applied.get(local) ?? 0) + puts.length);
-        for (const op of puts) {
-          const text = 'put' in op ? fromUtf8(op.put.value) : '';
-          if (text.startsWith('at ')) {
-            noteMs.push(Date.now() - Number(text.slice(3)));
+/** Notes that say how late they are. */
+function timedNotes(drivers: Drivers): FederatedKind {
+  const notes = createNoteKind(drivers);
+  return {
+    ...notes,
+    async stage(before, changes, signal) {
+      const staged = await notes.stage(before, changes, signal);
+      return {
+        ...staged,
+        async commit() {
+          await staged.commit();
+          const puts = changes.flatMap(({ change }) => change.ops);
+          const { local } = splitFederatedId(before.resource);
+          applied.set(local, (applied.get(local) ?? 0) + puts.length);
+          for (const op of puts) {
+            const text = 'put' in op ? fromUtf8(op.put.value) : '';
+            if (text.startsWith('at ')) {
+              noteMs.push(Date.now() - Number(text.slice(3)));
+            }
           }
-        }
-      },
-    };
-  },
-};
-const { capabilities, resources } = compose({
-  ...drivers,
-  peerGate: createPeerGate(log),
-  kinds: [timed],
-  facts: {
-    version: 'measured',
-    pid: process.pid,
-    data,
-    settings: [],
-    api: () => '',
-    addresses: () => drivers.transport?.addresses() ?? [],
-    memoryBytes: () => process.memoryUsage.rss(),
-    stop: () => undefined,
-  },
-});
-const ending = new AbortController();
-for (const each of capabilities) {
-  await each.start(ending.signal);
+        },
+      };
+    },
+  };
 }
-const duties = runDuties({ clock, log }, capabilities, ending.signal);
 
-const ownerGate: Gate = {
-  admit: () => undefined,
-  authenticate: async () => ({ kind: 'owner' }),
-  authorise: () => undefined,
-  record: () => undefined,
-};
-const edge = serve(
-  capabilities.flatMap((each) => each.serves),
-  ownerGate,
-);
-const carrier = near(edge, { source: 'benchmark' });
-const links = remote(linksContract, carrier);
-const policies = remote(policiesContract, carrier);
-const sync = remote(syncContract, carrier);
+const measured = await startMeasured({
+  data,
+  name,
+  flags: { 'data-plane': dataPlane },
+  kinds: (drivers) => [timedNotes(drivers)],
+});
+const { clock, resources, drivers, ask, invite, accept, share } = measured;
+const { blobs, crypto } = drivers;
+const links = ask(linksContract);
+const sync = ask(syncContract);
 const delay = monitorEventLoopDelay({ resolution: 5 });
 let watching: AbortController | undefined;
 let silentMsMax = 0;
@@ -160,20 +110,11 @@ async function sample(peer: string, signal: AbortSignal): Promise<void> {
 
 let added = 0;
 const node: BlobNode = {
-  invite: async () => (await links.invite({ confirm: true })).token,
-  async accept(token) {
-    await links.accept({ token, confirm: true });
-  },
+  invite,
+  accept,
   async publish(resource) {
     await resources.create({ kind: 'note', name: resource });
-    for (const { peer } of (await links.list({})).links) {
-      await policies.add({
-        effect: 'allow',
-        resources: { kind: 'note', name: resource },
-        peers: { cluster: peer },
-        verbs: ['see', 'pull'],
-      });
-    }
+    await share('note', resource);
   },
   async add(resource, paths) {
     for (let at = 0; at < paths.length; at += notesPerChange) {
@@ -228,21 +169,4 @@ const node: BlobNode = {
   },
 };
 
-interface Asked {
-  readonly id: number;
-  readonly method: keyof BlobNode;
-  readonly args: readonly unknown[];
-}
-
-process.on('message', ({ id, method, args }: Asked) => {
-  const body = node[method] as (...given: readonly unknown[]) => Promise<unknown>;
-  body(...args).then(
-    (value) => process.send?.({ id, value }),
-    (error: unknown) => process.send?.({ id, error: String(error) }),
-  );
-});
-process.once('disconnect', () => {
-  ending.abort();
-  void duties.then(() => process.exit(0));
-});
-process.send?.({ ready: true });
+askedBy(node, measured.end);

@@ -1,10 +1,12 @@
 // Two linked nodes of notes, each a process of its own, and files to move between them.
-import { fork, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startAsked, type Started } from './asked.ts';
 import type { BlobNode } from './blob-node.ts';
+import { profile } from './data-rig.ts';
 
 export interface BlobPair {
   readonly folder: string;
@@ -17,68 +19,20 @@ const script = join(import.meta.dirname, 'blob-node.ts');
 
 export async function startBlobPair(dataPlane: 'negotiated' | 'iroh-only'): Promise<BlobPair> {
   const folder = mkdtempSync(join(tmpdir(), 'hansa-blobs-'));
-  const children: ChildProcess[] = [];
-  const start = async (name: string): Promise<BlobNode> => {
-    const child = fork(script, [join(folder, name), name, dataPlane], {
-      execArgv: ['--conditions=@hansa/source', '--import', 'tsx'],
-    });
-    children.push(child);
-    return talkTo(child);
-  };
+  const options = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+  const start = (name: string): Promise<Started<BlobNode>> =>
+    startAsked(script, [join(folder, name), name, dataPlane], options);
   const [lubeck, bergen] = await Promise.all([start('lubeck'), start('bergen')]);
-  await bergen.accept(await lubeck.invite());
+  await bergen.node.accept(await lubeck.node.invite());
   return {
     folder,
-    lubeck,
-    bergen,
+    lubeck: lubeck.node,
+    bergen: bergen.node,
     async close() {
-      await Promise.all(children.map(endChild));
+      await Promise.all([lubeck, bergen].map((one) => (profile ? one.end() : one.kill())));
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-function endChild(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    child.once('exit', () => resolve());
-    child.kill('SIGKILL');
-  });
-}
-
-interface Said {
-  readonly ready?: boolean;
-  readonly id?: number;
-  readonly value?: unknown;
-  readonly error?: string;
-}
-
-function talkTo(child: ChildProcess): Promise<BlobNode> {
-  const waiting = new Map<number, (said: Said) => void>();
-  let lastId = 0;
-  const ask = (method: string, args: readonly unknown[]): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      lastId += 1;
-      waiting.set(lastId, ({ value, error }) =>
-        error === undefined ? resolve(value) : reject(new Error(`${method}: ${error}`)),
-      );
-      child.send({ id: lastId, method, args });
-    });
-  const node = new Proxy({} as BlobNode, {
-    get: (_target, method) =>
-      // A promise is asked whether it is one.
-      method === 'then' ? undefined : (...args: unknown[]) => ask(String(method), args),
-  });
-  return new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`a node ended with ${code}`)));
-    child.on('message', (said: Said) => {
-      if (said.ready === true) {
-        resolve(node);
-      } else if (said.id !== undefined) {
-        waiting.get(said.id)?.(said);
-        waiting.delete(said.id);
-      }
-    });
-  });
 }
 
 /** New random files: nothing of them was ever moved. */

@@ -1,20 +1,15 @@
-// One node of a measured pair, as a process of its own: the product's own composition on real disks
-// and sockets, called by the program that it is part of, since the API takes 500 requests a second.
-// Told what to do by messages of the process that started it.
-import { setMaxListeners } from 'node:events';
+// One node of a measured pair that keeps keys, values and streams, told what to do by messages of
+// the process that started it.
 import { kvContract } from '@hansa/capabilities/kv/contract';
 import { linksContract } from '@hansa/capabilities/links/contract';
 import { linkPeerContract } from '@hansa/capabilities/links/wire';
-import { policiesContract } from '@hansa/capabilities/policies/contract';
 import { streamContract } from '@hansa/capabilities/stream/contract';
 import { syncContract } from '@hansa/capabilities/sync/contract';
 import { syncPeerContract } from '@hansa/capabilities/sync/wire';
-import { federatedIdSchema, near, remote, serve, type Gate } from '@hansa/foundation';
-import { compose, createPeerGate, readConfig, runDuties } from '@hansa/node';
-import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
-import { openDrivers } from '../node/drivers.ts';
+import { federatedIdSchema, remote } from '@hansa/foundation';
 import { askedBy } from './asked.ts';
 import { countFrames } from './frame-count.ts';
+import { startMeasured } from './measured-node.ts';
 
 /** What the starting process may ask; every answer is plain data. */
 export interface DataNode {
@@ -52,54 +47,20 @@ export interface DataNode {
 }
 
 const [data = '', name = ''] = process.argv.slice(2);
-const clock = createSystemClock();
-const random = createSystemRandom();
-const log = createJsonLog({
-  write: (line) => void process.stderr.write(`${line}\n`),
-  clock,
-  level: 'problem',
-});
-const config = await readConfig({ data, flags: { name }, environment: {} });
-const drivers = await openDrivers({ config, clock, random, log, undo: [] }, {});
-const counted = countFrames(drivers.transport);
-const { capabilities, peers } = compose({
-  ...drivers,
-  transport: counted.transport,
-  peerGate: createPeerGate(log),
-  facts: {
-    version: 'measured',
-    pid: process.pid,
-    data,
-    settings: [],
-    api: () => '',
-    addresses: () => drivers.transport?.addresses() ?? [],
-    memoryBytes: () => process.memoryUsage.rss(),
-    stop: () => undefined,
+let counted = countFrames(undefined);
+const measured = await startMeasured({
+  data,
+  name,
+  transport(made) {
+    counted = countFrames(made);
+    return counted.transport;
   },
 });
-const ending = new AbortController();
-setMaxListeners(0, ending.signal); // every duty listens to it: no leak
-for (const each of capabilities) {
-  await each.start(ending.signal);
-}
-const duties = runDuties({ clock, log }, capabilities, ending.signal);
-
-const ownerGate: Gate = {
-  admit: () => undefined,
-  authenticate: async () => ({ kind: 'owner' }),
-  authorise: () => undefined,
-  record: () => undefined,
-};
-const edge = serve(
-  capabilities.flatMap((each) => each.serves),
-  ownerGate,
-);
-const carrier = near(edge, { source: 'benchmark' });
-const links = remote(linksContract, carrier);
-const policies = remote(policiesContract, carrier);
-const sync = remote(syncContract, carrier);
-const streams = remote(streamContract, carrier);
-const kv = remote(kvContract, carrier);
+const { clock, random, peers, ask, invite, accept, share, signal } = measured;
+const links = ask(linksContract);
+const sync = ask(syncContract);
+const streams = ask(streamContract);
+const kv = ask(kvContract);
 const fillOps = 64; // of one transaction
 const pollMs = 5; // looking costs the node that is measured
 
@@ -134,7 +95,7 @@ async function together(
 let delays: number[] = [];
 
 async function follow(space: string): Promise<void> {
-  for await (const { events } of kv.watch({ space }, { signal: ending.signal })) {
+  for await (const { events } of kv.watch({ space }, { signal })) {
     const seenMs = sharedMs();
     for (const event of events) {
       delays.push('text' in event ? seenMs - Number(event.text) : Number.NaN);
@@ -143,21 +104,10 @@ async function follow(space: string): Promise<void> {
 }
 
 const node: DataNode = {
-  invite: async () => (await links.invite({ confirm: true })).token,
-  async accept(token) {
-    await links.accept({ token, confirm: true });
-  },
+  invite,
+  accept,
   status: async (peer) => (await links.show({ peer })).status,
-  async share(kind, resource) {
-    for (const { peer } of (await links.list({})).links) {
-      await policies.add({
-        effect: 'allow',
-        resources: { kind, name: resource },
-        peers: { cluster: peer },
-        verbs: ['see', 'pull'],
-      });
-    }
-  },
+  share,
   async mirror(resource) {
     await sync.add({ resource });
   },
@@ -242,7 +192,4 @@ const node: DataNode = {
   frames: async () => counted.taken(),
 };
 
-askedBy(node, async () => {
-  ending.abort();
-  await duties;
-});
+askedBy(node, measured.end);

@@ -16,7 +16,7 @@ export interface DataPair {
 const script = join(import.meta.dirname, 'data-node.ts');
 const liveWithinMs = 30_000;
 // Given, processes write where their time went: `HANSA_PROFILE=<folder>`.
-const profile = process.env['HANSA_PROFILE'];
+export const profile: string | undefined = process.env['HANSA_PROFILE'];
 
 export async function startDataPair(within: string = tmpdir()): Promise<DataPair> {
   const folder = mkdtempSync(join(within, 'hansa-data-'));
