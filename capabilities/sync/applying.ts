@@ -32,46 +32,20 @@ export interface ApplyWork {
   readonly groups: readonly StepGroup[];
 }
 
-/** Where there are no groups, the position moves all the same. */
+/**
+ * Where there are no groups, the position moves all the same. All transactions are on their way
+ * before the first is answered, so that they share what a commit costs. Each is guarded by the
+ * record that the one before it writes: what is applied is always a beginning of them.
+ */
 export async function applyGroups(needs: ApplyingNeeds, work: ApplyWork): Promise<void> {
-  await applyAll(needs, work, false);
-}
-
-/**
- * Groups that are no history, but what two positions differ in: only after the last of them is the
- * position the head's, and until then the record says so.
- */
-export async function replaceGroups(needs: ApplyingNeeds, work: ApplyWork): Promise<void> {
-  await applyAll(needs, work, true);
-}
-
-function atLeastOne({ groups }: ApplyWork): readonly StepGroup[] {
-  return groups.length > 0 ? groups : [{ steps: [], leaves: [] }];
-}
-
-/**
- * All transactions are on their way before the first is answered, so that they share what a commit
- * costs. Each is guarded by the record that the one before it writes: what is applied is always a
- * beginning of them.
- */
-async function applyAll(
-  { store, tables, applied, clock }: ApplyingNeeds,
-  work: ApplyWork,
-  repairing: boolean,
-): Promise<void> {
+  const { store, tables, applied, clock } = needs;
   const { resource } = work.head;
-  const before = applied.find(resource);
-  const unfinished = repairing ? before?.value : undefined;
   const nowMs = clock.now();
   const key = tables.applied.key(resource);
-  let guard: Compare = { key, target: 'modRevision', op: '=', operand: before?.modRevision ?? 0 };
+  let guard = standsAt(key, applied.find(resource)?.modRevision ?? 0);
   const groups = atLeastOne(work);
   let pending: Transaction[] = groups.map((group, index) => {
-    const isLast = index === groups.length - 1;
-    const record =
-      unfinished === undefined || isLast
-        ? recordAfter(work, group, { isLast, nowMs })
-        : { ...unfinished, repairing: true };
+    const record = recordAfter(work, group, { isLast: index === groups.length - 1, nowMs });
     const then = groupOps(tables, { work, group, record });
     const transaction: Transaction = { if: [guard], then };
     guard = guardAfter(key, then);
@@ -80,11 +54,52 @@ async function applyAll(
   while (pending.length > 0) {
     const { done, revision } = await runAll(store, pending);
     if (done === 0) {
-      throw new HansaError('CONFLICT', `another node applied changes of ${resource}`);
+      throw byAnother(resource);
     }
     await applied.reached(revision);
     pending = pending.slice(done); // some are left where the store took them in another order
   }
+}
+
+/**
+ * Groups that are no history, but what two positions differ in: only after the last of them is the
+ * position the head's, and until then the record says so. It is the same after each of them, so
+ * that its value would not tell which ones are there: one waits for the other.
+ */
+export async function replaceGroups(needs: ApplyingNeeds, work: ApplyWork): Promise<void> {
+  const { store, tables, applied, clock } = needs;
+  const { resource } = work.head;
+  const nowMs = clock.now();
+  const key = tables.applied.key(resource);
+  const before = applied.find(resource);
+  let revision = before?.modRevision ?? 0;
+  const groups = atLeastOne(work);
+  for (const [index, group] of groups.entries()) {
+    const isLast = index === groups.length - 1;
+    const record =
+      before === undefined || isLast
+        ? recordAfter(work, group, { isLast, nowMs })
+        : { ...before.value, repairing: true };
+    const then = groupOps(tables, { work, group, record });
+    const result = await store.transact({ if: [standsAt(key, revision)], then });
+    if (!result.succeeded) {
+      throw byAnother(resource);
+    }
+    ({ revision } = result);
+  }
+  await applied.reached(revision);
+}
+
+function atLeastOne({ groups }: ApplyWork): readonly StepGroup[] {
+  return groups.length > 0 ? groups : [{ steps: [], leaves: [] }];
+}
+
+function standsAt(key: Uint8Array, operand: Revision): Compare {
+  return { key, target: 'modRevision', op: '=', operand };
+}
+
+function byAnother(resource: Head['resource']): HansaError {
+  return new HansaError('CONFLICT', `another node applied changes of ${resource}`);
 }
 
 /** How many of the first were applied; rejects once all are answered, where one failed. */

@@ -197,7 +197,14 @@ async function apply(kept: Kept, { head, groups, draft, trie }: ApplyOrder): Pro
     throw error;
   }
   if (before !== undefined && before.copy !== copy) {
-    await tries.clear(resource, before.copy);
+    await clearBefore(kept, resource, copy);
+  }
+}
+
+/** With the present copy whole; also one that was left while a crash kept this from being done. */
+async function clearBefore({ tries }: Kept, resource: FederatedId, copy: number): Promise<void> {
+  for (const old of [copy - 2, copy - 1].filter((each) => each > 0)) {
+    await tries.clear(resource, old);
   }
 }
 
@@ -215,10 +222,11 @@ async function replace(kept: Kept, { head, groups, draft, trie }: ApplyOrder): P
     tries.store.forget(resource, copy);
     throw error;
   }
+  await clearBefore(kept, resource, copy);
 }
 
 async function switchTo(kept: Kept, head: Head, copy: number): Promise<void> {
-  const { store, clock, tables, applied, tries } = kept;
+  const { store, clock, tables, applied } = kept;
   const { resource, epoch, sequence, chain, digest } = head;
   const before = applied.find(resource);
   const record = { copy, epoch, sequence, chain, digest, head, appliedMs: clock.now() };
@@ -237,9 +245,7 @@ async function switchTo(kept: Kept, head: Head, copy: number): Promise<void> {
     throw new HansaError('CONFLICT', `another node applied changes of ${resource}`);
   }
   await applied.reached(revision);
-  if (before !== undefined) {
-    await tries.clear(resource, before.value.copy);
-  }
+  await clearBefore(kept, resource, copy);
 }
 
 async function versionsOf(

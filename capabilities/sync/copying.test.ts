@@ -215,6 +215,40 @@ describe('a mirror whose own entries were damaged', () => {
   });
 });
 
+describe('a mirror that stopped in the middle of a batch', () => {
+  /** As a crash leaves it whose batch led to a head so many sequences later. */
+  async function stopped(later: number): Promise<PairedCluster> {
+    await fill(200);
+    const store = createMemoryStore({ clock });
+    const first = await mirrorOn(store);
+    await first.sync.sync.add({ resource: 'lubeck:kv/notes' });
+    await current(first);
+    await first.end();
+    const { applied } = first.tables;
+    const held = (await applied.get(resource()))?.value;
+    if (held === undefined) {
+      throw new HansaError('INTERNAL', 'nothing was applied');
+    }
+    const head = { ...held.head, sequence: held.head.sequence + later };
+    await store.batchWrite([applied.put([resource()], { ...held, digest: undefined, head })]);
+    return mirrorOn(store);
+  }
+
+  test('goes on to where its owner stands', async () => {
+    const mirror = await stopped(0);
+    await owner.resources.append(notes, [put('old-1', 'new')], by);
+    await current(mirror);
+    await expectEqual(mirror);
+  });
+
+  test('halts where its owner says less than it had signed', async () => {
+    const mirror = await stopped(1);
+    const shown = () => mirror.sync.mirrors.find(resource());
+    await expect.poll(() => shown()?.lastError?.code).toBe('HEAD_REWOUND');
+    expect(shown()?.state).toBe('halted');
+  });
+});
+
 describe('an owner that sends what it did not sign', () => {
   const lying =
     (change: (entries: readonly ResourceEntry[]) => readonly ResourceEntry[]) =>

@@ -48,7 +48,8 @@ export async function copyAnew(needs: FollowNeeds, work: CopyWork): Promise<void
   }
   history.verify(head);
   const applied = copies.applied.find(resource)?.value;
-  requireNoFork(head, applied);
+  // What it signed, not what we have applied of it: between two transactions that is more.
+  requireNoFork(head, applied?.head);
   createHybridClock(needs.clock).observe(head.hlc);
   report.head(head);
   const path = (key: Uint8Array): Uint8Array => copies.tries.store.hasher.path(key);

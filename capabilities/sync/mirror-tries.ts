@@ -69,9 +69,7 @@ export function createMirrorTries(needs: MirrorTriesNeeds): MirrorTries {
               ? await replayed(needs, tries, { resource, copy, sequence })
               : await rebuild(needs, tries, { resource, copy, at: sequence });
           const sound = isSound(trie, applied);
-          // Between two transactions of a batch, its journal is whole and its digest unknown.
-          const isBetween = applied?.digest === undefined && applied?.repairing !== true;
-          if (sound || isBetween || attempt === openMax) {
+          if (sound || isBetween(trie, applied) || attempt === openMax) {
             return { trie, sound };
           }
         } catch (error) {
@@ -121,6 +119,15 @@ function isSound(trie: PagedTrie, applied: AppliedRecord | undefined): boolean {
   }
   const { digest, repairing } = applied;
   return repairing !== true && digest !== undefined && equalBytes(trie.root, digest);
+}
+
+/**
+ * Between two transactions of a batch, its journal is whole and its digest unknown; where it gives
+ * nothing at all, it was doubted.
+ */
+function isBetween(trie: PagedTrie, applied: AppliedRecord | undefined): boolean {
+  const { digest, repairing } = applied ?? {};
+  return digest === undefined && repairing !== true && trie.root.some((byte) => byte !== 0);
 }
 
 /** Entries without a position are rests of a copy that was never switched to. */

@@ -91,7 +91,10 @@ export function leavesOf(history: History, steps: readonly Step[]): readonly Tri
   return steps.flatMap(({ change, versions }) => history.trieChanges(change.change.ops, versions));
 }
 
-export function requireNoFork(head: Head, applied: AppliedRecord | undefined): void {
+export function requireNoFork(
+  head: Head,
+  applied: Pick<AppliedRecord, 'epoch' | 'sequence' | 'digest'> | undefined,
+): void {
   if (applied === undefined || head.epoch > applied.epoch) {
     return;
   }
