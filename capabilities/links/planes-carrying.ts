@@ -1,5 +1,5 @@
 // A plane while it lives: from the moment both sides agreed on it until one of them leaves.
-import { createWireSession } from '@hansa/foundation';
+import { createWireSession, wireLimits, type Carrier } from '@hansa/foundation';
 import { createMeter, metered, type Meter } from './planes-meter.ts';
 import type { PlaneAgreement } from './planes-opening.ts';
 import type { RoadView } from './planes-view.ts';
@@ -8,12 +8,16 @@ import { ownBytes, type Plane, type Road } from './planes-road.ts';
 // requests on their way when the budget is nearly used up: one of 64 chunks
 const budgetReserveBytes: number = 64 * 1_024 * 1_024;
 const servedMax = 4; // of one peer: the one in use, and those that are just being left
+// In which nothing at all came, while a call waited: a path that lost its way says no more.
+const silentMs = 10_000;
 
 /** The plane on which the next request is made. */
 export function usable(road: Road): Plane | undefined {
-  return [...road.planes].find(
-    (plane) => plane.asks && plane.leaving === undefined && !isSpent(plane),
-  );
+  return [...road.planes].find((plane) => plane.asks && isOpen(plane) && !isSpent(plane));
+}
+
+function isOpen({ leaving, over }: Plane): boolean {
+  return leaving === undefined && !over.signal.aborted;
 }
 
 function isSpent({ meter, budgetBytes }: Plane): boolean {
@@ -51,12 +55,20 @@ export function start(road: Road, agreed: PlaneAgreement & { readonly asks: bool
     return;
   }
   const meter = createMeter(clock);
+  const over = new AbortController();
+  const stream = metered(connection.stream, {
+    clock,
+    meters: [meter, road.total],
+    budget: { bytes: budgetBytes, way: asks ? 'received' : 'sent' },
+  });
   const wire = createWireSession({
-    stream: metered(connection.stream, {
-      clock,
-      meters: [meter, road.total],
-      budget: { bytes: budgetBytes, way: asks ? 'received' : 'sent' },
-    }),
+    stream: {
+      ...stream,
+      abort(reason) {
+        over.abort();
+        stream.abort(reason);
+      },
+    },
     codec,
     clock,
     ...(asks ? {} : { edge }),
@@ -68,8 +80,13 @@ export function start(road: Road, agreed: PlaneAgreement & { readonly asks: bool
     asks,
     meter,
     budgetBytes,
-    carrier: wire.carrier,
+    carrier: {
+      call: (...asked) => callOn(road, plane, () => wire.carrier.call(...asked)),
+      watch: (...asked) => wire.carrier.watch(...asked),
+    },
     sinceMs: clock.now(),
+    over,
+    calls: 0,
     leaving: undefined,
   };
   road.planes.add(plane);
@@ -79,18 +96,42 @@ export function start(road: Road, agreed: PlaneAgreement & { readonly asks: bool
     () => connection.close('the plane is over'),
     () => connection.close('the plane broke'),
   );
-  const over = new AbortController();
   void connection.closed.then(({ reason }) => {
     over.abort();
     wire.close(`the plane ended: ${reason}`);
     ended(road, plane, reason);
   });
-  void leaveWhenIdle(road, plane, over.signal);
+  void leaveWhenIdle(road, plane);
+}
+
+async function callOn(
+  road: Road,
+  plane: Plane,
+  call: () => ReturnType<Carrier['call']>,
+): ReturnType<Carrier['call']> {
+  const { meter } = plane;
+  const sinceMs = road.clock.monotonicMs();
+  const { receivedBytes } = meter;
+  plane.calls += 1;
+  try {
+    return await call();
+  } catch (error) {
+    const waitedMs = road.clock.monotonicMs() - sinceMs;
+    if (waitedMs >= silentMs && meter.receivedBytes === receivedBytes) {
+      void leaveGently(road, plane, `nothing came over it for ${silentMs / 1_000} s`);
+    }
+    throw error;
+  } finally {
+    plane.calls -= 1;
+    if (plane.calls === 0 && plane.leaving !== undefined) {
+      plane.connection.close(plane.leaving);
+    }
+  }
 }
 
 /** A peer may open as many planes as it likes; we keep the newest. */
 function makeRoom({ planes }: Road): void {
-  const served = [...planes].filter(({ asks, leaving }) => !asks && leaving === undefined);
+  const served = [...planes].filter((plane) => !plane.asks && isOpen(plane));
   const [oldest] = served;
   if (oldest !== undefined && served.length > servedMax) {
     leave(oldest, 'a newer one takes its place');
@@ -99,6 +140,15 @@ function makeRoom({ planes }: Road): void {
 
 export function leave(plane: Plane, why: string): void {
   plane.leaving ??= why;
+  plane.connection.close(why);
+}
+
+/** Calls under way are still answered; watches go on elsewhere as soon as it is closed. */
+async function leaveGently({ clock }: Road, plane: Plane, why: string): Promise<void> {
+  plane.leaving ??= why;
+  if (plane.calls > 0) {
+    await clock.sleep(wireLimits.callTimeoutMs, plane.over.signal).catch(() => undefined);
+  }
   plane.connection.close(why);
 }
 
@@ -121,8 +171,9 @@ function ended(road: Road, plane: Plane, reason: string): void {
   }
 }
 
-async function leaveWhenIdle(road: Road, plane: Plane, over: AbortSignal): Promise<void> {
+async function leaveWhenIdle(road: Road, plane: Plane): Promise<void> {
   const { clock, limits } = road;
+  const over = plane.over.signal;
   // Who asks leaves first: to the other side an end that it did not expect looks like a failure.
   const idleMs = plane.asks ? limits.idleMs : 2 * limits.idleMs;
   for (;;) {
@@ -132,12 +183,14 @@ async function leaveWhenIdle(road: Road, plane: Plane, over: AbortSignal): Promi
     }
     await clock.sleep(idleMs - quietMs, over).catch(() => undefined);
   }
-  leave(plane, `hardly anything crossed it for ${idleMs / 1_000} s`);
+  if (!over.aborted) {
+    await leaveGently(road, plane, `hardly anything crossed it for ${idleMs / 1_000} s`);
+  }
 }
 
 export function view(road: Road): RoadView {
   const { planes, session, total, reason } = road;
-  const up = [...planes].filter(({ leaving }) => leaving === undefined);
+  const up = [...planes].filter(isOpen);
   const bytes = ({ sentBytes, receivedBytes }: Meter): RoadView['tls'] => ({
     sentBytes,
     receivedBytes,

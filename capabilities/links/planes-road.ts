@@ -87,7 +87,11 @@ export interface Plane {
   readonly meter: Meter;
   readonly budgetBytes: number;
   readonly sinceMs: number;
-  /** Set where we ended it ourselves, in good order. */
+  /** Aborted with its stream, before whoever asked on it is told. */
+  readonly over: AbortController;
+  /** Calls of ours that are under way on it. */
+  calls: number;
+  /** Set where we end it ourselves, in good order: no request is made on it any more. */
   leaving: string | undefined;
 }
 
