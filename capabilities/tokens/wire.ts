@@ -21,7 +21,8 @@ export interface TokenPeer {
 export const tokenPeerContract: Contract<TokenPeer> = {
   name: 'token-peer',
   version: 1,
-  traffic: 'state',
+  // Never on a plane, which ends when little crosses it: what is shown counts as long as the link.
+  traffic: 'control',
   methods: {
     present: {
       watch: true,
