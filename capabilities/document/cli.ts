@@ -21,6 +21,10 @@ import type { DocumentTerminal } from './cli-terminal.ts';
 import { documentContract, type DocumentEvent, type Documents } from './contract.ts';
 
 const anyArgument = { name: '<document>', description: 'a name, or <peer>:<name> for a mirror' };
+const writtenArgument = {
+  name: '<document>',
+  description: 'an own document, or <peer>:<name> of a shared one',
+};
 const ownArgument = { name: '<document>', description: 'an own document' };
 const jsonArgument = { name: '[json]', description: 'what to write, as JSON' };
 const fileOption = { flags: '--file <path>', description: 'JSON from a file; "-" is the input' };
@@ -34,7 +38,7 @@ function putCommand(terminal: DocumentTerminal): Command {
     noun: 'document',
     verb: 'put',
     summary: 'Make a document, or take the place of its value.',
-    args: [ownArgument, jsonArgument],
+    args: [writtenArgument, jsonArgument],
     options: [
       fileOption,
       { flags: '--type <text>', description: 'what it is, for example monitoring/dashboard' },
@@ -131,7 +135,7 @@ function patchCommand(terminal: DocumentTerminal): Command {
     noun: 'document',
     verb: 'patch',
     summary: 'Change members of a document by a JSON merge patch; null takes one away.',
-    args: [ownArgument, jsonArgument],
+    args: [writtenArgument, jsonArgument],
     options: [fileOption, ifVersion],
     examples: ['hansa document patch ports \'{"https":8443,"http":null}\''],
     async run(context) {

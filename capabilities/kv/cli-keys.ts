@@ -15,7 +15,10 @@ import { givenValue, spaceAndKey, valueOptions } from './cli-values.ts';
 import { kvContract, type Kv, type SpelledValue } from './contract.ts';
 
 const spaceArgument = { name: '<space>', description: 'a name, or <peer>:<name> for a mirror' };
-const ownArgument = { name: '<space>', description: 'an own space' };
+const writtenArgument = {
+  name: '<space>',
+  description: 'an own space, or <peer>:<name> of a shared one',
+};
 const keyArgument = { name: '<key>', description: 'up to 512 bytes of text' };
 const ifVersion = {
   flags: '--if-version <version>',
@@ -32,7 +35,7 @@ function putCommand(terminal: KvTerminal): Command {
     noun: 'kv',
     verb: 'put',
     summary: 'Write one value; done when it is on disk.',
-    args: [ownArgument, keyArgument, { name: '[value]', description: 'the value, as text' }],
+    args: [writtenArgument, keyArgument, { name: '[value]', description: 'the value, as text' }],
     options: [
       ...valueOptions,
       ifVersion,
@@ -111,7 +114,7 @@ const deletion: Command = {
   noun: 'kv',
   verb: 'delete',
   summary: 'Delete one key.',
-  args: [ownArgument, keyArgument],
+  args: [writtenArgument, keyArgument],
   options: [ifVersion],
   examples: ['hansa kv delete config port'],
   async run(context) {
