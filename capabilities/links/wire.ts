@@ -45,10 +45,10 @@ export interface Beat {
   readonly missing: number;
 }
 
-/** What lets the asker open a plane to us, once and within ten seconds. */
 /** What may leave the link for a plane, each for one of its own: neither waits for the other. */
 export type PlaneTraffic = Exclude<Traffic, 'control'>;
 
+/** What lets the asker open a plane to us, once and within ten seconds. */
 export interface PlaneOffer {
   readonly ticket: Uint8Array;
   /** `host:port`, where we listen. */

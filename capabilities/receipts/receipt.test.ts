@@ -11,6 +11,7 @@ import {
   requireReceipt,
   signReceipt,
 } from './receipt.ts';
+import { receiptsPeerContract } from './wire.ts';
 
 const crypto = createNodeCrypto();
 const vectors = z
@@ -92,4 +93,8 @@ describe('what a mirror signs', () => {
       'not the mirror',
     );
   });
+});
+
+test('a withdrawal and its restoring take one road, on which neither overtakes the other', () => {
+  expect(receiptsPeerContract.traffic).toBe('control');
 });

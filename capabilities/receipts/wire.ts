@@ -41,7 +41,8 @@ const answer: z.ZodType<WithdrawalAnswer> = z.union([
 export const receiptsPeerContract: Contract<ReceiptsPeer> = {
   name: 'receipts-peer',
   version: 1,
-  traffic: 'state',
+  // On one stream, whatever happens to planes: a withdrawal must never come after its restoring.
+  traffic: 'control',
   methods: {
     withdraw: {
       summary: 'Says that copies of the caller’s are not shared any more.',
