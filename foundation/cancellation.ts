@@ -26,6 +26,16 @@ export function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined):
   });
 }
 
+/** When the signal aborts, or at once where it has: for what runs until it is stopped. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) {
+      resolve();
+    }
+  });
+}
+
 /**
  * A controller that aborts with `signal`; `release` unhooks it. AbortSignal.any would do, but it is
  * much slower, and a node makes one of these for every watch.

@@ -18,7 +18,7 @@ export {
   type Blobs,
 } from './blobs.ts';
 export { cancellable, mapItems, type Reading } from './cancellable.ts';
-export { abortable, cancellation, follow } from './cancellation.ts';
+export { abortable, aborted, cancellation, follow } from './cancellation.ts';
 export {
   callingCluster,
   capability,

@@ -1,6 +1,7 @@
 // What linked clusters tell of their apps, kept by the cluster that told it, for as long as the
 // link is not closed: after a lost connection it is still the best hint there is.
 import {
+  aborted,
   remote,
   reportOf,
   type Clock,
@@ -89,12 +90,7 @@ export function createNeighbours(needs: NeighboursNeeds): Neighbours {
     async run(signal) {
       const stop = peers.subscribe((peer) => begin(peer, signal));
       peers.all().forEach(({ cluster }) => begin(cluster, signal));
-      await new Promise<void>((resolve) => {
-        signal.addEventListener('abort', () => resolve(), { once: true });
-        if (signal.aborted) {
-          resolve();
-        }
-      });
+      await aborted(signal);
       stop();
       await Promise.allSettled(loops.values());
     },

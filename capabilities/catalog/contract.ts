@@ -11,7 +11,7 @@ import {
   type FederatedId,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import { labelsSchema } from '../resources/contract.ts';
+import { descriptionSchema, labelsSchema } from '../resources/contract.ts';
 import { verbs, type Verb } from '../policies/contract.ts';
 
 export const catalogPageMax = 500; // about 700 bytes a row; a page stays far below a frame
@@ -65,7 +65,7 @@ export const itemSchema: z.ZodType<CatalogItem> = z.object({
   name: z.string().max(nameLengthMax),
   owner: clusterIdSchema,
   ownerName: z.string().max(nameLengthMax),
-  description: z.string().max(1_024),
+  description: descriptionSchema,
   labels: labelsSchema,
   epoch: z.number().int().nonnegative(),
   sequence: z.number().int().nonnegative(),

@@ -1,6 +1,6 @@
 // Listens to the catalogs of linked clusters: whenever one opens or closes a door to us, whoever
 // waits before it hears of it at once.
-import { remote, reportOf, type Clock, type ClusterId, type Log } from '@hansa/foundation';
+import { aborted, remote, reportOf, type Clock, type ClusterId, type Log } from '@hansa/foundation';
 import type { Peers } from '../links/contract.ts';
 import type { CatalogNews } from './contract.ts';
 import { catalogPeerContract } from './wire.ts';
@@ -41,12 +41,7 @@ export function createCatalogWatching(needs: CatalogWatchingNeeds): CatalogWatch
     async run(signal) {
       const stop = peers.subscribe((peer) => begin(peer, signal));
       peers.all().forEach(({ cluster }) => begin(cluster, signal));
-      await new Promise<void>((resolve) => {
-        signal.addEventListener('abort', () => resolve(), { once: true });
-        if (signal.aborted) {
-          resolve();
-        }
-      });
+      await aborted(signal);
       stop();
       await Promise.allSettled(loops.values());
     },

@@ -1,6 +1,7 @@
 // Announcements between linked clusters: ours to every peer that is connected, and those of others
 // that want it passed on, once each, to whoever did not bring them.
 import {
+  aborted,
   deadline,
   HansaError,
   remote,
@@ -175,13 +176,4 @@ async function tell(
       inFlight.delete(peer);
     }
   }
-}
-
-export function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    if (signal.aborted) {
-      resolve();
-    }
-  });
 }

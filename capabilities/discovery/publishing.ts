@@ -1,6 +1,7 @@
 // The directory's two directions: our word is put there with every announcement, and linked
 // clusters that are away, or whom somebody asks for, are looked up.
 import {
+  aborted,
   deadline,
   HansaError,
   reportOf,
@@ -16,7 +17,6 @@ import type { Signer } from '../identity/contract.ts';
 import type { Peers } from '../links/contract.ts';
 import type { Announcing } from './announcing.ts';
 import type { Announcement } from './contract.ts';
-import { aborted } from './gossip.ts';
 import type { Hearing } from './hearing.ts';
 import { itemSalt, readItem, writeItem } from './item.ts';
 import type { ClusterKeys, Directory, DirectoryItem } from './parts.ts';

@@ -6,7 +6,7 @@ import { noMirrors } from '../../testkit/no-mirrors.ts';
 import { createResourceBench } from '../../testkit/resource-bench.ts';
 import { carrierTo } from '../../testkit/test-cluster.ts';
 import { jsonDepthMax } from '../kv/contract.ts';
-import { labelsMax, type ResourceLog } from '../resources/contract.ts';
+import { descriptionLengthMax, labelsMax, type ResourceLog } from '../resources/contract.ts';
 import { documentContract, documentKind, documentsMax, type Documents } from './contract.ts';
 import { createDocuments } from './service.ts';
 
@@ -56,6 +56,17 @@ test('a document carries so many labels; one more is INPUT_INVALID, and it is no
   expect(log.all()).toEqual([]);
   await documents.put({ ...ports, value: 1, labels: labels(labelsMax) });
   expect(log.all().map((each) => each.labels)).toEqual([labels(labelsMax)]);
+});
+
+test('a description has so many characters; one more is INPUT_INVALID, and nothing is made', async () => {
+  const described = (length: number): Promise<unknown> =>
+    documents.put({ ...ports, value: 1, description: 'x'.repeat(length) });
+  await expect(described(descriptionLengthMax + 1)).rejects.toMatchObject({
+    code: 'INPUT_INVALID',
+  });
+  expect(log.all()).toEqual([]);
+  await described(descriptionLengthMax);
+  expect(log.all().map(({ description }) => description.length)).toEqual([descriptionLengthMax]);
 });
 
 test('there are so many documents; one more is STORE_LIMIT until one goes', async () => {

@@ -8,7 +8,7 @@ import {
   type FederatedId,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import { labelsSchema } from '../resources/contract.ts';
+import { descriptionSchema, labelsSchema } from '../resources/contract.ts';
 
 export const documentKind = 'document';
 
@@ -130,7 +130,7 @@ export const documentContract: Contract<Documents> = {
         document: spelled,
         value: z.unknown(),
         type: typeText.optional(),
-        description: z.string().max(1_024).optional(),
+        description: descriptionSchema.optional(),
         labels: labelsSchema.optional(),
         shared: z.boolean().optional(),
         ifVersion: natural.optional(),

@@ -8,7 +8,7 @@ import {
   type FederatedId,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import { labelsSchema } from '../resources/contract.ts';
+import { descriptionSchema, labelsSchema } from '../resources/contract.ts';
 
 export const gitKind = 'git';
 export const refsInlineMax = 100; // above, the ref table is a blob of its own
@@ -159,7 +159,7 @@ export const forgeContract: Contract<Forge> = {
       route: 'POST /repositories',
       input: z.strictObject({
         name: resourceNameSchema,
-        description: z.string().max(1_024).optional(),
+        description: descriptionSchema.optional(),
         labels: labelsSchema.optional(),
       }),
       output: repository,

@@ -12,7 +12,7 @@ import {
   type FederatedId,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import { blobsPerOpMax, labelsSchema } from '../resources/contract.ts';
+import { blobsPerOpMax, descriptionSchema, labelsSchema } from '../resources/contract.ts';
 import {
   encodingSchema,
   kindEntrySchema,
@@ -255,7 +255,7 @@ export const kindsContract: Contract<Kinds> = {
       route: 'POST /kinds',
       input: z.strictObject({
         kind: kindNameSchema,
-        description: z.string().max(1_024).optional(),
+        description: descriptionSchema.optional(),
         schema: schemaText.optional(),
         limits: z.strictObject(limitFields).partial().optional(),
       }),
@@ -302,7 +302,7 @@ export const kindsContract: Contract<Kinds> = {
         kind: kindNameSchema,
         name: resourceNameSchema,
         type: z.string().max(nameLengthMax).optional(),
-        description: z.string().max(1_024).optional(),
+        description: descriptionSchema.optional(),
         labels: labelsSchema.optional(),
       }),
       output: kindResource,

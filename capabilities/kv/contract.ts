@@ -9,7 +9,7 @@ import {
   type FederatedId,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import { labelsSchema } from '../resources/contract.ts';
+import { descriptionSchema, labelsSchema } from '../resources/contract.ts';
 import { mergeRules, type MergeRule } from './cell.ts';
 import {
   comparesMax,
@@ -214,7 +214,7 @@ export const kvContract: Contract<Kv> = {
       input: z.strictObject({
         name: resourceNameSchema,
         type: z.string().min(1).max(nameLengthMax).optional(),
-        description: z.string().max(1_024).optional(),
+        description: descriptionSchema.optional(),
         labels: labelsSchema.optional(),
         rule: z.enum(mergeRules).optional(),
         shared: z.boolean().optional(),

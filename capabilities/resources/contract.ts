@@ -37,6 +37,7 @@ export const changesKeptMin = 100_000;
 export const changeBytesKeptMin: number = 64 * 1_024 * 1_024; // what a link carries in seconds
 export const compactIntervalMs = 600_000; // a tenth of an hour's changes more, at worst
 export const labelsMax = 32; // labels are for selecting, not for storing
+export const descriptionLengthMax = 1_024; // some lines for lists; a longer text is a document
 export const labelLengthMax = 64; // a word to select by, not a text
 
 export interface Resource {
@@ -306,6 +307,7 @@ export const headSchema: z.ZodType<Head> = z.object({
   tick: tickSchema,
   ...proofFields,
 });
+export const descriptionSchema: z.ZodType<string> = z.string().max(descriptionLengthMax);
 export const labelsSchema: z.ZodType<Readonly<Record<string, string>>> = z
   .record(z.string().min(1).max(labelLengthMax), z.string().max(labelLengthMax))
   .refine((labels) => Object.keys(labels).length <= labelsMax, `at most ${labelsMax} labels`);
@@ -314,7 +316,7 @@ const resourceFields = {
   kind: z.string(),
   name: storedNameSchema,
   type: z.string().max(nameLengthMax),
-  description: z.string().max(1_024),
+  description: descriptionSchema,
   labels: labelsSchema,
   createdMs: z.number(),
   epoch: z.number().int().positive(),

@@ -9,7 +9,7 @@ import {
   type FederatedId,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import { labelsSchema } from '../resources/contract.ts';
+import { descriptionSchema, labelsSchema } from '../resources/contract.ts';
 
 export const streamKind = 'stream';
 
@@ -249,7 +249,7 @@ export const streamContract: Contract<Streams> = {
       route: 'POST /streams',
       input: z.strictObject({
         name: resourceNameSchema,
-        description: z.string().max(1_024).optional(),
+        description: descriptionSchema.optional(),
         labels: labelsSchema.optional(),
         limits: givenLimits.optional(),
       }),

@@ -1,6 +1,7 @@
 // The side that shows tokens: whatever was received for a cluster is shown to it while it is
 // connected, and anew whenever there is another one.
 import {
+  aborted,
   remote,
   reportOf,
   type Clock,
@@ -69,12 +70,7 @@ export function createPresenting(needs: PresentingNeeds): Presenting {
       };
       const stops = [peers.subscribe((peer) => begin(peer, signal)), received.subscribe(changed)];
       changed();
-      await new Promise<void>((resolve) => {
-        signal.addEventListener('abort', () => resolve(), { once: true });
-        if (signal.aborted) {
-          resolve();
-        }
-      });
+      await aborted(signal);
       stops.forEach((stop) => stop());
       await Promise.allSettled([...loops.values()].map(({ over }) => over));
     },
