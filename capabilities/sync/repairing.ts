@@ -118,34 +118,46 @@ function orNone(error: unknown): RenewedHeads {
 function compareHead(parts: MirroringParts, resource: FederatedId, head: Head | null): void {
   const progress = parts.progressOf(resource);
   const applied = parts.copies.applied.find(resource)?.value;
-  const behind =
-    head === null || applied?.epoch !== head.epoch || applied.sequence !== head.sequence;
-  if (head !== null && !behind) {
-    try {
-      // Whoever could make a mirror halt by an unsigned head would need no key to stop it.
-      parts.history.verify(head);
-    } catch (error) {
-      fail(parts, resource, error);
-      return;
-    }
-    progress.head = head;
-    const { digest } = applied;
-    if (digest !== undefined && !equalBytes(head.digest, digest)) {
-      const { clock, log } = parts;
-      parts.copies
-        .setFork(resource, { held: applied.head, other: head, seenMs: clock.now() })
-        .catch((error: unknown) => log.problem('mirror.fork-unseen', error, { resource }));
-      fail(
-        parts,
-        resource,
-        new HansaError('HEAD_FORKED', `${resource} has two states at one sequence`),
-      );
-    }
+  if (head !== null && applied?.epoch === head.epoch && applied.sequence === head.sequence) {
+    compareAtOnePosition(parts, { resource, applied, head });
     return;
   }
   if (progress.state === 'current' || progress.state === 'absent' || isStuck(progress)) {
     progress.restart.abort();
   }
+}
+
+function compareAtOnePosition(
+  parts: MirroringParts,
+  given: {
+    readonly resource: FederatedId;
+    readonly applied: AppliedRecord;
+    readonly head: Head;
+  },
+): void {
+  const { resource, applied, head } = given;
+  try {
+    if (head.resource !== resource) {
+      throw new HansaError('HEAD_INVALID', `the owner sent a head of ${head.resource} instead`);
+    }
+    // Whoever could make a mirror halt by an unsigned head would need no key to stop it.
+    parts.history.verify(head);
+  } catch (error) {
+    fail(parts, resource, error);
+    return;
+  }
+  parts.progressOf(resource).head = head;
+  // In the middle of a batch the digest is not known, the chain always is.
+  const { chain, digest = head.digest } = applied;
+  if (equalBytes(head.chain, chain) && equalBytes(head.digest, digest)) {
+    return;
+  }
+  const { clock, log } = parts;
+  parts.copies
+    .setFork(resource, { held: applied.head, other: head, seenMs: clock.now() })
+    .catch((error: unknown) => log.problem('mirror.fork-unseen', error, { resource }));
+  const fork = new HansaError('HEAD_FORKED', `${resource} has two states at one sequence`);
+  fail(parts, resource, fork);
 }
 
 function isStuck(progress: MirrorProgress): boolean {
