@@ -13,8 +13,10 @@ import {
 } from '@hansa/foundation';
 import type { Signer } from '../identity/contract.ts';
 import type { Peers } from '../links/contract.ts';
-import type { MirrorPause, Mirrors } from '../sync/contract.ts';
+import { syncIntervalMs, type MirrorPause, type Mirrors } from '../sync/contract.ts';
+import { sharedAgain, type AskingNeeds } from './asking.ts';
 import type { Bell } from './bell.ts';
+import { onConnected } from './connecting.ts';
 import type { KeptRows } from './kept-rows.ts';
 import type { FrozenRecord } from './keys.ts';
 import { nothingHeld, signReceipt, type LastHead, type Receipt } from './receipt.ts';
@@ -24,8 +26,10 @@ export const receiptsKeptMs: number = 30 * 24 * 3_600_000; // an owner that was 
 export const receiptsKeptMax = 10_000; // as many as there may be mirrors; the oldest go first
 const roundMs = 3_600_000; // a wall clock that was set is noticed within an hour
 const againMs = 30_000; // a purge that failed, or a receipt that could not be signed
+// after a start links come up one after the other; who is not there by then is away
+const linkGraceMs = 60_000;
 
-export interface FreezingNeeds {
+export interface FreezingNeeds extends AskingNeeds {
   readonly clock: Clock;
   readonly log: Log;
   readonly signer: Signer;
@@ -44,7 +48,6 @@ export interface Freezing {
 }
 
 export function createFreezing(needs: FreezingNeeds): Freezing {
-  const { frozen, mirrors, bell } = needs;
   return {
     pause: (resource) => pauseOf(needs, resource),
     retain: (resource, reason) => retain(needs, resource, reason),
@@ -62,31 +65,82 @@ export function createFreezing(needs: FreezingNeeds): Freezing {
         requireOwner(needs, restored, call);
         let thawed = 0;
         for (const resource of resources) {
-          thawed += (await thaw(needs, resource)) ? 1 : 0;
+          thawed += (await thaw(needs, needs.frozen.find(resource))) ? 1 : 0;
         }
         return { thawed };
       },
     },
-    async run(signal) {
-      const stop = frozen.watched.subscribe((key) => {
-        bell.ring();
-        // Another node of ours may have been told.
-        const resources = key ?? frozen.all().map(({ resource }) => resource);
-        resources.forEach((resource) => mirrors.wake(resource as FederatedId));
-      });
-      while (!signal.aborted) {
-        const failed = await purgeDue(needs).then(
-          () => false,
-          (error: unknown) => {
-            needs.log.problem('receipts.unpurged', error);
-            return true;
-          },
-        );
-        await bell.wait(failed ? againMs : untilNext(needs), signal);
-      }
-      stop();
-    },
+    run: (signal) => keepPurging(needs, signal),
   };
+}
+
+/** When owners are asked next, and since when we have been here, both by the monotonic clock. */
+interface Rounds {
+  askAtMs: number;
+  readonly begunMs: number;
+}
+
+async function keepPurging(needs: FreezingNeeds, signal: AbortSignal): Promise<void> {
+  const { clock, bell } = needs;
+  const begunMs = clock.monotonicMs();
+  const rounds: Rounds = { askAtMs: begunMs, begunMs };
+  const stops = listen(needs, () => {
+    rounds.askAtMs = clock.monotonicMs();
+    bell.ring();
+  });
+  while (!signal.aborted) {
+    const failed = await round(needs, rounds, signal).then(
+      () => false,
+      (error: unknown) => {
+        needs.log.problem('receipts.unpurged', error);
+        return true;
+      },
+    );
+    await bell.wait(failed ? againMs : untilNext(needs, rounds), signal);
+  }
+  stops.forEach((stop) => stop());
+}
+
+/** What is looked at again here, or whose owner has come, is asked for at once. */
+function listen(needs: FreezingNeeds, ask: () => void): readonly (() => void)[] {
+  const { frozen, mirrors, bell, peers } = needs;
+  return [
+    frozen.watched.subscribe((key) => {
+      bell.ring();
+      // Another node of ours may have been told.
+      const resources = key ?? frozen.all().map(({ resource }) => resource);
+      resources.forEach((resource) => mirrors.wake(resource as FederatedId));
+    }),
+    mirrors.subscribe((resource) => {
+      const row = frozen.find(resource);
+      if (row !== undefined && isFrozen(row)) {
+        ask();
+      }
+    }),
+    onConnected(peers, ask),
+  ];
+}
+
+/** Nothing is deleted before its owner was asked once more, where it can be. */
+async function round(needs: FreezingNeeds, rounds: Rounds, signal: AbortSignal): Promise<void> {
+  const { clock, frozen } = needs;
+  const isRound = rounds.askAtMs <= clock.monotonicMs();
+  if (isRound) {
+    rounds.askAtMs = clock.monotonicMs() + syncIntervalMs;
+  }
+  const asked = frozen.all().filter((row) => isFrozen(row) && (isRound || isDue(needs, row)));
+  for (const row of await sharedAgain(needs, asked, signal)) {
+    await thaw(needs, row);
+  }
+  // At the end of the process, no answer came: that is no reason to delete.
+  if (!signal.aborted) {
+    await purgeDue(needs, rounds);
+  }
+}
+
+/** Neither deleted nor about to be. */
+function isFrozen({ receipt, last }: FrozenRecord): boolean {
+  return receipt?.outcome !== 'purged' && last === undefined;
 }
 
 /**
@@ -150,13 +204,19 @@ async function withReceipt(
   return needs.frozen.find(resource);
 }
 
-async function thaw({ frozen, log }: FreezingNeeds, resource: FederatedId): Promise<boolean> {
-  const row = frozen.find(resource);
+/** Withdrawn anew since the row was read, it stays. */
+async function thaw(
+  { frozen, log }: FreezingNeeds,
+  row: FrozenRecord | undefined,
+): Promise<boolean> {
   // Already being deleted: then it is purged, and may be mirrored anew.
-  if (row === undefined || row.receipt?.outcome === 'purged' || row.last !== undefined) {
+  if (row === undefined || !isFrozen(row)) {
     return false;
   }
-  await frozen.change([resource], (now) => (now?.last === undefined ? undefined : now));
+  const { resource, withdrawal } = row;
+  await frozen.change([resource], (now) =>
+    now?.last === undefined && now?.withdrawal === withdrawal ? undefined : now,
+  );
   log.event('receipts.thawed', { resource });
   return true;
 }
@@ -244,9 +304,20 @@ function isDue({ clock, mirrors }: FreezingNeeds, row: FrozenRecord): boolean {
   return isRemoved || (row.retained === undefined && row.purgeAtMs <= clock.now());
 }
 
-async function purgeDue(needs: FreezingNeeds): Promise<void> {
+/** For a while after a start, an owner that is not connected may yet come and say otherwise. */
+function graceLeftMs(needs: FreezingNeeds, rounds: Rounds, row: FrozenRecord): number {
+  const { clock, peers, mirrors } = needs;
+  const { owner } = splitFederatedId(row.resource);
+  const isOver =
+    peers.connected(owner) || !isFrozen(row) || mirrors.find(row.resource) === undefined;
+  return isOver ? 0 : Math.max(0, rounds.begunMs + linkGraceMs - clock.monotonicMs());
+}
+
+async function purgeDue(needs: FreezingNeeds, rounds: Rounds): Promise<void> {
   const { frozen, mirrors, log } = needs;
-  const due = frozen.all().filter((row) => isDue(needs, row));
+  const due = frozen
+    .all()
+    .filter((row) => isDue(needs, row) && graceLeftMs(needs, rounds, row) === 0);
   for (const { resource } of due) {
     const last = headOf(needs, resource);
     // Shared again or retained in this very moment, it is not due any more.
@@ -278,10 +349,12 @@ async function forgetOld({ frozen, clock }: FreezingNeeds): Promise<void> {
   }
 }
 
-function untilNext({ frozen, clock }: FreezingNeeds): number {
-  const waits = frozen
-    .all()
+function untilNext(needs: FreezingNeeds, rounds: Rounds): number {
+  const { frozen, clock } = needs;
+  const rows = frozen.all();
+  const waits = rows
     .filter(({ receipt, retained }) => receipt === undefined && retained === undefined)
-    .map(({ purgeAtMs }) => purgeAtMs - clock.now());
-  return waits.reduce((soonest, ms) => Math.min(soonest, Math.max(0, ms)), roundMs);
+    .map((row) => Math.max(row.purgeAtMs - clock.now(), graceLeftMs(needs, rounds, row)));
+  const askMs = rows.some(isFrozen) ? [rounds.askAtMs - clock.monotonicMs()] : [];
+  return [...waits, ...askMs].reduce((soonest, ms) => Math.min(soonest, Math.max(0, ms)), roundMs);
 }

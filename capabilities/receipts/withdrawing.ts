@@ -12,6 +12,7 @@ import {
 import type { Peers } from '../links/contract.ts';
 import type { Enforcement } from '../policies/contract.ts';
 import type { Bell } from './bell.ts';
+import { onConnected } from './connecting.ts';
 import { purgeAfterMs } from './contract.ts';
 import type { Holders } from './holders.ts';
 import type { KeptRows } from './kept-rows.ts';
@@ -63,7 +64,10 @@ export function createWithdrawing(needs: WithdrawingNeeds): Withdrawing {
     async run(signal) {
       const stops = [
         enforcement.subscribe(() => bell.ring()),
-        peers.subscribe(newlyConnected(parts)),
+        onConnected(peers, (cluster) => {
+          telling.soon(cluster);
+          bell.ring();
+        }),
       ];
       while (!signal.aborted) {
         for (const { cluster } of peers.all()) {
@@ -77,20 +81,6 @@ export function createWithdrawing(needs: WithdrawingNeeds): Withdrawing {
       }
       stops.forEach((stop) => stop());
     },
-  };
-}
-
-/** Whoever has just come is told at once; beats are no news. */
-function newlyConnected({ peers, telling, bell }: Parts): (cluster: ClusterId) => void {
-  const connected = new Set<ClusterId>();
-  return (cluster) => {
-    if (!peers.connected(cluster)) {
-      connected.delete(cluster);
-    } else if (!connected.has(cluster)) {
-      connected.add(cluster);
-      telling.soon(cluster);
-      bell.ring();
-    }
   };
 }
 
