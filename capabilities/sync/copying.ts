@@ -59,7 +59,7 @@ export async function copyAnew(needs: FollowNeeds, work: CopyWork): Promise<void
   if (!done) {
     await buildBeside(needs, work, { head, comparing });
   }
-  report.applied(head);
+  report.applied(head, true); // it was pinned before all of this: what came since is followed
 }
 
 interface Against {

@@ -25,7 +25,8 @@ export interface FollowReport {
   pulling(): void;
   arrived(bytes: number): void;
   fetched(blobs: number): void;
-  applied(head: Head): void;
+  /** `more`: what the owner has goes on after it. */
+  applied(head: Head, more: boolean): void;
   verified?(): void;
   /** So many bytes of blobs were asked of that cluster. */
   asked?(cluster: ClusterId, bytes: number): void;

@@ -113,7 +113,7 @@ async function followChanges(
     const batch = { changes, head: item.head };
     report.head(item.head);
     await answerFor(needs, resource, () => applyBatch(needs, { batch, resource, report, signal }));
-    report.applied(item.head);
+    report.applied(item.head, item.more === true);
     changes = [];
     bytes = 0;
     if (hasMoved()) {

@@ -36,10 +36,12 @@ export interface MirroringNeeds extends FollowNeeds {
 export interface MirrorProgress {
   state: MirrorState;
   head: Head | undefined;
+  /** What the owner answered last when it was asked where it stands, whatever a stream is at. */
+  asked: Head | undefined;
   fetchedBlobs: number;
   fetchedBytes: number;
   lastError: ErrorReport | undefined;
-  /** Counts finished attempts to be current: what `sync now` waits for. */
+  /** Counts batches applied and attempts that failed: what `sync now` waits for. */
   rounds: number;
   /** Between two attempts; what is under way is not helped by beginning anew. */
   resting: boolean;
@@ -60,6 +62,7 @@ export function freshProgress(): MirrorProgress {
   return {
     state: 'waiting',
     head: undefined,
+    asked: undefined,
     fetchedBlobs: 0,
     fetchedBytes: 0,
     lastError: undefined,
@@ -121,7 +124,7 @@ export function mirrorView(parts: MirroringParts, resource: FederatedId): Mirror
   const { owner, kind, name } = splitFederatedId(resource);
   const applied = parts.copies.applied.find(resource)?.value;
   const progress = parts.progressOf(resource);
-  const head = progress.head ?? applied?.head;
+  const head = newer(progress.head ?? applied?.head, progress.asked);
   return {
     resource,
     owner,
@@ -143,11 +146,34 @@ function stateView(
   parts: MirroringParts,
   resource: FederatedId,
 ): Pick<Mirror, 'state' | 'lastError' | 'frozen'> {
-  const { state, lastError } = parts.progressOf(resource);
+  const { state: reached, lastError, asked } = parts.progressOf(resource);
   const pause = parts.pauseOf?.(resource);
+  // Of what a stream has brought it may be the last; the owner itself says that it has gone on.
+  const isBehind = asked !== undefined && !hasReached(parts, resource, asked);
+  const state = reached === 'current' && isBehind ? 'pulling' : reached;
   return pause === undefined
     ? { state, lastError }
     : { state: pause.state, lastError: reportOf(pause.error), frozen: pause.frozen };
+}
+
+/** Whether our copy is at a position of its owner, or beyond it. */
+function hasReached(
+  { copies }: Pick<MirroringParts, 'copies'>,
+  resource: FederatedId,
+  position: Position,
+): boolean {
+  const applied = copies.applied.find(resource)?.value;
+  return applied !== undefined && !isAfter(position, applied);
+}
+
+function newer(head: Head | undefined, other: Head | undefined): Head | undefined {
+  return head === undefined || (other !== undefined && isAfter(other, head)) ? other : head;
+}
+
+type Position = Pick<Head, 'epoch' | 'sequence'>;
+
+function isAfter(one: Position, other: Position): boolean {
+  return one.epoch > other.epoch || (one.epoch === other.epoch && one.sequence > other.sequence);
 }
 
 function newestHead({ sequence, tick }: Head): Pick<Mirror, 'headSequence' | 'headAsOfMs'> {

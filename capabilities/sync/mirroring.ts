@@ -1,12 +1,7 @@
 // Keeps every mirror with its owner: one loop per mirror that follows, and tries again; one round
 // per interval that repairs what a stream may have missed.
-import {
-  changedKeys,
-  HansaError,
-  splitFederatedId,
-  type ClusterId,
-  type FederatedId,
-} from '@hansa/foundation';
+import { HansaError, splitFederatedId, type ClusterId, type FederatedId } from '@hansa/foundation';
+import { catchUp } from './catching-up.ts';
 import { retryMaxMs, retryMinMs, syncIntervalMs, type Mirror } from './contract.ts';
 import type { FollowReport } from './follow-parts.ts';
 import { followOwner } from './following.ts';
@@ -25,8 +20,11 @@ const pausedMaxMs = 3_600_000; // a wall clock that was set meanwhile is noticed
 export interface Mirroring {
   mirror(resource: FederatedId): Mirror | undefined;
   subscribe(changed: (resource: FederatedId) => void): () => void;
-  /** Starts the stream anew, at once; resolves when that round has ended well or badly. */
-  renew(resource: FederatedId, signal: AbortSignal): Promise<void>;
+  /**
+   * Asks the owner where it stands and starts the stream anew, at once; resolves when that position
+   * is applied, or the round has ended badly; false where the signal ended it first.
+   */
+  renew(resource: FederatedId, signal: AbortSignal): Promise<boolean>;
   /** Looks again whether the mirror may follow. */
   wake(resource: FederatedId): void;
   /** Our entries are not what we verified: they are compared with the owner's, and made good. */
@@ -61,17 +59,7 @@ export function createMirroring(needs: MirroringNeeds): Mirroring {
   return {
     mirror: (resource) => mirrorView(parts, resource),
     subscribe,
-    async renew(resource, signal) {
-      const progress = progressOf(resource);
-      const { rounds } = progress;
-      const changes = changedKeys<FederatedId>(subscribe, signal);
-      progress.restart.abort();
-      for await (const each of changes) {
-        if (each === resource && progress.rounds > rounds) {
-          return;
-        }
-      }
-    },
+    renew: (resource, signal) => catchUp({ ...parts, subscribe }, resource, signal),
     wake(resource) {
       progressOf(resource).restart.abort();
       changed(resource);
@@ -264,8 +252,8 @@ function reportTo(
       progress.silentRounds = undefined;
       progress.fetchedBlobs += blobs;
     },
-    applied(head) {
-      progress.state = 'current';
+    applied(head, more) {
+      progress.state = more ? 'pulling' : 'current';
       progress.lastError = undefined;
       // What ends after it was told to end is not the round that somebody asked for.
       progress.rounds += attempt.aborted ? 0 : 1;

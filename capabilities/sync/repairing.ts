@@ -69,7 +69,7 @@ async function renewHeads(
     readonly signal: AbortSignal;
   },
 ): Promise<ReadonlySet<FederatedId>> {
-  const { copies, history, progressOf } = parts;
+  const { copies, progressOf } = parts;
   const { peer, page, signal } = asked;
   const known = page.flatMap((resource) => {
     const applied = copies.applied.find(resource)?.value;
@@ -85,15 +85,23 @@ async function renewHeads(
       return;
     }
     const head: Head = { ...before, tick, salt: proof.salt, path: proof.path };
-    try {
-      history.verify(head);
-    } catch {
+    if (!isSigned(parts, head)) {
       return;
     }
-    progressOf(before.resource).head = head;
+    Object.assign(progressOf(before.resource), { head, asked: head });
     renewed.add(before.resource);
   });
   return renewed;
+}
+
+/** What is not signed says nothing, and is not shown to anybody. */
+export function isSigned({ history }: Pick<MirroringParts, 'history'>, head: Head): boolean {
+  try {
+    history.verify(head);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Between two transactions of a batch, and after a repair that was not ended, it is not. */
@@ -122,6 +130,10 @@ function compareHead(parts: MirroringParts, resource: FederatedId, head: Head | 
     compareAtOnePosition(parts, { resource, applied, head });
     return;
   }
+  if (head !== null && head.resource === resource && isSigned(parts, head)) {
+    progress.asked = head;
+    parts.changed(resource);
+  }
   if (progress.state === 'current' || progress.state === 'absent' || isStuck(progress)) {
     progress.restart.abort();
   }
@@ -146,7 +158,7 @@ function compareAtOnePosition(
     fail(parts, resource, error);
     return;
   }
-  parts.progressOf(resource).head = head;
+  Object.assign(parts.progressOf(resource), { head, asked: head });
   // In the middle of a batch the digest is not known, the chain always is.
   const { chain, digest = head.digest } = applied;
   if (equalBytes(head.chain, chain) && equalBytes(head.digest, digest)) {

@@ -268,8 +268,8 @@ function syncOf(parts: Parts, mirrors: Mirrors): Sync {
         resource === undefined
           ? mirrors.all().map((each) => each.resource)
           : [mirrors.resolve(resource)];
-      await renewAll(parts, chosen, { waitMs, signal: call?.signal });
-      return { mirrors: chosen.map(shown) };
+      const known = await renewAll(parts, chosen, { waitMs, signal: call?.signal });
+      return { mirrors: chosen.map((each, index) => asKnown(shown(each), known[index] === true)) };
     },
     async *changes(_input, call) {
       const changed = changedKeys<FederatedId>((each) => mirroring.subscribe(each), call?.signal);
@@ -281,6 +281,11 @@ function syncOf(parts: Parts, mirrors: Mirrors): Sync {
       }
     },
   };
+}
+
+/** What it was before the question is no answer to it. */
+function asKnown(mirror: Mirror, isKnown: boolean): Mirror {
+  return isKnown || mirror.state !== 'current' ? mirror : { ...mirror, state: 'pulling' };
 }
 
 function requireMirror(mirror: Mirror | undefined, resource: FederatedId): Mirror {
@@ -301,7 +306,9 @@ async function addMirror(
   kindNamed(parts.kinds, kind);
   requirePullable(parts, owner);
   if (copies.mirrors.find(resource) !== undefined) {
-    throw new HansaError('MIRROR_EXISTS', `${spelled} is mirrored already`);
+    throw new HansaError('MIRROR_EXISTS', `${spelled} is mirrored already`, {
+      fix: `hansa mirror show ${spelled}`,
+    });
   }
   if (copies.mirrors.rows.size >= mirrorsMax) {
     throw new HansaError('STORE_LIMIT', `there are ${mirrorsMax} mirrors, the most there may be`);
@@ -338,13 +345,13 @@ async function renewAll(
   { clock, mirroring }: Parts,
   resources: readonly FederatedId[],
   given: { readonly waitMs: number | undefined; readonly signal: AbortSignal | undefined },
-): Promise<void> {
+): Promise<readonly boolean[]> {
   const limit = deadline(clock, given.waitMs ?? nowWaitDefaultMs, {
     reason: () => new HansaError('TIMED_OUT', 'the round is not over yet'),
     signal: given.signal,
   });
   try {
-    await Promise.all(resources.map((each) => mirroring.renew(each, limit.signal)));
+    return await Promise.all(resources.map((each) => mirroring.renew(each, limit.signal)));
   } finally {
     limit.done();
   }

@@ -186,6 +186,8 @@ describe('following a resource', () => {
     const items = await take(follow(ours(shared)), batchChangesMax + 5);
     const heads = items.flatMap((item, index) => ('head' in item ? [index] : []));
     expect(heads).toEqual([batchChangesMax, batchChangesMax + 4]);
+    // Whoever has applied the first of them is not where its owner is, and is told so.
+    expect(heads.map((index) => 'more' in (items[index] ?? {}))).toEqual([true, false]);
   });
 
   test('from a position that this owner is behind of is HEAD_REWOUND', async () => {
@@ -195,7 +197,10 @@ describe('following a resource', () => {
       { epoch: epoch + 1, sequence: 1 },
     ]) {
       const items = follow(ours(shared), at);
-      await expect(items.next()).rejects.toMatchObject({ code: 'HEAD_REWOUND' });
+      await expect(items.next()).rejects.toMatchObject({
+        code: 'HEAD_REWOUND',
+        message: expect.stringContaining('at its owner, behind your'),
+      });
     }
   });
 

@@ -165,8 +165,8 @@ function startOf(
   ) {
     throw new HansaError(
       'HEAD_REWOUND',
-      `${resource} stands at ${position.epoch}/${position.sequence} here, ` +
-        `behind your ${at.epoch}/${at.sequence}: was an old backup restored?`,
+      `${resource} stands at ${position.epoch}/${position.sequence} at its ` +
+        `owner, behind your ${at.epoch}/${at.sequence}: was an old backup restored?`,
     );
   }
   return at.epoch === position.epoch ? at : { epoch: position.epoch, sequence: 0 };
@@ -235,7 +235,8 @@ async function* batches(
     }
     items.push({ change });
     if (change.sequence === end.sequence) {
-      items.push({ head: await resources.sign(local, end) });
+      const head = await resources.sign(local, end);
+      items.push(end.sequence < position.sequence ? { head, more: true } : { head });
       yield { items, end };
       items = [];
       end = ends.shift();

@@ -36,8 +36,13 @@ export const entriesPerRequestMax = 500;
 export const entriesBytesMax: number = 512 * 1_024; // and one more entry: below a frame
 export const chunksPerRequestMax = 64; // 64 MiB in one stream; then the next is asked for
 
-/** A change, or the signed head that ends a batch of them. */
-export type FollowItem = { readonly change: SequencedChange } | { readonly head: Head };
+/**
+ * A change, or the signed head that ends a batch of them. `more`: what the owner has already goes
+ * on after it, so that whoever has applied it is not where its owner is.
+ */
+export type FollowItem =
+  | { readonly change: SequencedChange }
+  | { readonly head: Head; readonly more?: true | undefined };
 
 export interface HeldRow {
   readonly resource: FederatedId;
@@ -187,7 +192,7 @@ export const syncPeerContract: Contract<SyncPeer> = {
       input: z.object({ resource: federatedIdSchema, epoch: sequence, sequence }),
       output: z.union([
         z.object({ change: z.object({ sequence, change: changeSchema }) }),
-        z.object({ head: headSchema }),
+        z.object({ head: headSchema, more: z.literal(true).optional() }),
       ]),
       errors: [
         'RESOURCE_NOT_FOUND',

@@ -96,7 +96,7 @@ function witnessed(
       draft.blobs += blobs;
       report.fetched(blobs);
     },
-    applied(head) {
+    applied(head, more) {
       const { epoch, sequence, tick } = head;
       const appliedMs = clock.now();
       const { receivedMs = appliedMs, sources, ...rest } = draft;
@@ -113,7 +113,7 @@ function witnessed(
         });
       }
       draft = fresh();
-      report.applied(head);
+      report.applied(head, more);
     },
   };
 }
