@@ -59,7 +59,8 @@ export async function startMeasured(options: MeasuredOptions): Promise<MeasuredN
     level: 'problem',
   });
   const config = await readConfig({ data, flags: { name, ...flags }, environment: {} });
-  const opened = await openDrivers({ config, clock, random, log, undo: [] }, {});
+  const { signal } = new AbortController();
+  const opened = await openDrivers({ config, clock, random, log, undo: [], signal }, {});
   const drivers =
     transport === undefined ? opened : { ...opened, ...given(transport(opened.transport)) };
   const composed = compose({

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import {
   findHome,
+  forgetContext,
   readApi,
   readContexts,
   readOwnerToken,
@@ -89,6 +90,18 @@ test('an unknown context is CONTEXT_NOT_FOUND and changes nothing', async () => 
     });
   }
   expect((await readContexts(home)).current).toBe('a');
+});
+
+test('a forgotten context is no longer known nor current, and its data folder stays', async () => {
+  const home = await folder();
+  const data = join(home, 'clusters', 'a');
+  await mkdir(data, { recursive: true });
+  await rememberContext(home, { name: 'a', data });
+  await rememberContext(home, { name: 'b', data: '/b' });
+  expect(await forgetContext(home, 'a')).toEqual({ name: 'a', data });
+  expect(await readContexts(home)).toEqual({ contexts: { b: { data: '/b' } } });
+  expect((await stat(data)).isDirectory()).toBe(true);
+  await expect(forgetContext(home, 'a')).rejects.toMatchObject({ code: 'CONTEXT_NOT_FOUND' });
 });
 
 test('a data folder without a running node is NODE_UNREACHABLE with the cause and the fix', async () => {

@@ -130,6 +130,16 @@ export async function useContext(home: Home, name: string): Promise<Context> {
   return context;
 }
 
+/** The name alone: what lies in the data folder stays, and a node that runs there runs on. */
+export async function forgetContext(home: Home, name: string): Promise<Context> {
+  const context = await resolveContext(home, name);
+  await changeContexts(home, ({ current, contexts }) => ({
+    ...(current === name ? {} : { current }),
+    contexts: Object.fromEntries(Object.entries(contexts).filter(([known]) => known !== name)),
+  }));
+  return context;
+}
+
 /** One process at a time: clusters that start together each add their line. */
 async function changeContexts(home: Home, change: (known: Contexts) => Contexts): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 });
@@ -177,13 +187,19 @@ export async function resolveContext(home: Home, name: string | undefined): Prom
   const found =
     wanted !== undefined && Object.hasOwn(contexts, wanted) ? contexts[wanted] : undefined;
   if (wanted === undefined || found === undefined) {
-    const sentence =
-      wanted === undefined ? 'no cluster is known here yet' : `there is no context "${wanted}"`;
-    throw new HansaError('CONTEXT_NOT_FOUND', `${sentence} (looked in ${home})`, {
-      fix: names.length === 0 ? 'start one: hansa up' : `known: ${names.join(', ')}`,
-    });
+    throw noContext(home, names, wanted);
   }
   return { name: wanted, data: resolve(home, found.data) };
+}
+
+function noContext(home: Home, names: readonly string[], wanted: string | undefined): HansaError {
+  const unnamed =
+    names.length === 0 ? 'no cluster is known here yet' : 'no cluster is chosen as the current one';
+  const sentence = wanted === undefined ? unnamed : `there is no context "${wanted}"`;
+  const choose = wanted === undefined ? 'choose one with hansa context use <name>; ' : '';
+  return new HansaError('CONTEXT_NOT_FOUND', `${sentence} (looked in ${home})`, {
+    fix: names.length === 0 ? 'start one: hansa up' : `${choose}known: ${names.join(', ')}`,
+  });
 }
 
 /** NODE_UNREACHABLE where no node has written it: none runs. */

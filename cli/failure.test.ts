@@ -1,5 +1,6 @@
 import { HansaError } from '@hansa/foundation';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { exitCodeOf, stacksOf, tellFailure, usageFailure } from './failure.ts';
 import { palette } from './rendering.ts';
 
@@ -22,14 +23,18 @@ test('a far side that reported the failure is named', () => {
   expect(tellFailure(error, 'table', plain)).toContain('[POLICY_DENIED] (reported by bergen)');
 });
 
-test('programs get the report as JSON', () => {
+test('programs get the report as JSON, or as YAML', () => {
   const error = new HansaError('LINK_NOT_FOUND', 'no link', { facts: { peer: 'x' } });
-  expect(JSON.parse(tellFailure(error, 'json', plain))).toEqual({
+  const report = {
     code: 'LINK_NOT_FOUND',
     message: 'no link',
     fix: 'hansa link list',
     facts: { peer: 'x' },
-  });
+  };
+  expect(JSON.parse(tellFailure(error, 'json', plain))).toEqual(report);
+  const yaml = tellFailure(error, 'yaml', plain);
+  expect(parse(yaml)).toEqual(report);
+  expect(yaml).toMatch(/^code: LINK_NOT_FOUND$/m);
 });
 
 test('the exit code is the register’s; a fault of ours is 1', () => {

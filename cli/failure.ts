@@ -1,13 +1,17 @@
 // How a failure is told: a sentence with its code, the cause, the fix; for programs the report as
-// JSON.
+// JSON or YAML.
 import { errorCodes, HansaError, reportOf, type ErrorCodeEntry } from '@hansa/foundation';
+import { stringify } from 'yaml';
 import type { OutputFormat, Palette } from './rendering.ts';
 
 const causesMax = 3; // further ones repeat themselves
 
 export function tellFailure(error: unknown, format: OutputFormat, colours: Palette): string {
-  if (format !== 'table') {
+  if (format === 'json') {
     return `${JSON.stringify(reportForPrograms(error))}\n`;
+  }
+  if (format === 'yaml') {
+    return stringify(reportForPrograms(error));
   }
   const failure = asHansaError(error);
   const by = failure.reportedBy === undefined ? '' : ` (reported by ${failure.reportedBy})`;
@@ -54,7 +58,7 @@ function reportForPrograms(error: unknown): unknown {
   return reportOf(asHansaError(error));
 }
 
-function asHansaError(error: unknown): HansaError {
+export function asHansaError(error: unknown): HansaError {
   if (error instanceof HansaError) {
     return error;
   }
@@ -62,7 +66,8 @@ function asHansaError(error: unknown): HansaError {
   return new HansaError('INTERNAL', message, { cause: error });
 }
 
-function causesOf(error: Error): readonly string[] {
+/** In words, outermost first, within a bound. */
+export function causesOf(error: Error): readonly string[] {
   const causes: string[] = [];
   let { cause } = error;
   while (cause instanceof Error && causes.length < causesMax) {

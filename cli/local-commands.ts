@@ -1,6 +1,6 @@
 // Commands of this machine alone: they start a node, choose among contexts, or answer git.
 import type { CommandArgument, CommandOption, CommandOutput } from '@hansa/foundation';
-import { readContexts, resolveContext, useContext, type Home } from './contexts.ts';
+import { forgetContext, readContexts, resolveContext, useContext, type Home } from './contexts.ts';
 import { answerGit } from './credential.ts';
 import { runUp } from './up.ts';
 
@@ -26,7 +26,7 @@ export interface LocalCommand {
 }
 
 const nodeFlags: readonly (readonly [flag: string, value: string, description: string])[] = [
-  ['name', 'name', 'what the cluster calls itself (default hansa)'],
+  ['name', 'name', 'what the cluster calls itself; one that is not known is founded'],
   ['api-host', 'host', 'where the API listens (default 127.0.0.1)'],
   ['api-port', 'port', 'port of the API (default 0: choose one and keep it)'],
   ['link-host', 'host', 'where peers connect (default 127.0.0.1; 0.0.0.0 for all)'],
@@ -46,24 +46,24 @@ const nodeFlags: readonly (readonly [flag: string, value: string, description: s
 const up: LocalCommand = {
   local: true,
   noun: 'up',
-  summary: 'Runs a node of a cluster on this machine, in the foreground.',
+  summary: 'Starts the node of a cluster: of a known one, or of a new one that it founds.',
   options: [
-    { flags: '--data <folder>', description: 'data folder (default: below the home folder)' },
+    { flags: '--data <folder>', description: 'data folder (default: that of the cluster)' },
     { flags: '-d, --detach', description: 'run in the background; "hansa down" stops it' },
     ...nodeFlags.map(([flag, value, description]) => ({
       flags: `--${flag} <${value}>`,
       description,
     })),
   ],
-  examples: ['hansa up --name lubeck', 'hansa up --name lubeck --detach'],
-  run({ options, home, print }) {
+  examples: ['hansa up --name lubeck', 'hansa --context lubeck up --detach'],
+  run({ options, home, context, print }) {
     const text = (value: unknown): string | undefined =>
       typeof value === 'string' ? value : undefined;
     const flags = Object.fromEntries(
       nodeFlags.map(([flag]) => [flag, text(options[camelCase(flag)])]),
     );
     const detach = options['detach'] === true;
-    return runUp({ flags, data: text(options['data']), detach, home, print });
+    return runUp({ flags, data: text(options['data']), context, detach, home, print });
   },
 };
 
@@ -127,6 +127,24 @@ const contextUse: LocalCommand = {
   },
 };
 
+const contextRemove: LocalCommand = {
+  local: true,
+  noun: 'context',
+  verb: 'remove',
+  summary: 'Forgets the name of a cluster; its data and its node stay as they are.',
+  args: [{ name: '<name>', description: 'as "hansa context list" shows it' }],
+  examples: ['hansa context remove bergen'],
+  async run({ home, args }) {
+    const context = await forgetContext(home, args['name'] ?? '');
+    const { name, data } = context;
+    return {
+      data: context,
+      view: { kind: 'text', text: `Forgot the name ${name}; the data in ${data} is untouched.` },
+      next: ['hansa context list', `hansa up --name ${name} --data ${data}  # to know it again`],
+    };
+  },
+};
+
 const credential: LocalCommand = {
   local: true,
   noun: 'credential',
@@ -139,4 +157,10 @@ const credential: LocalCommand = {
   run: ({ home, args }) => answerGit(home, args['operation'] ?? ''),
 };
 
-export const localCommands: readonly LocalCommand[] = [contextList, contextUse, credential, up];
+export const localCommands: readonly LocalCommand[] = [
+  contextList,
+  contextUse,
+  contextRemove,
+  credential,
+  up,
+];

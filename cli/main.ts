@@ -1,20 +1,15 @@
 // The command line: builds `hansa <noun> <verb>` from the list of commands, runs one, shows what it
 // answers.
 import { createInterface } from 'node:readline/promises';
-import { createHttpCarrier } from '@hansa/client';
-import {
-  errorCodes,
-  HansaError,
-  type Carrier,
-  type Command,
-  type CommandOutput,
-} from '@hansa/foundation';
+import { errorCodes, HansaError, type Command, type CommandOutput } from '@hansa/foundation';
 import { Command as Program, CommanderError, Option } from 'commander';
 import { commands } from './commands.ts';
-import { findHome, readApi, readOwnerToken, resolveContext, type Home } from './contexts.ts';
+import { createContextCarrier } from './context-carrier.ts';
+import { findHome, type Home } from './contexts.ts';
 import { readDataFile } from './data-file.ts';
 import { exitCodeOf, stacksOf, tellFailure, usageFailure } from './failure.ts';
 import type { LocalCommand } from './local-commands.ts';
+import { nextCommands } from './next-commands.ts';
 import { palette, render, type OutputFormat, type Palette } from './rendering.ts';
 
 interface GlobalOptions {
@@ -190,7 +185,10 @@ async function runCommand(
   process.once('SIGINT', interrupt);
   try {
     const output = await command.run({
-      carrier: lazyCarrier(terminal),
+      carrier: createContextCarrier(() => {
+        const { context, timeout } = globals();
+        return { home, context, timeout };
+      }),
       args,
       options,
       signal: terminal.signal,
@@ -202,7 +200,7 @@ async function runCommand(
         }
       },
     });
-    set(show(terminal, output));
+    set(show(terminal, { ...output, next: nextCommands(output.next ?? [], globals().context) }));
   } finally {
     process.off('SIGINT', interrupt);
   }
@@ -211,43 +209,6 @@ async function runCommand(
 function show({ globals, colours }: Terminal, output: CommandOutput): number {
   process.stdout.write(render(output, globals().output, colours()));
   return output.exit ?? 0;
-}
-
-/**
- * The context is looked up when the first call is made: a wrong option is told before a missing
- * node.
- */
-function lazyCarrier({ home, globals }: Terminal): Carrier {
-  const connect = async (): Promise<Carrier> => {
-    const { context: name, timeout } = globals();
-    const context = await resolveContext(home, name);
-    const api = await readApi(context.data);
-    const token = await readOwnerToken(context.data);
-    // Only this user can listen on the socket: after a crash another program may have the port, and
-    // would be sent the token.
-    const { url, socketPath } = api;
-    const where = socketPath === undefined ? { url } : { socketPath };
-    return createHttpCarrier({ ...where, token, ...timeoutOf(timeout) });
-  };
-  let made: Promise<Carrier> | undefined;
-  const carrier = (): Promise<Carrier> => (made ??= connect());
-  return {
-    call: async (...given) => (await carrier()).call(...given),
-    async *watch(...given) {
-      yield* (await carrier()).watch(...given);
-    },
-  };
-}
-
-function timeoutOf(text: string | undefined): { timeoutMs?: number } {
-  if (text === undefined) {
-    return {};
-  }
-  const seconds = Number(text);
-  if (!(seconds > 0 && seconds <= 86_400)) {
-    throw new HansaError('USAGE', `--timeout is a number of seconds, not "${text}"`);
-  }
-  return { timeoutMs: Math.round(seconds * 1_000) };
 }
 
 async function confirm(question: string, { globals, signal }: Terminal): Promise<boolean> {

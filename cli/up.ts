@@ -1,21 +1,19 @@
 // `hansa up`: runs a node in the foreground, or detached. The only command that does not call a
 // node but is one; the daemon's code is loaded for it alone.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, openSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { HansaError } from '@hansa/foundation';
-import {
-  defaultDataFolder,
-  readApi,
-  readContexts,
-  rememberContext,
-  type Home,
-} from './contexts.ts';
+import type { Config, RunningNode } from '@hansa/node';
+import { readContexts, rememberContext, type Home } from './contexts.ts';
+import { startDetached, waitingParent, type WaitingParent } from './detached.ts';
+import { exitCodeOf, stacksOf } from './failure.ts';
+import { listenForEnd, type End } from './listen-for-end.ts';
+import { chooseCluster, type UpTarget } from './up-target.ts';
 
 export interface UpOptions {
   /** By the flag's name; absent ones come from environment, file or defaults. */
   readonly flags: Readonly<Record<string, string | undefined>>;
   readonly data: string | undefined;
+  /** The cluster that `--context` names. */
+  readonly context: string | undefined;
   readonly detach: boolean;
   readonly home: Home;
   /** A line for people, to stdout. */
@@ -23,98 +21,112 @@ export interface UpOptions {
 }
 
 const lettingGoMs = 100; // for what was printed last
-const detachedReadyMs = 20_000; // a first start makes keys and opens a store; it takes a second
 
 /** Resolves with the exit code when the node has stopped, or when the detached one answers. */
 export async function runUp(options: UpOptions): Promise<number> {
-  const name = options.flags['name'];
-  const data = resolve(options.data ?? defaultDataFolder(options.home, name ?? 'hansa'));
-  return options.detach ? startDetached(options, data) : runHere(options, data);
+  const { home, context, data, flags, print } = options;
+  const name = flags['name'] ?? process.env['HANSA_NAME'];
+  const target = await chooseCluster(home, { context, name, data });
+  if (options.detach) {
+    const config = await configOf(options, target); // a wrong flag is told before a folder is made
+    return startDetached({ data: config.data, context: target.knownAs, flags, print });
+  }
+  const parent = waitingParent();
+  const end = listenForEnd(process);
+  return parent === undefined
+    ? runHere(options, target, end)
+    : runReporting({ ...options, parent }, target, end);
 }
 
-async function runHere(options: UpOptions, data: string): Promise<number> {
-  const { readConfig, startNode } = await import('@hansa/node');
-  const config = await readConfig({ data, flags: options.flags, environment: process.env });
-  const ended = signalled();
-  const node = await startNode(config, (line) => process.stderr.write(line));
-  await rememberContext(options.home, { name: config.name, data });
-  options.print(`${node.name} is up: ${node.url}`);
-  options.print(`data in ${data}`);
-  const { current } = await readContexts(options.home);
-  if (current !== config.name) {
-    options.print(
-      `next: hansa context use ${config.name}  # commands go to ${current ?? 'none'} now`,
-    );
+async function runHere(options: UpOptions, target: UpTarget, end: End): Promise<number> {
+  try {
+    const { node, lines } = await bringUp(options, target, end);
+    for (const line of lines) {
+      options.print(line);
+    }
+    return await stayUp(node, end);
+  } catch (error) {
+    if (end.signal.aborted) {
+      return exitCodeOf(end.signal.reason);
+    }
+    throw error;
   }
-  if (node.problem !== undefined) {
-    options.print(`federation is OFF: ${node.problem.message} [${node.problem.code}]`);
-    options.print(`fix: ${node.problem.fix ?? 'see the log'}`);
+}
+
+/** As the process that `--detach` has made: it tells the one that waits, and not the log. */
+async function runReporting(
+  options: UpOptions & { readonly parent: WaitingParent },
+  target: UpTarget,
+  end: End,
+): Promise<number> {
+  const { parent } = options;
+  try {
+    const { node, lines } = await bringUp(options, target, end);
+    await parent.tell({ up: lines });
+    return await stayUp(node, end);
+  } catch (error) {
+    await parent.tell({ failed: error });
+    // A fault of ours is looked for in the log; what is an answer has been told.
+    process.stderr.write(error instanceof HansaError ? '' : stacksOf(error));
+    return exitCodeOf(error);
   }
-  await Promise.race([ended, node.stopAsked]);
+}
+
+interface Up {
+  readonly node: RunningNode;
+  /** What is to be told to the person who started it. */
+  readonly lines: readonly string[];
+}
+
+async function bringUp(options: UpOptions, target: UpTarget, end: End): Promise<Up> {
+  const { startNode } = await import('@hansa/node');
+  const config = await configOf(options, target);
+  const node = await startNode(config, (line) => process.stderr.write(line), end.signal);
+  const { name, data } = config;
+  await rememberContext(options.home, { name, data });
+  const founded = [`founded cluster ${name} (${node.cluster}), with keys of its own in ${data}`];
+  return {
+    node,
+    lines: [
+      ...(node.founded ? founded : []),
+      `${name} is up: ${node.url}`,
+      `data in ${data}`,
+      ...(await hintsOf(options.home, name)),
+      ...problemLines(node),
+    ],
+  };
+}
+
+async function configOf(options: UpOptions, target: UpTarget): Promise<Config> {
+  const { readConfig } = await import('@hansa/node');
+  return readConfig({
+    data: target.data,
+    flags: options.flags,
+    environment: process.env,
+    ...(target.knownAs === undefined ? {} : { knownAs: target.knownAs }),
+  });
+}
+
+async function hintsOf(home: Home, name: string): Promise<readonly string[]> {
+  const { current } = await readContexts(home);
+  return current === name
+    ? []
+    : [`next: hansa context use ${name}  # commands go to ${current ?? 'none'} now`];
+}
+
+function problemLines({ problem }: RunningNode): readonly string[] {
+  return problem === undefined
+    ? []
+    : [
+        `federation is OFF: ${problem.message} [${problem.code}]`,
+        `fix: ${problem.fix ?? 'see the log'}`,
+      ];
+}
+
+async function stayUp(node: RunningNode, end: End): Promise<number> {
+  await Promise.race([end.asked, node.stopAsked]);
   await node.stop();
   // The transport's library cannot give up a dial, and would keep the process for three seconds.
   setTimeout(() => process.exit(), lettingGoMs).unref();
   return 0;
-}
-
-function signalled(): Promise<void> {
-  return new Promise((resolveEnd) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => resolveEnd());
-    }
-  });
-}
-
-async function startDetached(options: UpOptions, data: string): Promise<number> {
-  const { readConfig } = await import('@hansa/node');
-  // What is wrong with the flags is told here, before a folder is made for them.
-  await readConfig({ data, flags: options.flags, environment: process.env });
-  mkdirSync(data, { recursive: true, mode: 0o700 });
-  const logFile = join(data, 'node.log');
-  const log = openSync(logFile, 'a', 0o600);
-  // Said anew and not passed on: in `-vd` the child would find that it is to detach, and so would
-  // its child, without end.
-  const flags = Object.entries(options.flags).flatMap(([flag, value]) =>
-    value === undefined ? [] : [`--${flag}=${value}`],
-  );
-  const words = [process.argv[1] ?? '', 'up', `--data=${data}`, ...flags];
-  const child = spawn(process.execPath, [...process.execArgv, ...words], {
-    detached: true,
-    stdio: ['ignore', log, log],
-  });
-  child.unref(); // also where it never gets ready: the command ends, and its log is there to read
-  const ready = await waitUntilReady(options.home, data, child);
-  if (ready !== 'ready') {
-    const what = ready === 'late' ? 'does not answer yet' : 'ended while it started';
-    throw new HansaError('NODE_UNREACHABLE', `the node ${what}`, { fix: `read ${logFile}` });
-  }
-  options.print(`up in the background, process ${child.pid ?? 0}; log in ${logFile}`);
-  return 0;
-}
-
-/** Ready is when the next command finds it: the node answers, and its context is known. */
-async function waitUntilReady(
-  home: Home,
-  data: string,
-  child: ChildProcess,
-): Promise<'ready' | 'ended' | 'late'> {
-  const deadline = Date.now() + detachedReadyMs;
-  while (Date.now() < deadline) {
-    if (child.exitCode !== null || child.signalCode !== null) {
-      return 'ended';
-    }
-    const api = await readApi(data).catch(() => undefined);
-    if (api !== undefined && api.pid === child.pid && (await isKnown(home, data))) {
-      return 'ready';
-    }
-    await new Promise((later) => {
-      setTimeout(later, 50);
-    });
-  }
-  return 'late';
-}
-
-async function isKnown(home: Home, data: string): Promise<boolean> {
-  const { contexts } = await readContexts(home);
-  return Object.values(contexts).some((context) => resolve(home, context.data) === data);
 }

@@ -1,11 +1,12 @@
 // What a node is told: flags, then HANSA_… variables, then the file in the data folder, then
 // defaults. One table says all of it; `hansa up --help` and `hansa status --config` are made of it.
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Setting } from '@hansa/capabilities/daemon/contract';
 import { HansaError, nameLengthMax, schemaSentence } from '@hansa/foundation';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { dataFolderProblem } from './data-folder.ts';
 
 export interface Config {
   /** Absolute. */
@@ -145,6 +146,8 @@ export async function readConfig(given: {
   readonly data: string;
   readonly flags: GivenFlags;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The name of a cluster that was started before: it keeps it unless told another. */
+  readonly knownAs?: string;
 }): Promise<Config> {
   const data = resolve(given.data);
   const file = await readConfigFile(join(data, 'hansa.yaml'));
@@ -156,7 +159,7 @@ export async function readConfig(given: {
       ['flag', given.flags[name]],
       ['environment', given.environment[variable]],
       ['file', file[name]],
-      ['default', option.fallback],
+      ['default', (name === 'name' ? given.knownAs : undefined) ?? option.fallback],
     ];
     const [source, raw] = sources.find(([, value]) => value !== undefined) ?? ['default', ''];
     const parsed = option.schema.safeParse(raw);
@@ -231,7 +234,11 @@ async function readConfigFile(path: string): Promise<Readonly<Record<string, unk
     if (error.code === 'ENOENT') {
       return '';
     }
-    throw new HansaError('CONFIG_INVALID', `${path} cannot be read: ${error.code ?? ''}`);
+    throw error.code === 'ENOTDIR' || error.code === 'EACCES'
+      ? dataFolderProblem(dirname(path), error)
+      : new HansaError('CONFIG_INVALID', `${path} cannot be read: ${error.code ?? ''}`, {
+          fix: 'make it a file of settings in YAML, or move it away',
+        });
   });
   try {
     const parsed = z.record(z.string(), z.unknown()).parse(parse(text) ?? {});

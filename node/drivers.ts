@@ -1,6 +1,5 @@
 // Opens what a node stands on: store, keys, identity, transport, blobs and git, on real disks and
 // sockets. What cannot federate opens without a transport.
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openDiskBlobs } from '@hansa/blobs-disk';
 import { internalRefPrefix } from '@hansa/capabilities/forge/capability';
@@ -29,6 +28,7 @@ import { openTlsPlane } from '@hansa/plane-tls';
 import { openIrohTransport } from '@hansa/transport-iroh';
 import type { Drivers } from './composition-needs.ts';
 import type { Config } from './config.ts';
+import { makeDataFolder } from './data-folder.ts';
 import { openDiscovery } from './discovery-drivers.ts';
 import { createKeyVault, readKeys } from './key-folder.ts';
 import type { Ports } from './ports.ts';
@@ -41,22 +41,27 @@ export interface Opening {
   readonly log: Log;
   /** What to undo, last first. */
   readonly undo: (() => Promise<unknown>)[];
+  /** Given up between its steps when this is aborted. */
+  readonly signal: AbortSignal;
 }
 
 export interface OpenDrivers extends Drivers {
   readonly identity: IdentityService;
+  /** Whether this start has made the cluster. */
+  readonly founded: boolean;
   /** Absent where federation is off. */
   readonly discovery: DiscoveryOptions | undefined;
 }
 
 export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDrivers> {
-  const { config, clock, random, log, undo } = base;
+  const { config, clock, random, log, undo, signal } = base;
   const { data, name } = config;
-  await mkdir(data, { recursive: true, mode: 0o700 });
+  await makeDataFolder(data);
   const codec = createMsgpackCodec();
   const crypto = createNodeCrypto();
   const store = await openLmdbStore({ folder: join(data, 'store'), clock, log });
   undo.push(() => store.close());
+  signal.throwIfAborted();
   const identityStore = scopeStore(store, 'identity');
   const keyFolder = {
     folder: join(data, 'keys'),
@@ -94,7 +99,8 @@ export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDriv
       : undefined;
   const discovery = transport === undefined ? undefined : await openDiscovery(base, crypto);
   const touched = { store, blobs, codec, crypto, clock, random, log };
-  return { ...touched, transport, plane, git, identity, discovery };
+  const founded = !keyFolder.known && identity.problem === undefined;
+  return { ...touched, founded, transport, plane, git, identity, discovery };
 }
 
 /**

@@ -6,6 +6,7 @@ export { openApi } from './openapi.ts';
 export { compose, type Composition } from './composition.ts';
 export type { CompositionNeeds, Drivers } from './composition-needs.ts';
 export { configOptions, readConfig, type Config, type GivenFlags } from './config.ts';
+export { makeDataFolder } from './data-folder.ts';
 export { runDuties } from './duties.ts';
 export { createPeerGate } from './peer-gate.ts';
 export { openHolder } from './token-holder.ts';

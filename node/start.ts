@@ -29,6 +29,9 @@ import { hansaVersion } from './version.ts';
 
 export interface RunningNode {
   readonly name: string;
+  readonly cluster: string;
+  /** Whether this start has made the cluster: its keys, and with them its identity, are new. */
+  readonly founded: boolean;
   readonly url: string;
   readonly problem: HansaError | undefined;
   /** Resolves when somebody asked for the stop over the API. */
@@ -36,14 +39,16 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+/** With the signal's reason where it is aborted on the way; then nothing is left running. */
 export async function startNode(
   config: Config,
   writeLog: (line: string) => void,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<RunningNode> {
   const clock = createSystemClock();
   const random = createSystemRandom();
   const log = createJsonLog({ write: writeLog, clock, level: config.logLevel });
-  const base: Opening = { config, clock, random, log, undo: [] };
+  const base: Opening = { config, clock, random, log, undo: [], signal };
   try {
     return await assemble(base);
   } catch (error) {
@@ -63,7 +68,7 @@ async function assemble(base: Opening): Promise<RunningNode> {
   const { data, name } = config;
   const ports = await readPorts(data);
   const drivers = await openDrivers(base, ports);
-  const { identity, transport, plane } = drivers;
+  const { identity, transport, plane, founded } = drivers;
   const api: { url: string } = { url: '' };
   let askStop = (): void => undefined;
   const stopAsked = new Promise<void>((resolve) => {
@@ -96,9 +101,12 @@ async function assemble(base: Opening): Promise<RunningNode> {
     plane: portOf(plane?.addresses()),
   });
   beginDuties(base, composition.capabilities);
+  const { cluster } = await identity.identity.show({});
   log.event('node.started', { name, api: api.url, federation: transport !== undefined });
   return {
     name,
+    cluster,
+    founded,
     url: api.url,
     problem: identity.problem,
     stopAsked,
@@ -115,10 +123,14 @@ function freeBytesOf(folder: string): number | undefined {
   }
 }
 
-async function startAll({ undo }: Opening, capabilities: readonly Capability[]): Promise<void> {
+async function startAll(
+  { undo, signal: given }: Opening,
+  capabilities: readonly Capability[],
+): Promise<void> {
   const signal = new AbortController();
   undo.push(async () => signal.abort());
   for (const each of capabilities) {
+    given.throwIfAborted();
     await each.start(signal.signal);
     undo.push(() => each.stop());
   }

@@ -165,7 +165,8 @@ describe('a failure', () => {
     await bergen.stop();
     const stopped = await bergen.hansa('status');
     expect([stopped.code, stopped.report().code]).toEqual([6, 'NODE_UNREACHABLE']);
-    expect(stopped.report().fix).toContain('hansa up');
+    expect(stopped.report().fix).toBe('start it: hansa --context bergen up');
+    expect(killed.report().fix).toBe('start it: hansa --context bergen up');
   });
 
   test('by Ctrl-C has the exit code 130', async () => {
@@ -201,17 +202,46 @@ describe('up and down', () => {
     expect((await visby.hansa('status')).code).toBe(6);
   });
 
-  test('up --detach of a node that cannot start fails, and says where to read why', async () => {
+  test('up --detach of a node that cannot start fails as it does in the foreground', async () => {
     const riga = prepareCluster({ name: 'riga' });
     const port = new URL(lubeck.url).port;
     const words = ['up', '-d', '--name', 'riga', '--data', riga.data, '--api-port', port];
     const began = performance.now();
     const up = await riga.hansa(...words);
-    expect([up.code, up.report().code]).toEqual([6, 'NODE_UNREACHABLE']);
+    expect([up.code, up.report().code]).toEqual([5, 'PORT_TAKEN']);
+    expect(up.report()).toMatchObject({ message: expect.stringContaining(port) });
     expect(performance.now() - began).toBeLessThan(15_000); // it does not wait for what has ended
-    const logFile = join(riga.data, 'node.log');
-    expect(up.report().fix).toContain(logFile);
-    expect(readFileSync(logFile, 'utf8')).toContain('PORT_TAKEN');
+  });
+
+  test('what was stopped is started again by its context, as the cluster it was', async () => {
+    const home = temporaryFolder('again');
+    const hansa = (...args: string[]): Promise<Finished> =>
+      run(process.execPath, [program, ...args], { cwd: home, env: cleanEnvironment(home) });
+    const node = async (name: string): Promise<{ cluster: string; pid: number }> =>
+      (await hansa('-o', 'json', '--context', name, 'status')).json();
+    for (const name of ['oslo', 'riga']) {
+      const up = await hansa('up', '--name', name, '-d');
+      expect(up.stdout).toContain(`founded cluster ${name} (`);
+    }
+    const homeOfBoth = join(home, '.hansa');
+    const folderOf = (name: string): string => join(homeOfBoth, 'clusters', name);
+    onTestFinished(() => ['oslo', 'riga'].forEach((name) => endDetached(folderOf(name))));
+    const before = await node('riga');
+    const log = readFileSync(join(folderOf('riga'), 'node.log'), 'utf8');
+    const second = await hansa('up', '--name', 'riga', '-d');
+    expect([second.code, second.stderr]).toEqual([5, expect.stringContaining('FOLDER_LOCKED')]);
+    expect(readFileSync(join(folderOf('riga'), 'node.log'), 'utf8')).toBe(log);
+    const down = await hansa('--context', 'riga', 'down');
+    expect(down.stdout).toContain('next: hansa --context riga up');
+    await until('it is gone', () => !isAlive(before.pid));
+    const unknown = await hansa('--context', 'visby', 'up', '-d');
+    expect([unknown.code, unknown.stderr]).toEqual([3, expect.stringContaining('--name visby')]);
+    const again = await hansa('--context', 'riga', 'up', '-d');
+    expect([again.code, again.stderr]).toEqual([0, '']);
+    expect(again.stdout).not.toContain('founded');
+    expect((await node('riga')).cluster).toBe(before.cluster);
+    await hansa('--context', 'riga', 'down');
+    await hansa('--context', 'oslo', 'down');
   });
 
   test('up --detach says itself what is wrong with a flag, and makes no folder for it', async () => {

@@ -1,0 +1,79 @@
+// Calls to the node of a context. Where it does not answer, the command that starts this very
+// cluster is the fix.
+import { createHttpCarrier } from '@hansa/client';
+import { HansaError, isHansaError, type Carrier } from '@hansa/foundation';
+import { readApi, readOwnerToken, resolveContext, type Home } from './contexts.ts';
+
+export interface ContextCarrierNeeds {
+  readonly home: Home;
+  /** The chosen one where it is undefined. */
+  readonly context: string | undefined;
+  /** In seconds, as it was typed. */
+  readonly timeout: string | undefined;
+}
+
+interface Connected {
+  readonly name: string;
+  readonly carrier: Carrier;
+}
+
+/**
+ * The context is looked up when the first call is made: a wrong option is told before a missing
+ * node.
+ */
+export function createContextCarrier(needs: () => ContextCarrierNeeds): Carrier {
+  let made: Promise<Connected> | undefined;
+  const connected = (): Promise<Connected> => (made ??= connect(needs()));
+  return {
+    async call(...given) {
+      const { name, carrier } = await connected();
+      try {
+        return await carrier.call(...given);
+      } catch (error) {
+        throw withItsStart(error, name);
+      }
+    },
+    async *watch(...given) {
+      const { name, carrier } = await connected();
+      try {
+        yield* carrier.watch(...given);
+      } catch (error) {
+        throw withItsStart(error, name);
+      }
+    },
+  };
+}
+
+async function connect({ home, context, timeout }: ContextCarrierNeeds): Promise<Connected> {
+  const { name, data } = await resolveContext(home, context);
+  const api = await readApi(data).catch((error: unknown) => {
+    throw withItsStart(error, name);
+  });
+  const token = await readOwnerToken(data);
+  // Only this user can listen on the socket: after a crash another program may have the port, and
+  // would be sent the token.
+  const { url, socketPath } = api;
+  const where = socketPath === undefined ? { url } : { socketPath };
+  return { name, carrier: createHttpCarrier({ ...where, token, ...timeoutOf(timeout) }) };
+}
+
+/** Told by this side alone: of a node that another one could not reach, we start nothing. */
+function withItsStart(error: unknown, name: string): unknown {
+  if (!isHansaError(error, 'NODE_UNREACHABLE') || error.reportedBy !== undefined) {
+    return error;
+  }
+  const { message, cause, facts } = error;
+  const fix = `start it: hansa --context ${name} up`;
+  return new HansaError('NODE_UNREACHABLE', message, { cause, facts, fix });
+}
+
+function timeoutOf(text: string | undefined): { timeoutMs?: number } {
+  if (text === undefined) {
+    return {};
+  }
+  const seconds = Number(text);
+  if (!(seconds > 0 && seconds <= 86_400)) {
+    throw new HansaError('USAGE', `--timeout is a number of seconds, not "${text}"`);
+  }
+  return { timeoutMs: Math.round(seconds * 1_000) };
+}

@@ -1,0 +1,16 @@
+// The commands that a command proposes, as they have to be typed: what was asked of one cluster goes
+// on with that cluster.
+
+/** On another cluster the reader has a context of another name: its lines are left alone. */
+export function nextCommands(
+  lines: readonly string[],
+  context: string | undefined,
+): readonly string[] {
+  return context === undefined
+    ? lines
+    : lines.map((line) => (line.includes('  # on ') ? line : inContext(line, context)));
+}
+
+function inContext(line: string, context: string): string {
+  return line.replaceAll(/(^|&& )hansa /g, `$1hansa --context ${context} `);
+}
