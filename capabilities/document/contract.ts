@@ -116,7 +116,13 @@ const event: z.ZodType<DocumentEvent> = z.union([
   z.object({ type: z.literal('delete'), resource: federatedIdSchema }),
 ]);
 const unfound = ['RESOURCE_NOT_FOUND', 'MIRROR_NOT_FOUND', 'LINK_NOT_FOUND'] as const;
-const unwritten = [...unfound, 'RESOURCE_READ_ONLY', 'INPUT_TOO_LARGE', 'CONFLICT'] as const;
+const unwritten = [
+  ...unfound,
+  'RESOURCE_READ_ONLY',
+  'MIRROR_FROZEN',
+  'INPUT_TOO_LARGE',
+  'CONFLICT',
+] as const;
 
 export const documentContract: Contract<Documents> = {
   name: 'document',

@@ -198,6 +198,7 @@ const unfound = ['RESOURCE_NOT_FOUND', 'MIRROR_NOT_FOUND', 'LINK_NOT_FOUND'] as 
 const unwritten = [
   ...unfound,
   'RESOURCE_READ_ONLY',
+  'MIRROR_FROZEN',
   'INPUT_TOO_LARGE',
   'STORE_LIMIT',
   'RATE_LIMITED',

@@ -55,14 +55,14 @@ const list: Command = {
           laneName(lane),
           lane.writerName,
           lane.ownerName,
-          lane.state,
+          stateText(lane),
           promotedText(lane),
           String(lane.conflicts),
           lane.lastError?.code ?? '',
         ]),
         empty: 'No lanes yet.',
       },
-      next: data.lanes.length === 0 ? ['hansa sync push <peer>:<name>'] : ['hansa conflict list'],
+      next: nextOf(data.lanes),
     };
   },
 };
@@ -76,7 +76,7 @@ const show: Command = {
   async run(context) {
     const lane = requiredArgument(context, 'lane');
     const data = await lanesOf(context).show({ lane }, { signal: context.signal });
-    return { data, view: laneRecord(data), next: ['hansa conflict list'] };
+    return { data, view: laneRecord(data), next: [nextOfLane(data)] };
   },
 };
 
@@ -170,7 +170,12 @@ async function askedSide(context: CommandContext, id: string): Promise<Take> {
   const question =
     `${key} of ${resource}: ${ours.author} says ${ours.shown}; ` +
     `take ${theirs.author}'s ${theirs.shown} instead?`;
-  await requireYes(context, question);
+  if (!(await context.confirm(question))) {
+    throw new HansaError('NOT_CONFIRMED', 'not decided: nothing was changed', {
+      fix: `hansa conflict resolve ${id} --take ours, or --take theirs`,
+      facts: { question },
+    });
+  }
   return 'theirs';
 }
 
@@ -197,15 +202,43 @@ function laneRecord(lane: Lane): CommandView {
       ['for', lane.resource],
       ['writer', lane.writerName],
       ['owner', lane.ownerName],
-      ['state', lane.state],
+      ['state', stateText(lane)],
       ['promoted', promotedText(lane)],
       ['conflicts', String(lane.conflicts)],
       ['since', momentText(lane.addedMs)],
     ],
   };
-  return lane.lastError === undefined
+  const told = [
+    ...(lane.lastError === undefined ? [] : [problemText(lane.lastError)]),
+    ...(lane.state === 'in-conflict' ? [conflictText(lane)] : []),
+  ];
+  return told.length === 0
     ? record
-    : { kind: 'stack', views: [record, { kind: 'text', text: problemText(lane.lastError) }] };
+    : { kind: 'stack', views: [record, ...told.map((text) => ({ kind: 'text', text }) as const)] };
+}
+
+/** Conflicts are kept where the resource is owned: a writer finds none in its own list. */
+function conflictText({ side, ownerName }: Lane): string {
+  return side === 'ours'
+    ? `${ownerName} resolves it: its hansa conflict list shows both sides.`
+    : 'It is for you to resolve.';
+}
+
+function stateText({ state }: Lane): string {
+  return state === 'in-conflict' ? 'in conflict' : state;
+}
+
+function nextOfLane({ side }: Lane): string {
+  return side === 'ours' ? 'hansa lane list' : 'hansa conflict list';
+}
+
+function nextOf(lanes: readonly Lane[]): readonly string[] {
+  const [first] = lanes;
+  if (first === undefined) {
+    return ['hansa sync push <peer>:<name>'];
+  }
+  const received = lanes.some(({ side }) => side === 'theirs');
+  return [received ? 'hansa conflict list' : `hansa lane show ${laneName(first)}`];
 }
 
 export const lanesCommands: readonly Command[] = [push, list, show, remove, conflicts, resolve];

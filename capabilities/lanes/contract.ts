@@ -24,9 +24,10 @@ export const conflictsListedMax = 1_000; // what a person reads in one list
 
 /**
  * `offered` and not yet answered, `refused` by the receiver's policy, `taken`: the receiver mirrors
- * it and promotes what comes.
+ * it and promotes what comes, `in-conflict`: taken, and something of it waits for a person at the
+ * owner.
  */
-export type LaneState = 'offered' | 'refused' | 'taken';
+export type LaneState = 'offered' | 'refused' | 'taken' | 'in-conflict';
 
 export interface Lane {
   /** `<writer>:<kind>/@<owner>/<name>`. */
@@ -123,7 +124,10 @@ export interface LaneKind {
 
 export interface LaneWriting {
   registerKind(kind: LaneKind): void;
-  /** Our lane for a mirrored resource, made at its first use; CONFLICT where it cannot be. */
+  /**
+   * Our lane for a mirrored resource, made at its first use; MIRROR_FROZEN where its owner has
+   * withdrawn it: what would be written there would be lost.
+   */
   open(resource: FederatedId): Promise<LocalId>;
   find(resource: FederatedId): LocalId | undefined;
   /** Whether the owner took it when it was last heard. */
@@ -139,7 +143,7 @@ const lane: z.ZodType<Lane> = z.object({
   writerName: z.string(),
   ownerName: z.string(),
   side: z.enum(['ours', 'theirs']),
-  state: z.enum(['offered', 'refused', 'taken']),
+  state: z.enum(['offered', 'refused', 'taken', 'in-conflict']),
   promoted: z.object({ epoch: z.number(), sequence: z.number() }).optional(),
   conflicts: z.number(),
   lastError: errorReportSchema.optional(),
@@ -199,6 +203,7 @@ export const lanesContract: Contract<Lanes> = {
         'POLICY_DENIED',
         'LANES_UNSUPPORTED',
         'LANES_FULL',
+        'MIRROR_FROZEN',
       ],
     },
     remove: {

@@ -15,9 +15,14 @@ import {
 import { z } from 'zod';
 import { conflictSchema, type Conflict, type LaneState } from './contract.ts';
 
+/** What follows from the number of conflicts is not stored. */
+export type StoredLaneState = Exclude<LaneState, 'in-conflict'>;
+
 export interface WrittenLane {
   readonly resource: FederatedId;
-  readonly state: LaneState;
+  readonly state: StoredLaneState;
+  /** Open ones, as the owner last counted them. */
+  readonly conflicts?: number | undefined;
   readonly lastError?: ErrorReport | undefined;
   readonly addedMs: number;
 }
@@ -48,6 +53,7 @@ export interface LaneTables {
 const written: z.ZodType<WrittenLane> = z.object({
   resource: federatedIdSchema,
   state: z.enum(['offered', 'refused', 'taken']),
+  conflicts: z.number().optional(),
   lastError: errorReportSchema.optional(),
   addedMs: z.number(),
 });

@@ -9,7 +9,7 @@ import {
   type ClusterId,
   type LocalId,
 } from '@hansa/foundation';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   callerOf,
   carrierTo,
@@ -18,10 +18,11 @@ import {
   nodeOf,
   settled,
 } from '../../testkit/test-cluster.ts';
+import type { MirrorFreeze, Mirror } from '../sync/contract.ts';
 import { lanesMax } from './contract.ts';
 import { createLanePeer, keepPromoting } from './receiving.ts';
 import { lanePeerContract } from './wire.ts';
-import { keepOffering } from './writing.ts';
+import { createLaneWriting, keepOffering } from './writing.ts';
 
 import {
   bergen,
@@ -177,6 +178,38 @@ describe('a lane', () => {
     await settled(async () => (await writer.lanes.list({})).lanes[0]?.state === 'taken');
   });
 
+  test.each<[string, MirrorFreeze, object]>([
+    [
+      'until when it is kept',
+      { sinceMs: 0, purgeAtMs: 86_400_000 },
+      {
+        message:
+          'nothing is written: lubeck does not share note/shared any more; ' +
+          'it is deleted here at 1970-01-02 00:00:00 UTC',
+        facts: { purgeAtMs: 86_400_000 },
+      },
+    ],
+    [
+      'that it is retained',
+      { sinceMs: 0, retained: 'evidence' },
+      {
+        message:
+          'nothing is written: lubeck does not share note/shared any more; ' +
+          'it is retained here, to be read',
+        fix: 'ask lubeck to share it again',
+      },
+    ],
+  ])(
+    'is not written for what its owner has withdrawn: the refusal says %s',
+    async (_what, frozen, error) => {
+      await taken();
+      const mirror = { state: 'frozen', ownerName: 'lubeck', frozen } as Mirror;
+      vi.spyOn(writer.parts.mirrors, 'find').mockReturnValue(mirror);
+      const opening = createLaneWriting(writer.parts).open(resource);
+      await expect(opening).rejects.toMatchObject({ code: 'MIRROR_FROZEN', ...error });
+    },
+  );
+
   test('is given up by either side', async () => {
     await taken();
     await owner.lanes.remove({ lane: 'bergen:shared' });
@@ -226,6 +259,21 @@ describe('a conflict', () => {
     owner.tell();
     await settled(async () => (await owner.lanes.conflicts({})).conflicts.length === 1);
     expect((await owner.lanes.conflicts({})).conflicts[0]?.id).toBe(id);
+  });
+
+  test('is told to both sides as the state of the lane, until it is decided', async () => {
+    const id = await open();
+    const inConflict = { state: 'in-conflict', conflicts: 1 };
+    const seen = async () => [
+      await writer.lanes.show({ lane: 'lubeck:shared' }),
+      (await writer.lanes.list({})).lanes[0],
+      (await owner.lanes.list({})).lanes[0],
+    ];
+    expect(await seen()).toMatchObject([inConflict, inConflict, inConflict]);
+    expect(createLaneWriting(writer.parts).taken(resource)).toBe(true);
+    await owner.lanes.resolve({ id, take: 'theirs' });
+    const decided = { state: 'taken', conflicts: 0 };
+    expect(await seen()).toMatchObject([decided, decided, decided]);
   });
 
   test('that nobody has is not found', async () => {

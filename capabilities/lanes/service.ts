@@ -9,11 +9,12 @@ import {
   type FederatedId,
 } from '@hansa/foundation';
 import { listConflicts, resolveConflict } from './conflicts.ts';
-import type { Lane, Lanes } from './contract.ts';
+import type { Lane, Lanes, LaneState } from './contract.ts';
+import type { StoredLaneState } from './keys.ts';
 import { clusterName, openConflicts, type LaneParts } from './parts.ts';
 import { removeReceived } from './receiving.ts';
-import { lanePeerContract } from './wire.ts';
-import { createLaneWriting, offerLane, removeWritten } from './writing.ts';
+import { lanePeerContract, type LaneAnswer } from './wire.ts';
+import { createLaneWriting, noteAnswer, offerLane, removeWritten } from './writing.ts';
 
 export function createLanes(parts: LaneParts): Lanes {
   return {
@@ -26,7 +27,7 @@ export function createLanes(parts: LaneParts): Lanes {
       const resource = parts.mirrors.resolve(spelled);
       await createLaneWriting(parts).open(resource);
       const answer = await offerLane(parts, resource, call?.signal);
-      return { ...requireOurs(parts, resource), ...answer };
+      return fromOwner(requireOurs(parts, resource), answer);
     },
     async remove({ lane: spelled }) {
       const lane = laneCalled(parts, spelled);
@@ -44,29 +45,39 @@ export function createLanes(parts: LaneParts): Lanes {
 function lanesOf(parts: LaneParts): readonly Lane[] {
   const { written, received, signer } = parts;
   const ours = [...written.rows.values()].map(({ value }): Lane => {
-    const { resource, state, lastError, addedMs } = value;
+    const { resource, state, conflicts = 0, lastError, addedMs } = value;
     return {
       ...names(parts, federatedId(signer.cluster, laneId(resource)), resource),
       side: 'ours',
-      state,
-      conflicts: 0,
+      state: stateOf(state, conflicts),
+      conflicts,
       lastError,
       addedMs,
     };
   });
   const theirs = [...received.rows.values()].map(({ value }): Lane => {
     const { lane, promoted, lastError, addedMs } = value;
+    const conflicts = openConflicts(parts, lane);
     return {
       ...names(parts, lane, federatedId(signer.cluster, value.resource)),
       side: 'theirs',
-      state: 'taken',
+      state: stateOf('taken', conflicts),
       promoted,
-      conflicts: openConflicts(parts, lane),
+      conflicts,
       lastError,
       addedMs,
     };
   });
   return [...ours, ...theirs].toSorted((a, b) => (a.lane < b.lane ? -1 : 1));
+}
+
+function stateOf(stored: StoredLaneState, conflicts: number): LaneState {
+  return stored === 'taken' && conflicts > 0 ? 'in-conflict' : stored;
+}
+
+/** Whatever the owner answers of a lane, it has taken it. */
+function fromOwner(lane: Lane, answer: LaneAnswer): Lane {
+  return { ...lane, ...answer, state: stateOf('taken', answer.conflicts) };
 }
 
 function names(
@@ -106,21 +117,24 @@ function requireOurs(parts: LaneParts, resource: FederatedId): Lane {
 
 /** What the owner says now; where it cannot be asked, what we know. */
 async function asTheOwnerSees(
-  { peers }: LaneParts,
+  parts: LaneParts,
   lane: Lane,
   signal: AbortSignal | undefined,
 ): Promise<Lane> {
+  const { peers } = parts;
   const { owner } = splitFederatedId(lane.resource);
   if (
-    lane.state !== 'taken' ||
+    !['taken', 'in-conflict'].includes(lane.state) ||
     !peers.connected(owner) ||
     laneTarget(laneId(lane.resource)) === undefined
   ) {
     return lane;
   }
   const wire = remote(lanePeerContract, peers.observer(owner));
-  return wire.status({ resource: lane.resource }, { signal }).then(
-    (answer) => ({ ...lane, ...answer }),
-    () => lane,
-  );
+  const answer = await wire.status({ resource: lane.resource }, { signal }).catch(() => undefined);
+  if (answer === undefined) {
+    return lane;
+  }
+  await noteAnswer(parts, lane.resource, answer);
+  return fromOwner(lane, answer);
 }

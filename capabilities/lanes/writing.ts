@@ -5,6 +5,7 @@ import {
   HansaError,
   isHansaError,
   laneId,
+  momentText,
   remote,
   reportOf,
   splitFederatedId,
@@ -14,8 +15,8 @@ import {
   type FederatedId,
   type LocalId,
 } from '@hansa/foundation';
-import type { LaneState, LaneWriting } from './contract.ts';
-import type { WrittenLane } from './keys.ts';
+import type { LaneWriting } from './contract.ts';
+import type { StoredLaneState, WrittenLane } from './keys.ts';
 import { laneKind, removeRow, type LaneParts } from './parts.ts';
 import { lanePeerContract, type LaneAnswer } from './wire.ts';
 
@@ -50,6 +51,7 @@ async function openLane(parts: LaneParts, resource: FederatedId): Promise<LocalI
     throw new HansaError('INPUT_INVALID', `${resource} is our own: it is written without a lane`);
   }
   peers.resolve(owner);
+  requireNotFrozen(parts, resource);
   const lane = laneId(resource);
   if (resources.find(lane) === undefined) {
     await resources
@@ -61,6 +63,25 @@ async function openLane(parts: LaneParts, resource: FederatedId): Promise<LocalI
     parts.log.event('lane.opened', { resource });
   }
   return lane;
+}
+
+/** What its owner has withdrawn is deleted here soon: what is written for it would reach nobody. */
+function requireNotFrozen({ mirrors }: LaneParts, resource: FederatedId): void {
+  const mirror = mirrors.find(resource);
+  if (mirror?.state !== 'frozen') {
+    return;
+  }
+  const { ownerName, frozen } = mirror;
+  const { local } = splitFederatedId(resource);
+  const why = `nothing is written: ${ownerName} does not share ${local} any more`;
+  const purgeAtMs = frozen?.purgeAtMs;
+  throw purgeAtMs === undefined
+    ? new HansaError('MIRROR_FROZEN', `${why}; it is retained here, to be read`, {
+        fix: `ask ${ownerName} to share it again`,
+      })
+    : new HansaError('MIRROR_FROZEN', `${why}; it is deleted here at ${momentText(purgeAtMs)}`, {
+        facts: { purgeAtMs },
+      });
 }
 
 function unlessExists(error: unknown): void {
@@ -84,7 +105,7 @@ export async function offerLane(
   try {
     const wire = remote(lanePeerContract, parts.peers.carrier(owner));
     const answer = await wire.offer({ resource }, { signal });
-    await note(parts, resource, { state: 'taken' });
+    await noteAnswer(parts, resource, answer);
     return answer;
   } catch (error) {
     const refused = refusals.some((code) => isHansaError(error, code));
@@ -93,25 +114,37 @@ export async function offerLane(
   }
 }
 
-async function note(
+/** What the owner said of a lane that it has taken. */
+export function noteAnswer(
   parts: LaneParts,
   resource: FederatedId,
-  said: { readonly state: LaneState | undefined; readonly error?: unknown },
+  { conflicts }: LaneAnswer,
 ): Promise<void> {
+  return note(parts, resource, { state: 'taken', conflicts });
+}
+
+interface Said {
+  readonly state: StoredLaneState | undefined;
+  readonly conflicts?: number;
+  readonly error?: unknown;
+}
+
+async function note(parts: LaneParts, resource: FederatedId, said: Said): Promise<void> {
   const record = parts.written.find(resource)?.value;
   if (record === undefined) {
     return; // given up meanwhile
   }
-  const state = said.state ?? record.state;
-  const lastError = said.error === undefined ? undefined : reportOf(said.error);
-  if (state !== record.state || lastError?.message !== record.lastError?.message) {
-    const { addedMs } = record;
-    await keep(parts, {
-      resource,
-      state,
-      addedMs,
-      ...(lastError === undefined ? {} : { lastError }),
-    });
+  const { addedMs } = record;
+  const { state = record.state, conflicts = record.conflicts, error } = said;
+  const after: WrittenLane = {
+    resource,
+    state,
+    ...(conflicts === undefined ? {} : { conflicts }),
+    ...(error === undefined ? {} : { lastError: reportOf(error) }),
+    addedMs, // in the order in which it is read, so that what is the same compares as such
+  };
+  if (JSON.stringify(after) !== JSON.stringify(record)) {
+    await keep(parts, after);
   }
 }
 
