@@ -99,7 +99,9 @@ test('a wrong input never reaches permission or service, and the sentence names 
   const call = carrier.call(contract, 'send', { to: 'far too long', words: 'three' }, {});
   await expect(call).rejects.toMatchObject({
     code: 'INPUT_INVALID',
-    message: expect.stringMatching(/^pigeons\.send: "to": .*; "words": expected number/),
+    message: expect.stringMatching(
+      /^pigeons\.send: to must have at most .*; words must be a number$/,
+    ),
   });
   expect(steps).toEqual(['limit', 'authenticate', 'audit']);
   expect(audit[0]?.outcome).toBe('INPUT_INVALID');
