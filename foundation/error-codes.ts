@@ -183,7 +183,12 @@ export const errorCodes = {
   DISCOVERY_OFF: { status: 503, exit: 6, meaning: 'this way of finding clusters is off here' },
   // resources, policy, sync
   RESOURCE_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such resource' },
-  RESOURCE_EXISTS: { status: 409, exit: 5, meaning: 'the name is taken' },
+  RESOURCE_EXISTS: {
+    status: 409,
+    exit: 5,
+    meaning: 'the name is taken',
+    fix: 'choose another name; hansa catalog list shows those that are taken',
+  },
   RESOURCE_READ_ONLY: { status: 403, exit: 4, meaning: 'a mirror cannot be written' },
   KIND_UNKNOWN: { status: 400, exit: 2, meaning: 'no capability serves this kind' },
   KIND_RESERVED: { status: 409, exit: 4, meaning: 'the kind’s name is one of Hansa’s own' },
@@ -342,7 +347,12 @@ export const errorCodes = {
     meaning: 'no such context',
     fix: 'hansa context list',
   },
-  CONFIG_INVALID: { status: 400, exit: 2, meaning: 'the configuration does not fit its schema' },
+  CONFIG_INVALID: {
+    status: 400,
+    exit: 2,
+    meaning: 'the configuration does not fit its schema',
+    fix: 'hansa up --help lists the settings; hansa status --config tells where each is from',
+  },
   PORT_TAKEN: {
     status: 409,
     exit: 5,

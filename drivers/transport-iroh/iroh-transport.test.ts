@@ -122,6 +122,9 @@ describe('the iroh endpoint', () => {
     const error: unknown = await open(port).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'PORT_TAKEN', facts: { port, host: '127.0.0.1' } });
     expect(String(error)).toContain(String(port));
+    const { message } = (error as Error).cause as Error;
+    expect(message).toMatch(/address already in use/i);
+    expect(message).not.toContain('.rs');
   });
 
   test('a host of another machine is a mistake in the configuration', async () => {

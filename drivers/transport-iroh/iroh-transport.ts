@@ -78,10 +78,12 @@ export async function openIrohTransport(needs: IrohNeeds): Promise<Transport> {
   }
 }
 
-function bindError(cause: unknown, host: string, port: number): HansaError {
-  const reason = nativeReason(cause);
+function bindError(error: unknown, host: string, port: number): HansaError {
+  const reason = nativeReason(error);
   const facts = { host, port, reason };
-  return saysAddressInUse(cause)
+  // The library's own text names places in its sources: people are shown its reason alone.
+  const cause = new Error(reason);
+  return saysAddressInUse(error)
     ? new HansaError('PORT_TAKEN', `another program listens on UDP port ${port}`, { cause, facts })
     : new HansaError('CONFIG_INVALID', `cannot listen on ${host}, port ${port}: ${reason}`, {
         cause,

@@ -47,7 +47,9 @@ async function tell(options: DemoOptions): Promise<void> {
   await worstDay.pushByBergen(stage);
   await worstDay.flippedByte(stage);
   await worstDay.stoppedPeer(stage);
-  tryNext(stage);
+  if (!options.once) {
+    tryNext(stage); // it asks clusters that are up
+  }
 }
 
 function urlOf(name: Name): string {
@@ -72,6 +74,15 @@ function tryNext({ options, mirrorUrl, gitLogin }: story.Stage): void {
   ]) {
     say(line);
   }
+}
+
+function howToGoOn({ home }: DemoOptions, args: readonly string[]): void {
+  const rest = args.filter((each) => each !== '--once').map((each) => `'${each}'`);
+  process.stdout.write(
+    `\nAll of it held. The clusters are stopped; their data stays in ${home}.\n` +
+      'To go on with them, and to try more:\n',
+  );
+  say(['npm start', ...(rest.length === 0 ? [] : ['--', ...rest])].join(' '));
 }
 
 async function stopAll(): Promise<void> {
@@ -128,6 +139,9 @@ async function main(): Promise<number> {
     await told;
     await stopAll();
     return 130;
+  }
+  if (options.once) {
+    howToGoOn(options, process.argv.slice(2));
   }
   return 0;
 }

@@ -56,7 +56,8 @@ describe.skipIf(!requires('git').available)('the demonstration', () => {
       ]) {
         expect(told.out).toContain(step);
       }
-      expect(told.out).toContain('Try next');
+      expect(told.out).toContain('The clusters are stopped');
+      expect(told.out).not.toContain('--context'); // nobody is there to be asked
       expect(leftOver()).toEqual([]);
     },
   );
@@ -67,6 +68,7 @@ describe.skipIf(!requires('git').available)('the demonstration', () => {
     async () => {
       const args = ['--home', home, '--port-base', ports, '--repository', ada.path('source')];
       const again = startDemonstration(...args);
+      await again.said('Try next');
       await again.said('The clusters stay up.');
       expect(leftOver().length).toBeGreaterThanOrEqual(3);
       again.interrupt();
