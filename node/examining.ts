@@ -7,12 +7,12 @@ import type { IdentityService } from '@hansa/capabilities/identity/capability';
 import type { Lanes } from '@hansa/capabilities/lanes/contract';
 import type { LinksCapability } from '@hansa/capabilities/links/capability';
 import { tracingCapability } from '@hansa/capabilities/tracing/capability';
-import type { Capability, ClusterId, Edge, KeyValueStore } from '@hansa/foundation';
+import type { Capability, ClusterId, Edge, ErrorReport, KeyValueStore } from '@hansa/foundation';
 
 type Mirroring = Omit<Parameters<typeof tracingCapability>[0], 'lanes'> &
   Omit<
     Parameters<typeof doctorCapability>[0],
-    'identity' | 'links' | 'reaching' | 'ways' | 'contracts' | 'checks'
+    'identity' | 'links' | 'reaching' | 'ways' | 'contracts' | 'checks' | 'rewound'
   > & {
     readonly identity: IdentityService;
     readonly discovery?: DiscoveryOptions | undefined;
@@ -22,12 +22,13 @@ interface Others {
   readonly store: KeyValueStore;
   readonly linking: Pick<LinksCapability, 'links' | 'reaching'>;
   readonly writing: { readonly listing: Pick<Lanes, 'list'> };
+  readonly recovering: { warnings(): readonly ErrorReport[] };
   readonly quarantining: { reasonOf(peer: ClusterId): string | undefined };
   readonly peerEdge: { readonly edge: Pick<Edge, 'contracts'> };
 }
 
 export function lookingInto(mirroring: Mirroring, others: Others): readonly Capability[] {
-  const { store, linking, writing, quarantining, peerEdge } = others;
+  const { store, linking, writing, recovering, quarantining, peerEdge } = others;
   const { links, reaching } = linking;
   return [
     tracingCapability({
@@ -42,6 +43,7 @@ export function lookingInto(mirroring: Mirroring, others: Others): readonly Capa
       identity: mirroring.identity.identity,
       ways: waysOf(mirroring.discovery),
       contracts: () => peerEdge.edge.contracts,
+      rewound: () => recovering.warnings(),
       checks: [quarantineCheck((peer) => quarantining.reasonOf(peer))],
     }),
   ];

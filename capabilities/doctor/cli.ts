@@ -12,6 +12,7 @@ import {
   type Finding,
   type LinkExamination,
 } from './contract.ts';
+import { isFault } from './judging-link.ts';
 
 const doctor: Command = {
   noun: 'doctor',
@@ -35,9 +36,10 @@ const doctor: Command = {
 // Worse first: what is damaged, refused, in conflict, away, not found, and everything else.
 const gravity: readonly number[] = [7, 4, 5, 6, 3, 2, 1];
 
-/** The exit code of the gravest fault; 1 where no fault has a code. */
-function gravestExit({ node, links }: Examination): number {
-  const faults = [...node, ...links.flatMap(({ findings }) => findings)].filter(isFault);
+/** Of the gravest fault, or of what is not known where there is none; 1 where none has a code. */
+function gravestExit({ node, links, unknown }: Examination): number {
+  const all = [...node, ...links.flatMap(({ findings }) => findings)];
+  const faults = all.filter((each) => (unknown === true ? each.unknown === true : isFault(each)));
   const exits = new Set(faults.flatMap(({ code }) => (code === undefined ? [] : [exitOf(code)])));
   return gravity.find((exit) => exits.has(exit)) ?? 1;
 }
@@ -46,13 +48,9 @@ function exitOf(code: ErrorCode): number {
   return errorCodes[code].exit;
 }
 
-function isFault({ passed, note }: Finding): boolean {
-  return !passed && note !== true;
-}
-
 function examinationView(data: Examination, all: boolean): CommandView {
-  const { healthy, verdict, fix, node, links } = data;
-  const answer = `${healthy ? 'Healthy' : 'Not healthy'}: ${verdict}.`;
+  const { verdict, fix, node, links } = data;
+  const answer = `${healthWord(data)}: ${verdict}.`;
   const own = findingsView('this node', node, all);
   const lines = fix === undefined ? [answer] : [answer, `To do: ${fix}`];
   return {
@@ -63,6 +61,14 @@ function examinationView(data: Examination, all: boolean): CommandView {
       ...(own === undefined ? [] : [own]),
     ],
   };
+}
+
+function healthWord({ healthy, unknown }: Examination): string {
+  return healthy ? 'Healthy' : unknown === true ? 'Unknown' : 'Not healthy';
+}
+
+function wellWord(each: Finding): string {
+  return each.passed ? 'ok' : isFault(each) ? 'FAULT' : each.unknown === true ? '?' : 'note';
 }
 
 function linkView(
@@ -84,12 +90,12 @@ function findingsView(
   if (shown.length === 0) {
     return undefined;
   }
-  const rows = shown.map(({ check, side, passed, note, finding, fix }) => [
-    passed ? 'ok' : note === true ? 'note' : 'FAULT',
-    check,
-    side,
-    finding,
-    passed ? '' : (fix ?? ''),
+  const rows = shown.map((each) => [
+    wellWord(each),
+    each.check,
+    each.side,
+    each.finding,
+    each.passed ? '' : (each.fix ?? ''),
   ]);
   const columns = ['', 'CHECK', 'SIDE', 'FINDING', 'TO DO'];
   return {

@@ -21,6 +21,8 @@ export interface Finding {
   readonly passed: boolean;
   /** Failed, and yet the link may do all that it is for. */
   readonly note?: boolean | undefined;
+  /** It could not be looked at: neither well nor wrong. */
+  readonly unknown?: boolean | undefined;
   readonly finding: string;
   /** What to do, as one sentence or command. */
   readonly fix?: string | undefined;
@@ -29,8 +31,10 @@ export interface Finding {
 
 /** What it comes to. */
 export interface Verdict {
-  /** No finding failed that is more than a note. */
+  /** Everything was looked at, and no finding failed that is more than a note. */
   readonly healthy: boolean;
+  /** Nothing is known to be wrong, and something could not be looked at: not healthy either. */
+  readonly unknown?: boolean | undefined;
   /** The likeliest cause of everything else; a sentence also where all is well. */
   readonly verdict: string;
   readonly fix?: string | undefined;
@@ -74,12 +78,14 @@ const finding: z.ZodType<Finding> = z.object({
   side: z.enum(['here', 'there', 'between']),
   passed: z.boolean(),
   note: z.boolean().optional(),
+  unknown: z.boolean().optional(),
   finding: z.string(),
   fix: z.string().optional(),
   code: code.optional(),
 });
 const verdict = {
   healthy: z.boolean(),
+  unknown: z.boolean().optional(),
   verdict: z.string(),
   fix: z.string().optional(),
   code: code.optional(),

@@ -7,11 +7,15 @@ import { commandNamed, runCommand } from '../../testkit/command-context.ts';
 import { createActs, federatedName, type Acts } from '../../testkit/federation-acts.ts';
 import { createFederation, type Federation } from '../../testkit/federation.ts';
 import { callerOf, carrierTo, clusterOf, nodeOf } from '../../testkit/test-cluster.ts';
+import type { Mirror } from '../sync/contract.ts';
 import { doctorCommands } from './cli.ts';
 import type { Examination, Finding } from './contract.ts';
-import type { DoctorNeeds } from './looking.ts';
+import { isFault, judgeLink } from './judging-link.ts';
 import { judgeNode } from './judging-node.ts';
+import { judgePeer } from './judging-peer.ts';
+import type { DoctorNeeds, LinkFacts } from './looking.ts';
 import { createDoctorPeer } from './peer-service.ts';
+import { verdictOf } from './service.ts';
 import { doctorPeerContract, probeBytesMax } from './wire.ts';
 
 let made: Federation;
@@ -195,12 +199,91 @@ describe('what a peer is told', () => {
     await expect(probe(probeBytesMax)).resolves.toMatchObject({ receivedBytes: probeBytesMax });
   });
 
-  test('is asked for once a second at most', async () => {
+  test('is found out once a second at most; asked in between, it is told again', async () => {
     const peer = peerOf('bergen');
-    await expect(peer.examine({}, call)).resolves.toMatchObject({ version: '1?' });
-    await expect(peer.examine({}, call)).rejects.toMatchObject({ code: 'RATE_LIMITED' });
-    await made.run(1_500);
-    await expect(peer.examine({}, call)).resolves.toMatchObject({ link: { status: 'live' } });
+    const first = await peer.examine({}, call);
+    expect(first).toMatchObject({ version: '1?', link: { status: 'live' } });
+    await made.run(500);
+    await expect(peer.examine({}, call)).resolves.toBe(first);
+    await made.run(1_000);
+    const next = await peer.examine({}, call);
+    expect(next.nowMs - first.nowMs).toBe(1_500);
+  });
+
+  test('is found out once for all who ask at the same time', async () => {
+    const peer = peerOf('bergen');
+    const both = [peer.examine({}, call), peer.examine({}, call)] as const;
+    expect(await both[0]).toBe(await both[1]);
+  });
+});
+
+describe('what the other end has not told', () => {
+  beforeEach(() => linked());
+
+  const facts = async (answer: Partial<LinkFacts>): Promise<LinkFacts> => {
+    const { links } = made.cluster('lubeck').services;
+    const link = await made.complete(links.show({ peer: 'bergen' }));
+    return {
+      link,
+      connected: true,
+      blocked: false,
+      reach: undefined,
+      probe: { value: { offsetMs: 0, tookMs: 1, arrived: true, bytes: 1, theirMs: 7_400 } },
+      view: { error: { code: 'TIMED_OUT', message: 'no answer' } },
+      mirrors: [],
+      spoken: {},
+      ownKeyIndex: 0,
+      added: [],
+      ...answer,
+    };
+  };
+
+  test.each([
+    ['TIMED_OUT', 'TIMED_OUT', 'run hansa doctor there as well'],
+    ['METHOD_UNKNOWN', 'PROTOCOL_MISMATCH', 'update bergen: it has no doctor to ask'],
+  ] as const)('for %s is neither well nor wrong: unknown', async (code, shown, fix) => {
+    const given = await facts({ view: { error: { code, message: 'no answer' } } });
+    const findings = [...judgeLink(given), ...judgePeer(given)];
+    expect(verdictOf(findings, 'well')).toEqual({
+      healthy: false,
+      unknown: true,
+      verdict: 'bergen has not told its side: no answer',
+      fix,
+      code: shown,
+    });
+  });
+
+  test('gives way to what is known to be wrong', async () => {
+    const given = await facts({ blocked: true });
+    const verdict = verdictOf([...judgePeer(given), ...judgeLink(given)], 'well');
+    expect(verdict).toMatchObject({ healthy: false, code: 'CLUSTER_BLOCKED' });
+    expect(verdict.unknown).toBeUndefined();
+  });
+
+  test('is said with its age where it was told again', async () => {
+    const { doctor } = made.cluster('lubeck').services;
+    await made.complete(doctor.examine({ peer: 'bergen' }), 60_000);
+    await made.run(300);
+    const again = await made.complete(doctor.examine({ peer: 'bergen' }), 60_000);
+    expect(again.healthy).toBe(true);
+    expect(named(again, 'far side')?.finding).toMatch(/told its side, \d+ ms before we asked/);
+  });
+
+  test('a history that its owner has lost comes before the symptoms of it', async () => {
+    const lastError = { code: 'HEAD_REWOUND', message: 'behind your 2/440' } as const;
+    const halted = { name: 'prices', state: 'halted', lastError } as unknown as Mirror;
+    const given = await facts({ mirrors: [halted] });
+    const link = { ...given.link, status: 'stalled', reason: '1 behind', silentMs: 900 } as const;
+    const findings = judgeLink({ ...given, link });
+    const found = verdictOf([...findings, ...judgePeer(given)], 'well');
+    expect(found).toMatchObject({
+      code: 'HEAD_REWOUND',
+      fix: 'at bergen: hansa recover list, then adopt what we hold, or begin a new epoch',
+    });
+    expect(found.verdict).toContain('prices (halted: behind your 2/440)');
+    const beats = findings.find(({ check }) => check === 'beats');
+    expect(beats?.fix).toContain('its node answers: hansa sync diff');
+    expect(judgePeer(given).filter(isFault)).toEqual([]);
   });
 });
 
@@ -218,6 +301,7 @@ describe('this node', () => {
     freeBytes: 2 ** 40,
     addresses: ['192.0.2.1:7443'],
     ways: [],
+    rewound: [],
     added: [],
   } as unknown as Parameters<typeof judgeNode>[0];
   const failing = (facts: object): readonly Finding[] =>
@@ -253,6 +337,13 @@ describe('this node', () => {
       },
       'KEY_MISMATCH',
     ],
+    [
+      'a resource that is behind its own past',
+      {
+        rewound: [{ code: 'RESOURCE_REWOUND', message: 'kv/prices is', fix: 'hansa recover list' }],
+      },
+      'RESOURCE_REWOUND',
+    ],
     ['no address', { addresses: [] }, 'FEDERATION_OFF'],
   ])('%s is the one thing that is wrong', (_what, facts, code) => {
     expect(failing(facts)).toMatchObject([{ code, side: 'here' }]);
@@ -274,6 +365,24 @@ describe('hansa doctor', () => {
       options: { all: true },
     });
     expect(all.shown).toContain('ok|clock|between|');
+  });
+
+  test('says that it does not know, and exits as what kept it from knowing does', async () => {
+    const well = await examine('lubeck');
+    const untold = {
+      check: 'far side',
+      side: 'there',
+      passed: false,
+      unknown: true,
+      finding: 'bergen has not told its side',
+      code: 'TIMED_OUT',
+    } as const;
+    const links = well.links.map((link) => ({ ...link, findings: [untold] }));
+    const answer = { ...well, healthy: false, unknown: true, verdict: 'bergen is silent', links };
+    const { shown, output } = await runCommand(command, { answers: { 'doctor.examine': answer } });
+    expect(shown).toContain('Unknown: bergen is silent.');
+    expect(shown).toContain('?|far side|there|');
+    expect(output.exit).toBe(errorCodes.TIMED_OUT.exit);
   });
 
   test('names what to do, and exits with the code of the gravest fault', async () => {

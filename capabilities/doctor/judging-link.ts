@@ -2,11 +2,13 @@
 // crosses. Most fundamental first: what stands before explains what comes after.
 import type { ErrorCode } from '@hansa/foundation';
 import type { Finding, Side } from './contract.ts';
+import { judgeHistories } from './judging-history.ts';
 import type { LinkFacts } from './looking.ts';
 
+const beatsMissedMs = 6_000; // three beats: who says nothing for so long is not just behind
 const clockOffsetMaxMs = 60_000; // tokens, certificates and heads tolerate as much
 
-type Failure = Pick<Finding, 'finding' | 'fix' | 'note'> & {
+type Failure = Pick<Finding, 'finding' | 'fix' | 'note' | 'unknown'> & {
   readonly code?: ErrorCode | undefined;
 };
 
@@ -16,6 +18,11 @@ export function passed(check: string, side: Side, finding: string): Finding {
 
 export function failed(check: string, side: Side, failure: Failure): Finding {
   return { check, side, passed: false, ...failure };
+}
+
+/** What is known to keep something from working. */
+export function isFault({ passed: well, note, unknown }: Finding): boolean {
+  return !well && note !== true && unknown !== true;
 }
 
 export function judgeLink(facts: LinkFacts): readonly Finding[] {
@@ -29,6 +36,8 @@ export function judgeLink(facts: LinkFacts): readonly Finding[] {
     words(facts),
     ...contracts(facts),
     ...probes(facts),
+    // A mirror that stands still makes the link look stalled, on both sides.
+    ...judgeHistories(facts),
     beats(facts),
     halves(facts),
     ...plane(facts),
@@ -198,9 +207,13 @@ function probes({ probe, link, connected }: LinkFacts): readonly Finding[] {
   ];
 }
 
+/** A node of before the doctor answers everything else; that it has none is no fault. */
+export function isOld(error: LinkFacts['probe']['error']): boolean {
+  return error?.code === 'METHOD_UNKNOWN' || error?.code === 'PROTOCOL_MISMATCH';
+}
+
 function unprobed(name: string, error: LinkFacts['probe']['error']): Finding {
-  // A node of before the doctor answers everything else; that it has none is no fault.
-  const old = error?.code === 'METHOD_UNKNOWN' || error?.code === 'PROTOCOL_MISMATCH';
+  const old = isOld(error);
   return failed('round trip', 'between', {
     finding: `${name} did not answer a probe: ${error?.message ?? 'no reason is known'}`,
     fix: old ? `update ${name}: it has no doctor to ask` : error?.fix,
@@ -221,7 +234,10 @@ function beats({ link }: LinkFacts): Finding {
   }
   const fixes: Readonly<Partial<Record<string, string>>> = {
     diverged: 'hansa sync diff names the resources',
-    stalled: `is the node of ${name} overloaded or stopped? hansa doctor there`,
+    stalled:
+      silentMs !== undefined && silentMs < beatsMissedMs
+        ? `its node answers: hansa sync diff names what is behind, here and at ${name}`
+        : `is the node of ${name} overloaded or stopped? hansa doctor there`,
     blind: `its node takes our connection and says nothing: restart it`,
   };
   return failed('beats', 'between', {

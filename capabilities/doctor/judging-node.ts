@@ -1,6 +1,7 @@
 // What the facts about this node come to, most fundamental first.
 import { momentText } from '@hansa/foundation';
 import type { Finding } from './contract.ts';
+import { judgeOwnHistory } from './judging-history.ts';
 import type { NodeFacts } from './looking.ts';
 
 const freeBytesMin: number = 256 * 1_024 * 1_024; // below it, the next large push may not fit
@@ -20,6 +21,7 @@ export function judgeNode(facts: NodeFacts): readonly Finding[] {
       fix,
       code,
     })),
+    ...judgeOwnHistory(facts.rewound),
     addresses(facts),
     {
       check: 'discovery',

@@ -1,12 +1,12 @@
 // What the peer says of the link and of itself, and what becomes of copies on both sides.
 import type { Mirror } from '../sync/contract.ts';
 import type { Finding } from './contract.ts';
-import { failed, passed } from './judging-link.ts';
+import { isHistory, named } from './judging-history.ts';
+import { failed, isOld, passed } from './judging-link.ts';
 import type { LinkFacts } from './looking.ts';
 import type { PeerView } from './wire.ts';
 
 const certificateLeftMinMs: number = 24 * 3_600_000; // renewed long before; less means it is stuck
-const namedMax = 5; // mirrors in one sentence; the rest is counted
 
 export function judgePeer(facts: LinkFacts): readonly Finding[] {
   const { view, connected } = facts;
@@ -18,20 +18,32 @@ export function judgePeer(facts: LinkFacts): readonly Finding[] {
   ];
 }
 
+/** Half of the link was not looked at: nobody can say that it is well. */
 function silent({ view, link }: LinkFacts): Finding {
   const { error } = view;
+  const old = isOld(error);
   return failed('far side', 'there', {
     finding: `${link.name} has not told its side: ${error?.message ?? 'no reason is known'}`,
-    fix: error?.fix ?? 'run hansa doctor there as well',
-    code: error?.code,
-    note: true,
+    fix: old
+      ? `update ${link.name}: it has no doctor to ask`
+      : (error?.fix ?? 'run hansa doctor there as well'),
+    code: old ? 'PROTOCOL_MISMATCH' : error?.code,
+    unknown: true,
   });
+}
+
+/** Both times are by the peer's clock; asked again at once, it tells what it had just found. */
+function told({ probe, link }: LinkFacts, { nowMs }: PeerView): Finding {
+  const ageMs = Math.max(0, (probe.value?.theirMs ?? nowMs) - nowMs);
+  const age = ageMs === 0 ? '' : `, ${ageMs} ms before we asked`;
+  return passed('far side', 'there', `${link.name} has told its side${age}`);
 }
 
 function judgeView(facts: LinkFacts, said: PeerView): readonly Finding[] {
   const { name } = facts.link;
   const { store, certificateLeftMs } = said;
   return [
+    told(facts, said),
     store.writable
       ? passed('store', 'there', store.saying)
       : failed('store', 'there', {
@@ -107,7 +119,7 @@ function copies({ copies: said }: PeerView): Finding {
 function judgeMirrors(mirrors: readonly Mirror[]): readonly Finding[] {
   const inState = (...states: readonly Mirror['state'][]): readonly Mirror[] =>
     mirrors.filter(({ state }) => states.includes(state));
-  const broken = inState('refused', 'halted');
+  const broken = inState('refused', 'halted').filter((each) => !isHistory(each));
   const gone = inState('absent', 'frozen');
   const slow = inState('waiting', 'pulling');
   const findings: Finding[] = [];
@@ -146,13 +158,4 @@ function judgeMirrors(mirrors: readonly Mirror[]): readonly Finding[] {
       ? [passed('mirrors', 'here', `${current} of ${mirrors.length} current`)]
       : []),
   ];
-}
-
-function named(mirrors: readonly Mirror[]): string {
-  const shown = mirrors.slice(0, namedMax).map(({ name, state, lastError }) => {
-    const why = lastError === undefined ? state : `${state}: ${lastError.message}`;
-    return `${name} (${why})`;
-  });
-  const left = mirrors.length - shown.length;
-  return shown.join('; ') + (left > 0 ? `; and ${left} more` : '');
 }

@@ -45,6 +45,8 @@ export interface DoctorNeeds {
   readonly ways: readonly string[];
   /** What peers may call here. */
   contracts(): readonly AnyContract[];
+  /** What is ours and behind its own past: it publishes nothing. */
+  rewound(): readonly ErrorReport[];
   readonly checks: readonly Check[];
 }
 
@@ -57,6 +59,8 @@ export interface Probe {
   readonly tookMs: number;
   readonly arrived: boolean;
   readonly bytes: number;
+  /** By the peer's clock, when it answered. */
+  readonly theirMs: number;
 }
 
 /** What the checks of a link are made of. */
@@ -81,6 +85,7 @@ export interface NodeFacts {
   readonly freeBytes: number | undefined;
   readonly addresses: readonly string[];
   readonly ways: readonly string[];
+  readonly rewound: readonly ErrorReport[];
   readonly added: readonly Finding[];
 }
 
@@ -93,6 +98,7 @@ export async function lookAtNode(needs: DoctorNeeds): Promise<NodeFacts> {
     freeBytes: facts.freeBytes?.(),
     addresses: transport?.addresses() ?? [],
     ways,
+    rewound: needs.rewound(),
     added: (await Promise.all(checks.map((check) => check.look(undefined)))).flat(),
   };
 }
@@ -169,12 +175,12 @@ async function probePeer(needs: DoctorNeeds, peer: ClusterId, signal: AbortSigna
   const wire = remote(doctorPeerContract, carrierTo(needs, peer));
   const ask = async (
     bytes: number,
-  ): Promise<{ receivedBytes: number; offsetMs: number; tookMs: number }> => {
+  ): Promise<{ receivedBytes: number; nowMs: number; offsetMs: number; tookMs: number }> => {
     const sentMs = clock.now();
     const begunMs = clock.monotonicMs();
     const { receivedBytes, nowMs } = await wire.probe({ payload: random.bytes(bytes) }, { signal });
     const tookMs = clock.monotonicMs() - begunMs;
-    return { receivedBytes, offsetMs: Math.round(nowMs - sentMs - tookMs / 2), tookMs };
+    return { receivedBytes, nowMs, offsetMs: Math.round(nowMs - sentMs - tookMs / 2), tookMs };
   };
   // The small one measures, the large one tries the path.
   const small = await ask(16);
@@ -184,5 +190,6 @@ async function probePeer(needs: DoctorNeeds, peer: ClusterId, signal: AbortSigna
     tookMs: Math.round(small.tookMs),
     arrived: large.receivedBytes === probeBytesMax,
     bytes: large.receivedBytes,
+    theirMs: large.nowMs,
   };
 }

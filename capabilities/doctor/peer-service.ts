@@ -1,5 +1,5 @@
-// What a peer is told of this end of the link. It costs a write and a dial: asked too often, it is
-// refused.
+// What a peer is told of this end of the link. It costs a write and a dial: asked too often, what
+// was found a moment ago is told again.
 import {
   callingCluster,
   createRecent,
@@ -11,19 +11,36 @@ import { tryStore, type DoctorNeeds } from './looking.ts';
 import { tryToReach } from './reaching.ts';
 import { sayingLengthMax, type DoctorPeer, type PeerView } from './wire.ts';
 
-// a person asks again after reading the answer; a script that asks faster is told so
+// a person asks again after reading the answer; a script that asks faster hears the same again
 const pauseMs = 1_000;
 const dialPauseMs = 5_000; // a dial that nobody answers takes as long
 const callersMax = 1_024; // as many as there may be links
 
 interface Asked {
   readonly atMs: number;
-  readonly dialBack: { readonly atMs: number; readonly view: PeerView['dialBack'] } | undefined;
+  /** Also while it is being found out: who asks meanwhile waits for it, too. */
+  readonly view: Promise<PeerView>;
+}
+
+interface Dialled {
+  readonly atMs: number;
+  readonly view: PeerView['dialBack'];
 }
 
 export function createDoctorPeer(needs: DoctorNeeds): DoctorPeer {
   const callers = createRecent<ClusterId, Asked>(callersMax);
+  const dialled = createRecent<ClusterId, Dialled>(callersMax);
   const { clock } = needs;
+  const dialAgain = async (peer: ClusterId): Promise<PeerView['dialBack']> => {
+    const known = dialled.get(peer);
+    const nowMs = clock.monotonicMs();
+    if (known !== undefined && nowMs - known.atMs < dialPauseMs) {
+      return known.view;
+    }
+    const view = await dial(needs, peer);
+    dialled.set(peer, { atMs: nowMs, view });
+    return view;
+  };
   return {
     probe: async ({ payload }) => ({ receivedBytes: payload.length, nowMs: clock.now() }),
     async examine(_input, call) {
@@ -33,18 +50,14 @@ export function createDoctorPeer(needs: DoctorNeeds): DoctorPeer {
         throw new HansaError('LINK_NOT_FOUND', `${needs.signer.name} has no link with you`);
       }
       const before = callers.get(peer);
-      const nowMs = clock.monotonicMs();
-      if (before !== undefined && nowMs - before.atMs < pauseMs) {
-        throw new HansaError('RATE_LIMITED', 'this end of the link was examined a moment ago');
+      const atMs = clock.monotonicMs();
+      if (before !== undefined && atMs - before.atMs < pauseMs) {
+        return before.view;
       }
-      const known = before?.dialBack;
-      const recent = known !== undefined && nowMs - known.atMs < dialPauseMs;
-      callers.set(peer, { atMs: nowMs, dialBack: known });
-      const dialBack = recent ? known.view : await dial(needs, peer, call?.signal);
-      if (!recent) {
-        callers.set(peer, { atMs: nowMs, dialBack: { atMs: nowMs, view: dialBack } });
-      }
-      return viewOf(needs, peer, dialBack);
+      // Not ended with the call: others may wait for the same.
+      const view = dialAgain(peer).then((dialBack) => viewOf(needs, peer, dialBack));
+      callers.set(peer, { atMs, view });
+      return view;
     },
   };
 }
@@ -90,13 +103,12 @@ async function viewOf(
 async function dial(
   { transport, clock, links }: DoctorNeeds,
   peer: ClusterId,
-  signal: AbortSignal | undefined,
 ): Promise<PeerView['dialBack']> {
   const { endpoints } = await links.show({ peer });
   if (transport === undefined || endpoints.length === 0) {
     return { tried: false, reached: false, saying: 'no address of yours is known here' };
   }
-  const reach = await tryToReach({ transport, clock }, endpoints, signal);
+  const reach = await tryToReach({ transport, clock }, endpoints, undefined);
   const at = reach.addresses.join(', ');
   return {
     tried: true,

@@ -1,7 +1,7 @@
 // Facts into one answer: what failed first in the order of the checks is what explains the rest.
 import type { ClusterId } from '@hansa/foundation';
 import type { Doctor, Finding, LinkExamination, Verdict } from './contract.ts';
-import { judgeLink } from './judging-link.ts';
+import { isFault, judgeLink } from './judging-link.ts';
 import { judgeNode } from './judging-node.ts';
 import { judgePeer } from './judging-peer.ts';
 import { lookAtLink, lookAtNode, type DoctorNeeds } from './looking.ts';
@@ -58,12 +58,15 @@ function overall(node: readonly Finding[], links: readonly LinkExamination[]): V
   if (!own.healthy) {
     return own;
   }
-  const broken = links.filter(({ healthy }) => !healthy);
-  const [first] = broken;
+  // What is known to be wrong says more than what could not be looked at.
+  const ill = links
+    .filter(({ healthy }) => !healthy)
+    .toSorted((a, b) => Number(a.unknown ?? false) - Number(b.unknown ?? false));
+  const [first] = ill;
   if (first !== undefined) {
-    const { verdict, fix, code, name } = first;
-    const others = broken.length === 1 ? '' : ` (and ${broken.length - 1} more links)`;
-    return { healthy: false, verdict: `${name}: ${verdict}${others}`, fix, code };
+    const { verdict, unknown, fix, code, name } = first;
+    const others = ill.length === 1 ? '' : ` (and ${ill.length - 1} more links)`;
+    return { healthy: false, unknown, verdict: `${name}: ${verdict}${others}`, fix, code };
   }
   const count = links.length === 1 ? 'its link' : `all ${links.length} links`;
   return {
@@ -73,19 +76,25 @@ function overall(node: readonly Finding[], links: readonly LinkExamination[]): V
   };
 }
 
-function verdictOf(findings: readonly Finding[], well: string): Verdict {
-  const cause = findings.find(isFault);
-  return cause === undefined
-    ? { healthy: true, verdict: well }
-    : { healthy: false, verdict: cause.finding, fix: cause.fix, code: cause.code };
+export function verdictOf(findings: readonly Finding[], well: string): Verdict {
+  const fault = findings.find(isFault);
+  const cause = fault ?? findings.find(({ unknown }) => unknown === true);
+  if (cause === undefined) {
+    return { healthy: true, verdict: well };
+  }
+  const { finding, fix, code } = cause;
+  return {
+    healthy: false,
+    ...(fault === undefined ? { unknown: true } : {}),
+    verdict: finding,
+    fix,
+    code,
+  };
 }
 
-function isFault({ passed, note }: Finding): boolean {
-  return !passed && note !== true;
-}
-
-/** Faults, notes, and what is well; each in the order of the checks. */
+/** Faults, what is not known, notes, and what is well; each in the order of the checks. */
 function inOrder(findings: readonly Finding[]): readonly Finding[] {
-  const rank = (each: Finding): number => (isFault(each) ? 0 : each.passed ? 2 : 1);
+  const rank = (each: Finding): number =>
+    isFault(each) ? 0 : each.unknown === true ? 1 : each.passed ? 3 : 2;
   return findings.toSorted((a, b) => rank(a) - rank(b));
 }

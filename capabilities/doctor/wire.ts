@@ -10,6 +10,7 @@ const contractsMax = 64; // as many as a hello may name
 
 /** How the asked cluster sees the link, and itself, as far as the link needs it. */
 export interface PeerView {
+  /** When it looked, by its own clock. */
   readonly nowMs: number;
   readonly version: string;
   readonly contracts: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
@@ -42,7 +43,7 @@ export interface DoctorPeer {
     input: { readonly payload: Uint8Array },
     call?: Call,
   ): Promise<{ readonly receivedBytes: number; readonly nowMs: number }>;
-  /** RATE_LIMITED where it is asked again too soon. */
+  /** Asked again within a second, the same answer; older releases say RATE_LIMITED. */
   examine(input: Record<string, never>, call?: Call): Promise<PeerView>;
 }
 

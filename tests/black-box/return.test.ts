@@ -3,6 +3,7 @@
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DaemonStatus } from '@hansa/capabilities/daemon/contract';
+import type { Examination } from '@hansa/capabilities/doctor/contract';
 import type {
   Recovered,
   RecoveryPlan,
@@ -88,6 +89,15 @@ test('a restored backup publishes nothing, adopts what the mirror has, and goes 
   expect(refused.code).not.toBe(0);
   await untilState(bergen, 'lubeck:atlas', { state: 'halted' });
   expect(await refOf(bergen, 'lubeck:atlas')).toBe(newest);
+  // Asked twice in a moment, the other end tells the same again: what is wrong stays wrong.
+  for (const peer of [[], ['bergen'], ['bergen']]) {
+    const { code, json } = await lubeck.hansa('doctor', ...peer);
+    expect(json<Examination>()).toMatchObject({ healthy: false, code: 'RESOURCE_REWOUND' });
+    expect(json<Examination>()).toMatchObject({ fix: 'hansa recover list' });
+    expect(code).toBe(7);
+  }
+  const seen = (await bergen.hansa('doctor', 'lubeck')).json<Examination>();
+  expect(seen).toMatchObject({ code: 'HEAD_REWOUND', fix: expect.stringContaining('at lubeck:') });
   const returning = await must<ReturnPlan>(lubeck, 'recover', 'return-plan', 'bergen');
   expect(returning.rows).toMatchObject([{ name: 'atlas', side: 'ours', step: 'decide' }]);
 
