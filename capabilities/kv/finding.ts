@@ -66,8 +66,7 @@ export async function writableSpace(
   signal: AbortSignal | undefined,
 ): Promise<LocalId> {
   const resource = resolveSpace(needs, spelled);
-  const view = await mirroredView(needs, resource);
-  if (view === undefined || !settingsFrom(needs.codec, await view.entry(settingsKey)).shared) {
+  if (!(await isSharedMirror(needs, resource))) {
     return ownSpace(needs, spelled);
   }
   const lane = await needs.lanes.open(resource);
@@ -75,6 +74,33 @@ export async function writableSpace(
     await needs.lanes.offer(resource, signal).catch(unlessAway);
   }
   return lane;
+}
+
+/**
+ * Where a transaction goes: an own space. A lane is brought in key by key, so that what has to hold
+ * of several keys at once is decided by their owner alone.
+ */
+export async function transactableSpace(needs: FindingNeeds, spelled: string): Promise<LocalId> {
+  const resource = resolveSpace(needs, spelled);
+  if (!(await isSharedMirror(needs, resource))) {
+    return ownSpace(needs, spelled);
+  }
+  const { owner, name } = splitFederatedId(resource);
+  const ownerName = needs.mirrors.find(resource)?.ownerName ?? owner.slice(0, 8);
+  throw new HansaError(
+    'RESOURCE_READ_ONLY',
+    `a transaction on ${name} is for ${ownerName}, its owner: here, keys are written one at a time`,
+    {
+      fix: `run it at ${ownerName}, or: hansa kv put ${ownerName}:${name} <key> <value>`,
+      facts: { owner },
+    },
+  );
+}
+
+/** One that its owner lets others write. */
+async function isSharedMirror(needs: FindingNeeds, resource: FederatedId): Promise<boolean> {
+  const view = await mirroredView(needs, resource);
+  return view !== undefined && settingsFrom(needs.codec, await view.entry(settingsKey)).shared;
 }
 
 function unlessAway(error: unknown): void {

@@ -244,6 +244,26 @@ describe('a mirror', () => {
     await expect(staged).rejects.toMatchObject({ code: 'CHANGE_INVALID' });
   });
 
+  test.each<[boolean, string]>([
+    [
+      true,
+      'a transaction on config is for bergen, its owner: here, keys are written one at a time',
+    ],
+    [false, 'bergen owns config: this is its mirror'],
+  ])('takes no transaction; shared (%s), it says who does', async (shared, message) => {
+    const { kv, mirrors } = await open();
+    const value = codec.encode({ rule: 'merge', shared });
+    mirrors.view = async () => ({
+      ...view,
+      entry: async (key) => ({ key, value, version: 1, blobs: [] }),
+    });
+    const then = [{ put: { key: 'a', text: 'x' } }];
+    await expect(kv.transact({ ...mirror, if: [], then })).rejects.toMatchObject({
+      code: 'RESOURCE_READ_ONLY',
+      message,
+    });
+  });
+
   test('tells a watcher each change once, after it was applied and not before', async () => {
     const opened = await open();
     const items = opened.kv.watch(mirror)[Symbol.asyncIterator]();

@@ -11,6 +11,7 @@ import {
   ownSpaces,
   resolveSpace,
   sourceOf,
+  transactableSpace,
   writableSpace,
 } from './finding.ts';
 import { defaultSettings, settingsKey } from './keys.ts';
@@ -126,6 +127,6 @@ function writingOf(parts: Parts): Pick<Kv, 'put' | 'delete' | 'transact'> {
     delete: async ({ space, ...input }, call) =>
       writing.run(await writableSpace(parts, space, call?.signal), deleteWork(input)),
     transact: async ({ space, ...input }) =>
-      writing.run(ownSpace(parts, space), transactWork(input)),
+      writing.run(await transactableSpace(parts, space), transactWork(input)),
   };
 }

@@ -1,5 +1,6 @@
 // Ties lanes to their host: for people, for the clusters that write, and the two duties.
-import { capability, type Capability } from '@hansa/foundation';
+import { capability, type Capability, type ErrorReport } from '@hansa/foundation';
+import { conflictWarnings } from './conflicts.ts';
 import { lanesContract, type Lanes, type LaneWriting } from './contract.ts';
 import { laneParts, type LanesNeeds } from './parts.ts';
 import { createLanePeer, keepPromoting } from './receiving.ts';
@@ -11,12 +12,15 @@ export function lanesCapability(needs: LanesNeeds): {
   readonly capability: Capability;
   readonly lanes: LaneWriting;
   readonly listing: Pick<Lanes, 'list'>;
+  /** What waits for a person. */
+  warnings(): readonly ErrorReport[];
 } {
   const parts = laneParts(needs);
   const caches = new AbortController();
   const service = createLanes(parts);
   return {
     listing: service,
+    warnings: () => conflictWarnings(parts),
     lanes: createLaneWriting(parts),
     capability: capability({
       name: 'lanes',

@@ -6,6 +6,7 @@ import {
   splitLocalId,
   toHex,
   transcript,
+  type ErrorReport,
   type FederatedId,
   type Op,
   type Row,
@@ -76,6 +77,20 @@ export function listConflicts(parts: LaneParts, resource: string | undefined): r
     .filter((conflict) => resource === undefined || conflict.resource === resource)
     .toSorted((a, b) => a.detectedMs - b.detectedMs || (a.id < b.id ? -1 : 1))
     .slice(0, conflictsListedMax);
+}
+
+/** What `hansa status` tells of them. */
+export function conflictWarnings(parts: LaneParts): readonly ErrorReport[] {
+  const open = listConflicts(parts, undefined);
+  const resources = [...new Set(open.map(({ resource }) => resource))];
+  return resources.map((resource) => {
+    const count = open.filter((each) => each.resource === resource).length;
+    return {
+      code: 'CONFLICT',
+      message: `${count} open conflict(s) of ${resource} wait for somebody to decide`,
+      fix: `hansa conflict list --resource ${resource}`,
+    };
+  });
 }
 
 export async function resolveConflict(

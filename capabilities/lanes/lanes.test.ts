@@ -19,6 +19,7 @@ import {
   settled,
 } from '../../testkit/test-cluster.ts';
 import type { MirrorFreeze, Mirror } from '../sync/contract.ts';
+import { conflictWarnings } from './conflicts.ts';
 import { lanesMax } from './contract.ts';
 import { createLanePeer, keepPromoting } from './receiving.ts';
 import { lanePeerContract } from './wire.ts';
@@ -274,6 +275,20 @@ describe('a conflict', () => {
     await owner.lanes.resolve({ id, take: 'theirs' });
     const decided = { state: 'taken', conflicts: 0 };
     expect(await seen()).toMatchObject([decided, decided, decided]);
+  });
+
+  test('is told at the owner as something to look at, and no more once it is decided', async () => {
+    const id = await open();
+    expect(conflictWarnings(owner.parts)).toEqual([
+      {
+        code: 'CONFLICT',
+        message: '1 open conflict(s) of note/shared wait for somebody to decide',
+        fix: 'hansa conflict list --resource note/shared',
+      },
+    ]);
+    expect(conflictWarnings(writer.parts)).toEqual([]);
+    await owner.lanes.resolve({ id, take: 'ours' });
+    expect(conflictWarnings(owner.parts)).toEqual([]);
   });
 
   test('that nobody has is not found', async () => {
