@@ -23,7 +23,7 @@ import { tracingCommands } from '@hansa/capabilities/tracing/cli';
 import { trustCommands } from '@hansa/capabilities/trust/cli';
 import type { Command } from '@hansa/foundation';
 import { localCommands, type LocalCommand } from './local-commands.ts';
-import { tokenCommands } from './token-commands.ts';
+import { readToken, tokenCommands } from './token-commands.ts';
 import { verifyCommands } from './verify-command.ts';
 import { lastingTerminal } from './terminal.ts';
 import { valueFiles } from './value-files.ts';
@@ -49,7 +49,7 @@ export const nodeCommands: readonly Command[] = [
   ...recoveryCommands,
   ...streamCommands(lastingTerminal),
   ...syncCommands,
-  ...tokensCommands,
+  ...tokensCommands(readToken),
   ...tracingCommands,
   ...trustCommands,
 ];

@@ -156,7 +156,7 @@ function tokenOf(context: LocalContext): Promise<string> {
 }
 
 /** Terminals and mail break long lines; white space is no letter of a token. */
-async function readToken(given: string): Promise<string> {
+export async function readToken(given: string): Promise<string> {
   if (given === '') {
     throw new HansaError('USAGE', '<token> is missing', { fix: 'see --help' });
   }

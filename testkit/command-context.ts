@@ -19,6 +19,8 @@ export interface CommandLine {
   readonly options?: CommandContext['options'];
   /** Absent: there is no terminal. */
   readonly confirm?: boolean;
+  /** Takes what is told on the way, for commands that reject. */
+  readonly told?: string[];
   /** Absent: there are no files. */
   readonly readData?: NonNullable<CommandContext['readData']>;
 }
@@ -30,7 +32,7 @@ export async function runCommand(
   calls: (readonly [method: string, input: unknown])[] = [],
 ): Promise<CommandRun> {
   const questions: string[] = [];
-  const progress: string[] = [];
+  const progress = line.told ?? [];
   const answer = (contract: string, method: string, input: unknown): unknown => {
     calls.push([`${contract}.${method}`, input]);
     const made = line.answers[`${contract}.${method}`];

@@ -100,6 +100,7 @@ export function appsSuite({ name: road, make }: Road<Apps>): void {
       withApps(async (apps) => {
         await expect(apps.call({ id: 'ledger', path: '/' })).rejects.toMatchObject({
           code: 'CAPABILITY_UNAVAILABLE',
+          fix: expect.stringContaining('hansa app list'),
           facts: { app: 'ledger', clusters: '' },
         });
         await apps.register(ledger);

@@ -191,6 +191,7 @@ export function unavailable(
     clusters.length === 0 ? 'no cluster that is known here has it' : `it is at ${names}`;
   const because = why === undefined ? '' : `; ${why}`;
   return new HansaError('CAPABILITY_UNAVAILABLE', `${app} is not here; ${where}${because}`, {
+    fix: clusters.length === 0 ? 'hansa app list shows what there is' : `call it at ${names}`,
     facts: { app, clusters: clusters.slice(0, hintsMax).join(' ') },
   });
 }

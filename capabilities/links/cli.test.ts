@@ -195,6 +195,61 @@ describe('hansa link list', () => {
   });
 });
 
+describe('hansa link label', () => {
+  const row = { peer, peerName: 'bergen', resource: 'kv/prices', verbs: ['see', 'pull'] };
+  const holding = {
+    peer,
+    peerName: 'bergen',
+    id: 'kv/prices',
+    resource: `${peer}:kv/prices`,
+    state: 'holds',
+    epoch: 1,
+    sequence: 6,
+  };
+  const relabel = (change: string, more: Partial<CommandLine>, calls?: [string, unknown][]) =>
+    run(
+      'link label',
+      {
+        answers: {
+          'links.planLabels': { rows: [{ ...row, change }], truncated: false },
+          'links.label': link({ labels: { region: 'us' } }),
+          'receipts.holders': { holdings: [holding] },
+        },
+        args: { peer: 'bergen', label: 'region=us' },
+        ...more,
+      },
+      calls,
+    );
+
+  test('that takes something away tells what, with the mirrors that freeze, and waits for a yes', async () => {
+    const calls: [string, unknown][] = [];
+    const told: string[] = [];
+    await expect(relabel('loses', { told }, calls)).rejects.toMatchObject({
+      code: 'NOT_CONFIRMED',
+      fix: expect.stringContaining('--yes'),
+      facts: { question: expect.stringContaining('1 mirror(s) freeze.') },
+    });
+    expect(told).toContain('bergen loses see, pull on kv/prices');
+    expect(calls.map(([method]) => method)).toEqual(['links.planLabels', 'receipts.holders']);
+    for (const line of [{ options: { yes: true } }, { confirm: true }]) {
+      const done = await relabel('loses', line);
+      expect(done.calls.at(-1)?.[0]).toBe('links.label');
+      expect(done.shown).toContain('bergen|kv/prices|1/6');
+    }
+  });
+
+  test('that only gives asks nothing', async () => {
+    const { calls, questions } = await relabel('gains', {});
+    expect(calls.map(([method]) => method)).toEqual(['links.planLabels', 'links.label']);
+    expect(questions).toEqual([]);
+  });
+
+  test('as a plan ends with the whole command', async () => {
+    const { output } = await relabel('loses', { options: { plan: true, wipe: ['tier'] } });
+    expect(output.next).toEqual(['hansa link label bergen region=us --wipe tier']);
+  });
+});
+
 test('hansa link show tells the last error in full', async () => {
   const lastError = { code: 'DIAL_FAILED', message: 'nobody answers', fix: 'look at the address' };
   const { shown } = await run('link show', {

@@ -22,7 +22,6 @@ import { roadViewSchema, type RoadView } from './planes-view.ts';
 export { ticketBytes } from './planes-driver.ts';
 export type { BytesMoved } from './planes-view.ts';
 
-export { planView } from '../policies/contract.ts';
 export type { Peers, PeerStanding, ProgressSource } from './standing.ts';
 
 export const inviteTtlDefaultMs = 900_000; // long enough to walk to another desk, too short to leak

@@ -309,7 +309,10 @@ describe('confirming', () => {
     await redeem(peer, (await links.invite({})).token);
     await links.confirm({ peer: bergen });
     const again = links.confirm({ peer: bergen });
-    await expect(again).rejects.toMatchObject({ code: 'LINK_NOT_PENDING' });
+    await expect(again).rejects.toMatchObject({
+      code: 'LINK_NOT_PENDING',
+      fix: expect.stringContaining('hansa link show'),
+    });
     const nobody = links.confirm({ peer: 'nobody' });
     await expect(nobody).rejects.toMatchObject({ code: 'LINK_NOT_FOUND' });
   });

@@ -54,7 +54,9 @@ function linksOf(parts: LinksParts): Links {
       const { cluster } = roster.peers.resolve(peer);
       const record = records.find(cluster);
       if (record === undefined || record.confirmedHere) {
-        throw new HansaError('LINK_NOT_PENDING', `the link to ${peer} is confirmed here already`);
+        throw new HansaError('LINK_NOT_PENDING', `the link to ${peer} is confirmed here already`, {
+          fix: `nothing is left to do here: hansa link show ${peer} tells how the other side sees it`,
+        });
       }
       if (words !== undefined && !sameWords(words, view(cluster).checkWords)) {
         throw new HansaError('LINK_WORDS_DIFFER', 'these are not the check words of this link', {

@@ -131,8 +131,17 @@ function parseBudget(text: string): Budget {
 
 /** `see,pull`, in the order in which verbs are always told. */
 function parseVerbs(text: string): readonly Verb[] {
+  if (!isVerb(text) && directionWords.includes(text)) {
+    throw new HansaError('INPUT_INVALID', `"${text}" is a direction, and not a verb`, {
+      fix: `write --direction ${text}, or verbs: ${parseDirection(text).join(',')}`,
+    });
+  }
   const words = text.split(',').map((word) => parseVerb(word.trim()));
   return verbs.filter((verb) => words.includes(verb));
+}
+
+function isVerb(word: string): boolean {
+  return verbs.some((known) => known === word);
 }
 
 export function parseVerb(word: string): Verb {

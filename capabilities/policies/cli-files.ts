@@ -3,20 +3,24 @@ import {
   flagOption,
   HansaError,
   requiredArgument,
-  requireYes,
   schemaSentence,
   textView,
   type Command,
   type CommandContext,
   type CommandOutput,
+  type CommandView,
 } from '@hansa/foundation';
 import { z } from 'zod';
 import { policiesOf } from './cli-making.ts';
-import { diffViews, stack } from './cli-shown.ts';
+import { diffLines, stack } from './cli-shown.ts';
 import {
-  planSentence,
+  foresee,
+  foreseenView,
   policiesContract,
+  requireConsent,
+  type Foreseen,
   type RuleRequest,
+  type RulesDiff,
   type RulesInput,
   type ShownRule,
 } from './contract.ts';
@@ -85,11 +89,12 @@ async function change(context: CommandContext, verb: 'apply' | 'import'): Promis
   const policies = policiesOf(context);
   const { signal } = context;
   const planned = await policies.diff(input, { signal });
-  const { added, removed } = planned;
-  const counts = `${added.length} rule(s) added, ${removed.length} removed`;
-  await requireYes(context, `${counts}? ${planSentence(planned)}`);
+  const foreseen = await foresee(context, planned);
+  const question = `${planned.added.length} rule(s) added, ${planned.removed.length} removed?`;
+  await requireConsent(context, { question, foreseen, told: diffLines(planned) });
   const data = await policies.apply(input, { signal });
-  return { data, view: diffViews(data), next: ['hansa policy list'] };
+  const next = foreseen.mirrors.length === 0 ? 'hansa policy list' : 'hansa receipt list';
+  return { data, view: diffView(data, { ...foreseen, plan: data }), next: [next] };
 }
 
 async function shownPlan(
@@ -100,9 +105,16 @@ async function shownPlan(
   const data = await policiesOf(context).diff(input, { signal: context.signal });
   return {
     data,
-    view: stack(diffViews(data), textView('This is a plan: nothing was changed.')),
+    view: stack(
+      diffView(data, await foresee(context, data)),
+      textView('This is a plan: nothing was changed.'),
+    ),
     next: [`hansa policy ${verb} ${requiredArgument(context, 'file')}`],
   };
+}
+
+function diffView(made: RulesDiff, foreseen: Foreseen): CommandView {
+  return stack(textView(diffLines(made).join('\n')), foreseenView(foreseen));
 }
 
 const exporting: Command = {
@@ -118,7 +130,8 @@ const exporting: Command = {
 };
 
 /** As it would be asked for again: what the node gave it is not the file's to say. */
-function asked({ id: _id, createdMs: _made, peerName: _name, ...rule }: ShownRule): RuleRequest {
+function asked(shown: ShownRule): RuleRequest {
+  const { id: _id, createdMs: _made, peerName: _name, expired: _expired, ...rule } = shown;
   return rule;
 }
 

@@ -5,18 +5,26 @@ import {
   listOption,
   remote,
   requiredArgument,
-  requireYes,
   textOption,
   textView,
   type Command,
   type CommandContext,
   type CommandOption,
   type CommandOutput,
+  type CommandView,
 } from '@hansa/foundation';
 import { directionWords, isOneResource, publicWord, ruleRequest } from './cli-draft.ts';
-import { hurryMirrors, mirrorsOf, mirrorsView } from './cli-withdrawing.ts';
+import { hurryMirrors } from './cli-withdrawing.ts';
 import { rulesTable, ruleText, stack } from './cli-shown.ts';
-import { planSentence, planView, policiesContract, type Plan, type Policies } from './contract.ts';
+import {
+  foresee,
+  foreseenView,
+  policiesContract,
+  requireConsent,
+  type Foreseen,
+  type Plan,
+  type Policies,
+} from './contract.ts';
 
 type Noun = 'share' | 'policy';
 
@@ -107,13 +115,20 @@ async function add(
   const { signal } = context;
   const request = ruleRequest(context);
   const plan = await policies.plan({ add: request }, { signal });
+  const foreseen = await foresee(context, plan);
+  const unmatched = unmatchedViews(plan, requiredArgument(context, 'resource'));
   if (onlyPlan) {
-    return planned(plan, respelled(noun, context));
+    const output = planned(foreseen, respelled(noun, context));
+    return { ...output, view: stack(...unmatched, output.view) };
   }
   const data = await policies.add(request, { signal });
   return {
     data,
-    view: stack(textView(`Rule ${data.id}: ${ruleText(data)}.`), planView(plan)),
+    view: stack(
+      textView(`Rule ${data.id}: ${ruleText(data)}.`),
+      ...unmatched,
+      foreseenView(foreseen),
+    ),
     next: [...whyHint(context), `hansa ${noun} list`],
   };
 }
@@ -144,9 +159,19 @@ function whyHint(context: CommandContext): readonly string[] {
   return many || !isOneResource(resource) ? [] : [`hansa why ${to} pull ${resource}`];
 }
 
-export function planned(data: Plan, next: string): CommandOutput {
-  const view = stack(planView(data), textView('This is a plan: nothing was changed.'));
-  return { data, view, next: [next] };
+/** A name that is nobody's yet may be meant, and may be a slip: it is said, and no more. */
+function unmatchedViews({ matching }: Plan, spelled: string): readonly CommandView[] {
+  if (matching === undefined || matching.resources > 0) {
+    return [];
+  }
+  const { kinds } = matching;
+  const there = kinds.length === 0 ? 'there is nothing here yet' : `here are ${kinds.join(', ')}`;
+  return [textView(`Nothing matches ${spelled} now, of whatever kind: ${there}.`)];
+}
+
+function planned(foreseen: Foreseen, next: string, now = false): CommandOutput {
+  const view = stack(foreseenView(foreseen, now), textView('This is a plan: nothing was changed.'));
+  return { data: foreseen.plan, view, next: [next] };
 }
 
 const list = (noun: Noun): Command => ({
@@ -187,22 +212,19 @@ const remove = (noun: Noun): Command => ({
     const { signal } = context;
     const id = requiredArgument(context, 'rule');
     const plan = await policies.plan({ remove: id }, { signal });
-    const mirrors = await mirrorsOf(context, plan);
+    const foreseen = await foresee(context, plan);
     const now = flagOption(context, 'now');
-    const withdrawn = mirrorsView(mirrors, now);
     if (flagOption(context, 'plan')) {
-      const output = planned(plan, `hansa ${noun} remove ${id}${now ? ' --now' : ''}`);
-      return { ...output, view: stack(...withdrawn, output.view) };
+      return planned(foreseen, `hansa ${noun} remove ${id}${now ? ' --now' : ''}`, now);
     }
-    const copies = mirrors.length === 0 ? '' : ` ${mirrors.length} mirror(s) freeze.`;
-    await requireYes(context, `Remove rule ${id}? ${planSentence(plan)}${copies}`);
+    await requireConsent(context, { question: `Remove rule ${id}?`, foreseen, now });
     const data = await policies.remove({ id }, { signal });
-    await (now ? hurryMirrors(context, mirrors) : undefined);
+    await (now ? hurryMirrors(context, foreseen) : undefined);
     const done = textView(`Removed rule ${id}: ${ruleText(data)}.`);
     return {
       data,
-      view: stack(done, planView(plan), ...withdrawn),
-      next: [mirrors.length === 0 ? `hansa ${noun} list` : 'hansa receipt list'],
+      view: stack(done, foreseenView(foreseen, now)),
+      next: [foreseen.mirrors.length === 0 ? `hansa ${noun} list` : 'hansa receipt list'],
     };
   },
 });

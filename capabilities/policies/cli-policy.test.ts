@@ -140,18 +140,45 @@ describe('a file of rules', () => {
 
   test('is applied after a yes, and never without one', async () => {
     const calls: (readonly [string, unknown])[] = [];
-    await expect(run('apply', with_(file), calls)).rejects.toMatchObject({
+    const told: string[] = [];
+    await expect(run('apply', { ...with_(file), told }, calls)).rejects.toMatchObject({
       code: 'NOT_CONFIRMED',
       facts: {
         question: '1 rule(s) added, 1 removed? bergen gains access to 1 resource(s).',
       },
     });
     expect(calls.map(([method]) => method)).toEqual(['policies.diff']);
+    expect(told.at(0)).toBe('- allow see, pull on team-a/** to trusted');
+    expect(told.at(-1)).toBe('bergen gains see on git/hansa');
     const applied = await run('apply', with_(file, { yes: true }));
     expect(applied.calls.at(-1)).toEqual(['policies.apply', file]);
     const planned = await run('apply', with_(file, { plan: true }));
     expect(planned.calls).toEqual([['policies.diff', file]]);
     expect(planned.output.next).toEqual(['hansa policy apply rules.yaml']);
+  });
+
+  test('names the mirrors that freeze, in the plan and beside the question', async () => {
+    const losing = { ...diff, rows: [{ ...row, change: 'loses', verbs: ['pull'] }] };
+    const resource = `${cluster}:git/hansa`;
+    const held = { peer: cluster, peerName: 'bergen', id: 'git/hansa', resource, state: 'holds' };
+    const freezing = {
+      ...with_(file),
+      answers: {
+        ...answers,
+        'policies.diff': losing,
+        'policies.apply': losing,
+        'receipts.holders': { holdings: [held, { ...held, id: 'git/x', state: 'purged' }] },
+      },
+    };
+    const apply = commandNamed(policiesCommands, 'policy apply');
+    await expect(runCommand(apply, freezing)).rejects.toMatchObject({
+      facts: { question: expect.stringContaining('1 mirror(s) freeze.') },
+    });
+    for (const options of [{ plan: true }, { yes: true }]) {
+      const { shown } = await runCommand(apply, { ...freezing, options });
+      expect(shown).toContain('bergen|git/hansa|-');
+      expect(shown).not.toContain('git/x');
+    }
   });
 
   test('is imported beside what there is', async () => {

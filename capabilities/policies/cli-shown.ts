@@ -1,14 +1,13 @@
 // How rules, plans and decisions look to a person.
-import { bytesText, durationText, momentText, textView, type CommandView } from '@hansa/foundation';
-import {
-  planView,
-  type BudgetUse,
-  type Explanation,
-  type Grant,
-  type Limits,
-  type ResourceSelector,
-  type RulesDiff,
-  type ShownRule,
+import { bytesText, durationText, momentText, type CommandView } from '@hansa/foundation';
+import type {
+  BudgetUse,
+  Explanation,
+  Grant,
+  Limits,
+  ResourceSelector,
+  RulesDiff,
+  ShownRule,
 } from './contract.ts';
 
 export function rulesTable(rules: readonly ShownRule[]): CommandView {
@@ -22,10 +21,16 @@ export function rulesTable(rules: readonly ShownRule[]): CommandView {
       selectorText(rule.resources),
       peerText(rule),
       limitsText(rule.limits),
-      rule.expiresMs === undefined ? 'never' : momentText(rule.expiresMs),
+      expiryText(rule),
     ]),
     empty: 'Nothing is shared: no rules yet.',
   };
+}
+
+/** An expired rule stays in the list until somebody removes it: it is of no effect. */
+function expiryText({ expiresMs, expired }: ShownRule): string {
+  const moment = expiresMs === undefined ? 'never' : momentText(expiresMs);
+  return expired === true ? `expired ${moment}` : moment;
 }
 
 export function decisionRecord(explained: Explanation, peer: string): CommandView {
@@ -63,14 +68,13 @@ export function grantsTable(grants: readonly Grant[]): CommandView {
   };
 }
 
-export function diffViews(diff: RulesDiff): CommandView {
+export function diffLines({ added, removed, kept }: RulesDiff): readonly string[] {
   const line = (sign: string, rule: ShownRule): string => `${sign} ${ruleText(rule)}`;
-  const lines = [
-    ...diff.removed.map((rule) => line('-', rule)),
-    ...diff.added.map((rule) => line('+', rule)),
-    `${diff.kept} rule(s) stay as they are.`,
+  return [
+    ...removed.map((rule) => line('-', rule)),
+    ...added.map((rule) => line('+', rule)),
+    `${kept} rule(s) stay as they are.`,
   ];
-  return stack(textView(lines.join('\n')), planView(diff));
 }
 
 /** `allow see, pull on git/hansa to bergen` */

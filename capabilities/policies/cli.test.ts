@@ -86,6 +86,26 @@ describe('hansa share add', () => {
     expect(await asked(options)).toMatchObject(expected);
   });
 
+  test('of a name that nothing has says so, with the kinds there are', async () => {
+    const matching = { resources: 0, kinds: ['git', 'kv'] };
+    const answers = {
+      'policies.plan': { rows: [], truncated: false, matching },
+      'policies.add': rule,
+    };
+    for (const options of [{ to: 'bergen' }, { to: 'bergen', plan: true }]) {
+      const line = { answers, args: { resource: 'kvv/wages' }, options };
+      const { shown } = await run('share add', line);
+      expect(shown).toContain('Nothing matches kvv/wages now, of whatever kind: here are git, kv.');
+    }
+  });
+
+  test.each(['bidirectional', 'read-only'])('--allow %s names the option for it', (allow) =>
+    expect(add({ allow })).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+      fix: expect.stringContaining(`--direction ${allow}`),
+    }),
+  );
+
   test('takes a kind before the name', async () => {
     expect(await asked({}, 'git/hansa')).toMatchObject({
       resources: { kind: 'git', name: 'hansa' },
@@ -124,14 +144,21 @@ describe('hansa share list', () => {
   test('names the peers of the rules and when they end', async () => {
     const rules = [
       rule,
-      { ...rule, id: 'r-2', peers: { public: true }, peerName: undefined, expiresMs: 0 },
+      {
+        ...rule,
+        id: 'r-2',
+        peers: { public: true },
+        peerName: undefined,
+        expiresMs: 0,
+        expired: true,
+      },
       { ...rule, id: 'r-3', effect: 'deny', peerName: undefined, resources: { kind: 'git' } },
     ];
     const { shown } = await run('share list', { answers: { 'policies.list': { rules } } });
     expect(shown.split('\n')).toEqual([
       'RULE|EFFECT|VERBS|RESOURCES|TO|LIMITS|EXPIRES',
       'r-1|allow|see, pull|hansa|bergen||never',
-      'r-2|allow|see, pull|hansa|public||1970-01-01 00:00:00 UTC',
+      'r-2|allow|see, pull|hansa|public||expired 1970-01-01 00:00:00 UTC',
       'r-3|deny|see, pull|git/**|abababab…||never',
     ]);
   });
@@ -165,6 +192,23 @@ describe('hansa share remove', () => {
     expect(shown).toContain('bergen|git/hansa|1/40');
     expect(calls.map(([method]) => method)).toEqual(['policies.plan', 'receipts.holders']);
     expect(output.next).toEqual(['hansa share remove r-1']);
+  });
+
+  test('without a terminal tells what is lost and what freezes, and how to confirm', async () => {
+    const told: string[] = [];
+    const line = { answers: mirrored, args: { rule: 'r-1' }, told };
+    await expect(run('share remove', line)).rejects.toMatchObject({
+      code: 'NOT_CONFIRMED',
+      fix: expect.stringContaining('--yes'),
+      facts: {
+        question: 'Remove rule r-1? bergen loses access to 1 resource(s). 1 mirror(s) freeze.',
+      },
+    });
+    expect(told).toEqual([
+      'bergen loses see, pull on git/hansa',
+      'These mirrors freeze, and are asked to delete their copies after 24 hours:',
+      '  bergen: git/hansa',
+    ]);
   });
 
   test('with --now, mirrors are asked to delete their copies at once', async () => {

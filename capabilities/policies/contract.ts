@@ -28,6 +28,7 @@ import {
 
 export { planRowsMax, planSchema, type Plan, type PlanRow } from './plan.ts';
 export { planSentence, planView } from './plan-view.ts';
+export { foresee, foreseenView, requireConsent, takesAway, type Foreseen } from './consent.ts';
 export {
   isFederated,
   budgetBytesMin,

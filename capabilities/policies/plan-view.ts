@@ -22,6 +22,15 @@ export function planView({ rows, truncated }: Plan): CommandView {
   return truncated ? { kind: 'stack', views: [drawn, cut] } : drawn;
 }
 
+/** The same in lines, for a question that comes after it. */
+export function planLines({ rows, truncated }: Plan): readonly string[] {
+  const lines = rows.map(
+    ({ change, peerName, resource, verbs }) =>
+      `${peerName} ${change} ${verbs.join(', ')} on ${resource}`,
+  );
+  return truncated ? [...lines, `Only the first ${rows.length} changes are shown.`] : lines;
+}
+
 /** `bergen loses access to 3 resource(s).` */
 export function planSentence({ rows, truncated }: Plan): string {
   const count = (change: 'gains' | 'loses'): string => {

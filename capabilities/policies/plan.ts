@@ -18,6 +18,8 @@ export interface Plan {
   readonly rows: readonly PlanRow[];
   /** More rows than a person reads. */
   readonly truncated: boolean;
+  /** Of a rule that is to be added: what it speaks of now, whoever gains or loses by it. */
+  readonly matching?: { readonly resources: number; readonly kinds: readonly string[] } | undefined;
 }
 
 export const planRowsSchema: z.ZodType<readonly PlanRow[]> = z.array(
@@ -32,4 +34,5 @@ export const planRowsSchema: z.ZodType<readonly PlanRow[]> = z.array(
 export const planSchema: z.ZodType<Plan> = z.object({
   rows: planRowsSchema,
   truncated: z.boolean(),
+  matching: z.object({ resources: z.number(), kinds: z.array(z.string()) }).optional(),
 });

@@ -10,6 +10,7 @@ import {
   type PlanRow,
   type ResourceId,
   type Rule,
+  type RuleDraft,
   type StandingChange,
   type Verb,
 } from './contract.ts';
@@ -64,6 +65,18 @@ export function planOf(
     }
   }
   return shortened(rows);
+}
+
+/** How much a rule speaks of now, and of which kinds is what there is. */
+export function matchingOf(
+  { enforcing }: PlanningNeeds,
+  { resources }: RuleDraft,
+): NonNullable<Plan['matching']> {
+  const assets = enforcing.assets();
+  return {
+    resources: assets.filter((asset) => selects(resources, asset, true)).length,
+    kinds: [...new Set(assets.map(({ kind }) => kind))].toSorted(),
+  };
 }
 
 /** What another standing of one cluster would give and take. */

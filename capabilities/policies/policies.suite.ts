@@ -41,6 +41,7 @@ export function policiesSuite({ name: road, make }: Road<Policies>, bergen: Clus
         const plan = await policies.plan({ add: share });
         expect(plan).toEqual({
           truncated: false,
+          matching: { resources: 1, kinds: ['git'] },
           rows: [
             { change: 'gains', peer: bergen, peerName: 'bergen', resource, verbs: ['see', 'pull'] },
           ],

@@ -267,6 +267,16 @@ describe('a plan', () => {
     expect(rows).toMatchObject([{ change: 'gains', peer: stranger, verbs: ['see', 'pull'] }]);
   });
 
+  test('tells that nothing is of that name, and of which kinds things are', async () => {
+    const { policies } = await make(['hansa']);
+    const { matching } = await policies.plan({
+      add: { ...share, resources: { name: 'gti/hansa' } },
+    });
+    expect(matching).toEqual({ resources: 0, kinds: ['git'] });
+    const known = await policies.plan({ add: { ...share, resources: { name: 'han*' } } });
+    expect(known.matching).toEqual({ resources: 1, kinds: ['git'] });
+  });
+
   test('of more rows than a person reads says that it was cut', async () => {
     const names = Array.from({ length: 400 }, (_, index) => `r${index}`);
     const { policies } = await make(names);
@@ -294,6 +304,14 @@ test('the same rule asked for twice is one rule, so that removing it once is eno
   expect((await policies.list({})).rules).toHaveLength(2);
   await policies.remove({ id: first.id });
   expect((await policies.list({})).rules).toHaveLength(1);
+});
+
+test('a rule whose time is over is marked as expired in the list', async () => {
+  const { policies, clock } = await make();
+  await policies.add({ ...share, ttlMs: 60_000 });
+  expect((await policies.list({})).rules[0]).not.toHaveProperty('expired');
+  clock.advance(60_000);
+  expect((await policies.list({})).rules).toMatchObject([{ expired: true }]);
 });
 
 describe('memory', () => {

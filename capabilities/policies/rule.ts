@@ -129,6 +129,8 @@ export interface RuleRequest {
 export interface ShownRule extends Rule {
   /** Our name for the cluster it is about, where there is a link. */
   readonly peerName?: string | undefined;
+  /** By the clock of the node; it has no effect any more. */
+  readonly expired?: boolean | undefined;
 }
 
 export const resourceIdSchema: z.ZodType<ResourceId> = z.union([localIdSchema, federatedIdSchema]);
@@ -224,6 +226,7 @@ export const storedRuleSchema: z.ZodType<StoredRule> = z.strictObject({
 export const shownRuleSchema: z.ZodType<ShownRule> = z.object({
   ...storedFields,
   peerName: z.string().optional(),
+  expired: z.boolean().optional(),
 });
 
 export function isFederated(id: ResourceId): id is Extract<ResourceId, { brand: 'FederatedId' }> {

@@ -25,9 +25,10 @@ import {
   type RuleDraft,
   type RulesDiff,
   type RulesInput,
+  type ShownRule,
 } from './contract.ts';
 import { createEnforcement } from './enforcement.ts';
-import { forecastOf, grantsOf, planOf, type PlanningNeeds } from './planning.ts';
+import { forecastOf, grantsOf, matchingOf, planOf, type PlanningNeeds } from './planning.ts';
 import { createRuleRecords, type RuleRecords, type RulesChange } from './rule-records.ts';
 
 export interface PoliciesNeeds {
@@ -82,15 +83,18 @@ function policiesOf(parts: Parts): Policies {
       const [removed] = change.remove;
       return named(peers, removed ?? known(records, id));
     },
-    list: async () => ({ rules: records.all().map((rule) => named(peers, rule)) }),
+    list: async () => ({ rules: records.all().map((rule) => listed(parts, rule)) }),
     async plan({ add: added, remove }) {
       if (remove !== undefined) {
         known(records, remove);
       }
       const before = records.all();
       const kept = before.filter(({ id }) => id !== remove);
-      const after = added === undefined ? kept : [...kept, planned(parts, draftOf(parts, added))];
-      return planOf(parts, before, after);
+      if (added === undefined) {
+        return planOf(parts, before, kept);
+      }
+      const draft = planned(parts, draftOf(parts, added));
+      return { ...planOf(parts, before, [...kept, draft]), matching: matchingOf(parts, draft) };
     },
     async diff(input) {
       const drafts = draftsOf(parts, input);
@@ -199,6 +203,13 @@ function made({ random, clock }: Parts, draft: RuleDraft, taken: Set<string>): R
   const id = taken.has(short) ? `${short}-${toHex(random.bytes(8))}` : short;
   taken.add(id);
   return { ...draft, id, createdMs: clock.now() };
+}
+
+/** Expired rules are of no effect, and stay until somebody removes them. */
+function listed({ peers, clock }: Parts, rule: Rule): ShownRule {
+  const shown = named(peers, rule);
+  const over = rule.expiresMs !== undefined && rule.expiresMs <= clock.now();
+  return over ? { ...shown, expired: true } : shown;
 }
 
 function planned({ clock }: Parts, draft: RuleDraft): Rule {

@@ -28,9 +28,18 @@ export function resolveStream(needs: FindingNeeds, spelled: string): FederatedId
 
 /** The local id of an own stream; RESOURCE_READ_ONLY for a mirror. */
 export function ownStream(needs: FindingNeeds, spelled: string): LocalId {
-  const { owner, local, kind } = splitFederatedId(resolveStream(needs, spelled));
+  const resource = resolveStream(needs, spelled);
+  const { owner, local, kind, name } = splitFederatedId(resource);
   if (owner !== needs.signer.cluster) {
-    throw new HansaError('RESOURCE_READ_ONLY', `${spelled} is a mirror: only its owner appends`);
+    const ownerName = needs.mirrors.find(resource)?.ownerName ?? owner.slice(0, 8);
+    throw new HansaError(
+      'RESOURCE_READ_ONLY',
+      `${ownerName} owns ${name}: this is its mirror, and only its owner appends`,
+      {
+        fix: `append at ${ownerName}, or to a stream of our own: hansa stream create <name>`,
+        facts: { owner },
+      },
+    );
   }
   if (kind !== streamKind || needs.resources.find(local) === undefined) {
     throw notFound(spelled);

@@ -164,6 +164,7 @@ export function streamSuite({ name: road, make }: Road<Streams>): void {
         [{ payload: 'x'.repeat(payloadBytesMax + 1) }],
         'INPUT_TOO_LARGE',
       ],
+      ['a payload far over it', [{ payload: 'x'.repeat(2 * payloadBytesMax) }], 'INPUT_TOO_LARGE'],
       ['no message', [], 'INPUT_INVALID'],
       ['too many messages', Array.from({ length: 41 }, () => ({ payload: '' })), 'INPUT_INVALID'],
       ['bytes that are none', [{ payload: '!', encoding: 'base64url' as const }], 'INPUT_INVALID'],

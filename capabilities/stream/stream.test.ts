@@ -188,7 +188,11 @@ describe('a stream in its log', () => {
       streams.trim({ ...mirror, before: 2 }),
       streams.delete(mirror),
     ]) {
-      await expect(refused).rejects.toMatchObject({ code: 'RESOURCE_READ_ONLY' });
+      await expect(refused).rejects.toMatchObject({
+        code: 'RESOURCE_READ_ONLY',
+        message: expect.stringContaining('owns orders'),
+        fix: expect.stringContaining('append at '),
+      });
     }
   });
 });

@@ -33,12 +33,37 @@ const refused = mirror({
 const run = (name: string, line: CommandLine, calls?: (readonly [string, unknown])[]) =>
   runCommand(commandNamed(syncCommands, name), line, calls);
 
-test('hansa mirror add starts a mirror and says how to see it come', async () => {
-  const { output, calls, shown } = await run('mirror add', {
-    answers: { 'sync.add': mirror({ state: 'waiting', applied: undefined }) },
+const addMirror = (status: string) =>
+  run('mirror add', {
+    answers: {
+      'sync.add': mirror({ state: 'waiting', applied: undefined }),
+      'links.show': {
+        peer: owner,
+        name: 'lubeck',
+        status,
+        mine: true,
+        theirs: true,
+        epoch: 1,
+        checkWords: '',
+        confirmedHere: true,
+        confirmedThere: status !== 'pending',
+        labels: {},
+        endpoints: [],
+        createdMs: 0,
+      },
+    },
     args: { resource: 'lubeck:hansa' },
   });
-  expect(calls).toEqual([['sync.add', { resource: 'lubeck:hansa' }]]);
+
+test('hansa mirror add over a pending link says what the mirror waits for', async () => {
+  const { output, shown } = await addMirror('pending');
+  expect(shown).toContain('The link with lubeck waits for confirmation');
+  expect(output.next).toEqual(['hansa link show lubeck']);
+});
+
+test('hansa mirror add starts a mirror and says how to see it come', async () => {
+  const { output, calls, shown } = await addMirror('live');
+  expect(calls[0]).toEqual(['sync.add', { resource: 'lubeck:hansa' }]);
   expect(shown).toContain('Mirroring lubeck:hansa.');
   expect(output.next?.[0]).toBe('hansa sync status');
 });

@@ -7,6 +7,7 @@ import {
   type Command,
   type CommandContext,
 } from '@hansa/foundation';
+import { linksContract } from '../links/contract.ts';
 import { now } from './cli-now.ts';
 import { mirrorName, mirrorRecord, mirrorsTable, progressView, remedies } from './cli-shown.ts';
 import { syncContract, type Mirror, type Sync } from './contract.ts';
@@ -25,14 +26,20 @@ const add: Command = {
   examples: ['hansa mirror add lubeck:hansa'],
   async run(context) {
     const resource = requiredArgument(context, 'resource');
-    const data = await syncOf(context).add({ resource }, { signal: context.signal });
+    const { carrier, signal } = context;
+    const data = await syncOf(context).add({ resource }, { signal });
+    const links = remote(linksContract, carrier);
+    const { status } = await links.show({ peer: data.owner }, { signal });
+    const waits = status === 'pending';
+    const when = waits
+      ? `The link with ${data.ownerName} waits for confirmation: nothing is pulled before.`
+      : `It is pulled while ${data.ownerName} is connected.`;
     return {
       data,
-      view: {
-        kind: 'text',
-        text: `Mirroring ${mirrorName(data)}. It is pulled while ${data.ownerName} is connected.`,
-      },
-      next: ['hansa sync status', `hansa sync now ${mirrorName(data)}`],
+      view: { kind: 'text', text: `Mirroring ${mirrorName(data)}. ${when}` },
+      next: waits
+        ? [`hansa link show ${data.ownerName}`]
+        : ['hansa sync status', `hansa sync now ${mirrorName(data)}`],
     };
   },
 };

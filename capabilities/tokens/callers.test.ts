@@ -80,6 +80,25 @@ describe('a caller with a token', () => {
     );
   });
 
+  test('of no issued id is revoked all the same, with a word that it was not issued here', async () => {
+    const { tokens } = await makeTokenCluster();
+    const { jti } = await tokens.issue({ audience: ['bearer'], caps: ['api:kv.read'] });
+    expect(await tokens.revoke({ jti })).toMatchObject({ issuedHere: true });
+    expect(await tokens.revoke({ jti: 'a'.repeat(22) })).toMatchObject({ issuedHere: false });
+    expect((await tokens.revocations({})).revocations).toHaveLength(2);
+  });
+
+  test('past its end is still taken for the leeway of clocks, and a check says so', async () => {
+    const { tokens, clock } = await makeTokenCluster();
+    const caps = ['api:kv.read'];
+    const { token } = await tokens.issue({ audience: ['bearer'], caps, ttlMs: 1_000 });
+    expect(await tokens.check({ token })).not.toHaveProperty('tolerated');
+    clock.advance(2_000);
+    expect(await tokens.check({ token })).toMatchObject({ usable: true, tolerated: true });
+    clock.advance(tokenSkewMs);
+    expect(await tokens.check({ token })).toMatchObject({ usable: false });
+  });
+
   test('cannot let another cluster’s tokens count for more than it has', async () => {
     const { tokens, authority, peers } = await makeTokenCluster();
     peers.set(linked(bergen, 'bergen'));

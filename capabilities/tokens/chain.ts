@@ -14,6 +14,7 @@ import {
   tokenDepthMax,
   tokenSkewMs,
   type TokenLink,
+  type TokenReport,
   type VerifiedToken,
 } from './contract.ts';
 import { malformed, readJws, requireSignature, type Jws, type KeyOf } from './jws.ts';
@@ -184,6 +185,14 @@ function requireTime({ exp, nbf, iat, jti }: Claims, nowMs: number): void {
       { fix: 'wait, or compare both clocks' },
     );
   }
+}
+
+/** What of it is good, with a word where that is so by the leeway alone. */
+export function usableReport(chain: readonly TokenLink[], nowMs: number): TokenReport {
+  const tolerated = chain.some(
+    ({ notBeforeMs, expiresMs }) => nowMs >= expiresMs || nowMs < notBeforeMs,
+  );
+  return { chain, usable: true, ...(tolerated ? { tolerated } : {}) };
 }
 
 export function linkOf({ jws, claims }: Member): TokenLink {

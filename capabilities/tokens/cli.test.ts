@@ -36,8 +36,12 @@ const received: ReceivedRow = {
   expiresMs: 1_800_000_000_000,
 };
 
+/** As the command line reads it; of files, only one is there. */
+const readToken = async (given: string): Promise<string> =>
+  given === '@ada.token' ? 'from.a.file' : given.replaceAll(/\s+/g, '');
+
 function command(words: string) {
-  return commandNamed(tokensCommands, `token ${words}`);
+  return commandNamed(tokensCommands(readToken), `token ${words}`);
 }
 
 test('issue asks for what was typed and shows the token once, with how to withdraw it', async () => {
@@ -93,9 +97,15 @@ test.each<[string, object, object, string]>([
   ['list', { 'tokens.list': { tokens: [], more: false } }, {}, 'no token is out'],
   [
     'revoke',
-    { 'tokens.revoke': { jti, revokedMs: 0, untilMs: 1, alsoRevoked: [jti] } },
+    { 'tokens.revoke': { jti, revokedMs: 0, untilMs: 1, issuedHere: true, alsoRevoked: [jti] } },
     { id: jti },
     `Revoked ${jti}: it counts no more here, nor does what descends from it. So are 1`,
+  ],
+  [
+    'revoke',
+    { 'tokens.revoke': { jti, revokedMs: 0, untilMs: 1, issuedHere: false, alsoRevoked: [] } },
+    { id: jti },
+    `Revoked ${jti}; no token of that id was issued here.`,
   ],
   ['revocations', { 'tokens.revocations': { revocations: [] } }, {}, 'nothing is revoked'],
   ['add', { 'tokens.add': received }, { token: 'a.\n b' }, 'it is shown to bergen'],
@@ -127,9 +137,21 @@ test.each<[string, object, object, string]>([
     { token: 'a.b.c' },
     'It would be taken now.',
   ],
+  [
+    'check',
+    { 'tokens.check': { chain: [link], usable: true, tolerated: true } },
+    { token: 'a.b.c' },
+    'its time is over or has not begun: clocks may differ by 1 minute.',
+  ],
 ])('%s tells what came of it', async (words, answers, args, told) => {
   const { shown } = await runCommand(command(words), { answers, args } as never);
   expect(shown).toContain(told);
+});
+
+test.each(['check', 'add'])('%s reads a token from a file as inspect does', async (words) => {
+  const answers = { 'tokens.check': { chain: [link], usable: true }, 'tokens.add': received };
+  const { calls } = await runCommand(command(words), { answers, args: { token: '@ada.token' } });
+  expect(calls[0]?.[1]).toMatchObject({ token: 'from.a.file' });
 });
 
 test('a report shows every token of the chain, and the problem with its code', async () => {

@@ -20,9 +20,11 @@ import {
 } from '@hansa/foundation';
 import {
   tokensContract,
+  tokenSkewMs,
   tokenTtlMaxMs,
   type IssuedToken,
   type ReceivedRow,
+  type Revoked,
   type TokenLink,
   type TokenReport,
   type Tokens,
@@ -108,18 +110,26 @@ const list: Command = {
   },
 };
 
-const check: Command = {
+/** A token as it is given on the command line: by itself, or as a file that holds it. */
+export type ReadToken = (given: string) => Promise<string>;
+
+const tokenArgument = {
+  name: '<token>',
+  description: 'the whole token, or @file to read it from one',
+};
+
+const check = (readToken: ReadToken): Command => ({
   noun: 'token',
   verb: 'check',
   summary: 'Ask the cluster what a token says and whether it would be taken now.',
-  args: [{ name: '<token>', description: 'the whole token' }],
-  examples: ['hansa token check eyJhbGciOiJFZERTQSJ9…'],
+  args: [tokenArgument],
+  examples: ['hansa token check @ada.token'],
   async run(context) {
-    const token = requiredArgument(context, 'token').replaceAll(/\s+/g, '');
+    const token = await readToken(requiredArgument(context, 'token'));
     const data = await tokensOf(context).check({ token }, { signal: context.signal });
     return { data, view: reportView(data), next: ['hansa token revocations'] };
   },
-};
+});
 
 const revoke: Command = {
   noun: 'token',
@@ -134,13 +144,19 @@ const revoke: Command = {
     const also = more === 0 ? '' : ` So are ${more} that were issued by its holder.`;
     return {
       data,
-      view: textView(
-        `Revoked ${jti}: it counts no more here, nor does what descends from it.${also}`,
-      ),
+      view: textView(`${revokedText(data)}${also}`),
       next: ['hansa token revocations'],
     };
   },
 };
+
+/** An id that we do not know may be that of a child that its holder made; or a slip. */
+function revokedText({ jti, issuedHere }: Revoked): string {
+  return issuedHere
+    ? `Revoked ${jti}: it counts no more here, nor does what descends from it.`
+    : `Revoked ${jti}; no token of that id was issued here. One that descends from ours, ` +
+        'made by its holder, counts no more.';
+}
 
 const revocations: Command = {
   noun: 'token',
@@ -159,15 +175,15 @@ const revocations: Command = {
   },
 };
 
-const add: Command = {
+const add = (readToken: ReadToken): Command => ({
   noun: 'token',
   verb: 'add',
   summary: 'Keep a token that was given to this cluster; it is shown to its issuer by itself.',
-  args: [{ name: '<token>', description: 'the whole token' }],
+  args: [tokenArgument],
   options: [{ flags: '--to <peer>', description: 'show it to this peer instead of its issuer' }],
-  examples: ['hansa token add eyJhbGciOiJFZERTQSJ9…'],
+  examples: ['hansa token add @ada.token'],
   async run(context) {
-    const token = requiredArgument(context, 'token').replaceAll(/\s+/g, '');
+    const token = await readToken(requiredArgument(context, 'token'));
     const to = textOption(context, 'to');
     const data = await tokensOf(context).add({ token, to }, { signal: context.signal });
     return {
@@ -176,7 +192,7 @@ const add: Command = {
       next: ['hansa token received'],
     };
   },
-};
+});
 
 const received: Command = {
   noun: 'token',
@@ -277,13 +293,14 @@ const honoured: Command = {
   },
 };
 
-export const tokensCommands: readonly Command[] = [
+/** The host reads files. */
+export const tokensCommands = (readToken: ReadToken): readonly Command[] => [
   issue,
   list,
-  check,
+  check(readToken),
   revoke,
   revocations,
-  add,
+  add(readToken),
   received,
   forget,
   delegate,
@@ -293,18 +310,18 @@ export const tokensCommands: readonly Command[] = [
 ];
 
 /** A report as people read it; the command line shows its own the same way. */
-export function reportView({ chain, usable, problem }: TokenReport): CommandView {
-  return {
-    kind: 'stack',
-    views: [
-      textView(
-        usable
-          ? 'It would be taken now.'
-          : problemText(problem ?? { code: 'INTERNAL', message: '' }),
-      ),
-      ...chain.map(linkView),
-    ],
-  };
+export function reportView(report: TokenReport): CommandView {
+  return { kind: 'stack', views: [textView(usableText(report)), ...report.chain.map(linkView)] };
+}
+
+function usableText({ usable, tolerated, problem }: TokenReport): string {
+  if (!usable) {
+    return problemText(problem ?? { code: 'INTERNAL', message: '' });
+  }
+  return tolerated === true
+    ? 'It would be taken now, although its time is over or has not begun: ' +
+        `clocks may differ by ${durationText(tokenSkewMs)}.`
+    : 'It would be taken now.';
 }
 
 /** A new token with what it is; the only time that it is shown. */

@@ -62,7 +62,16 @@ export interface TokenReport {
   /** The token itself first, the one it all comes from last. */
   readonly chain: readonly TokenLink[];
   readonly usable: boolean;
+  /** Its time is over, or has not begun: it is taken only because clocks differ. */
+  readonly tolerated?: boolean | undefined;
   readonly problem?: ErrorReport | undefined;
+}
+
+/** What became of a revocation. */
+export interface Revoked extends Revocation {
+  /** Otherwise no token of that id was issued here, or it has long run out. */
+  readonly issuedHere: boolean;
+  readonly alsoRevoked: readonly string[];
 }
 
 export interface Revocation {
@@ -121,10 +130,7 @@ export interface Tokens {
   /** What a token says, and whether it would be taken here now. */
   check(input: { token: string }, call?: Call): Promise<TokenReport>;
   /** Kills the token of that id and all that descend from it, at the next request. */
-  revoke(
-    input: { jti: string },
-    call?: Call,
-  ): Promise<Revocation & { readonly alsoRevoked: readonly string[] }>;
+  revoke(input: { jti: string }, call?: Call): Promise<Revoked>;
   revocations(
     input: Record<string, never>,
     call?: Call,
@@ -221,6 +227,7 @@ const tokenReport: z.ZodType<TokenReport> = z.object({
     }),
   ),
   usable: z.boolean(),
+  tolerated: z.boolean().optional(),
   problem: errorReportSchema.optional(),
 });
 
@@ -276,7 +283,11 @@ export const tokensContract: Contract<Tokens> = {
       permission: 'tokens.write',
       route: 'POST /tokens/:jti/revoke',
       input: z.strictObject({ jti }),
-      output: z.object({ ...revocationFields, alsoRevoked: z.array(jti) }),
+      output: z.object({
+        ...revocationFields,
+        issuedHere: z.boolean(),
+        alsoRevoked: z.array(jti),
+      }),
       errors: ['STORE_LIMIT'],
     },
     revocations: {

@@ -9,7 +9,7 @@ import {
   type Crypto,
   type Random,
 } from '@hansa/foundation';
-import { linkOf, readChain, verifyChain } from './chain.ts';
+import { linkOf, readChain, usableReport, verifyChain } from './chain.ts';
 import type { IssuedToken, Principal, TokenReport } from './contract.ts';
 import { isIssuer, type Issuer, type KeyOf, type Signing } from './jws.ts';
 import { attenuateToken } from './making.ts';
@@ -92,7 +92,7 @@ export function createHolder({ crypto, random, clock }: HolderNeeds): Holder {
           ceiling: () => 'all',
           isRevoked: () => false,
         });
-        return { chain, usable: true };
+        return usableReport(chain, clock.now());
       } catch (error) {
         return { chain, usable: false, problem: reportOf(error) };
       }

@@ -14,6 +14,7 @@ import {
   tokenSkewMs,
   tokenTtlMaxMs,
   type Revocation,
+  type Revoked,
 } from './contract.ts';
 import type { IssuedRecord, ReceivedRecord, TokenTables } from './keys.ts';
 
@@ -29,7 +30,7 @@ export interface LedgerNeeds {
 export interface Ledger {
   /** Keeps the id of a token, before its text is shown to anybody. */
   issue(record: IssuedRecord): Promise<void>;
-  revoke(jti: string): Promise<Revocation & { readonly alsoRevoked: readonly string[] }>;
+  revoke(jti: string): Promise<Revoked>;
   /** Deletes what has run out. */
   clean(): Promise<void>;
 }
@@ -68,6 +69,7 @@ export function createLedger(needs: LedgerNeeds): Ledger {
     },
     async revoke(jti) {
       const held = revoked.find(jti)?.value;
+      const issuedHere = issued.find(jti) !== undefined;
       const alsoRevoked = descendants(issued, jti);
       const ids = [jti, ...alsoRevoked].filter((id) => revoked.find(id) === undefined);
       await makeRoom(revoked.rows, { max: revocationsMax, more: ids.length, what: 'revocations' });
@@ -78,7 +80,7 @@ export function createLedger(needs: LedgerNeeds): Ledger {
         const { revision } = await store.batchWrite(puts);
         await revoked.reached(revision);
       }
-      return { ...(held ?? revocationOf(needs, jti)), alsoRevoked };
+      return { ...(held ?? revocationOf(needs, jti)), issuedHere, alsoRevoked };
     },
   };
 }

@@ -15,7 +15,7 @@ import {
 } from '@hansa/foundation';
 import type { Signer } from '../identity/contract.ts';
 import type { Peers } from '../links/contract.ts';
-import { linkOf, readChain, requireWithin } from './chain.ts';
+import { linkOf, readChain, requireWithin, usableReport } from './chain.ts';
 import {
   honouredMax,
   issuedPageMax,
@@ -65,7 +65,7 @@ export function createTokens(needs: TokensServiceNeeds): Tokens {
       const chain = readChain(token).map(linkOf);
       try {
         needs.judge.verify(token);
-        return { chain, usable: true };
+        return usableReport(chain, needs.clock.now());
       } catch (error) {
         return { chain, usable: false, problem: reportOf(error) };
       }

@@ -23,6 +23,7 @@ const answers = {
   'trust.request': { cluster },
   'trust.list': { judgements: [judgement] },
   'trust.requests': { requests: [request] },
+  'receipts.holders': { holdings: [] },
 };
 
 const run = (
@@ -40,10 +41,13 @@ describe('hansa trust block', () => {
       code: 'NOT_CONFIRMED',
       facts: {
         question:
-          'Make bergen blocked? bergen loses access to 1 resource(s). Its connections end at once.',
+          'Make bergen blocked? Its connections end at once. bergen loses access to 1 resource(s).',
       },
     });
-    expect(calls).toEqual([['trust.plan', { peer: 'bergen', level: 'blocked' }]]);
+    expect(calls).toEqual([
+      ['trust.plan', { peer: 'bergen', level: 'blocked' }],
+      ['receipts.holders', { copies: [{ peer: cluster, resource: 'git/hansa' }] }],
+    ]);
   });
 
   test('with --yes blocks, and tells who lost what', async () => {
@@ -58,7 +62,7 @@ describe('hansa trust block', () => {
 
   test('with --plan only tells', async () => {
     const { calls, output } = await run('trust block', { args, options: { plan: true } });
-    expect(calls.map(([method]) => method)).toEqual(['trust.plan']);
+    expect(calls.map(([method]) => method)).toEqual(['trust.plan', 'receipts.holders']);
     expect(output.next).toEqual(['hansa trust set bergen blocked']);
   });
 });
@@ -86,7 +90,7 @@ describe('hansa trust requests', () => {
   test('are accepted as a plan first, and rejected without one', async () => {
     const args = { peer: cluster };
     const planned = await run('trust accept', { args, options: { plan: true } });
-    expect(planned.calls).toEqual([['trust.plan', { peer: cluster, level: 'trusted' }]]);
+    expect(planned.calls[0]).toEqual(['trust.plan', { peer: cluster, level: 'trusted' }]);
     expect(planned.output.next).toEqual([`hansa trust accept ${cluster}`]);
     const accepted = await run('trust accept', { args, options: { yes: true } });
     expect(accepted.calls.at(-1)).toEqual(['trust.accept', { peer: cluster }]);

@@ -6,7 +6,6 @@ import {
   nodeIdSchema,
   remote,
   requiredArgument,
-  requireYes,
   textOption,
   textView,
   type Command,
@@ -15,8 +14,9 @@ import {
   type CommandView,
 } from '@hansa/foundation';
 import {
-  planSentence,
-  planView,
+  foresee,
+  foreseenView,
+  requireConsent,
   trustContract,
   trustLevels,
   type Judgement,
@@ -127,17 +127,17 @@ async function planOrDo(
   const { peer, level, question, again } = given;
   const trust = trustOf(context);
   const { signal } = context;
-  const plan = await trust.plan({ peer, level }, { signal });
+  const foreseen = await foresee(context, await trust.plan({ peer, level }, { signal }));
   if (flagOption(context, 'plan')) {
-    const view = stack(planView(plan), textView('This is a plan: nothing was changed.'));
-    return { data: plan, view, next: [again] };
+    const view = stack(foreseenView(foreseen), textView('This is a plan: nothing was changed.'));
+    return { data: foreseen.plan, view, next: [again] };
   }
-  const end = level === 'blocked' ? ' Its connections end at once.' : '';
-  await requireYes(context, `${question} ${planSentence(plan)}${end}`);
+  const told = level === 'blocked' ? ['Its connections end at once.'] : [];
+  await requireConsent(context, { question: [question, ...told].join(' '), foreseen });
   const data = await act(trust, signal);
   return {
     data,
-    view: stack(textView(`${data.name ?? data.cluster} is ${data.level}.`), planView(plan)),
+    view: stack(textView(`${data.name ?? data.cluster} is ${data.level}.`), foreseenView(foreseen)),
     next: ['hansa trust list'],
   };
 }

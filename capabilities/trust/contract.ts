@@ -12,7 +12,7 @@ import {
 import { z } from 'zod';
 import { planSchema, trustLevels, type Plan, type TrustLevel } from '../policies/contract.ts';
 
-export { planSentence, planView } from '../policies/contract.ts';
+export { foresee, foreseenView, requireConsent } from '../policies/contract.ts';
 export { trustLevels, type TrustLevel } from '../policies/contract.ts';
 
 export const trustedMax = 256; // people decide on each; a script that trusts more has a fault

@@ -44,8 +44,9 @@ export function createTrust(needs: TrustNeeds & { readonly requests: Requests })
     plan: async ({ peer, level }) => forecast({ cluster: called(peer), trust: level }),
     requests: async () => ({ requests: requests.waiting() }),
     async accept({ peer, note }) {
-      const { cluster, message } = requestOf(requests, peer);
-      const made = await set({ peer: cluster, level: 'trusted', note: note ?? message });
+      const { cluster } = requestOf(requests, peer);
+      // The note is ours: what the other said of itself is no reason, and is not kept as one.
+      const made = await set({ peer: cluster, level: 'trusted', note });
       await requests.drop(cluster);
       return made;
     },

@@ -71,7 +71,10 @@ describe('labels of a link', () => {
     expect((await must<Link>(lubeck, ...words)).labels).toEqual({ region: 'eu' });
     expect(await seenBy(bergen)).toEqual(['hansa']);
     expect(await seenBy(visby)).toEqual([]);
-    await must(lubeck, 'link', 'label', 'bergen', '--wipe', 'region');
+    const unasked = await lubeck.hansa('link', 'label', 'bergen', '--wipe', 'region');
+    expect(unasked.report().code).toBe('NOT_CONFIRMED');
+    expect(await seenBy(bergen)).toEqual(['hansa']);
+    await must(lubeck, 'link', 'label', 'bergen', '--wipe', 'region', '--yes');
     expect(await seenBy(bergen)).toEqual([]);
     // The peer is not told how we sort it.
     expect((await bergen.hansa('link', 'show', 'lubeck')).stdout).not.toContain('region');
@@ -96,7 +99,7 @@ describe('a limit', () => {
     await must(lubeck, 'link', 'label', 'bergen', 'region=se');
     expect(await seenBy(bergen)).toEqual(['hansa', 'team/app']);
     expect(await seenBy(visby)).toEqual(['hansa']);
-    await must(lubeck, 'link', 'label', 'bergen', '--wipe', 'region');
+    await must(lubeck, 'link', 'label', 'bergen', '--wipe', 'region', '--yes');
   });
 
   test('of time ends by itself', async () => {

@@ -209,8 +209,8 @@ describe('trust', () => {
     const plan = await must<Plan>(lubeck, 'trust', 'accept', 'bergen', '--plan');
     expect(plan.rows).toEqual([]);
     expect(await trusted()).toEqual([]);
-    await must(lubeck, 'trust', 'accept', 'bergen', '--yes');
-    expect(await trusted()).toMatchObject([{ name: 'bergen', note: 'Ada of bergen, as agreed' }]);
+    await must(lubeck, 'trust', 'accept', 'bergen', '--yes', '--note', 'by telephone');
+    expect(await trusted()).toMatchObject([{ name: 'bergen', note: 'by telephone' }]);
     expect(await requests()).toEqual([]);
     expect(await seenBy(bergen)).not.toContain('guarded');
     await must(lubeck, 'policy', 'add', 'guarded', '--to', 'trusted');
