@@ -85,6 +85,30 @@ describe('hansa receipt', () => {
     const copies = [{ peer: 'bergen', resource: 'hansa' }];
     expect(calls).toEqual([['receipts.hurry', { copies }]]);
   });
+
+  test.each<[Partial<Holding>, string]>([
+    [{ state: 'purged', receipt }, 'purged 2023-11-14'],
+    [{}, 'bergen is asked to delete it now, and has not said yet that it has.'],
+  ])('hurry tells what it came to: %j', async (other, expected) => {
+    const { shown } = await run('receipt hurry', {
+      answers: { 'receipts.hurry': { holdings: [{ ...frozen, ...other }] } },
+      args: { peer: 'bergen', resource: 'hansa' },
+      options: { yes: true },
+    });
+    expect(shown).toContain(expected);
+  });
+
+  test.each(['holds', 'restoring'])(
+    'hurry refuses where nothing was withdrawn: %s',
+    async (state) => {
+      const line = {
+        answers: { 'receipts.hurry': { holdings: [{ ...frozen, state }] } },
+        args: { peer: 'bergen', resource: 'hansa' },
+        options: { yes: true },
+      };
+      await expect(run('receipt hurry', line)).rejects.toMatchObject({ code: 'MIRROR_NOT_FROZEN' });
+    },
+  );
 });
 
 describe('hansa mirror retain', () => {

@@ -1,6 +1,7 @@
 // `hansa receipt …` and `hansa mirror retain`: what becomes of copies that are not shared any more.
 import {
   flagOption,
+  HansaError,
   momentText,
   problemText,
   remote,
@@ -11,7 +12,13 @@ import {
   type CommandContext,
   type CommandView,
 } from '@hansa/foundation';
-import { receiptsContract, type CopyName, type Holding, type Receipts } from './contract.ts';
+import {
+  receiptsContract,
+  type CopyName,
+  type Holding,
+  type HoldingState,
+  type Receipts,
+} from './contract.ts';
 
 const peerArgument = { name: '<peer>', description: 'name or id of who holds the copy' };
 const resourceArgument = { name: '<resource>', description: 'ours: its name, or <kind>/<name>' };
@@ -71,13 +78,30 @@ const hurry: Command = {
     const copy = copyOf(context);
     await requireYes(context, `Have ${copy.peer} delete its copy of ${copy.resource} now?`);
     const data = await receiptsOf(context).hurry({ copies: [copy] }, { signal: context.signal });
+    const drawn = holdingsTable(data.holdings, false);
+    const late = data.holdings.find(({ state }) => requireWithdrawn(copy, state) === 'asked');
+    const text = `${copy.peer} is asked to delete it now, and has not said yet that it has.`;
     return {
       data,
-      view: holdingsTable(data.holdings, false),
+      view: late === undefined ? drawn : { kind: 'stack', views: [drawn, { kind: 'text', text }] },
       next: [`hansa receipt show ${copy.peer} ${copy.resource}`],
     };
   },
 };
+
+/** What is shared is nobody's to hurry. */
+function requireWithdrawn({ peer, resource }: CopyName, state: HoldingState): 'asked' | 'answered' {
+  if (state === 'holds' || state === 'restoring') {
+    throw new HansaError(
+      'MIRROR_NOT_FROZEN',
+      `nothing was withdrawn: ${resource} is shared with ${peer}, which keeps its copy`,
+      {
+        fix: 'hansa share list has the rules; hansa share remove <rule> withdraws what one shares',
+      },
+    );
+  }
+  return state === 'purged' || state === 'retained' ? 'answered' : 'asked';
+}
 
 const retain: Command = {
   noun: 'mirror',

@@ -77,7 +77,10 @@ export interface Receipts {
     input: { copies: readonly CopyName[] },
     call?: Call,
   ): Promise<{ holdings: readonly Holding[] }>;
-  /** Does not wait a day: what is withdrawn of these is to be deleted now. */
+  /**
+   * Does not wait a day: what is withdrawn of these is to be deleted now. Answers with what it came
+   * to, or after a few seconds; what is shared still `holds`, and is left alone.
+   */
   hurry(
     input: { copies: readonly CopyName[] },
     call?: Call,

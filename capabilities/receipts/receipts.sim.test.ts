@@ -122,8 +122,22 @@ test('hurried, the copy goes at once', async () => {
   const { made, acts, name, rule } = await sharedNote(4);
   await made.complete(acts.unshare(rule));
   const { receipts } = made.cluster('lubeck').services;
-  await made.complete(receipts.hurry({ copies: [{ peer: 'bergen', resource: `note/${name}` }] }));
-  await made.until('it is purged', heldAs(made, 'purged'), 10_000);
+  const copies = [{ peer: 'bergen', resource: `note/${name}` }];
+  const { holdings: said } = await made.complete(receipts.hurry({ copies }));
+  expect(said).toMatchObject([{ state: 'purged', receipt: { outcome: 'purged' } }]);
+});
+
+test('hurried, a copy that is still shared is left alone; who is away is not waited for', async () => {
+  const { made, acts, name, rule } = await sharedNote(9);
+  const { receipts } = made.cluster('lubeck').services;
+  const copies = [{ peer: 'bergen', resource: `note/${name}` }];
+  const { holdings: kept } = await made.complete(receipts.hurry({ copies }));
+  expect(kept).toMatchObject([{ state: 'holds' }]);
+  made.crash('bergen');
+  await made.run(60_000);
+  await made.complete(acts.unshare(rule));
+  const { holdings: said } = await made.complete(receipts.hurry({ copies }));
+  expect(said).toMatchObject([{ state: 'untold' }]);
 });
 
 test('what a person at the mirror retains stays, and the owner is told why', async () => {

@@ -1,12 +1,15 @@
 // Both sides put together, and what people call.
-import type {
-  Clock,
-  ClusterId,
-  Codec,
-  Crypto,
-  KeyValueStore,
-  Log,
-  Random,
+import {
+  changedKeys,
+  deadline,
+  HansaError,
+  type Clock,
+  type ClusterId,
+  type Codec,
+  type Crypto,
+  type KeyValueStore,
+  type Log,
+  type Random,
 } from '@hansa/foundation';
 import type { KeyBook, Signer } from '../identity/contract.ts';
 import type { Peers } from '../links/contract.ts';
@@ -22,6 +25,8 @@ import { frozenTable, holderTable, withdrawalTable } from './keys.ts';
 import { holdingCalled, holdingsOf, isCalled, requireHolding, type ShownNeeds } from './shown.ts';
 import { createWithdrawing, type Withdrawing } from './withdrawing.ts';
 import type { ReceiptsPeer } from './wire.ts';
+
+const hurriedWaitMs = 5_000; // a small copy is gone by then; a person waits no longer at a prompt
 
 export interface ReceiptsNeeds {
   readonly store: KeyValueStore;
@@ -99,7 +104,7 @@ function asked(shown: ShownNeeds, withdrawing: Withdrawing): Omit<Receipts, 'ret
     holders: async ({ copies }) => ({
       holdings: called(copies.filter(({ peer }) => isLinked(shown, peer))),
     }),
-    async hurry({ copies }) {
+    async hurry({ copies }, call) {
       // A rule that was just removed may not have been looked at yet.
       const named = new Set(copies.map(({ peer }) => shown.peers.resolve(peer).cluster));
       for (const peer of named) {
@@ -109,9 +114,41 @@ function asked(shown: ShownNeeds, withdrawing: Withdrawing): Omit<Receipts, 'ret
         const { peer, resource } = requireHolding(shown, copy);
         await withdrawing.hurry(peer, resource);
       }
+      await untilAnswered(shown, () => called(copies), call?.signal);
       return { holdings: called(copies) };
     },
   };
+}
+
+/** Whoever hurries wants to hear what it came to; who is away, or slow, is not waited for. */
+async function untilAnswered(
+  { clock, peers, withdrawals }: ShownNeeds,
+  copies: () => readonly Holding[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const isAwaited = ({ peer, state }: Holding): boolean =>
+    ['untold', 'frozen', 'silent'].includes(state) && peers.connected(peer);
+  const limit = deadline(clock, hurriedWaitMs, {
+    reason: () => new HansaError('TIMED_OUT', 'the peer did not answer in time'),
+    signal,
+  });
+  const changed = changedKeys<'changed'>((tell) => {
+    const stops = [
+      withdrawals.watched.subscribe(() => tell('changed')),
+      peers.subscribe(() => tell('changed')),
+    ];
+    tell('changed');
+    return () => stops.forEach((stop) => stop());
+  }, limit.signal);
+  try {
+    for await (const _ of changed) {
+      if (!copies().some(isAwaited)) {
+        return;
+      }
+    }
+  } finally {
+    limit.done();
+  }
 }
 
 /** A plan names clusters that are not linked as well: they hold nothing. */
