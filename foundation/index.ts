@@ -196,6 +196,8 @@ export {
   type SpelledBytes,
 } from './spelled-bytes.ts';
 export {
+  chosenSpelled,
+  nameWithKind,
   requireOwn,
   resolveSpelled,
   spelledResource,

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { federatedId, localId, type ClusterId, type FederatedId } from './ids.ts';
-import { requireOwn, resolveSpelled, spelledResource } from './spelled-resource.ts';
+import {
+  chosenSpelled,
+  nameWithKind,
+  requireOwn,
+  resolveSpelled,
+  spelledResource,
+} from './spelled-resource.ts';
 
 const ours = 'a'.repeat(64) as ClusterId;
 const theirs = 'b'.repeat(64) as ClusterId;
@@ -40,6 +46,28 @@ describe('a resource as people spell it', () => {
     const shown = { ownerName: 'bergen', name: 'config' };
     expect(spelledResource({ ...shown, role: 'own' })).toBe('config');
     expect(spelledResource({ ...shown, role: 'mirror' })).toBe('bergen:config');
+  });
+
+  test('whatever is written of what there is means the same when it is read', () => {
+    const found = ['site', 'checklist/ship', 'prices'].flatMap((name) =>
+      ['kv', 'git'].map((kind) => ({ kind, name })),
+    );
+    found.push({ kind: 'checklist', name: 'ship' });
+    for (const each of found) {
+      expect(chosenSpelled(found, nameWithKind(each))).toBe(each);
+    }
+  });
+
+  test('without its kind is the only one of that name, and of several is an error', () => {
+    const [notes, kv, stream] = [
+      { kind: 'document', name: 'notes' },
+      { kind: 'kv', name: 'prices' },
+      { kind: 'stream', name: 'prices' },
+    ];
+    const found = [notes, kv, stream];
+    expect(chosenSpelled(found, 'notes')).toBe(notes);
+    expect(chosenSpelled(found, 'absent')).toBeUndefined();
+    expect(() => chosenSpelled(found, 'prices')).toThrow('could be kv/prices, stream/prices');
   });
 
   test('is not deleted where it is a mirror: the refusal says how to give the copy up', () => {

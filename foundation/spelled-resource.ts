@@ -38,6 +38,41 @@ export function withoutKind(kind: string, name: string): string {
   return name.startsWith(prefix) ? name.slice(prefix.length) : name;
 }
 
+/** Of this kind alone a name is spelled without its kind. */
+const bareKind = 'git';
+
+interface Named {
+  readonly kind: string;
+  readonly name: string;
+}
+
+/** As it means the same wherever it is typed back. */
+export function nameWithKind({ kind, name }: Named): string {
+  return kind === bareKind && !name.includes('/') ? name : `${kind}/${name}`;
+}
+
+/**
+ * What a spelling means of what there is: first what is spelled exactly so, then the only one of
+ * that name, whatever its kind. INPUT_INVALID where it could be several.
+ */
+export function chosenSpelled<T extends Named>(
+  found: readonly T[],
+  spelled: string,
+): T | undefined {
+  const named = found.filter(({ name }) => name === spelled);
+  const [only, another] = named;
+  const exact =
+    found.find(({ kind, name }) => `${kind}/${name}` === spelled) ??
+    named.find((each) => nameWithKind(each) === spelled);
+  if (exact === undefined && another !== undefined) {
+    const all = named.map(nameWithKind).join(', ');
+    throw new HansaError('INPUT_INVALID', `"${spelled}" could be ${all}`, {
+      fix: 'write <kind>/<name>',
+    });
+  }
+  return exact ?? only;
+}
+
 export interface Ownership {
   readonly role: 'own' | 'mirror';
   readonly ownerName: string;

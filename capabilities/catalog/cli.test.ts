@@ -53,5 +53,12 @@ test('options narrow the list', async () => {
   expect(own.output.next).toEqual(['hansa share add hansa --to <peer>']);
 });
 
+test('what has another kind than git is named with it, as it is typed', async () => {
+  const prices = { ...item, kind: 'kv', name: 'prices' };
+  const { shown, output } = await list({ items: [prices], unanswered: [] });
+  expect(shown.split('\n')[1]).toMatch(/^lubeck\|kv\|kv\/prices\|/);
+  expect(output.next).toEqual(['hansa mirror add lubeck:kv/prices']);
+});
+
 test('--own of a peer is USAGE', () =>
   expect(list({}, { own: true, peer: 'lubeck' })).rejects.toMatchObject({ code: 'USAGE' }));

@@ -2,6 +2,7 @@
 import {
   flagOption,
   HansaError,
+  nameWithKind,
   problemText,
   remote,
   textOption,
@@ -57,7 +58,7 @@ function itemsTable(items: readonly CatalogItem[], peer: string | undefined): Co
     rows: items.map((item) => [
       item.ownerName,
       item.kind,
-      item.name,
+      nameWithKind(item),
       item.type,
       item.verbs.join(', '),
       `${item.epoch}/${item.sequence}`,
@@ -80,7 +81,7 @@ function nextOf({ items, unanswered }: Listed, peer: string | undefined): readon
     ({ verbs }) => verbs.includes('pull') && (peer !== undefined || !verbs.includes('push')),
   );
   if (offered !== undefined) {
-    return [`hansa mirror add ${offered.ownerName}:${offered.name}`];
+    return [`hansa mirror add ${offered.ownerName}:${nameWithKind(offered)}`];
   }
   const lonely = items.length === 0 && unanswered.length === 0 && peer === undefined;
   return lonely ? ['hansa repo create <name>', 'hansa link list'] : ['hansa link list'];

@@ -1,12 +1,18 @@
 // How mirrors look to a person.
-import { bytesText, momentText, problemText, type CommandView } from '@hansa/foundation';
+import {
+  bytesText,
+  momentText,
+  nameWithKind,
+  problemText,
+  type CommandView,
+} from '@hansa/foundation';
 import type { Mirror } from './contract.ts';
 
 const nothingYet = '-';
 
 /** As every command takes it. */
-export function mirrorName({ ownerName, name }: Pick<Mirror, 'ownerName' | 'name'>): string {
-  return `${ownerName}:${name}`;
+export function mirrorName(mirror: Pick<Mirror, 'ownerName' | 'kind' | 'name'>): string {
+  return `${mirror.ownerName}:${nameWithKind(mirror)}`;
 }
 
 export function mirrorsTable(mirrors: readonly Mirror[]): CommandView {
@@ -136,7 +142,9 @@ function remedy(mirror: Mirror): readonly string[] {
     case 'current':
       return [];
     case 'waiting':
-      return ['hansa link list'];
+      return mirror.lastError?.code.startsWith('KIND_') === true
+        ? ['hansa kind list']
+        : ['hansa link list'];
     case 'absent':
       return [`hansa catalog list --peer ${mirror.ownerName}`];
     case 'pulling':

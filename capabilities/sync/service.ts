@@ -3,9 +3,7 @@ import {
   callingCluster,
   changedKeys,
   deadline,
-  federatedIdSchema,
   HansaError,
-  remote,
   splitFederatedId,
   type FederatedId,
 } from '@hansa/foundation';
@@ -15,6 +13,7 @@ import {
   mirrorsMax,
   type FederatedKind,
   type Mirror,
+  type MirrorPause,
   type Mirrors,
   type Sync,
 } from './contract.ts';
@@ -26,13 +25,14 @@ import { servedOn, type OnwardEnforcement } from './mirrored-blobs.ts';
 import { createMirroring, type Mirroring } from './mirroring.ts';
 import { answerChallenge } from './challenges.ts';
 import { differenceOf } from './diffing.ts';
+import { assumed, chosenOf, offered, readSpelled, type Spelled } from './naming.ts';
 import { createOverseers, type Overseers } from './overseeing.ts';
 import { createProgress, heldRows, type Progress } from './progress.ts';
 import { purgeMirrors } from './purging.ts';
 import { createServing } from './serving.ts';
 import { spendingBlobs, spendingState, type Spending } from './spending.ts';
 import { createWitness } from './witnessing.ts';
-import { heldRowsMax, syncPeerContract, type BlobPeer, type SyncPeer } from './wire.ts';
+import { heldRowsMax, type BlobPeer, type SyncPeer } from './wire.ts';
 
 const nowWaitDefaultMs = 30_000; // one interval: what a person waits for at a prompt
 
@@ -73,7 +73,9 @@ export function createSync(needs: SyncNeeds): SyncService {
     ...needs,
     sequenceOf: (...at) => appliedSequence(copies, ...at),
   });
-  const following = { ...needs, ...overseers.asked, copies, kind, witness };
+  const pauseOf = (resource: FederatedId): MirrorPause | undefined =>
+    overseers.asked.pauseOf(resource) ?? kindPause(kinds, resource);
+  const following = { ...needs, ...overseers.asked, pauseOf, copies, kind, witness };
   const mirroring = createMirroring(following);
   const hearing: Parts['hearing'] = new Set();
   const parts: Parts = { ...following, overseers, mirroring, kinds, hearing };
@@ -128,9 +130,24 @@ function appliedSequence(copies: Copies, resource: FederatedId, epoch: number): 
 function kindNamed(kinds: ReadonlyMap<string, FederatedKind>, name: string): FederatedKind {
   const kind = kinds.get(name);
   if (kind === undefined) {
-    throw new HansaError('KIND_UNKNOWN', `no capability here serves the kind "${name}"`);
+    throw unknownKind(name);
   }
   return kind;
+}
+
+function unknownKind(name: string): HansaError {
+  return new HansaError('KIND_UNKNOWN', `no capability here serves the kind "${name}"`, {
+    fix: 'start the program that registers it; hansa kind list shows the registered ones',
+  });
+}
+
+/** What nobody here understands cannot be checked: it is not even pulled. */
+function kindPause(
+  kinds: ReadonlyMap<string, FederatedKind>,
+  resource: FederatedId,
+): MirrorPause | undefined {
+  const { kind } = splitFederatedId(resource);
+  return kinds.has(kind) ? undefined : { state: 'waiting', error: unknownKind(kind) };
 }
 
 /** After a restart: caches follow the store, whatever a crash left between them. */
@@ -155,8 +172,9 @@ function mirrorsOf(parts: Parts): Mirrors {
   return {
     all,
     resolve: (spelled) => {
-      const resource = parseSpelled({ peers, signer, kinds }, spelled);
-      if (mirroring.mirror(resource) === undefined) {
+      const meant = readSpelled({ peers, signer, kinds }, spelled);
+      const resource = chosenOf(copies.of(meant.owner), meant);
+      if (resource === undefined) {
         throw new HansaError('MIRROR_NOT_FOUND', `there is no mirror of ${spelled} here`);
       }
       return resource;
@@ -184,6 +202,10 @@ function mirrorsOf(parts: Parts): Mirrors {
     fetch: (order) => fetchFrom(parts, order),
     registerKind: (kind) => {
       kinds.set(kind.kind, kind);
+      const waiting = [...copies.mirrors.rows.values()].map(({ value }) => value.resource);
+      waiting
+        .filter((resource) => splitFederatedId(resource).kind === kind.kind)
+        .forEach((resource) => mirroring.wake(resource));
       kind.attached?.({
         retry: (resource) => {
           const once = { waitMs: undefined, signal: undefined };
@@ -210,39 +232,6 @@ async function hold({ copies, clock, log }: Parts, resource: FederatedId): Promi
     await copies.add({ resource, addedMs: clock.now() });
     log.event('mirror.held', { resource });
   }
-}
-
-/**
- * `<peer>:<name>`, `<peer>:<kind>/<name>` or a federated id. A name without kind is of the only
- * kind.
- */
-function parseSpelled(
-  { peers, kinds, signer }: Pick<Parts, 'peers' | 'kinds' | 'signer'>,
-  spelled: string,
-): FederatedId {
-  const whole = federatedIdSchema.safeParse(spelled);
-  if (whole.success) {
-    return whole.data;
-  }
-  const colon = spelled.indexOf(':');
-  if (colon < 1) {
-    throw new HansaError('INPUT_INVALID', `"${spelled}" is not "<peer>:<name>"`, {
-      fix: 'for example lubeck:hansa',
-    });
-  }
-  const peer = spelled.slice(0, colon);
-  const rest = spelled.slice(colon + 1);
-  const owner = peer === signer.name ? signer.cluster : peers.resolve(peer).cluster;
-  const [first = ''] = rest.split('/');
-  const [only] = kinds.keys();
-  const local = kinds.has(first) && rest.includes('/') ? rest : `${only ?? 'git'}/${rest}`;
-  const composed = federatedIdSchema.safeParse(`${owner}:${local}`);
-  if (!composed.success) {
-    throw new HansaError('INPUT_INVALID', `"${rest}" is no name of a resource`, {
-      fix: 'hansa catalog list shows what there is',
-    });
-  }
-  return composed.data;
 }
 
 function syncOf(parts: Parts, mirrors: Mirrors): Sync {
@@ -301,10 +290,10 @@ async function addMirror(
   signal: AbortSignal | undefined,
 ): Promise<FederatedId> {
   const { copies, clock, log } = parts;
-  const resource = parseSpelled(parts, spelled);
-  const { owner, kind } = splitFederatedId(resource);
-  kindNamed(parts.kinds, kind);
+  const meant = readSpelled(parts, spelled);
+  const { owner } = meant;
   requirePullable(parts, owner);
+  const resource = await meantOf(parts, meant, signal);
   if (copies.mirrors.find(resource) !== undefined) {
     throw new HansaError('MIRROR_EXISTS', `${spelled} is mirrored already`, {
       fix: `hansa mirror show ${spelled}`,
@@ -319,7 +308,6 @@ async function addMirror(
       `there are ${heldRowsMax} mirrors of one owner, the most that its beats can prove`,
     );
   }
-  await requirePresent(parts, resource, signal);
   await copies.add({ resource, addedMs: clock.now() });
   log.event('mirror.added', { resource });
   return resource;
@@ -375,22 +363,27 @@ function requirePullable({ peers, signer }: Parts, owner: Mirror['owner']): void
 }
 
 /** Asked where the owner can be asked; where it is away, the mirror waits for it. */
-async function requirePresent(
-  { peers }: Parts,
-  resource: FederatedId,
+async function meantOf(
+  parts: Parts,
+  meant: Spelled,
   signal: AbortSignal | undefined,
-): Promise<void> {
-  const { owner } = splitFederatedId(resource);
-  if (!peers.connected(owner) || !peers.standing(owner).active) {
-    return;
+): Promise<FederatedId> {
+  const { peers } = parts;
+  const { owner } = meant;
+  // Also what an owner that is away has been asked for before is mirrored already.
+  const isHere = peers.connected(owner) && peers.standing(owner).active;
+  const there = isHere ? await offered(parts, meant, signal) : parts.copies.of(owner);
+  const chosen = chosenOf(there, meant);
+  if (chosen !== undefined) {
+    return chosen;
   }
-  const peer = remote(syncPeerContract, peers.carrier(owner));
-  const { heads } = await peer.heads({ resources: [resource] }, { signal });
-  if (heads[0] === null) {
+  const likely = assumed(parts, meant);
+  kindNamed(parts.kinds, splitFederatedId(likely).kind);
+  if (isHere) {
     const name = peers.standing(owner).name ?? owner.slice(0, 8);
-    const { local } = splitFederatedId(resource);
-    throw new HansaError('RESOURCE_NOT_FOUND', `${name} has no ${local} for us`, {
+    throw new HansaError('RESOURCE_NOT_FOUND', `${name} has no ${meant.name} for us`, {
       fix: `hansa catalog list --peer ${name} shows what there is`,
     });
   }
+  return likely;
 }

@@ -1,8 +1,10 @@
 // `hansa trace`, `hansa sync diff`, `hansa evidence export`: where changes are, and what proves it.
 import {
   momentText,
+  nameWithKind,
   remote,
   requiredArgument,
+  splitFederatedId,
   textOption,
   HansaError,
   type Command,
@@ -45,7 +47,7 @@ function traceView({
   epoch,
   sequence,
 }: Trace): CommandView {
-  const name = resource.slice(resource.indexOf('/') + 1);
+  const name = nameWithKind(splitFederatedId(resource));
   return {
     kind: 'stack',
     views: [
@@ -94,12 +96,17 @@ const diff: Command = {
   },
 };
 
-function nextFor({ step, peerName, side, name }: DiffRow): string {
+function spelledIn({ resource, name }: DiffRow): string {
+  return nameWithKind({ kind: splitFederatedId(resource).kind, name });
+}
+
+function nextFor(row: DiffRow): string {
+  const { step, peerName, side } = row;
   if (side === 'lane') {
     return 'hansa conflict list';
   }
   return step === 'pull' && side === 'theirs'
-    ? `hansa sync now ${peerName}:${name}`
+    ? `hansa sync now ${peerName}:${spelledIn(row)}`
     : `hansa doctor ${peerName}`;
 }
 
@@ -109,7 +116,7 @@ function diffView(rows: readonly DiffRow[]): CommandView {
     columns: ['OWNER', 'RESOURCE', 'COPY AT', 'STATE', 'STEP', 'HELD', 'HEAD', 'MISSING', 'WHY'],
     rows: rows.map((row) => [
       row.side === 'theirs' ? row.peerName : 'us',
-      row.name,
+      spelledIn(row),
       row.side === 'ours' ? row.peerName : 'us',
       row.state,
       row.step,
@@ -137,7 +144,8 @@ function missingText({ changes, more, blobs, missingBytes }: DiffRow): string {
   return blobs.length === 0 ? count : `${count}, ${blobs.length} blob(s) of ${missingBytes} bytes`;
 }
 
-function changesView({ changes, blobs, peerName, name, more }: DiffRow): CommandView {
+function changesView(row: DiffRow): CommandView {
+  const { changes, blobs, peerName, more } = row;
   const left = changes.length - changesShown;
   const lines = [
     ...changes.slice(0, changesShown).map(({ id, author, writtenMs, ops }) => {
@@ -147,7 +155,10 @@ function changesView({ changes, blobs, peerName, name, more }: DiffRow): Command
     ...(left > 0 || more ? [`  and ${Math.max(left, 0)}${more ? ' or more' : ''} others`] : []),
     ...blobs.slice(0, changesShown).map(({ id, sizeBytes }) => `  blob ${id}  ${sizeBytes} bytes`),
   ];
-  return { kind: 'text', text: [`${peerName}, ${name}, not applied:`, ...lines].join('\n') };
+  return {
+    kind: 'text',
+    text: [`${peerName}, ${spelledIn(row)}, not applied:`, ...lines].join('\n'),
+  };
 }
 
 const exportEvidence: Command = {

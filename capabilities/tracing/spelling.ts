@@ -1,6 +1,7 @@
 // Resources and changes as people spell them: `hansa`, `git/hansa`, `lubeck:hansa`, a federated id,
 // and behind any of them `#<epoch>/<sequence>`.
 import {
+  chosenSpelled,
   federatedId,
   federatedIdSchema,
   HansaError,
@@ -30,18 +31,10 @@ export function resolveResource(needs: SpellingNeeds, spelled: string): Federate
 }
 
 function ownResource({ resources }: SpellingNeeds, spelled: string): LocalId {
-  const exact = resources.all().find(({ id }) => id === spelled);
-  const named = resources.all().filter(({ name }) => name === spelled);
-  const [found, another] = exact === undefined ? named : [exact];
+  const found = chosenSpelled(resources.all(), spelled);
   if (found === undefined) {
     throw new HansaError('RESOURCE_NOT_FOUND', `there is no resource "${spelled}" here`, {
       fix: 'spell a mirror as <peer>:<name>; hansa sync status lists them',
-    });
-  }
-  if (another !== undefined) {
-    const ids = named.map(({ id }) => id).join(', ');
-    throw new HansaError('INPUT_INVALID', `"${spelled}" could be ${ids}`, {
-      fix: 'write <kind>/<name>',
     });
   }
   return found.id;
