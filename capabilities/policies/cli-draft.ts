@@ -1,17 +1,22 @@
 // A rule as it is spelled on the command line: resources, peers, verbs. An unknown word is an
 // error, never a guess.
 import {
+  chosenSpelled,
   durationOption,
   HansaError,
+  isHansaError,
   labelOption,
   localId,
   parseDuration,
+  remote,
   requiredArgument,
   requiredOption,
   textOption,
   type CommandContext,
   type LocalId,
 } from '@hansa/foundation';
+import { catalogContract } from '../catalog/contract.ts';
+import { syncContract } from '../sync/contract.ts';
 import { directions, verbs, type Budget, type RuleRequest, type Verb } from './contract.ts';
 
 /** A name that begins with one of these and a slash says its kind; any other is of any kind. */
@@ -192,15 +197,38 @@ function splitKind(spelled: string): { kind: string | undefined; name: string } 
   return { kind, name: kind === undefined ? spelled : spelled.slice(kind.length + 1) };
 }
 
-/** `<kind>/<name>` of one resource, with the owner where it is a mirror, as people spell it. */
-export function resourceSpelled(spelled: string): {
-  readonly resource: LocalId;
-  readonly owner?: string;
-} {
+/**
+ * `<kind>/<name>` of one resource, with the owner where it is a mirror, as people spell it. Without
+ * a kind that is known here, it is what there is of that name.
+ */
+export async function resourceSpelled(
+  context: Pick<CommandContext, 'carrier' | 'signal'>,
+  spelled: string,
+): Promise<{ readonly resource: LocalId; readonly owner?: string }> {
   const { owner, rest } = splitOwner(spelled);
   const { kind, name } = splitKind(rest);
-  const resource = localId(kind ?? kindAssumed, name);
+  const found = kind === undefined ? await namesOf(context, owner) : [];
+  const chosen = chosenSpelled(found, rest) ?? { kind: kind ?? kindAssumed, name };
+  const resource = localId(chosen.kind, chosen.name);
   return { resource, ...(owner === undefined ? {} : { owner }) };
+}
+
+/** Ours, or what we mirror of a peer. Whoever may ask for rules need not see all of these. */
+async function namesOf(
+  { carrier, signal }: Pick<CommandContext, 'carrier' | 'signal'>,
+  owner: string | undefined,
+): Promise<readonly { readonly kind: string; readonly name: string }[]> {
+  try {
+    if (owner === undefined) {
+      return (await remote(catalogContract, carrier).list({ own: true }, { signal })).items;
+    }
+    return (await remote(syncContract, carrier).list({ peer: owner }, { signal })).mirrors;
+  } catch (error) {
+    if (isHansaError(error, 'FORBIDDEN') || isHansaError(error, 'LINK_NOT_FOUND')) {
+      return [];
+    }
+    throw error;
+  }
 }
 
 /** Whether the spelling means one resource, about which one can ask why. */

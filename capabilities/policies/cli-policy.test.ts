@@ -34,6 +34,7 @@ const answers = {
   'policies.list': { rules: [rule] },
   'policies.diff': diff,
   'policies.apply': diff,
+  'catalog.list': { items: [], unanswered: [] },
   'policies.whoCan': {
     grants: [{ peer: cluster, peerName: 'bergen', rule, limits: [rule] }],
     truncated: true,
@@ -224,7 +225,7 @@ describe('a file of rules', () => {
 
 test('hansa policy who-can lists clusters with rule and limits, and says where it stops', async () => {
   const { calls, shown } = await run('who-can', { args: { verb: 'pull', resource: 'hansa' } });
-  expect(calls).toEqual([['policies.whoCan', { verb: 'pull', resource: 'git/hansa' }]]);
+  expect(calls.slice(1)).toEqual([['policies.whoCan', { verb: 'pull', resource: 'git/hansa' }]]);
   expect(shown).toContain('bergen|r-1: limit see, pull on team-a/** to peers with region=eu');
   expect(shown).toContain('Only the first 1000 clusters are shown.');
 });

@@ -258,9 +258,23 @@ describe('hansa share remove', () => {
 });
 
 describe('hansa why', () => {
+  const owned = (['git/hansa', 'kv/hansa', 'checklist/ship'] as const).map((id) => {
+    const [kind = '', name = ''] = id.split('/');
+    const rest = { type: '', ownerName: 'lubeck', description: '', labels: {}, verbs: [] };
+    return {
+      resource: `${cluster}:${id}`,
+      kind,
+      name,
+      owner: cluster,
+      epoch: 1,
+      sequence: 1,
+      ...rest,
+    };
+  });
   const why = (answer: object, args: CommandLine['args'] = {}) =>
     run('why', {
       answers: {
+        'catalog.list': { items: owned, unanswered: [] },
         'policies.why': {
           verb: 'pull',
           resource: 'git/hansa',
@@ -274,7 +288,7 @@ describe('hansa why', () => {
 
   test('tells a permission with its rule', async () => {
     const { calls, shown, output } = await why({ allowed: true, rule, reason: 'rule r-1 allows' });
-    expect(calls).toEqual([
+    expect(calls.slice(1)).toEqual([
       ['policies.why', { peer: 'bergen', verb: 'pull', resource: 'git/hansa' }],
     ]);
     expect(shown.split('\n')).toEqual([
@@ -293,6 +307,11 @@ describe('hansa why', () => {
     expect(output.next?.[0]).toBe('hansa share add git/hansa --to bergen --plan');
     const denied = await why({ allowed: false, rule: { ...rule, effect: 'deny' }, reason: 'no' });
     expect(denied.output.next).toEqual(['hansa share remove r-1 --plan']);
+  });
+
+  test.each(['ship', 'checklist/ship'])('finds %s, whatever its kind is', async (resource) => {
+    const { calls } = await why({ allowed: true, rule, reason: 'rule r-1 allows' }, { resource });
+    expect(calls[1]?.[1]).toMatchObject({ resource: 'checklist/ship' });
   });
 
   test('about an unknown verb is INPUT_INVALID', () =>

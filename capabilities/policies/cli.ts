@@ -26,7 +26,7 @@ const whyArguments = [
 async function explain(context: CommandContext): Promise<CommandOutput> {
   const peer = requiredArgument(context, 'peer');
   const verb = parseVerb(requiredArgument(context, 'verb'));
-  const asked = resourceSpelled(requiredArgument(context, 'resource'));
+  const asked = await resourceSpelled(context, requiredArgument(context, 'resource'));
   const { signal } = context;
   const data = await policiesOf(context).why({ peer, verb, ...asked }, { signal });
   return { data, view: decisionRecord(data, peer), next: afterDecision(data, peer) };
@@ -72,7 +72,7 @@ const whoCan: Command = {
   async run(context) {
     const verb = parseVerb(requiredArgument(context, 'verb'));
     const spelled = requiredArgument(context, 'resource');
-    const asked = { verb, ...resourceSpelled(spelled) };
+    const asked = { verb, ...(await resourceSpelled(context, spelled)) };
     const data = await policiesOf(context).whoCan(asked, { signal: context.signal });
     const table = grantsTable(data.grants);
     const cut = textView(`Only the first ${planRowsMax} clusters are shown.`);
