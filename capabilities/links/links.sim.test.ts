@@ -58,3 +58,19 @@ test('a link is up when only the peer’s dials come through', async () => {
     expect(await statuses(pair)).toEqual(['idle', 'idle']);
   }
 });
+
+test('a link that the peer has closed says so, and since when, through all redials', async () => {
+  const pair = await linkedPair(4);
+  await pair.complete(pair.cluster('bergen').services.links.close({ peer: 'lubeck' }));
+  const reasons = new Set<string | undefined>();
+  for (let round = 0; round < 4; round += 1) {
+    await pair.run(20_000);
+    const { status, reason } = await pair.cluster('lubeck').services.links.show({ peer: 'bergen' });
+    expect(['disconnected', 'connecting']).toContain(status);
+    reasons.add(reason);
+  }
+  expect(reasons.size).toBe(1);
+  expect([...reasons][0]).toMatch(
+    /^no connection since .* UTC: .*bergen has closed this link \[LINK_CLOSED\]$/,
+  );
+});

@@ -62,6 +62,8 @@ export interface Roster {
   observed(peer: ClusterId): {
     readonly evidence: Omit<LinkEvidence, 'confirmed'>;
     readonly lastError: ErrorReport | undefined;
+    /** Undefined while there is a link. */
+    readonly downSinceMs: number | undefined;
   };
   pulse(peer: ClusterId): Pulse;
   /** While it is connected. */

@@ -1,6 +1,7 @@
 // The living half of links put together: who is connected, how each link's pulse is, and what both
 // sides last said of their standing.
 import {
+  aborted,
   HansaError,
   isHansaError,
   remote,
@@ -23,7 +24,10 @@ import { linkPeerContract, spokenIn, type Standing } from './wire.ts';
 /** What is known of peers while the process lives; all of it can be learned again. */
 interface Living extends RosterNeeds {
   readonly pulses: Map<ClusterId, Pulse>;
+  /** Why the last try to be linked failed, until one has not. */
   readonly errors: Map<ClusterId, ErrorReport>;
+  /** Since when there is no link: a peer that greets and refuses does not end that. */
+  readonly downSinceMs: Map<ClusterId, number>;
   readonly listeners: Set<(cluster: ClusterId) => void>;
   progress: ProgressSource;
   book: AddressBook;
@@ -43,6 +47,7 @@ export function createRoster(needs: RosterNeeds): Roster {
     ...needs,
     pulses: new Map(),
     errors: new Map(),
+    downSinceMs: new Map(),
     listeners: new Set(),
     progress: noProgress,
     book: { endpoints: () => [] },
@@ -74,6 +79,7 @@ export function createRoster(needs: RosterNeeds): Roster {
     observed: (peer) => ({
       evidence: pulseOf(living, peer).evidence(),
       lastError: living.errors.get(peer),
+      downSinceMs: living.downSinceMs.get(peer),
     }),
     async dial(to, expected, signal) {
       const never = new AbortController().signal;
@@ -119,9 +125,23 @@ function sessionsOf(living: Living): Sessions | undefined {
     },
     ended({ identity }, reason) {
       log.event('link.disconnected', { peer: identity.cluster, reason });
+      lost(living, identity.cluster, reason);
       changed(living, identity.cluster);
     },
   });
+}
+
+/** Until the next dial has failed, how the connection ended is why there is none. */
+function lost({ records, errors, downSinceMs, clock }: Living, peer: ClusterId, why: string): void {
+  if (records.find(peer)?.closed !== false) {
+    return;
+  }
+  if (!downSinceMs.has(peer)) {
+    downSinceMs.set(peer, clock.now());
+  }
+  if (!errors.has(peer)) {
+    errors.set(peer, reportOf(new HansaError('CONNECTION_CLOSED', why)));
+  }
 }
 
 /** What a blocked cluster has open ends at once; one that is not blocked any more is dialled. */
@@ -206,13 +226,12 @@ function pulseOf(living: Living, peer: ClusterId): Pulse {
 }
 
 function linked(living: Living, peer: ClusterId): void {
-  const { sessions, records, errors, log } = living;
+  const { sessions, records, log } = living;
   const session = sessions?.find(peer);
   const record = records.find(peer);
   if (session === undefined || record === undefined || record.closed) {
     return;
   }
-  errors.delete(peer);
   living.keys.met(peer, session.hello.instance);
   living.keys
     .learn(session.identity.keyLog)
@@ -254,6 +273,9 @@ function ownStanding({ ownEndpoints }: Living, link: LinkRecord): Standing {
 
 async function takeStanding(living: Living, peer: ClusterId, said: Standing): Promise<void> {
   await living.records.update(peer, (link) => withStanding(link, said));
+  // A connection alone is no link: a peer that has closed it takes connections all the same.
+  living.errors.delete(peer);
+  living.downSinceMs.delete(peer);
   changed(living, peer);
 }
 
@@ -274,6 +296,9 @@ async function run(living: Living, signal: AbortSignal): Promise<void> {
   if (sessions === undefined) {
     return;
   }
+  for (const { value } of living.records.links.rows.values()) {
+    living.downSinceMs.set(value.peer, living.clock.now()); // what was before, nobody has seen
+  }
   sessions.listen();
   const setPhase = (peer: ClusterId, phase: Phase): void => {
     pulseOf(living, peer).phase = phase;
@@ -286,13 +311,4 @@ async function run(living: Living, signal: AbortSignal): Promise<void> {
   living.dialling = undefined;
   sessions.closeAll('the node is stopping');
   await dialling.ended();
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    if (signal.aborted) {
-      resolve();
-    }
-  });
 }

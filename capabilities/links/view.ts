@@ -3,6 +3,7 @@ import { HansaError, type ClusterId } from '@hansa/foundation';
 import { checkWords } from './check-words.ts';
 import type { Link } from './contract.ts';
 import type { LinkRecord } from './keys.ts';
+import { reasonOfDown } from './down.ts';
 import { judgeLink, type LinkJudgement } from './link-state.ts';
 import type { LinksParts } from './parts.ts';
 
@@ -11,8 +12,9 @@ export function linkView(parts: LinksParts, peer: ClusterId): Link {
   if (record === undefined) {
     throw new HansaError('LINK_NOT_FOUND', `no link to ${peer.slice(0, 8)}…`);
   }
-  const { evidence, lastError } = parts.roster.observed(peer);
+  const { evidence, lastError, downSinceMs } = parts.roster.observed(peer);
   const judged = judgementOf(parts, record, evidence);
+  const down = reasonOfDown(record, judged.status, { lastError, sinceMs: downSinceMs });
   const roads = parts.roster.roads(peer);
   const silentMs =
     evidence.lastBeatMs === undefined
@@ -22,7 +24,7 @@ export function linkView(parts: LinksParts, peer: ClusterId): Link {
     peer,
     name: record.name,
     ...judged,
-    reason: reasonOfKeys(parts, peer) ?? parts.remark?.(peer) ?? judged.reason,
+    reason: reasonOfKeys(parts, peer) ?? parts.remark?.(peer) ?? down ?? judged.reason,
     mine: record.mine,
     theirs: record.theirs,
     epoch: record.epoch,

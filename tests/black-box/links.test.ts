@@ -10,7 +10,7 @@ import { commit } from './harness/git.ts';
 import { addressOf, makePeer } from './harness/hand-made-peer.ts';
 import { linkClusters, linkOf, must, untilLinked } from './harness/linking.ts';
 import { publish, push, refOf, showMirror, untilCaughtUp } from './harness/mirroring.ts';
-import { until } from './harness/until.ts';
+import { notYet, until } from './harness/until.ts';
 
 async function invite(cluster: Cluster, ...options: string[]): Promise<string> {
   return (await must<Invitation>(cluster, 'link', 'invite', ...options)).token;
@@ -209,10 +209,12 @@ describe('closing a link', () => {
     expect((await refusal(lubeck, 'link', 'close', 'bergen')).code).toBe('NOT_CONFIRMED');
     await must(lubeck, 'link', 'close', 'bergen', '--yes');
     expect((await linkOf(lubeck, 'bergen')).status).toBe('closed');
-    await until('bergen learns of it', async () => {
+    const { reason } = await until('bergen learns of it', async () => {
       const link = await linkOf(bergen, 'lubeck');
-      return link.lastError?.code === 'LINK_CLOSED' && link.status === 'disconnected';
+      const told = link.lastError?.code === 'LINK_CLOSED' && link.status === 'disconnected';
+      return told ? link : notYet(link);
     });
+    expect(reason).toMatch(/^no connection since .*lubeck has closed this link \[LINK_CLOSED\]$/);
     const late = await commit(work, 'Made after the end');
     await push(work, lubeck, 'hansa');
     await bergen.hansa('sync', 'now', 'lubeck:hansa');

@@ -132,7 +132,10 @@ describe('a blocked cluster', () => {
 
     await must(lubeck, 'trust', 'block', 'bergen', '--yes', '--note', 'a stolen key');
     await untilStatus(lubeck, 'bergen', { statuses: ['blocked'] });
-    await untilStatus(bergen, 'lubeck', { statuses: ['disconnected', 'connecting'] });
+    await until('bergen says why it has no link, and since when', async () => {
+      const { reason = '' } = await linkOf(bergen, 'lubeck');
+      return /since .* is blocked \[CLUSTER_BLOCKED\]$/.test(reason) || notYet(reason);
+    });
     const why = await must<Explanation>(lubeck, 'why', 'bergen', 'see', 'open');
     expect(why).toMatchObject({ allowed: false, reason: 'the cluster is blocked here' });
     const listing = await bergen.hansa('catalog', 'list', '--peer', 'lubeck');
