@@ -1,4 +1,4 @@
-// The commands that a command proposes, as they have to be typed: what was asked of one cluster goes
+// The commands that a command proposes, as they have to be typed: what was asked of a cluster goes
 // on with that cluster.
 
 /** On another cluster the reader has a context of another name: its lines are left alone. */

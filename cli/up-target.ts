@@ -50,7 +50,8 @@ export async function chooseCluster(home: Home, wanted: UpWanted): Promise<UpTar
 /** What `--context` and `--name` both mean; USAGE where they mean two clusters. */
 function agreedName({ context, name }: UpWanted): string | undefined {
   if (context !== undefined && name !== undefined && context !== name) {
-    const sentence = `--context names the cluster ${context}, and --name (or HANSA_NAME) the cluster ${name}`;
+    const sentence =
+      `--context names the cluster ${context}, ` + `and --name (or HANSA_NAME) the cluster ${name}`;
     throw new HansaError('USAGE', sentence, { fix: 'give one of them' });
   }
   return context ?? name;

@@ -1,12 +1,16 @@
 // `hansa up`: runs a node in the foreground, or detached. The only command that does not call a
 // node but is one; the daemon's code is loaded for it alone.
 import { HansaError } from '@hansa/foundation';
-import type { Config, RunningNode } from '@hansa/node';
 import { readContexts, rememberContext, type Home } from './contexts.ts';
 import { startDetached, waitingParent, type WaitingParent } from './detached.ts';
 import { exitCodeOf, stacksOf } from './failure.ts';
 import { listenForEnd, type End } from './listen-for-end.ts';
 import { chooseCluster, type UpTarget } from './up-target.ts';
+
+const loadNode = () => import('@hansa/node');
+type NodeRoom = Awaited<ReturnType<typeof loadNode>>;
+type Config = Awaited<ReturnType<NodeRoom['readConfig']>>;
+type RunningNode = Awaited<ReturnType<NodeRoom['startNode']>>;
 
 export interface UpOptions {
   /** By the flag's name; absent ones come from environment, file or defaults. */
@@ -79,7 +83,7 @@ interface Up {
 }
 
 async function bringUp(options: UpOptions, target: UpTarget, end: End): Promise<Up> {
-  const { startNode } = await import('@hansa/node');
+  const { startNode } = await loadNode();
   const config = await configOf(options, target);
   const node = await startNode(config, (line) => process.stderr.write(line), end.signal);
   const { name, data } = config;
@@ -98,7 +102,7 @@ async function bringUp(options: UpOptions, target: UpTarget, end: End): Promise<
 }
 
 async function configOf(options: UpOptions, target: UpTarget): Promise<Config> {
-  const { readConfig } = await import('@hansa/node');
+  const { readConfig } = await loadNode();
   return readConfig({
     data: target.data,
     flags: options.flags,

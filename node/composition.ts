@@ -64,11 +64,8 @@ export function compose(needs: CompositionNeeds): Composition {
   const mirroring = { ...federating, mirrors: syncing.mirrors };
   const quarantining = quarantineCapability({ ...mirroring, ...scoped('quarantine') });
   const writing = lanesCapability({ ...mirroring, ...scoped('lanes'), news });
-  const recovering = recoveryCapability({
-    ...mirroring,
-    ...scoped('recovery'),
-    cluster: signer.cluster,
-  });
+  const { cluster } = signer;
+  const recovering = recoveryCapability({ ...mirroring, ...scoped('recovery'), cluster });
   const capabilities = [
     identityCapability(identity, { clock: needs.clock, peers }),
     owned.capability,

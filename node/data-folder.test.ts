@@ -24,7 +24,8 @@ test('a file is no data folder, and nothing lies below one', async () => {
   for (const path of [file, join(file, 'below', 'it')]) {
     await expect(makeDataFolder(path)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
-      message: `${path} cannot be a data folder: it, or what it lies in, is a file and not a folder`,
+      message:
+        `${path} cannot be a data folder: ` + 'it, or what it lies in, is a file and not a folder',
       fix: expect.stringContaining('--data'),
     });
     await expect(readConfig({ data: path, flags: {}, environment: {} })).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-// The folder a cluster's data lies in, made where it is missing. Level by level: where a file system
+// The folder a cluster's data lies in, made where it is missing. Level by level: where a filesystem
 // makes no folders, as below /proc, the runtime's own way of making a path tries without end.
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';

@@ -20,6 +20,7 @@ export const noMirrors: Mirrors = {
   registerKind: () => undefined,
   batches: () => [],
   difference: none,
+  served: async () => [],
   head: () => undefined,
   onHeld: () => undefined,
   fetch: none,

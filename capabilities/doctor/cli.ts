@@ -8,11 +8,11 @@ import {
 } from '@hansa/foundation';
 import {
   doctorContract,
+  isFault,
   type Examination,
   type Finding,
   type LinkExamination,
 } from './contract.ts';
-import { isFault } from './judging-link.ts';
 
 const doctor: Command = {
   noun: 'doctor',

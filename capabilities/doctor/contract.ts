@@ -29,6 +29,11 @@ export interface Finding {
   readonly code?: ErrorCode | undefined;
 }
 
+/** What is known to keep something from working. */
+export function isFault({ passed: well, note, unknown }: Finding): boolean {
+  return !well && note !== true && unknown !== true;
+}
+
 /** What it comes to. */
 export interface Verdict {
   /** Everything was looked at, and no finding failed that is more than a note. */

@@ -10,7 +10,8 @@ import { callerOf, carrierTo, clusterOf, nodeOf } from '../../testkit/test-clust
 import type { Mirror } from '../sync/contract.ts';
 import { doctorCommands } from './cli.ts';
 import type { Examination, Finding } from './contract.ts';
-import { isFault, judgeLink } from './judging-link.ts';
+import { isFault } from './contract.ts';
+import { judgeLink } from './judging-link.ts';
 import { judgeNode } from './judging-node.ts';
 import { judgePeer } from './judging-peer.ts';
 import type { DoctorNeeds, LinkFacts } from './looking.ts';

@@ -20,11 +20,6 @@ export function failed(check: string, side: Side, failure: Failure): Finding {
   return { check, side, passed: false, ...failure };
 }
 
-/** What is known to keep something from working. */
-export function isFault({ passed: well, note, unknown }: Finding): boolean {
-  return !well && note !== true && unknown !== true;
-}
-
 export function judgeLink(facts: LinkFacts): readonly Finding[] {
   return [
     trust(facts),

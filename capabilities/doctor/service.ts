@@ -1,7 +1,13 @@
 // Facts into one answer: what failed first in the order of the checks is what explains the rest.
 import type { ClusterId } from '@hansa/foundation';
-import type { Doctor, Finding, LinkExamination, Verdict } from './contract.ts';
-import { isFault, judgeLink } from './judging-link.ts';
+import {
+  isFault,
+  type Doctor,
+  type Finding,
+  type LinkExamination,
+  type Verdict,
+} from './contract.ts';
+import { judgeLink } from './judging-link.ts';
 import { judgeNode } from './judging-node.ts';
 import { judgePeer } from './judging-peer.ts';
 import { lookAtLink, lookAtNode, type DoctorNeeds } from './looking.ts';

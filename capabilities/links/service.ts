@@ -55,7 +55,7 @@ function linksOf(parts: LinksParts): Links {
       const record = records.find(cluster);
       if (record === undefined || record.confirmedHere) {
         throw new HansaError('LINK_NOT_PENDING', `the link to ${peer} is confirmed here already`, {
-          fix: `nothing is left to do here: hansa link show ${peer} tells how the other side sees it`,
+          fix: `nothing is left to do here: hansa link show ${peer} tells how the far side sees it`,
         });
       }
       if (words !== undefined && !sameWords(words, view(cluster).checkWords)) {

@@ -3,7 +3,6 @@
 import {
   deadline,
   HansaError,
-  remote,
   reportOf,
   splitFederatedId,
   type Clock,
@@ -11,8 +10,7 @@ import {
   type Log,
 } from '@hansa/foundation';
 import type { Peers } from '../links/contract.ts';
-import type { Head, History } from '../resources/contract.ts';
-import { headsPerRequestMax, syncPeerContract } from '../sync/wire.ts';
+import type { Mirrors } from '../sync/contract.ts';
 import type { FrozenRecord } from './keys.ts';
 
 const answerTimeoutMs = 10_000; // a store that is busy; then it is asked in the next round
@@ -21,13 +19,10 @@ export interface AskingNeeds {
   readonly clock: Clock;
   readonly log: Log;
   readonly peers: Peers;
-  readonly history: Pick<History, 'verify'>;
+  readonly mirrors: Pick<Mirrors, 'served'>;
 }
 
-/**
- * Those that their owners serve us again. A head that the owner signs for us over the link is proof
- * that we may read it; silence, and a word that it is absent, prove nothing.
- */
+/** Those that their owners serve us again. */
 export async function sharedAgain(
   needs: AskingNeeds,
   rows: readonly FrozenRecord[],
@@ -54,42 +49,20 @@ async function askOwner(
     readonly signal: AbortSignal;
   },
 ): Promise<readonly FrozenRecord[]> {
-  const { clock, peers, log } = needs;
+  const { clock, mirrors, log } = needs;
   const { owner, frozen } = asked;
   const limit = deadline(clock, answerTimeoutMs, {
     reason: () => new HansaError('TIMED_OUT', 'the owner did not answer in time'),
     signal: asked.signal,
   });
-  const shared: FrozenRecord[] = [];
   try {
-    const wire = remote(syncPeerContract, peers.observer(owner));
-    for (let at = 0; at < frozen.length; at += headsPerRequestMax) {
-      const page = frozen.slice(at, at + headsPerRequestMax);
-      const resources = page.map(({ resource }) => resource);
-      const { heads } = await wire.heads({ resources }, { signal: limit.signal });
-      shared.push(...page.filter((row, index) => isServed(needs, row, heads[index] ?? null)));
-    }
+    const resources = frozen.map(({ resource }) => resource);
+    const served = await mirrors.served({ owner, resources, signal: limit.signal });
+    return frozen.filter(({ resource }) => served.includes(resource));
   } catch (error) {
     log.event('receipts.unasked', { peer: owner, reason: reportOf(error).code });
+    return [];
   } finally {
     limit.done();
-  }
-  return shared;
-}
-
-function isServed(
-  { history, log }: AskingNeeds,
-  { resource }: FrozenRecord,
-  head: Head | null,
-): boolean {
-  if (head?.resource !== resource) {
-    return false;
-  }
-  try {
-    history.verify(head);
-    return true;
-  } catch (error) {
-    log.problem('receipts.unproven', error, { resource });
-    return false;
   }
 }

@@ -22,7 +22,6 @@ import {
   settled,
 } from '../../testkit/test-cluster.ts';
 import type { Rule } from '../policies/contract.ts';
-import { createHistory } from '../resources/history.ts';
 import { syncIntervalMs } from '../sync/contract.ts';
 import { createBell } from './bell.ts';
 import { purgeAfterMs } from './contract.ts';
@@ -86,7 +85,6 @@ beforeEach(async () => {
     log: silentLog,
     signer: createTestSigner(crypto, 11, 'bergen'),
     peers: mirror.peers,
-    history: createHistory(crypto),
     mirrors,
     frozen,
     bell: createBell(clock),

@@ -14,7 +14,7 @@ import {
 import type { KeyBook, Signer } from '../identity/contract.ts';
 import type { Peers } from '../links/contract.ts';
 import type { Enforcement } from '../policies/contract.ts';
-import type { History, ResourceLog } from '../resources/contract.ts';
+import type { ResourceLog } from '../resources/contract.ts';
 import type { Mirrors } from '../sync/contract.ts';
 import { createBell } from './bell.ts';
 import { holdingsShownMax, type CopyName, type Holding, type Receipts } from './contract.ts';
@@ -39,7 +39,6 @@ export interface ReceiptsNeeds {
   readonly keys: Pick<KeyBook, 'signing'>;
   readonly peers: Peers;
   readonly resources: ResourceLog;
-  readonly history: Pick<History, 'verify'>;
   readonly enforcement: Enforcement;
   readonly mirrors: Mirrors;
 }

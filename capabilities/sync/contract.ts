@@ -224,6 +224,12 @@ export interface Mirrors {
   batches(resource: FederatedId): readonly AppliedBatch[];
   /** What it lacks against its owner, who is asked; nothing is applied. */
   difference(resource: FederatedId, signal?: AbortSignal): Promise<MirrorDifference>;
+  /** Of one owner's resources, those it serves us now; rejects where it does not answer. */
+  served(asked: {
+    readonly owner: ClusterId;
+    readonly resources: readonly FederatedId[];
+    readonly signal: AbortSignal;
+  }): Promise<readonly FederatedId[]>;
   /** The newest signed head of a mirror that verified. */
   head(resource: FederatedId): Head | undefined;
   /** Called with every beat of a peer: what it holds of ours, by its own account. */

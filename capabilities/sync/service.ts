@@ -29,6 +29,7 @@ import { assumed, chosenOf, offered, readSpelled, type Spelled } from './naming.
 import { createOverseers, type Overseers } from './overseeing.ts';
 import { createProgress, heldRows, type Progress } from './progress.ts';
 import { purgeMirrors } from './purging.ts';
+import { servedToUs } from './served-to-us.ts';
 import { createServing } from './serving.ts';
 import { spendingBlobs, spendingState, type Spending } from './spending.ts';
 import { createWitness } from './witnessing.ts';
@@ -197,6 +198,7 @@ function mirrorsOf(parts: Parts): Mirrors {
     batches: (resource) => parts.witness.batches(resource),
     difference: (resource, signal) =>
       differenceOf(parts, requireMirror(mirroring.mirror(resource), resource), signal),
+    served: (asked) => servedToUs(parts, asked),
     head: (resource) => copies.applied.find(resource)?.value.head,
     onHeld: (heard) => void parts.hearing.add(heard),
     fetch: (order) => fetchFrom(parts, order),
