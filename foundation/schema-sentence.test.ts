@@ -27,16 +27,18 @@ test.each<readonly [string, z.ZodType, unknown]>([
   ['must be a multiple of 5', z.number().multipleOf(5), 3],
   ['must be a URL', z.url(), 'no'],
   ['must be of the form that is allowed there', z.string().regex(/^a$/), 'b'],
-  ['t must be a or b', z.discriminatedUnion('t', [ofType('a'), ofType('b')]), { t: 'z' }],
-  ['abc must have at most 1 character', z.record(z.string().max(1), z.string()), { abc: 'x' }],
+  ['.t must be a or b', z.discriminatedUnion('t', [ofType('a'), ofType('b')]), { t: 'z' }],
+  ['.abc must have at most 1 character', z.record(z.string().max(1), z.string()), { abc: 'x' }],
   ['must be text or a number', z.union([z.string(), z.number()]), true],
 ])('a field that is not allowed %s', (told, schema, value) => {
-  expect(sentence(z.object({ field: schema }), { field: value })).toBe(`field ${told}`);
+  expect(sentence(z.object({ field: schema }), { field: value })).toBe(
+    `field${told.startsWith('.') ? told : ` ${told}`}`,
+  );
 });
 
-test('a field is named with the way to it, and places in lists count from one', () => {
+test('a field is named with the way to it, as it is written in JSON', () => {
   const schema = z.object({ add: z.object({ budget: z.array(z.number().min(1)) }) });
-  expect(sentence(schema, { add: { budget: [1, 0] } })).toBe('add budget 2 must be at least 1');
+  expect(sentence(schema, { add: { budget: [1, 0] } })).toBe('add.budget.1 must be at least 1');
 });
 
 test('the whole value is called it', () => {
@@ -64,5 +66,5 @@ test('names of a stranger fill no line, and what is wrong is counted', () => {
       many,
       Array.from({ length: 12 }, () => 'x'),
     ),
-  ).toMatch(/^1 must be a number; 2 must be a number; .*; and 4 more$/);
+  ).toMatch(/^0 must be a number; 1 must be a number; .*; and 4 more$/);
 });

@@ -48,7 +48,7 @@ const formatNames: Readonly<Record<string, string>> = {
   uuid: 'a UUID',
 };
 
-/** `name must be text; limits ttl must be at least 1`, for all that is wrong up to a bound. */
+/** `name must be text; limits.ttl must be at least 1`, for all that is wrong up to a bound. */
 export function schemaSentence(error: z.ZodError): string {
   const found = error.issues.flatMap((issue) => deepest(issue));
   const shown = found.slice(0, fieldsShownMax).map(complaint);
@@ -89,8 +89,7 @@ function complaint(issue: Issue): string {
 
 /** `add limits budget bytes`, `check 3 key`: places in lists count from one. */
 function fieldOf(path: readonly PropertyKey[]): string {
-  const words = path.map((part) => (typeof part === 'number' ? String(part + 1) : String(part)));
-  return shorten(words.join(' '), fieldLengthMax);
+  return shorten(path.map(String).join('.'), fieldLengthMax);
 }
 
 function expectation(issue: Issue): string {

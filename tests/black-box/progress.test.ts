@@ -65,7 +65,7 @@ describe('two linked clusters', () => {
       statuses: ['disconnected'],
       withinMs: 30_000,
     });
-    expect(lost.reason).toContain('dialling');
+    expect(lost.reason).toContain('no connection since');
     await lubeck.restart();
     await Promise.all([untilLinked(lubeck, 'bergen'), untilLinked(bergen, 'lubeck')]);
     expect((await linkOf(bergen, 'lubeck')).lastError).toBeUndefined();
