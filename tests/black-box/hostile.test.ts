@@ -361,7 +361,7 @@ describe('a peer that lies about three resources', () => {
     expect(body.reason).toContain('quarantined until');
     // Lifted while it goes on lying, it would be quarantined again before anything is pulled.
     for (const { resource } of spaces.slice(0, 3)) {
-      await bergen.api('DELETE', '/mirrors', { resource });
+      await must(bergen, 'mirror', 'remove', resource, '--yes');
     }
     await must(bergen, 'quarantine', 'lift', hostile.name, '--yes');
     await untilShown(good, 'current', undefined);
