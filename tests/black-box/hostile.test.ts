@@ -327,7 +327,7 @@ describe('nothing of a lie is applied, and who lied is named', () => {
       });
       expect(incidents[0]).toMatchObject({ resource, answersAs, error: { code } });
     }
-    await bergen.api('DELETE', '/mirrors', { resource });
+    await must(bergen, 'mirror', 'remove', resource, '--yes');
   });
 
   test('the honest peer is unharmed beside all of it, and memory did not follow what was claimed', async () => {
