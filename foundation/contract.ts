@@ -4,6 +4,7 @@
 import type { z } from 'zod';
 import type { ErrorCode } from './error-codes.ts';
 import type { ClusterId, NodeId } from './ids.ts';
+import type { Principal } from './principals.ts';
 
 /** Who asks, as the edge has established it. */
 export type Caller =
@@ -15,11 +16,21 @@ export type Caller =
       readonly node: NodeId;
     }
   | {
+      /** Somebody who logged in, or whose certificate the transport has proven. */
+      readonly kind: 'principal';
+      readonly principal: Principal;
+      /** `session:<id>` or `certificate:<serial>`: what a person can end. */
+      readonly proof: string;
+      readonly expiresMs: number;
+    }
+  | {
       /** Whoever presents a capability token: may do what its scopes say, until it ends. */
       readonly kind: 'token';
       /** Who proved to be its holder, or `bearer`. */
       readonly holder: string;
       readonly subject: string;
+      /** Whom it speaks for; it may do no more than they may. None: for whoever issued it. */
+      readonly principal?: Principal | undefined;
       readonly scopes: readonly string[];
       /** Ids of the token and of all it descends from, its own first. */
       readonly chain: readonly string[];
@@ -45,6 +56,11 @@ interface Promised<I, O> {
   /** `POST /links/:cluster`; path parameters are fields of the input. Peer contracts have none. */
   readonly route?: `${'GET' | 'POST' | 'PUT' | 'DELETE'} /${string}`;
   readonly input: z.ZodType<I>;
+  /**
+   * The one resource that an input is about, as `<kind>/<name>` or `<peer>:<kind>/<name>`: roles
+   * may be bound to it. Absent where a method is about all of them, or none.
+   */
+  readonly target?: (input: I) => string | undefined;
   readonly output: z.ZodType<O>;
   /** Codes a caller must expect besides those of every road. */
   readonly errors: readonly ErrorCode[];

@@ -66,7 +66,7 @@ function build(service: Partial<Pigeons>, gate: Partial<Gate> = {}) {
       steps.push('authenticate');
       return credential.proven ?? { kind: 'anonymous' };
     },
-    authorise: (_, permission) => void steps.push(`authorise ${permission}`),
+    authorise: (_, { permission }) => void steps.push(`authorise ${permission}`),
     record: (entry) => {
       steps.push('audit');
       audit.push(entry);

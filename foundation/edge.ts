@@ -30,6 +30,9 @@ export interface EdgeRequest {
 export interface AuditEntry {
   readonly contract: string;
   readonly method: string;
+  /** What it took; undefined where the request named no method. */
+  readonly permission?: string | undefined;
+  readonly target?: string | undefined;
   readonly caller: Caller;
   readonly source: string;
   /** `OK`, or the error's code; CANCELLED where the reader of a watch left before its end. */
@@ -40,6 +43,12 @@ export interface AuditEntry {
   readonly fault?: unknown;
 }
 
+/** What somebody wants to use, and on which resource as they spelled it. */
+export interface Asked {
+  readonly permission: string;
+  readonly target?: string | undefined;
+}
+
 /** The decisions of one road. */
 export interface Gate {
   /** Throws RATE_LIMITED. */
@@ -47,9 +56,12 @@ export interface Gate {
   /** Throws UNAUTHENTICATED. */
   authenticate(credential: Credential): Promise<Caller>;
   /** Throws FORBIDDEN. */
-  authorise(caller: Caller, permission: string): void;
-  /** Hears of every request that was admitted, once, when it is over. Must not throw. */
-  record(entry: AuditEntry): void;
+  authorise(caller: Caller, asked: Asked): void;
+  /**
+   * Hears of every request that was admitted, once, when it is over; who asked gets the answer when
+   * this has resolved. Must not throw.
+   */
+  record(entry: AuditEntry): void | Promise<void>;
 }
 
 export interface Edge {
@@ -88,6 +100,8 @@ export function serve(served: readonly Served[], gate: Gate): Edge {
         return output;
       } catch (error) {
         throw visit.failed(error);
+      } finally {
+        await visit.recorded;
       }
     },
     watch(request) {
@@ -135,6 +149,9 @@ function seatsOf(served: readonly Served[]): ReadonlyMap<string, ReadonlyMap<str
 /** One request on its way: who it turned out to be, and its one audit entry. */
 interface Visit {
   caller: Caller;
+  asked?: Asked;
+  /** Resolves when what is recorded is kept. */
+  recorded: void | Promise<void>;
   /** Records the success. */
   done(): void;
   /** Records the failure; returns what the caller may be told of it. */
@@ -142,16 +159,19 @@ interface Visit {
 }
 
 function createVisit(request: EdgeRequest, gate: Gate): Visit {
-  const record = (outcome: Pick<AuditEntry, 'outcome' | 'fault'>): void =>
-    gate.record({
+  const record = (outcome: Pick<AuditEntry, 'outcome' | 'fault'>): void => {
+    visit.recorded = gate.record({
       contract: request.contract,
       method: request.method,
+      ...visit.asked,
       caller: visit.caller,
       source: request.credential.source,
       ...outcome,
     });
+  };
   const visit: Visit = {
     caller: anonymous,
+    recorded: undefined,
     done: () => record({ outcome: 'OK' }),
     failed(failure) {
       const told = tellable(failure, request.signal);
@@ -182,8 +202,12 @@ async function enter(
   if (seat === undefined || (seat.promise.watch === true) !== needs.watch) {
     throw unknownMethod(request, seat);
   }
+  // Known before the input is: that too is recorded of whoever sends what nobody can read.
+  const { permission } = seat.promise;
+  needs.visit.asked = { permission };
   const input = checkInput(seat, request.input);
-  needs.gate.authorise(caller, seat.promise.permission);
+  needs.visit.asked = { permission, target: seat.promise.target?.(input) };
+  needs.gate.authorise(caller, needs.visit.asked);
   return { seat, input, caller };
 }
 

@@ -53,6 +53,7 @@ export type {
 export type { Crypto, Hasher } from './crypto.ts';
 export {
   serve,
+  type Asked,
   type AuditEntry,
   type Credential,
   type Edge,
@@ -99,6 +100,26 @@ export {
   type LocalId,
   type NodeId,
 } from './ids.ts';
+export {
+  anyContains,
+  parseScope,
+  patternContains,
+  readScope,
+  scopeContains,
+  scopeLengthMax,
+  type Scope,
+} from './scopes.ts';
+export {
+  accountNameSchema,
+  isPrincipal,
+  principal,
+  principalKinds,
+  principalSchema,
+  splitPrincipal,
+  type Principal,
+  type PrincipalKind,
+  type PrincipalParts,
+} from './principals.ts';
 export { silentLog, type Log, type LogFields } from './log.ts';
 export { near } from './near.ts';
 export { remote } from './remote.ts';

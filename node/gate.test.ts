@@ -9,12 +9,12 @@ import {
   type Log,
 } from '@hansa/foundation';
 import { expect, test } from 'vitest';
-import { createOwnerGate, type OwnerGateNeeds } from './gate.ts';
+import { createApiGate, type ApiGateNeeds } from './gate.ts';
 import { shelvesContract } from './shelves.suite.ts';
 
 const cluster: Caller = { kind: 'cluster', cluster: 'c' as never, node: 'n' as never };
 
-function build(needs: Partial<OwnerGateNeeds> = {}) {
+function build(needs: Partial<ApiGateNeeds> = {}) {
   let atMs = 0;
   const lines: [name: string, fields: object][] = [];
   const clock: Clock = { now: () => 0, monotonicMs: () => atMs, sleep: async () => undefined };
@@ -23,7 +23,7 @@ function build(needs: Partial<OwnerGateNeeds> = {}) {
     problem: (name, error, fields = {}) => void lines.push([name, { ...fields, error }]),
     with: () => log,
   };
-  const gate = createOwnerGate({ token: 'secret', clock, log, ...needs });
+  const gate = createApiGate({ token: 'secret', clock, log, ...needs });
   return { gate, lines, pass: (ms: number) => (atMs += ms) };
 }
 
@@ -96,7 +96,7 @@ test('the owner may everything but speak for a cluster; a cluster only what is f
   const { gate } = build();
   const may = (caller: Caller, permission: string): boolean => {
     try {
-      gate.authorise(caller, permission);
+      gate.authorise(caller, { permission });
       return true;
     } catch (error) {
       expect(error).toMatchObject({ code: 'FORBIDDEN', facts: { permission } });
@@ -119,7 +119,7 @@ test('only writes and our own faults are logged', () => {
     handle: async () => ({ status: 200, headers: {}, body: new Uint8Array(0) }),
   };
   const { gate, lines } = build({ contracts: [shelvesContract], routes: [push] });
-  const entry = (contract: string, method: string, more: Partial<AuditEntry> = {}): void =>
+  const entry = (contract: string, method: string, more: Partial<AuditEntry> = {}) =>
     gate.record({
       contract,
       method,
@@ -170,10 +170,10 @@ test('a capability token makes a caller who may what its scopes say, and no more
   const { gate, lines } = build({ tokens: authority(undefined), contracts: [shelvesContract] });
   const caller = await gate.authenticate({ source: 'a', token: 'a.b.c' });
   expect(caller).toEqual(ledgerCaller);
-  gate.authorise(caller, 'links.read');
-  gate.authorise(caller, 'open');
+  gate.authorise(caller, { permission: 'links.read' });
+  gate.authorise(caller, { permission: 'open' });
   for (const permission of ['links.write', 'peer']) {
-    expect(() => gate.authorise(caller, permission)).toThrow('too narrow');
+    expect(() => gate.authorise(caller, { permission })).toThrow('too narrow');
   }
   const entry = { contract: 'shelves', method: 'put', source: 's', outcome: 'OK' };
   gate.record({ ...entry, caller });

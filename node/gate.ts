@@ -1,6 +1,10 @@
-// The decisions of the owner's roads: HTTP with the owner token or a capability token, and calls
-// the transport has proven. What only linked clusters may ask, no token opens.
+// The decisions of the roads of people and programs: HTTP with the owner token, a session or a
+// capability token, and calls the transport has proven. What only linked clusters may ask, nothing
+// of these opens.
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { AccessControl } from '@hansa/capabilities/access/contract';
+import type { AuditSink } from '@hansa/capabilities/audit/contract';
+import { sessionMark, type Sessions } from '@hansa/capabilities/logins/contract';
 import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
 import {
   HansaError,
@@ -14,25 +18,13 @@ import {
   type HttpRoute,
   type Log,
 } from '@hansa/foundation';
-
-export interface GateLimits {
-  readonly requestsPerSecond: number;
-  readonly requestsBurst: number;
-  readonly failuresPerMinute: number;
-  readonly sourcesMax: number;
-}
-
-export const gateLimits: GateLimits = {
-  requestsPerSecond: 500, // a busy console and a deployment script together stay far below
-  requestsBurst: 1_000, // two seconds of it at once: a page opening, a script starting
-  failuresPerMinute: 10, // a person mistypes a few times; a guesser tries thousands
-  sourcesMax: 4_096, // addresses remembered; about 1 MiB, and the oldest is forgotten first
-};
+import { createBuckets, gateLimits, take, type Buckets, type GateLimits } from './gate-limits.ts';
 
 /** Raw routes have no contract; they are audited and limited under this name. */
 export const rawContract = 'http';
 
-export interface OwnerGateNeeds {
+export interface ApiGateNeeds {
+  /** Whoever has it owns the cluster. */
   readonly token: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -40,12 +32,15 @@ export interface OwnerGateNeeds {
   /** Where `record` learns which calls are writes; only those are logged. */
   readonly contracts?: readonly AnyContract[];
   readonly routes?: readonly HttpRoute[];
-  /** Judges capability tokens; without it only the owner has one. */
+  /** Judge sessions, capability tokens and who may what: without them there is only the owner. */
+  readonly sessions?: Sessions;
   readonly tokens?: TokenAuthority;
+  readonly access?: AccessControl;
+  readonly audit?: AuditSink;
 }
 
-export function createOwnerGate(needs: OwnerGateNeeds): Gate {
-  const { clock, log, tokens, limits = gateLimits } = needs;
+export function createApiGate(needs: ApiGateNeeds): Gate {
+  const { clock, log, tokens, sessions, access, audit, limits = gateLimits } = needs;
   const expected = digest(needs.token);
   const writes = writeNames(needs.contracts ?? [], needs.routes ?? []);
   const requests = createBuckets({
@@ -80,6 +75,9 @@ export function createOwnerGate(needs: OwnerGateNeeds): Gate {
       if (timingSafeEqual(digest(credential.token), expected)) {
         return { kind: 'owner' };
       }
+      if (sessions !== undefined && credential.token.startsWith(sessionMark)) {
+        return sessions.authenticate(credential.token);
+      }
       if (tokens === undefined || !credential.token.includes('.')) {
         refuse(failures, credential, log);
       }
@@ -90,8 +88,11 @@ export function createOwnerGate(needs: OwnerGateNeeds): Gate {
         refuseToken(error, { failures, credential, log });
       }
     },
-    authorise(caller, permission) {
-      if (caller.kind === 'token' && permission !== 'open' && tokens !== undefined) {
+    authorise(caller, asked) {
+      const { permission } = asked;
+      if (caller.kind !== 'owner' && permission !== 'open' && access !== undefined) {
+        access.authorise(caller, asked);
+      } else if (caller.kind === 'token' && permission !== 'open' && tokens !== undefined) {
         tokens.authorise(caller, permission);
       } else if (!mayCall(caller, permission)) {
         throw new HansaError('FORBIDDEN', `${named(caller)} may not use "${permission}"`, {
@@ -100,11 +101,13 @@ export function createOwnerGate(needs: OwnerGateNeeds): Gate {
       }
     },
     record(entry) {
+      const kept = audit?.request(entry);
       if (entry.fault !== undefined) {
         log.problem('call.failed', entry.fault, fieldsOf(entry));
       } else if (writes.has(`${entry.contract}.${entry.method}`)) {
         log.event('call.served', fieldsOf(entry));
       }
+      return kept;
     },
   };
 }
@@ -122,13 +125,20 @@ function named(caller: Caller): string {
 
 function fieldsOf(entry: AuditEntry): Record<string, string> {
   const { contract, method, caller, source, outcome } = entry;
-  const who =
-    caller.kind === 'cluster'
-      ? caller.cluster
-      : caller.kind === 'token'
-        ? `token ${caller.chain[0] ?? ''}`
-        : caller.kind;
-  return { method: `${contract}.${method}`, caller: who, source, outcome };
+  return { method: `${contract}.${method}`, caller: idOf(caller), source, outcome };
+}
+
+function idOf(caller: Caller): string {
+  switch (caller.kind) {
+    case 'cluster':
+      return caller.cluster;
+    case 'principal':
+      return caller.principal;
+    case 'token':
+      return `token ${caller.chain[0] ?? ''}`;
+    default:
+      return caller.kind;
+  }
 }
 
 function refuse(failures: Buckets, credential: Credential, log: Log): never {
@@ -181,46 +191,4 @@ function writeNames(
     }
   }
   return names;
-}
-
-interface Buckets {
-  /** 0 where it was granted, else the seconds until one more will be. */
-  take(source: string): number;
-}
-
-function createBuckets(bounds: {
-  readonly clock: Clock;
-  readonly perSecond: number;
-  readonly burst: number;
-  readonly sourcesMax: number;
-}): Buckets {
-  const { clock, perSecond, burst, sourcesMax } = bounds;
-  const levels = new Map<string, { level: number; atMs: number }>();
-  return {
-    take(source) {
-      const atMs = clock.monotonicMs();
-      const before = levels.get(source) ?? { level: burst, atMs };
-      const level = Math.min(burst, before.level + ((atMs - before.atMs) / 1_000) * perSecond);
-      const granted = level >= 1;
-      // Deleted first so that the map's order is the order of last use.
-      levels.delete(source);
-      levels.set(source, { level: granted ? level - 1 : level, atMs });
-      if (levels.size > sourcesMax) {
-        const oldest = levels.keys().next().value;
-        levels.delete(oldest ?? source);
-      }
-      return granted ? 0 : (1 - level) / perSecond;
-    },
-  };
-}
-
-function take(buckets: Buckets, source: string, sentence: string): void {
-  const waitSeconds = buckets.take(source);
-  if (waitSeconds > 0) {
-    const retryAfterSeconds = Math.ceil(waitSeconds);
-    throw new HansaError('RATE_LIMITED', sentence, {
-      fix: `retry in ${retryAfterSeconds} s`,
-      facts: { retryAfterSeconds },
-    });
-  }
 }

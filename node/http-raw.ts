@@ -61,7 +61,7 @@ async function answer(visit: Visit): Promise<void> {
 
 async function run({ request, reply, route, needs }: Visit, caller: Caller): Promise<void> {
   const signal = needs.signalOf(reply, 'stream');
-  needs.gate.authorise(caller, route.permission);
+  needs.gate.authorise(caller, { permission: route.permission });
   const given = await route.handle(requestOf(request, needs), { caller, signal });
   await send(reply, given, { ...needs, signal });
   // What the handler did not want of the body; a client that goes on sending is cut off.

@@ -1,4 +1,5 @@
-export { createOwnerGate, gateLimits, type GateLimits, type OwnerGateNeeds } from './gate.ts';
+export { createApiGate, type ApiGateNeeds } from './gate.ts';
+export { gateLimits, type GateLimits } from './gate-limits.ts';
 export { openHttp, type HttpNeeds, type HttpRoad } from './http.ts';
 export { httpLimits, type HttpLimits } from './http-limits.ts';
 export { socketPathBytesMax, type ListenAddress } from './http-listen.ts';

@@ -11,7 +11,7 @@ export function createPeerGate(log: Log): Gate {
       }
       return credential.proven;
     },
-    authorise(caller, permission) {
+    authorise(caller, { permission }) {
       if (permission !== 'peer' || caller.kind !== 'cluster') {
         throw new HansaError('FORBIDDEN', `peers may not use "${permission}"`);
       }

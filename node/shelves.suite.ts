@@ -12,7 +12,7 @@ import {
 import { createSystemClock } from '@hansa/system-node';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { createOwnerGate } from './gate.ts';
+import { createApiGate } from './gate.ts';
 import { openHttp, type HttpNeeds, type HttpRoad } from './http.ts';
 
 export interface Book {
@@ -109,7 +109,7 @@ export async function openShelves(
 ): Promise<HttpRoad> {
   const clock = createSystemClock();
   const routes = parts.routes ?? [];
-  const gate = createOwnerGate({ token, clock, log: silentLog });
+  const gate = createApiGate({ token, clock, log: silentLog });
   const edge = serve(
     [{ contract: shelvesContract, service: { ...shelves, ...parts.service } }],
     gate,

@@ -19,7 +19,7 @@ import { compose, type Composition } from './composition.ts';
 import type { Config } from './config.ts';
 import { openDrivers, type Opening } from './drivers.ts';
 import { runDuties } from './duties.ts';
-import { createOwnerGate } from './gate.ts';
+import { createApiGate } from './gate.ts';
 import { openHttp, type HttpRoad } from './http.ts';
 import { socketPathBytesMax } from './http-listen.ts';
 import { writeSecret } from './key-folder.ts';
@@ -156,7 +156,7 @@ async function openApi(
   const served = capabilities.flatMap((each) => each.serves);
   const routes = capabilities.flatMap((each) => each.routes);
   const contracts = served.map(({ contract }) => contract);
-  const gate = createOwnerGate({ token, clock, log, contracts, routes, tokens });
+  const gate = createApiGate({ token, clock, log, contracts, routes, tokens });
   const path = join(config.data, 'api.sock');
   const socket = Buffer.byteLength(path) <= socketPathBytesMax ? { socketPath: path } : {};
   const open = (port: number): Promise<HttpRoad> =>

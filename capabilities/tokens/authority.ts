@@ -1,8 +1,8 @@
 // Tokens on the roads of people and programs: who calls with one, what it lets them call, and when
 // what they started has to end.
-import { HansaError, type Clock } from '@hansa/foundation';
+import { anyContains, type Clock, HansaError, readScope } from '@hansa/foundation';
 import type {
-  Principal,
+  TokenHolder,
   PossessionProof,
   TokenAuthority,
   TokenCaller,
@@ -12,7 +12,6 @@ import type { Judge } from './judge.ts';
 import type { Verifying } from './jws.ts';
 import type { Lapsing } from './lapsing.ts';
 import { createPossessions, type Possessions } from './possession.ts';
-import { anyContains, readScope } from './scope.ts';
 
 export interface AuthorityNeeds extends Verifying {
   readonly clock: Clock;
@@ -68,7 +67,7 @@ function holderOf(
     readonly token: VerifiedToken;
     readonly possession: PossessionProof | undefined;
   },
-): Principal {
+): TokenHolder {
   const { text, token, possession } = given;
   if (token.audience.includes('bearer')) {
     return 'bearer';

@@ -1,4 +1,4 @@
-import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from '@hansa/foundation';
+import { fromBase64Url, fromUtf8, parseScope, toBase64Url, utf8 } from '@hansa/foundation';
 import fc from 'fast-check';
 import { compactVerify, importJWK, SignJWT, type CryptoKey } from 'jose';
 import { describe, expect, test } from 'vitest';
@@ -21,7 +21,6 @@ import {
 import { readChain, verifyChain } from './chain.ts';
 import { tokenBytesMax, tokenSkewMs } from './contract.ts';
 import { mintToken } from './making.ts';
-import { parseScope } from './scope.ts';
 
 /** The same parts with another header or payload under the old signature. */
 function withPart(text: string, at: 0 | 1, json: string): string {

@@ -1,12 +1,16 @@
 // A whole token: the text of each token of its chain, the last child first, joined by "~". Whether
 // it is good is decided here, over the whole chain, by whoever it is shown to.
 import {
-  HansaError,
-  momentText,
-  toBase64Url,
-  utf8,
+  anyContains,
   type ClusterId,
   type Crypto,
+  HansaError,
+  momentText,
+  parseScope,
+  readScope,
+  type Scope,
+  toBase64Url,
+  utf8,
 } from '@hansa/foundation';
 import { readClaims, tooDeep, type Claims } from './claims.ts';
 import {
@@ -18,7 +22,6 @@ import {
   type VerifiedToken,
 } from './contract.ts';
 import { malformed, readJws, requireSignature, type Jws, type KeyOf } from './jws.ts';
-import { anyContains, parseScope, readScope, type Scope } from './scope.ts';
 
 export const chainMark = '~';
 

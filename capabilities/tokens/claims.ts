@@ -6,7 +6,7 @@ import {
   tokenDepthMax,
   tokenFields,
   tokenTtlMaxMs,
-  type Principal,
+  type TokenHolder,
 } from './contract.ts';
 import { malformed, type Jws } from './jws.ts';
 import { HansaError, schemaSentence } from '@hansa/foundation';
@@ -15,7 +15,7 @@ import { HansaError, schemaSentence } from '@hansa/foundation';
 export interface Claims {
   readonly iss: string;
   readonly sub: string;
-  readonly aud: readonly Principal[];
+  readonly aud: readonly TokenHolder[];
   readonly exp: number;
   readonly nbf: number;
   readonly iat: number;

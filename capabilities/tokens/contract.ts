@@ -4,13 +4,14 @@ import {
   clusterIdSchema,
   errorReportSchema,
   nameLengthMax,
+  scopeLengthMax,
   type Call,
   type ClusterId,
   type Contract,
   type ErrorReport,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import type { Principal, TokenLink } from './uses.ts';
+import type { TokenHolder, TokenLink } from './uses.ts';
 
 // fits a header line of every HTTP server, with room
 export const tokenBytesMax: number = 8 * 1_024;
@@ -18,7 +19,6 @@ export const tokenDepthMax = 8; // delegations: longer chains no person can foll
 export const tokenScopesMax = 32; // every check walks them
 export const tokenAudienceMax = 8; // holders of one token; more people get tokens of their own
 export const tokenFactsMax = 8; // marks like `proxy`
-export const scopeLengthMax = 256; // the longest verb and kind with a whole resource name
 export const tokenTtlDefaultMs = 3_600_000; // an hour: as long as a session at work
 // a month: a token is no account
 export const tokenTtlMaxMs: number = 30 * 24 * 3_600_000;
@@ -39,7 +39,7 @@ export const honouredMax = 256; // clusters whose tokens count here
 export interface IssuedToken {
   readonly token: string;
   readonly jti: string;
-  readonly audience: readonly Principal[];
+  readonly audience: readonly TokenHolder[];
   readonly caps: readonly string[];
   readonly expiresMs: number;
   readonly delegable: boolean;
@@ -49,7 +49,7 @@ export interface IssuedToken {
 export interface IssuedRow {
   readonly jti: string;
   readonly subject: string;
-  readonly audience: readonly Principal[];
+  readonly audience: readonly TokenHolder[];
   readonly caps: readonly string[];
   readonly issuedMs: number;
   readonly expiresMs: number;
@@ -152,7 +152,7 @@ export interface Tokens {
 export type {
   Passing,
   PossessionProof,
-  Principal,
+  TokenHolder,
   TokenAuthority,
   TokenCaller,
   TokenChecks,
@@ -162,7 +162,7 @@ export type {
 
 const principal = z
   .string()
-  .regex(/^(?:bearer|(?:cluster|key):[0-9a-f]{64})$/) as unknown as z.ZodType<Principal>;
+  .regex(/^(?:bearer|(?:cluster|key):[0-9a-f]{64})$/) as unknown as z.ZodType<TokenHolder>;
 const jti = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/, 'a token id is 16 to 64 letters');
 const scopes = z.array(z.string().min(1).max(scopeLengthMax)).min(1).max(tokenScopesMax);
 const subject = z
@@ -180,7 +180,7 @@ const nothing = z.strictObject({});
 export const tokenFields: {
   readonly jti: z.ZodType<string>;
   readonly subject: z.ZodType<string>;
-  readonly principal: z.ZodType<Principal>;
+  readonly principal: z.ZodType<TokenHolder>;
   readonly scopes: z.ZodType<string[]>;
   readonly facts: z.ZodType<string[]>;
   readonly text: z.ZodType<string>;

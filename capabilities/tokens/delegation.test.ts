@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { anyContains, parseScope, readScope } from '@hansa/foundation';
 import { describe, expect, test } from 'vitest';
 import {
   child,
@@ -15,9 +16,8 @@ import {
   wish,
 } from '../../testkit/test-tokens.ts';
 import { verifyChain } from './chain.ts';
-import { tokenBytesMax, tokenDepthMax, tokenSkewMs, type Principal } from './contract.ts';
+import { tokenBytesMax, tokenDepthMax, tokenSkewMs, type TokenHolder } from './contract.ts';
 import { attenuateToken, mintToken, type Wish } from './making.ts';
-import { anyContains, parseScope, readScope } from './scope.ts';
 
 describe('a delegated token', () => {
   test('is good with its parent, and narrower', () => {
@@ -190,7 +190,7 @@ describe('delegation', () => {
     fc.assert(
       fc.property(scopes, scopes, (a, b) => {
         const first = mintToken(issuer, wish({ caps: a })).text;
-        const audience: Principal[] = ['bearer'];
+        const audience: TokenHolder[] = ['bearer'];
         const narrow = wish({ caps: b, audience, delegable: false });
         let made: string;
         try {

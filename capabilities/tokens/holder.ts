@@ -10,7 +10,7 @@ import {
   type Random,
 } from '@hansa/foundation';
 import { linkOf, readChain, usableReport, verifyChain } from './chain.ts';
-import type { IssuedToken, Principal, TokenReport } from './contract.ts';
+import type { IssuedToken, TokenHolder, TokenReport } from './contract.ts';
 import { isIssuer, type Issuer, type KeyOf, type Signing } from './jws.ts';
 import { attenuateToken } from './making.ts';
 import { provePossession, type Request } from './possession.ts';
@@ -110,7 +110,7 @@ const firstKeyOf: KeyOf = (cluster, { keyIndex }) => {
   return fromHex(cluster);
 };
 
-function readPrincipal(text: string): Principal {
+function readPrincipal(text: string): TokenHolder {
   if (text === 'bearer' || isIssuer(text)) {
     return text;
   }

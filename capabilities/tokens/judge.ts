@@ -1,17 +1,18 @@
 // Whether a token is good here: its own word by `chain.ts`, together with what only this cluster
 // knows, which is what it revoked and whose tokens it honours.
 import {
-  HansaError,
-  momentText,
   type Clock,
   type ClusterId,
+  HansaError,
+  momentText,
+  parseScope,
+  type Scope,
   type WatchedTable,
 } from '@hansa/foundation';
 import { requireWithin, verifyChain } from './chain.ts';
 import type { Revocation, VerifiedToken } from './contract.ts';
 import type { Verifying } from './jws.ts';
 import type { HonouredRecord, IssuedRecord } from './keys.ts';
-import { parseScope, type Scope } from './scope.ts';
 
 export interface JudgeNeeds extends Verifying {
   readonly cluster: ClusterId;

@@ -1,18 +1,17 @@
 // Tokens made: the first of a chain by a cluster, every other by whoever holds its parent, with no
 // node in reach.
-import { HansaError, toBase64Url, type Crypto, type Random } from '@hansa/foundation';
+import { type Crypto, HansaError, parseScope, type Random, toBase64Url } from '@hansa/foundation';
 import { chainMark, proofHash, readChain, requireDescent, type Member } from './chain.ts';
 import { readClaims, tooDeep } from './claims.ts';
-import { tokenBytesMax, tokenDepthMax, type Principal } from './contract.ts';
+import { tokenBytesMax, tokenDepthMax, type TokenHolder } from './contract.ts';
 import { readJws, writeJws, type Signing } from './jws.ts';
-import { parseScope } from './scope.ts';
 
 const idBytes = 16; // nobody can guess one, and no two are equal
 
 /** What a new token says; times in milliseconds, told in whole seconds. */
 export interface Wish {
   readonly subject: string;
-  readonly audience: readonly Principal[];
+  readonly audience: readonly TokenHolder[];
   readonly caps: readonly string[];
   readonly nowMs: number;
   readonly expiresMs: number;

@@ -4,11 +4,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createHandClock } from '../../testkit/hand-clock.ts';
 import { clusterOf, seedOf } from '../../testkit/test-cluster.ts';
-import { possessionWindowMs, type Principal } from './contract.ts';
+import { possessionWindowMs, type TokenHolder } from './contract.ts';
 import { createPossessions, provePossession } from './possession.ts';
 
 const crypto = createNodeCrypto();
-const key: Principal = `key:${clusterOf(crypto, 2)}`;
+const key: TokenHolder = `key:${clusterOf(crypto, 2)}`;
 const request = { token: 'the token', method: 'GET', path: '/links?all=1' };
 let drawn = 0;
 const random: Random = {
@@ -34,7 +34,7 @@ function build() {
     const made = { ...request, ...given, nowMs: clock.now() };
     return provePossession({ crypto, random, signing }, made);
   };
-  const show = (proof: string, audience: readonly Principal[] = [key]) =>
+  const show = (proof: string, audience: readonly TokenHolder[] = [key]) =>
     possessions.require(request.token, audience, { ...request, proof });
   return { clock, prove, show };
 }

@@ -14,7 +14,7 @@ import {
   possessionsKeptMax,
   possessionWindowMs,
   type PossessionProof,
-  type Principal,
+  type TokenHolder,
 } from './contract.ts';
 import {
   malformed,
@@ -68,7 +68,7 @@ export function provePossession(
 
 export interface Possessions {
   /** The holder that the proof proves; throws what is wrong with it. */
-  require(token: string, audience: readonly Principal[], given: PossessionProof): Principal;
+  require(token: string, audience: readonly TokenHolder[], given: PossessionProof): TokenHolder;
 }
 
 export function createPossessions(needs: Verifying & { readonly clock: Clock }): Possessions {

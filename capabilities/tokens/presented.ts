@@ -1,9 +1,8 @@
 // The tokens that peers show, by peer and by the stream that shows them: what policy asks. Nothing
 // of it outlives the stream, and no peer's tokens are ever looked at for another.
-import { HansaError, type ClusterId } from '@hansa/foundation';
+import { anyContains, type ClusterId, HansaError, readScope, type Scope } from '@hansa/foundation';
 import type { PresentedTokens } from '../policies/contract.ts';
 import { showingsPerPeerMax, type VerifiedToken } from './contract.ts';
-import { anyContains, readScope, type Scope } from './scope.ts';
 
 /** What one stream shows. */
 export interface Showing {

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { globMatches } from '../policies/decide.ts';
-import { anyContains, parseScope, patternContains, readScope, scopeContains } from './scope.ts';
+import {
+  anyContains,
+  parseScope,
+  patternContains,
+  readScope,
+  scopeContains,
+} from '@hansa/foundation';
 
 const contains = (outer: string, inner: string): boolean =>
   scopeContains(parseScope(outer), parseScope(inner));

@@ -1,16 +1,17 @@
 // Tokens issued, revoked, received and honoured. The keys sign, the store remembers; no text of an
 // issued token is kept anywhere.
 import {
-  HansaError,
-  nameLengthMax,
-  reportOf,
   type Call,
   type Clock,
   type ClusterId,
   type Crypto,
+  HansaError,
   type KeyValueStore,
   type Log,
+  nameLengthMax,
+  parseScope,
   type Random,
+  reportOf,
   type WatchedTable,
 } from '@hansa/foundation';
 import type { Signer } from '../identity/contract.ts';
@@ -25,7 +26,7 @@ import {
   tokenTtlDefaultMs,
   type Honoured,
   type IssueRequest,
-  type Principal,
+  type TokenHolder,
   type ReceivedRow,
   type TokenCaller,
   type Tokens,
@@ -37,7 +38,6 @@ import { attenuateToken, mintToken, type Making } from './making.ts';
 import { requireHolder } from './peer-service.ts';
 import type { Presenting } from './presenting.ts';
 import type { Ledger } from './revoking.ts';
-import { parseScope } from './scope.ts';
 
 export interface TokensServiceNeeds {
   readonly store: KeyValueStore;
@@ -301,8 +301,8 @@ export function makingOf({
 function audienceOf(
   { peers }: TokensServiceNeeds,
   spelled: IssueRequest['audience'],
-): readonly Principal[] {
-  const named = spelled.map((one): Principal =>
+): readonly TokenHolder[] {
+  const named = spelled.map((one): TokenHolder =>
     one === 'bearer' || isIssuer(one) ? one : `cluster:${peers.resolve(one).cluster}`,
   );
   return [...new Set(named)];

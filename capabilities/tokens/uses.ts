@@ -3,7 +3,7 @@
 import type { Caller, ClusterId } from '@hansa/foundation';
 
 /** Who may use a token: a cluster, whoever has a key, or whoever has the token. */
-export type Principal = `cluster:${string}` | `key:${string}` | 'bearer';
+export type TokenHolder = `cluster:${string}` | `key:${string}` | 'bearer';
 
 /** One token of a chain, as it says of itself. */
 export interface TokenLink {
@@ -11,7 +11,7 @@ export interface TokenLink {
   readonly issuer: string;
   readonly keyIndex: number;
   readonly subject: string;
-  readonly audience: readonly Principal[];
+  readonly audience: readonly TokenHolder[];
   readonly caps: readonly string[];
   readonly notBeforeMs: number;
   readonly expiresMs: number;

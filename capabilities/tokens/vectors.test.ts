@@ -1,13 +1,12 @@
 // The golden bytes of protocol/tokens.md, held against the product and against means of their own.
 import { createNodeCrypto } from '@hansa/crypto-node';
-import { fromHex } from '@hansa/foundation';
+import { fromHex, parseScope, scopeContains } from '@hansa/foundation';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { hashByHand, keyByHand, readVectors, signByHand } from '../../testkit/by-hand.ts';
 import { createHandClock } from '../../testkit/hand-clock.ts';
 import { verifyChain } from './chain.ts';
 import { createPossessions } from './possession.ts';
-import { parseScope, scopeContains } from './scope.ts';
 
 const named = { name: z.string(), text: z.string() };
 const vectors = z

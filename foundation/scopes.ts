@@ -1,7 +1,8 @@
-// What a token lets its holder do, as text: `pull:git:team-a/*`, `api:kv.read`, `app:ledger`. Pure:
-// reading a scope, and whether one lies within another.
-import { HansaError } from '@hansa/foundation';
-import { scopeLengthMax } from './contract.ts';
+// What a token or a role lets somebody do, as text: `pull:git:team-a/*`, `api:kv.read`,
+// `api:kv.write:prices/*`, `app:ledger`. Pure: reading a scope, and whether one lies within another.
+import { HansaError } from './errors.ts';
+
+export const scopeLengthMax = 256; // the longest verb and kind with a whole resource name
 
 export type Scope =
   | {
@@ -11,12 +12,19 @@ export type Scope =
       /** `*` matches within a segment, `**` across. */
       readonly name: string;
     }
-  | { readonly form: 'api'; readonly contract: string; readonly action: string }
+  | {
+      readonly form: 'api';
+      readonly contract: string;
+      readonly action: string;
+      /** Own resources alone whose names match; of that contract's kind. All where absent. */
+      readonly name?: string;
+    }
   | { readonly form: 'app'; readonly app: string };
 
 const resourcePattern =
   /^(see|pull|push|\*):(\*|[a-z][a-z0-9-]{0,31}):([A-Za-z0-9_.*-][A-Za-z0-9_./*-]{0,127})$/;
-const apiPattern = /^api:(\*|[a-z][a-z0-9-]{0,63})\.(\*|read|write)$/;
+const apiPattern =
+  /^api:(\*|[a-z][a-z0-9-]{0,63})\.(\*|read|write)(?::([A-Za-z0-9_.*-][A-Za-z0-9_./*-]{0,127}))?$/;
 const appPattern = /^app:(\*|[a-z][a-z0-9-]{0,63})$/;
 
 /** INPUT_INVALID on what is no scope. */
@@ -24,7 +32,9 @@ export function parseScope(text: string): Scope {
   const scope = readScope(text);
   if (scope === undefined) {
     throw new HansaError('INPUT_INVALID', `"${text.slice(0, scopeLengthMax)}" is no scope`, {
-      fix: 'write verb:kind:name ("pull:git:team-a/*"), api:permission ("api:kv.read") or app:id',
+      fix:
+        'write verb:kind:name ("pull:git:team-a/*"), api:permission ("api:kv.read", for some of ' +
+        'them "api:kv.read:team-a/*") or app:id',
     });
   }
   return scope;
@@ -39,9 +49,9 @@ export function readScope(text: string): Scope | undefined {
   if (verb !== undefined && kind !== undefined && name !== undefined) {
     return { form: 'resource', verb, kind, name };
   }
-  const [, contract, action] = apiPattern.exec(text === 'api:*' ? 'api:*.*' : text) ?? [];
+  const [, contract, action, own] = apiPattern.exec(text === 'api:*' ? 'api:*.*' : text) ?? [];
   if (contract !== undefined && action !== undefined) {
-    return { form: 'api', contract, action };
+    return { form: 'api', contract, action, ...(own === undefined ? {} : { name: own }) };
   }
   const [, app] = appPattern.exec(text) ?? [];
   return app === undefined ? undefined : { form: 'app', app };
@@ -60,7 +70,12 @@ export function scopeContains(outer: Scope, inner: Scope): boolean {
     );
   }
   if (outer.form === 'api' && inner.form === 'api') {
-    return wordContains(outer.contract, inner.contract) && wordContains(outer.action, inner.action);
+    return (
+      wordContains(outer.contract, inner.contract) &&
+      wordContains(outer.action, inner.action) &&
+      (outer.name === undefined ||
+        (inner.name !== undefined && patternContains(outer.name, inner.name)))
+    );
   }
   return outer.form === 'app' && inner.form === 'app' && wordContains(outer.app, inner.app);
 }

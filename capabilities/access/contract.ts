@@ -1,0 +1,1 @@
+export type { Decision, AccessControl } from './uses.ts';

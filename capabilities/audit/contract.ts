@@ -1,0 +1,1 @@
+export type { Act, AuditSink } from './uses.ts';

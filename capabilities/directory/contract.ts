@@ -1,0 +1,1 @@
+export type { RoleGrant, Account, RoleDefinition, Directories } from './uses.ts';

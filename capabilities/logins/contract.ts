@@ -1,0 +1,1 @@
+export { sessionMark, type PrincipalCaller, type Sessions } from './uses.ts';
