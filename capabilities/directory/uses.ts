@@ -41,6 +41,8 @@ export interface Directories {
   /** Roles that this cluster defines, those that are built in among them. */
   role(role: string): RoleDefinition | undefined;
   roles(): readonly RoleDefinition[];
+  /** Everybody who is known, of every directory that counts here: who may, and whose change. */
+  accounts(): readonly Account[];
   /** Rises with every change of what is answered here. */
   readonly generation: number;
   subscribe(changed: () => void): () => void;
