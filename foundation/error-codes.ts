@@ -51,6 +51,30 @@ export const errorCodes = {
     meaning: 'another version of Hansa wrote the data folder',
   },
   DISK_FULL: { status: 507, exit: 6, meaning: 'the disk is full', fix: 'free space, then retry' },
+  SEAL_KEY_MISSING: {
+    status: 503,
+    exit: 4,
+    meaning: 'what lies in the data folder is sealed, and no key was given',
+    fix: 'start with --seal-key-file <file>, HANSA_SEAL_KEY or --seal-age-identity <file>',
+  },
+  SEAL_KEY_WRONG: {
+    status: 503,
+    exit: 4,
+    meaning: 'the key is not the one that the data folder was sealed with',
+    fix: 'give the key of the last hansa seal rewrap, or of the first sealed start',
+  },
+  SEAL_KEY_MALFORMED: {
+    status: 400,
+    exit: 2,
+    meaning: 'a sealing key is not 32 bytes, or an identity file holds no age identity',
+    fix: 'make one: openssl rand -hex 32 > seal.key && chmod 600 seal.key',
+  },
+  SEAL_OFF: {
+    status: 409,
+    exit: 5,
+    meaning: 'nothing is sealed on this node',
+    fix: 'restart it with --seal-key-file <file>, HANSA_SEAL_KEY or --seal-age-identity <file>',
+  },
   FOLDER_LOCKED: {
     status: 409,
     exit: 5,

@@ -199,6 +199,7 @@ export {
   type HistoryKept,
   type StoreEngineNeeds,
 } from './store/engine.ts';
+export { isSealed, sealedMark, type Sealer } from './sealing.ts';
 export type { ByteRange, KeyState, LoggedEvent, LoggedRevision, Shelf } from './store/shelf.ts';
 export { idempotencyKeyBytesMax, idempotencyMs } from './store/outcomes.ts';
 export { prefixDeleteBytesMax, prefixDeleteKeysMax } from './store/rules.ts';

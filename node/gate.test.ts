@@ -128,10 +128,10 @@ test('only writes and our own faults are logged', () => {
       outcome: 'OK',
       ...more,
     });
-  entry('shelves', 'find');
-  entry('shelves', 'put');
-  entry('http', 'POST /git/*', { outcome: 'POLICY_DENIED' });
-  entry('shelves', 'find', { outcome: 'INTERNAL', fault: new Error('inside') });
+  void entry('shelves', 'find');
+  void entry('shelves', 'put');
+  void entry('http', 'POST /git/*', { outcome: 'POLICY_DENIED' });
+  void entry('shelves', 'find', { outcome: 'INTERNAL', fault: new Error('inside') });
   expect(lines.map(([name, fields]) => [name, 'method' in fields && fields.method])).toEqual([
     ['call.served', 'shelves.put'],
     ['call.served', 'http.POST /git/*'],
@@ -176,7 +176,7 @@ test('a capability token makes a caller who may what its scopes say, and no more
     expect(() => gate.authorise(caller, { permission })).toThrow('too narrow');
   }
   const entry = { contract: 'shelves', method: 'put', source: 's', outcome: 'OK' };
-  gate.record({ ...entry, caller });
+  void gate.record({ ...entry, caller });
   expect(lines).toMatchObject([['call.served', { caller: `token ${'t'.repeat(22)}` }]]);
 });
 
