@@ -189,6 +189,77 @@ export const errorCodes = {
   TOKEN_REPLAYED: { status: 401, exit: 4, meaning: 'the proof of possession was used before' },
   TOKEN_SCOPE: { status: 403, exit: 4, meaning: 'the token’s scopes do not cover it' },
   TOKEN_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such token', fix: 'hansa token list' },
+  // logins
+  LOGIN_REFUSED: {
+    status: 401,
+    exit: 4,
+    meaning: 'the name, password, code or answer of a provider does not let anybody in',
+  },
+  LOGIN_LOCKED: {
+    status: 429,
+    exit: 6,
+    meaning: 'too many attempts failed: the next one counts only after a while',
+    fix: 'wait as long as it says, then log in again',
+  },
+  LOGIN_UNBOUND: {
+    status: 403,
+    exit: 4,
+    meaning: 'nobody here is bound to the identity that a provider vouches for',
+    fix: 'ask an operator: hansa login bind <provider> <user> <subject>',
+  },
+  PASSWORD_CHANGE_NEEDED: {
+    status: 403,
+    exit: 4,
+    meaning: 'somebody else has set the password: it has to be changed at the next login',
+    fix: 'hansa login asks for a new one; over HTTP send it as newPassword',
+  },
+  PASSWORD_WEAK: { status: 400, exit: 2, meaning: 'the password is too short, or easily guessed' },
+  SESSION_NOT_FOUND: {
+    status: 404,
+    exit: 3,
+    meaning: 'no such session, or it is over',
+    fix: 'hansa session list',
+  },
+  PROVIDER_NOT_FOUND: {
+    status: 404,
+    exit: 3,
+    meaning: 'no such identity provider is known here',
+    fix: 'hansa login providers',
+  },
+  PROVIDER_FAILED: {
+    status: 502,
+    exit: 6,
+    meaning: 'the identity provider could not be asked',
+    fix: 'retry later, or log in with a password',
+  },
+  PRINCIPAL_DISABLED: {
+    status: 403,
+    exit: 4,
+    meaning: 'the account is known, and let in nowhere',
+  },
+  PRINCIPAL_UNKNOWN: { status: 404, exit: 3, meaning: 'no account of that name is known here' },
+  // people
+  ACCOUNT_NOT_FOUND: {
+    status: 404,
+    exit: 3,
+    meaning: 'nobody of that name is known here',
+    fix: 'hansa user list; hansa service list',
+  },
+  GROUP_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such group', fix: 'hansa group list' },
+  LAST_OWNER: {
+    status: 409,
+    exit: 5,
+    meaning: 'nobody who is let in would be an owner any more',
+    fix: 'give another user the role first; the owner token of the data folder opens all, always',
+  },
+  NAME_TAKEN: { status: 409, exit: 5, meaning: 'a directory of this cluster has that name already' },
+  ROLE_BUILT_IN: {
+    status: 403,
+    exit: 4,
+    meaning: 'the role is built in, and stays as it is',
+    fix: 'define one of your own: hansa role define <role> --scope <scope>',
+  },
+  ROLE_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such role', fix: 'hansa role list' },
   // apps
   APP_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such app here', fix: 'hansa app list' },
   APP_UNREACHABLE: { status: 502, exit: 6, meaning: 'the app is here and does not answer' },
