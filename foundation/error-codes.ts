@@ -142,11 +142,75 @@ export const errorCodes = {
   },
   FEDERATION_OFF: { status: 503, exit: 6, meaning: 'federation is stopped on this cluster' },
   CERTIFICATE_INVALID: { status: 403, exit: 4, meaning: 'the node certificate does not verify' },
-  CERTIFICATE_EXPIRED: { status: 403, exit: 4, meaning: 'the node certificate is out of its time' },
+  CERTIFICATE_EXPIRED: { status: 403, exit: 4, meaning: 'a certificate is out of its time' },
   IDENTITY_NOT_BOUND: {
     status: 403,
     exit: 4,
     meaning: 'the certificate names another node than the one that is connected',
+  },
+  // certificates of people, services and workloads
+  BUNDLE_FORKED: {
+    status: 409,
+    exit: 7,
+    meaning: 'a cluster showed two trust bundles of one sequence',
+    fix: 'ask its people; a rotation there makes a bundle that counts again',
+  },
+  BUNDLE_REWOUND: {
+    status: 409,
+    exit: 7,
+    meaning: 'a cluster shows an older trust bundle than it did before',
+    fix: 'ask its people; a rotation there makes a bundle that counts again',
+  },
+  CERTIFICATE_ENDING: {
+    status: 503,
+    exit: 6,
+    meaning: 'a certificate is about to run out',
+    fix: 'hansa cert expiring lists them; issue each again',
+  },
+  CERTIFICATE_MALFORMED: {
+    status: 400,
+    exit: 2,
+    meaning: 'this is no certificate, or no request for one',
+  },
+  CERTIFICATE_NOT_FOUND: {
+    status: 404,
+    exit: 3,
+    meaning: 'no certificate of that serial was issued here',
+    fix: 'hansa cert list',
+  },
+  CERTIFICATE_OUTSIDE_ROLE: {
+    status: 403,
+    exit: 4,
+    meaning: 'the role does not let such a certificate be issued',
+    fix: 'hansa cert role list shows what each role allows',
+  },
+  CERTIFICATE_REQUIRED: {
+    status: 401,
+    exit: 4,
+    meaning: 'no client certificate came with the connection',
+    fix: 'hansa cert issue --user <name> makes one; add it with hansa context add',
+  },
+  CERTIFICATE_REVOKED: {
+    status: 403,
+    exit: 4,
+    meaning: 'the certificate was revoked',
+    fix: 'issue another one',
+  },
+  CERTIFICATE_ROLE_NOT_FOUND: {
+    status: 404,
+    exit: 3,
+    meaning: 'no such certificate role',
+    fix: 'hansa cert role list',
+  },
+  CERTIFICATE_UNFIT: {
+    status: 403,
+    exit: 4,
+    meaning: 'the certificate is not one that speaks for somebody here',
+  },
+  CERTIFICATE_UNTRUSTED: {
+    status: 403,
+    exit: 4,
+    meaning: 'no authority that counts for its trust domain signed the certificate',
   },
   // links
   LINK_TOKEN_MALFORMED: { status: 400, exit: 2, meaning: 'this is not a link token' },
@@ -239,12 +303,6 @@ export const errorCodes = {
   },
   PRINCIPAL_UNKNOWN: { status: 404, exit: 3, meaning: 'no account of that name is known here' },
   // people
-  ACCOUNT_NOT_FOUND: {
-    status: 404,
-    exit: 3,
-    meaning: 'nobody of that name is known here',
-    fix: 'hansa user list; hansa service list',
-  },
   GROUP_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such group', fix: 'hansa group list' },
   LAST_OWNER: {
     status: 409,
