@@ -41,13 +41,17 @@ export type Caller =
 export interface Call {
   readonly signal?: AbortSignal | undefined;
   readonly caller?: Caller | undefined;
+  /** Where it came from and with what program, as far as the road knows; for people to read. */
+  readonly source?: string | undefined;
+  readonly agent?: string | undefined;
 }
 
 /**
  * `links.write`: the contract's name, then `read` or `write`; `peer` for what linked clusters may
- * call.
+ * call; `open` for everybody, even without a credential; `self` for whoever has logged in, about
+ * themselves alone.
  */
-export type Permission = `${string}.read` | `${string}.write` | 'peer' | 'open';
+export type Permission = `${string}.read` | `${string}.write` | 'peer' | 'open' | 'self';
 
 interface Promised<I, O> {
   /** One sentence; the help, the OpenAPI page and the reference are made of it. */

@@ -3,7 +3,7 @@
 import { cancellable, mapItems } from './cancellable.ts';
 import { cancellation } from './cancellation.ts';
 import type { Served } from './capability.ts';
-import type { AnyContract, Caller, Method, Watch } from './contract.ts';
+import type { AnyContract, Call, Caller, Method, Watch } from './contract.ts';
 import { HansaError, invariant } from './errors.ts';
 import { schemaSentence } from './schema-sentence.ts';
 
@@ -17,6 +17,8 @@ export interface Credential {
   readonly proven?: Caller;
   /** Whom a limit counts: an address, a cluster id. */
   readonly source: string;
+  /** The program that says it asks. */
+  readonly agent?: string | undefined;
 }
 
 export interface EdgeRequest {
@@ -76,7 +78,7 @@ interface Seat {
   readonly method: string;
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly promise: Method<any, any> | Watch<any, any>;
-  run(input: unknown, call: { signal: AbortSignal; caller: Caller }): unknown;
+  run(input: unknown, call: Call): unknown;
 }
 
 const anonymous: Caller = { kind: 'anonymous' };
@@ -94,7 +96,9 @@ export function serve(served: readonly Served[], gate: Gate): Edge {
       const visit = createVisit(request, gate);
       try {
         const { seat, input, caller } = await enter(request, { seats, gate, visit, watch: false });
-        const answer = await seat.run(input, { signal: request.signal, caller });
+        const { source, agent } = request.credential;
+        const call = { signal: request.signal, caller, source, agent };
+        const answer = await seat.run(input, call);
         const output = checkOutput(seat, answer);
         visit.done();
         return output;
@@ -113,7 +117,8 @@ export function serve(served: readonly Served[], gate: Gate): Edge {
             visit = createVisit(request, gate);
             const needs = { seats, gate, visit, watch: true };
             const { seat, input, caller } = await enter(request, needs);
-            const items = seat.run(input, { signal, caller });
+            const { source, agent } = request.credential;
+            const items = seat.run(input, { signal, caller, source, agent });
             invariant(isAsyncIterable(items), `${seat.contract}.${seat.method} gave no stream`);
             return mapItems(items, (item) => checkOutput(seat, item));
           },

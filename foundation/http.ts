@@ -10,6 +10,8 @@ export interface HttpRequest {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: AsyncIterable<Uint8Array>;
+  /** Whether it came over TLS: a browser is given another cookie then. */
+  readonly secure?: boolean;
 }
 
 export interface HttpResponse {
@@ -24,6 +26,8 @@ export interface HttpRoute {
   readonly path: string;
   readonly permission: string;
   readonly summary: string;
+  /** A browser may be sent here by another site: the way back from an identity provider. */
+  readonly crossSite?: boolean;
   handle(
     request: HttpRequest,
     call: Call & { readonly signal: AbortSignal },
