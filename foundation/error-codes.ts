@@ -82,6 +82,30 @@ export const errorCodes = {
     fix: 'stop it (hansa down), or choose another --data',
   },
   CONFLICT: { status: 409, exit: 5, meaning: 'somebody else changed it at the same time' },
+  // audit
+  AUDIT_FORKED: {
+    status: 409,
+    exit: 7,
+    meaning: 'two signed heads of one audit contradict each other: its past was changed or lost',
+    fix: 'hansa audit verify names the place; once it is explained: hansa audit accept <peer>',
+  },
+  AUDIT_FULL: {
+    status: 507,
+    exit: 6,
+    meaning: 'the audit has nearly as many records as it may',
+    fix: 'hansa audit export, then: hansa audit prune --before <time>',
+  },
+  AUDIT_INVALID: {
+    status: 502,
+    exit: 7,
+    meaning: 'a record or head of an audit does not verify',
+  },
+  AUDIT_UNAVAILABLE: {
+    status: 503,
+    exit: 6,
+    meaning: 'the audit cannot be written, so nothing that must be audited is done',
+    fix: 'hansa status says why; free space or run hansa audit prune, then retry',
+  },
   // blobs
   BLOB_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such blob here' },
   BLOB_CORRUPT: { status: 500, exit: 7, meaning: 'the bytes do not hash to the blob’s id' },

@@ -1,1 +1,1 @@
-export {};
+export { createCertificateMaker } from './maker.ts';
