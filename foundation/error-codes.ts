@@ -277,6 +277,16 @@ export const errorCodes = {
   TOKEN_REPLAYED: { status: 401, exit: 4, meaning: 'the proof of possession was used before' },
   TOKEN_SCOPE: { status: 403, exit: 4, meaning: 'the token’s scopes do not cover it' },
   TOKEN_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such token', fix: 'hansa token list' },
+  TOKEN_ALGORITHM: { status: 401, exit: 4, meaning: 'the token is signed by no algorithm that counts' },
+  TOKEN_KEY_UNKNOWN: { status: 401, exit: 4, meaning: 'the key that signed the token is not known here' },
+  TOKEN_ISSUER: { status: 401, exit: 4, meaning: 'tokens of that cluster do not count here' },
+  TOKEN_SUBJECT: { status: 400, exit: 2, meaning: 'the token does not say whom it is for' },
+  TOKEN_CLUSTER_REFUSED: {
+    status: 403,
+    exit: 4,
+    meaning: 'tokens that speak for that account are not made for that cluster',
+    fix: 'hansa user set <name> --clusters <peer>',
+  },
   // logins
   LOGIN_REFUSED: {
     status: 401,
@@ -342,6 +352,24 @@ export const errorCodes = {
     fix: 'define one of your own: hansa role define <role> --scope <scope>',
   },
   ROLE_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such role', fix: 'hansa role list' },
+  // access
+  GRANT_WIDENED: {
+    status: 403,
+    exit: 4,
+    meaning: 'nobody gives, maps or issues what they lack themselves',
+  },
+  ACCESS_POLICY_NOT_FOUND: {
+    status: 404,
+    exit: 3,
+    meaning: 'no access policy has that id',
+    fix: 'hansa access policies',
+  },
+  ROLE_MAP_NOT_FOUND: {
+    status: 404,
+    exit: 3,
+    meaning: 'nothing of that cluster is mapped so',
+    fix: 'hansa role maps',
+  },
   // apps
   APP_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such app here', fix: 'hansa app list' },
   APP_UNREACHABLE: { status: 502, exit: 6, meaning: 'the app is here and does not answer' },
