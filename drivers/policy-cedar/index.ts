@@ -1,1 +1,1 @@
-export {};
+export { createCedarEngine } from './engine.ts';

@@ -1,0 +1,164 @@
+// Cedar behind the interface of access: sets of policies are read once and asked many times.
+import { randomUUID } from 'node:crypto';
+import {
+  policyToJson,
+  preparsePolicySet,
+  statefulIsAuthorized,
+  validate,
+  type ActionConstraint,
+  type EntityJson,
+  type EntityUid,
+  type StatefulAuthorizationCall,
+  type TypeAndId,
+} from '@cedar-policy/cedar-wasm/nodejs';
+import type {
+  PolicyEngine,
+  PolicyRequest,
+  PolicySet,
+  PolicySubject,
+  PolicyVerdict,
+} from '@hansa/capabilities/access/engine';
+import { HansaError, invariant } from '@hansa/foundation';
+import { complaint } from './complaint.ts';
+import { roleText } from './roles.ts';
+import { groupsOf, schemaText } from './schema.ts';
+
+// Never stored: a policy that is only looked at has to be called something.
+const lookedAt = 'policy';
+
+export function createCedarEngine(permissions: readonly string[]): PolicyEngine {
+  const schema = schemaText(permissions);
+  const slots = new Slots();
+  return {
+    read(text) {
+      const answer = validate({ schema, policies: { staticPolicies: { [lookedAt]: text } } });
+      if (answer.type === 'failure') {
+        throw complaint(text, answer.errors);
+      }
+      // What Cedar warns of never applies, or reads otherwise than it looks.
+      const found = [...answer.validationErrors, ...answer.validationWarnings];
+      if (found.length > 0) {
+        throw complaint(
+          text,
+          found.map(({ error }) => error),
+        );
+      }
+      const read = policyToJson(text);
+      if (read.type === 'failure') {
+        throw complaint(text, read.errors);
+      }
+      return { effect: read.json.effect, permissions: actionsOf(read.json.action) };
+    },
+    compile({ roles, written }) {
+      const policies = [
+        ...roles.map((role) => [role.id, roleText(role)] as const),
+        ...written.map(({ id, text }) => [id, text] as const),
+      ];
+      const slot = slots.take();
+      const answer = preparsePolicySet(slot, { staticPolicies: Object.fromEntries(policies) });
+      if (answer.type === 'failure') {
+        slots.give(slot);
+        throw complaint('', answer.errors);
+      }
+      return setIn(slot, slots);
+    },
+  };
+}
+
+/** Cedar keeps a set under its name as long as the process lives: names are used again. */
+class Slots {
+  readonly #free: string[] = [];
+
+  take(): string {
+    return this.#free.pop() ?? randomUUID();
+  }
+
+  give(slot: string): void {
+    preparsePolicySet(slot, { staticPolicies: {} });
+    this.#free.push(slot);
+  }
+}
+
+function setIn(slot: string, slots: Slots): PolicySet {
+  let released = false;
+  return {
+    decide(request) {
+      invariant(!released, 'policies were asked after they were let go of');
+      return ask(slot, request);
+    },
+    release() {
+      if (!released) {
+        released = true;
+        slots.give(slot);
+      }
+    },
+  };
+}
+
+function ask(slot: string, request: PolicyRequest): PolicyVerdict {
+  const answer = statefulIsAuthorized(callFor(slot, request));
+  if (answer.type === 'failure') {
+    const [first] = answer.errors;
+    throw new HansaError('INTERNAL', 'the policies cannot be asked', { cause: first?.message });
+  }
+  const { decision, diagnostics } = answer.response;
+  return {
+    allowed: decision === 'allow',
+    policies: diagnostics.reason.toSorted(),
+    failed: diagnostics.errors.map(({ policyId }) => policyId).toSorted(),
+  };
+}
+
+const subjectTypes = {
+  user: 'User',
+  service: 'Service',
+  workload: 'Workload',
+  token: 'Token',
+} as const;
+
+function callFor(
+  slot: string,
+  { subject, permission, target }: PolicyRequest,
+): StatefulAuthorizationCall {
+  const principal = { type: subjectTypes[subject.kind], id: subject.id };
+  const action = { type: 'Action', id: permission };
+  const { kind, name, own, owner } = target ?? { kind: '', name: '', own: false, owner: '' };
+  const id = target === undefined ? '*' : `${owner}:${kind}/${name}`;
+  const resource = { type: 'Resource', id };
+  const groups = groupsOf(permission).map((group) => ({ type: 'Action', id: group }));
+  const entities: EntityJson[] = [
+    subjectEntity(subject, principal),
+    { uid: action, attrs: {}, parents: groups },
+    { uid: resource, attrs: { kind, name, own, owner }, parents: [] },
+  ];
+  const asked = { principal, action, resource, context: {}, entities };
+  return { ...asked, preparsedPolicySetId: slot, validateRequest: false };
+}
+
+function subjectEntity(subject: PolicySubject, uid: EntityUid): EntityJson {
+  const { name, home, foreign, roles, groups } = subject;
+  return {
+    uid,
+    attrs: { name, home, foreign },
+    parents: [
+      ...roles.map((id) => ({ type: 'Role', id })),
+      ...groups.map((id) => ({ type: 'Group', id })),
+    ],
+  };
+}
+
+function actionsOf(constraint: ActionConstraint): readonly string[] {
+  if (constraint.op === 'All') {
+    return ['*.*'];
+  }
+  if ('slot' in constraint) {
+    return [];
+  }
+  const entities = 'entities' in constraint ? constraint.entities : [constraint.entity];
+  return entities.map((uid) => idOf(uid));
+}
+
+function idOf(uid: EntityUid): string {
+  const { id }: TypeAndId = '__entity' in uid ? uid.__entity : uid;
+  return id;
+}
