@@ -277,8 +277,8 @@ export const errorCodes = {
   TOKEN_REPLAYED: { status: 401, exit: 4, meaning: 'the proof of possession was used before' },
   TOKEN_SCOPE: { status: 403, exit: 4, meaning: 'the token’s scopes do not cover it' },
   TOKEN_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such token', fix: 'hansa token list' },
-  TOKEN_ALGORITHM: { status: 401, exit: 4, meaning: 'the token is signed by no algorithm that counts' },
-  TOKEN_KEY_UNKNOWN: { status: 401, exit: 4, meaning: 'the key that signed the token is not known here' },
+  TOKEN_ALGORITHM: { status: 401, exit: 4, meaning: 'its algorithm is not EdDSA' },
+  TOKEN_KEY_UNKNOWN: { status: 401, exit: 4, meaning: 'the token’s key is not known here' },
   TOKEN_ISSUER: { status: 401, exit: 4, meaning: 'tokens of that cluster do not count here' },
   TOKEN_SUBJECT: { status: 400, exit: 2, meaning: 'the token does not say whom it is for' },
   TOKEN_CLUSTER_REFUSED: {
