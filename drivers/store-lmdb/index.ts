@@ -1,2 +1,9 @@
 export { lockFolder, type FolderLock } from './folder-lock.ts';
-export { openLmdbStore, type LmdbStoreNeeds } from './lmdb-store.ts';
+export {
+  openLmdbStore,
+  openSealedLmdbStore,
+  type LmdbStoreNeeds,
+  type Resealed,
+  type SealedLmdbNeeds,
+  type SealedLmdbStore,
+} from './lmdb-store.ts';

@@ -2,7 +2,9 @@
 // a group commit, which begins and finishes them; calls that read see the last commit outside of
 // one.
 import {
+  HansaError,
   invariant,
+  isSealed,
   prefixEnd,
   utf8,
   type ByteRange,
@@ -10,6 +12,7 @@ import {
   type LeaseId,
   type LoggedRevision,
   type Revision,
+  type Sealer,
   type Shelf,
   type TransactionResult,
 } from '@hansa/foundation';
@@ -39,21 +42,31 @@ const attached = Buffer.alloc(0); // all that matters is the key
 const appended = { append: true };
 const metaKey = Buffer.of(recordKind.meta);
 
+export const resealBytesMax: number = 1_024 * 1_024; // written at once: callers wait a few ms for it
+export const resealRecordsMax = 4_096; // looked at at once: as long as most are sealed anew already
+
 export class LmdbShelf implements Shelf {
   readonly #db: RootDatabase<Buffer, Buffer>;
+  readonly #sealer: Sealer | undefined;
   #meta: Meta;
   #metaChanged = false;
   /** Bytes written since `begin`: work that failed with this unmoved has left nothing behind. */
   written = 0;
 
-  constructor(db: RootDatabase<Buffer, Buffer>) {
+  /** With a sealer every record is sealed, under its key; one that is not is damage. */
+  constructor(db: RootDatabase<Buffer, Buffer>, sealer?: Sealer) {
     this.#db = db;
-    this.#meta = unpackMeta(db.getBinary(metaKey));
+    this.#sealer = sealer;
+    const first = db.getBinary(metaKey);
+    if (sealer === undefined && first !== undefined && isSealed(first)) {
+      throw new HansaError('SEAL_KEY_MISSING', 'the store is sealed, and no key was given');
+    }
+    this.#meta = unpackMeta(this.#get(metaKey));
   }
 
   /** First in a transaction: what the file says counts, not what was in memory before. */
   begin(): void {
-    this.#meta = unpackMeta(this.#db.getBinary(metaKey));
+    this.#meta = unpackMeta(this.#get(metaKey));
     this.#metaChanged = false;
     this.written = 0;
   }
@@ -65,9 +78,22 @@ export class LmdbShelf implements Shelf {
     }
   }
 
+  #get(key: Buffer): Buffer | undefined {
+    const found = this.#db.getBinary(key);
+    return found === undefined ? undefined : this.#opened(key, found);
+  }
+
+  #opened(key: Buffer, found: Buffer): Buffer {
+    return this.#sealer === undefined ? found : asBuffer(this.#sealer.open(key, found));
+  }
+
+  #sealed(key: Buffer, value: Buffer): Buffer {
+    return this.#sealer === undefined ? value : asBuffer(this.#sealer.seal(key, value));
+  }
+
   #put(key: Buffer, value: Buffer): void {
     this.written += key.length + value.length;
-    this.#db.putSync(key, value);
+    this.#db.putSync(key, this.#sealed(key, value));
   }
 
   #remove(key: Buffer): void {
@@ -94,7 +120,7 @@ export class LmdbShelf implements Shelf {
   }
 
   state(key: Uint8Array): KeyState | undefined {
-    const found = this.#db.getBinary(recordKey(recordKind.state, key));
+    const found = this.#get(recordKey(recordKind.state, key));
     return found === undefined ? undefined : unpackState(key, found);
   }
 
@@ -110,7 +136,7 @@ export class LmdbShelf implements Shelf {
       ? { start: high, end: low, reverse, exclusiveStart: true, inclusiveEnd: true }
       : { start: low, end: high };
     for (const { key, value } of this.#db.getRange(range)) {
-      yield unpackState(plain(key, 1), value);
+      yield unpackState(plain(key, 1), this.#opened(key, value));
     }
   }
 
@@ -123,14 +149,14 @@ export class LmdbShelf implements Shelf {
   }
 
   logged(revision: Revision): LoggedRevision | undefined {
-    const found = this.#db.getBinary(logKey(revision));
+    const found = this.#get(logKey(revision));
     return found === undefined ? undefined : unpackLogged(revision, found);
   }
 
   *loggedFrom(revision: Revision): Generator<LoggedRevision, void, undefined> {
     const range = { start: logKey(revision), end: Buffer.of(recordKind.end) };
     for (const { key, value } of this.#db.getRange(range)) {
-      yield unpackLogged(revisionOf(key), value);
+      yield unpackLogged(revisionOf(key), this.#opened(key, value));
     }
   }
 
@@ -143,7 +169,7 @@ export class LmdbShelf implements Shelf {
     // The log's end is the tree's end: appending fills pages that a search would leave half empty.
     const value = packLogged(logged);
     this.written += key.length + value.length;
-    const isLast: unknown = this.#db.putSync(key, value, appended);
+    const isLast: unknown = this.#db.putSync(key, this.#sealed(key, value), appended);
     invariant(isLast === true, 'a new revision is the last record');
   }
 
@@ -158,15 +184,13 @@ export class LmdbShelf implements Shelf {
   }
 
   lease(id: LeaseId): number | undefined {
-    const found = leaseId.test(id)
-      ? this.#db.getBinary(recordKey(recordKind.lease, utf8(id)))
-      : undefined;
+    const found = leaseId.test(id) ? this.#get(recordKey(recordKind.lease, utf8(id))) : undefined;
     return found === undefined ? undefined : unpackLease(found);
   }
 
   *leases(): Generator<{ id: LeaseId; ttlSeconds: number }, void, undefined> {
     for (const { key, value } of this.#kind(recordKind.lease)) {
-      yield { id: key.toString('latin1', 1), ttlSeconds: unpackLease(value) };
+      yield { id: key.toString('latin1', 1), ttlSeconds: unpackLease(this.#opened(key, value)) };
     }
   }
 
@@ -202,7 +226,7 @@ export class LmdbShelf implements Shelf {
   }
 
   outcome(idempotencyKey: string): TransactionResult | undefined {
-    const found = this.#db.getBinary(recordKey(recordKind.outcome, utf8(idempotencyKey)));
+    const found = this.#get(recordKey(recordKind.outcome, utf8(idempotencyKey)));
     return found === undefined ? undefined : unpackOutcome(found);
   }
 
@@ -218,6 +242,41 @@ export class LmdbShelf implements Shelf {
 
   dropOutcome(idempotencyKey: string): void {
     this.#remove(recordKey(recordKind.outcome, utf8(idempotencyKey)));
+  }
+
+  /**
+   * Seals anew what is not under the current data key, from the record after this one on: a bounded
+   * piece, inside a write transaction. Returns how many it looked at, and where to go on.
+   */
+  reseal(after: Uint8Array | undefined): { looked: number; after?: Uint8Array } {
+    const sealer = this.#sealer;
+    invariant(sealer !== undefined, 'only a sealed store is sealed anew');
+    const start = after === undefined ? metaKey : Buffer.concat([after, Buffer.of(0)]);
+    const stale: { key: Buffer; value: Buffer }[] = [];
+    let looked = 0;
+    let bytes = 0;
+    let last: Buffer | undefined;
+    for (const { key, value } of this.#db.getRange({ start, end: Buffer.of(recordKind.end) })) {
+      looked += 1;
+      last = key;
+      if (!sealer.isCurrent(value)) {
+        stale.push({ key, value: Buffer.from(value) });
+        bytes += value.length;
+      }
+      if (looked >= resealRecordsMax || bytes >= resealBytesMax) {
+        break;
+      }
+    }
+    // All are opened before the first is written: a damaged one leaves nothing half done.
+    const opened = stale.map(({ key, value }) => ({ key, value: this.#opened(key, value) }));
+    opened.forEach(({ key, value }) => this.#put(key, value));
+    const isEnd = looked < resealRecordsMax && bytes < resealBytesMax;
+    return isEnd || last === undefined ? { looked } : { looked, after: new Uint8Array(last) };
+  }
+
+  records(): number {
+    const stats: { entryCount?: unknown } = this.#db.getStats();
+    return typeof stats.entryCount === 'number' ? stats.entryCount : 0;
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type HistoryKept,
   type KeyValueStore,
   type Log,
+  type Sealer,
 } from '@hansa/foundation';
 import { open, type RootDatabase } from 'lmdb';
 import { checkHeader } from './file-header.ts';
@@ -16,6 +17,7 @@ import { lockFolder } from './folder-lock.ts';
 import { GroupCommit } from './group-commit.ts';
 import { commitFailure } from './lmdb-failure.ts';
 import { LmdbShelf } from './lmdb-shelf.ts';
+import { finishSealing, sealFile } from './sealing-file.ts';
 
 const dataFile = 'data.mdb'; // LMDB's own name
 
@@ -28,16 +30,61 @@ export interface LmdbStoreNeeds {
   readonly history?: HistoryKept;
 }
 
+export interface SealedLmdbNeeds extends LmdbStoreNeeds {
+  readonly sealer: Sealer;
+  /** Whether a file that is not sealed yet is one of before, to be sealed now; else it is damage. */
+  readonly sealsFirst: boolean;
+}
+
+/** A piece of a store sealed anew. */
+export interface Resealed {
+  readonly looked: number;
+  /** Of all that there are. */
+  readonly records: number;
+  /** Where to go on; absent at the end. */
+  readonly after?: Uint8Array;
+}
+
+export interface SealedLmdbStore {
+  readonly store: KeyValueStore;
+  /** Seals anew, after that record, what is not under the current data key. */
+  reseal(after: Uint8Array | undefined): Promise<Resealed>;
+}
+
 export async function openLmdbStore(needs: LmdbStoreNeeds): Promise<KeyValueStore> {
+  return (await openLocked(needs)).store;
+}
+
+export async function openSealedLmdbStore(needs: SealedLmdbNeeds): Promise<SealedLmdbStore> {
+  const { store, shelf, commits } = await openLocked(needs);
+  return {
+    store,
+    async reseal(after) {
+      const done = await commits.write(() => shelf.reseal(after));
+      return { ...done, records: shelf.records() };
+    },
+  };
+}
+
+async function openLocked(needs: LmdbStoreNeeds | SealedLmdbNeeds): Promise<{
+  readonly store: KeyValueStore;
+  readonly shelf: LmdbShelf;
+  readonly commits: GroupCommit;
+}> {
   const { folder, log = silentLog } = needs;
+  const sealer = 'sealer' in needs ? needs.sealer : undefined;
   const lock = await lockFolder(folder);
   try {
     await checkHeader(join(folder, dataFile));
+    await finishSealing(folder);
+    if ('sealer' in needs && needs.sealsFirst) {
+      await sealFile({ folder, sealer: needs.sealer, open: openDatabase, log });
+    }
     const db = openDatabase(folder);
-    const shelf = new LmdbShelf(db);
+    const shelf = await shelfOf(db, sealer);
     const explain = (error: unknown): Promise<HansaError> => commitFailure(error, folder);
     const commits = new GroupCommit({ db, shelf, log, explain });
-    return createStoreEngine({
+    const store = createStoreEngine({
       ...needs,
       engine: 'lmdb',
       durability: 'fsync',
@@ -50,8 +97,21 @@ export async function openLmdbStore(needs: LmdbStoreNeeds): Promise<KeyValueStor
         await lock.release();
       },
     });
+    return { store, shelf, commits };
   } catch (error) {
     await lock.release();
+    throw error;
+  }
+}
+
+async function shelfOf(
+  db: RootDatabase<Buffer, Buffer>,
+  sealer: Sealer | undefined,
+): Promise<LmdbShelf> {
+  try {
+    return new LmdbShelf(db, sealer);
+  } catch (error) {
+    await db.close();
     throw error;
   }
 }

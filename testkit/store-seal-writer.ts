@@ -1,0 +1,41 @@
+// A process that seals an LMDB store, or seals it anew under another data key, and says each step
+// on its output. It is killed in the middle; what it left is for the test that started it.
+import { writeSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openKeyring, readKeyEncryptionKey } from '../drivers/sealing-age/index.ts';
+import { openSealedLmdbStore } from '../drivers/store-lmdb/index.ts';
+import { createSystemClock } from '../drivers/system-node/index.ts';
+
+const [, , folder = '', key = '', what = 'seal'] = process.argv;
+const kek = await readKeyEncryptionKey({ key });
+const keyring = await openKeyring({
+  file: join(folder, 'seal.json'),
+  kek,
+  nowMs: () => 0,
+  write: (file, text) => writeFile(file, text, { flush: true }),
+});
+if (keyring === undefined) {
+  throw new Error('a key was given');
+}
+writeSync(1, 'opening\n');
+const { store, reseal } = await openSealedLmdbStore({
+  folder: join(folder, 'store'),
+  clock: createSystemClock(),
+  sealer: keyring.sealer,
+  sealsFirst: !keyring.state().complete,
+});
+writeSync(1, 'opened\n');
+await keyring.completed();
+writeSync(1, 'sealed\n');
+if (what === 'rotate') {
+  await keyring.beginRotation();
+  let after: Uint8Array | undefined;
+  do {
+    ({ after } = await reseal(after));
+    writeSync(1, 'piece\n');
+  } while (after !== undefined);
+  await keyring.endRotation();
+  writeSync(1, 'rotated\n');
+}
+await store.close();
