@@ -3,6 +3,7 @@
 import { daemonCapability } from '@hansa/capabilities/daemon/capability';
 import { appsCapability } from '@hansa/capabilities/apps/capability';
 import { catalogCapability } from '@hansa/capabilities/catalog/capability';
+import { directoryCapability } from '@hansa/capabilities/directory/capability';
 import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
 import { identityCapability } from '@hansa/capabilities/identity/capability';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
@@ -25,6 +26,7 @@ import type { CompositionNeeds } from './composition-needs.ts';
 import { lookingInto } from './examining.ts';
 import { governing } from './governing.ts';
 import { kindsOf } from './kinds.ts';
+import { lateAccess } from './late-access.ts';
 import { lateEdge } from './late-edge.ts';
 
 export interface Composition {
@@ -64,6 +66,8 @@ export function compose(needs: CompositionNeeds): Composition {
   const mirroring = { ...federating, mirrors: syncing.mirrors };
   const quarantining = quarantineCapability({ ...mirroring, ...scoped('quarantine') });
   const writing = lanesCapability({ ...mirroring, ...scoped('lanes'), news });
+  const { requireGrantable } = lateAccess();
+  const knowing = directoryCapability({ ...mirroring, requireGrantable });
   const { cluster } = signer;
   const recovering = recoveryCapability({ ...mirroring, ...scoped('recovery'), cluster });
   const capabilities = [
@@ -79,6 +83,7 @@ export function compose(needs: CompositionNeeds): Composition {
     listing.capability,
     // Kinds register, and open their caches, before sync settles mirrors into them.
     ...kindsOf({ ...mirroring, lanes: writing.lanes }),
+    knowing.capability,
     syncing.capability,
     writing.capability,
     quarantining.capability,

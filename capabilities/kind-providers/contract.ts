@@ -46,6 +46,7 @@ export const reservedKinds: readonly string[] = [
   'checkpoint',
   'cluster',
   'dataset',
+  'directory',
   'document',
   'git',
   'job',
