@@ -16,6 +16,7 @@ import { policiesCommands } from '@hansa/capabilities/policies/cli';
 import { quarantineCommands } from '@hansa/capabilities/quarantine/cli';
 import { receiptsCommands } from '@hansa/capabilities/receipts/cli';
 import { recoveryCommands } from '@hansa/capabilities/recovery/cli';
+import { sealingCommands } from '@hansa/capabilities/sealing/cli';
 import { streamCommands } from '@hansa/capabilities/stream/cli';
 import { syncCommands } from '@hansa/capabilities/sync/cli';
 import { tokensCommands } from '@hansa/capabilities/tokens/cli';
@@ -47,6 +48,7 @@ export const nodeCommands: readonly Command[] = [
   ...quarantineCommands,
   ...receiptsCommands,
   ...recoveryCommands,
+  ...sealingCommands,
   ...streamCommands(lastingTerminal),
   ...syncCommands,
   ...tokensCommands(readToken),

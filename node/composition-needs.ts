@@ -6,6 +6,7 @@ import type { DiscoveryOptions } from '@hansa/capabilities/discovery/capability'
 import type { Git } from '@hansa/capabilities/forge/git';
 import type { IdentityService } from '@hansa/capabilities/identity/capability';
 import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
+import type { Seals } from '@hansa/capabilities/sealing/capability';
 import type { KeptChanges } from '@hansa/capabilities/resources/capability';
 import type { FederatedKind } from '@hansa/capabilities/sync/contract';
 import type {
@@ -34,6 +35,8 @@ export interface Drivers {
   readonly plane?: DataPlane | undefined;
   /** Absent in simulations: then there is no forge. */
   readonly git: Git | undefined;
+  /** Absent where nothing is sealed. */
+  readonly seals?: Seals | undefined;
 }
 
 export interface CompositionNeeds extends Drivers {

@@ -12,6 +12,7 @@ import { quarantineCapability } from '@hansa/capabilities/quarantine/capability'
 import { receiptsCapability } from '@hansa/capabilities/receipts/capability';
 import { recoveryCapability } from '@hansa/capabilities/recovery/capability';
 import { resourcesCapability } from '@hansa/capabilities/resources/capability';
+import { sealingCapability } from '@hansa/capabilities/sealing/capability';
 import { syncCapability } from '@hansa/capabilities/sync/capability';
 import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
@@ -97,6 +98,7 @@ export function compose(needs: CompositionNeeds): Composition {
       quarantining,
       peerEdge,
     }),
+    sealingCapability(needs.seals),
     createGreetingCapability({ ...needs, ...scoped('greeting') }),
     daemonCapability({
       ...mirroring,

@@ -31,6 +31,9 @@ export interface Config {
   readonly dhtBootstrap: readonly string[];
   /** Pass on calls of apps, and take calls that others pass on. */
   readonly proxy: boolean;
+  /** Files of the key that seals the data folder; one of them at most. */
+  readonly sealKeyFile?: string | undefined;
+  readonly sealAgeIdentity?: string | undefined;
   readonly syncIntervalMs: number;
   readonly logLevel: 'event' | 'problem';
   readonly settings: readonly Setting[];
@@ -44,6 +47,7 @@ interface Option {
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const host = z.string().min(1).max(255);
+const filePath = z.string().max(4_096); // what Linux takes; none where empty
 const onOff = z.enum(['off', 'on']);
 /** By commas on the command line, a list in the file. */
 const listed = z.union([
@@ -128,6 +132,16 @@ export const configOptions: Readonly<Record<string, Option>> = {
     fallback: 'off',
     description: 'pass on calls of apps with the caller’s token, and take those that peers pass on',
   },
+  'seal-key-file': {
+    schema: filePath,
+    fallback: '',
+    description: 'seal what lies on the disk under the key in this file (or HANSA_SEAL_KEY)',
+  },
+  'seal-age-identity': {
+    schema: filePath,
+    fallback: '',
+    description: 'seal what lies on the disk under the age identity in this file',
+  },
   'sync-interval': {
     schema: z.coerce.number().int().min(1).max(3_600),
     fallback: 30,
@@ -197,6 +211,8 @@ function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'set
     dht: z.boolean(),
     dhtBootstrap: z.array(z.string()),
     proxy: z.boolean(),
+    sealKeyFile: z.string().optional(),
+    sealAgeIdentity: z.string().optional(),
     syncIntervalMs: z.number(),
     logLevel: z.enum(['event', 'problem']),
   });
@@ -214,6 +230,8 @@ function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'set
     dht: values.get('dht') === 'on',
     dhtBootstrap: values.get('dht-bootstrap'),
     proxy: values.get('proxy') === 'on',
+    sealKeyFile: values.get('seal-key-file') || undefined,
+    sealAgeIdentity: values.get('seal-age-identity') || undefined,
     syncIntervalMs: Number(values.get('sync-interval')) * 1_000,
     logLevel: values.get('log-level'),
   });

@@ -23,7 +23,6 @@ import {
   type Transport,
 } from '@hansa/foundation';
 import { createGitCli } from '@hansa/git-cli';
-import { openLmdbStore } from '@hansa/store-lmdb';
 import { openTlsPlane } from '@hansa/plane-tls';
 import { openIrohTransport } from '@hansa/transport-iroh';
 import type { Drivers } from './composition-needs.ts';
@@ -32,6 +31,7 @@ import { makeDataFolder } from './data-folder.ts';
 import { openDiscovery } from './discovery-drivers.ts';
 import { createKeyVault, readKeys } from './key-folder.ts';
 import type { Ports } from './ports.ts';
+import { openSealing } from './sealing.ts';
 
 /** A node on its way up. */
 export interface Opening {
@@ -59,16 +59,22 @@ export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDriv
   await makeDataFolder(data);
   const codec = createMsgpackCodec();
   const crypto = createNodeCrypto();
-  const store = await openLmdbStore({ folder: join(data, 'store'), clock, log });
+  const { sealKeyFile, sealAgeIdentity } = config;
+  const environment = process.env;
+  const given = { data, sealKeyFile, sealAgeIdentity, environment, clock, log };
+  const sealing = await openSealing(given);
+  const store = await sealing.openStore();
   undo.push(() => store.close());
   signal.throwIfAborted();
   const identityStore = scopeStore(store, 'identity');
   const keyFolder = {
     folder: join(data, 'keys'),
     random,
-    environment: process.env,
+    environment,
     known: await identityIsKnown(identityStore, codec),
+    sealing: sealing.folder,
   };
+  const seals = await sealing.settle(keyFolder);
   const keys = await readKeys(keyFolder);
   const identity = await createIdentity({
     store: identityStore,
@@ -100,7 +106,7 @@ export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDriv
   const discovery = transport === undefined ? undefined : await openDiscovery(base, crypto);
   const touched = { store, blobs, codec, crypto, clock, random, log };
   const founded = !keyFolder.known && identity.problem === undefined;
-  return { ...touched, founded, transport, plane, git, identity, discovery };
+  return { ...touched, founded, transport, plane, git, identity, discovery, seals };
 }
 
 /**

@@ -4,7 +4,18 @@
 import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { KeySeeds, KeyVault } from '@hansa/capabilities/identity/capability';
-import { equalBytes, fromHex, HansaError, toHex, type Random } from '@hansa/foundation';
+import {
+  equalBytes,
+  fromHex,
+  fromUtf8,
+  HansaError,
+  isSealed,
+  toHex,
+  utf8,
+  type Mutex,
+  type Random,
+  type Sealer,
+} from '@hansa/foundation';
 
 export interface KeyFolderNeeds {
   readonly folder: string;
@@ -18,6 +29,16 @@ export interface KeyFolderNeeds {
    * Whether the store already knows an identity: then a missing key is a loss, not a first start.
    */
   readonly known: boolean;
+  /** Seals the files, where the data folder is sealed. */
+  readonly sealing?: FolderSealing | undefined;
+}
+
+export interface FolderSealing {
+  readonly sealer: Sealer;
+  /** Whether all is sealed: a file in plain is no longer one of before. */
+  complete(): boolean;
+  /** A rotation of keys and one of what seals them take turns. */
+  readonly turns: Mutex;
 }
 
 const files = {
@@ -52,7 +73,7 @@ export function createKeyVault(needs: KeyFolderNeeds): KeyVault {
     environment[files[which].variable] !== undefined;
   const keep = async (which: 'cluster' | 'next' | 'after', seed: Uint8Array): Promise<void> => {
     if (!isGiven(which)) {
-      await writeSecret(join(folder, files[which].file), `${toHex(seed)}\n`);
+      await writeSeed(needs, which, seed);
     }
   };
   const candidates = async (): Promise<readonly Uint8Array[]> => {
@@ -78,17 +99,74 @@ export function createKeyVault(needs: KeyFolderNeeds): KeyVault {
         );
       }
       const seed = random.bytes(32);
-      await keep('after', seed);
+      await inTurn(needs, () => keep('after', seed));
       return seed;
     },
-    async settle({ cluster, next }) {
-      // In this order a crash between any two leaves both seeds in one file or another.
-      await keep('cluster', cluster);
-      await keep('next', next);
-      await rm(join(folder, files.after.file), { force: true });
-      await syncFolder(folder);
-    },
+    settle: ({ cluster, next }) =>
+      inTurn(needs, async () => {
+        // In this order a crash between any two leaves both seeds in one file or another.
+        await keep('cluster', cluster);
+        await keep('next', next);
+        await rm(join(folder, files.after.file), { force: true });
+        await syncFolder(folder);
+      }),
   };
+}
+
+function inTurn<T>({ sealing }: KeyFolderNeeds, work: () => Promise<T>): Promise<T> {
+  return sealing === undefined ? work() : sealing.turns.run(work);
+}
+
+/** Seals every file that is in plain, or under an older data key; a damaged one fails it. */
+export async function sealKeyFiles(needs: KeyFolderNeeds): Promise<void> {
+  await mkdir(needs.folder, { recursive: true, mode: 0o700 });
+  for (const which of Object.keys(files) as (keyof typeof files)[]) {
+    await inTurn(needs, async () => {
+      const path = join(needs.folder, files[which].file);
+      const bytes = await readFile(path).catch(() => undefined);
+      if (bytes !== undefined && needs.sealing?.sealer.isCurrent(bytes) === false) {
+        await writeSeed(needs, which, parseSeed(textOf(needs, which, bytes), path));
+      }
+    });
+  }
+}
+
+async function writeSeed(
+  { folder, sealing }: KeyFolderNeeds,
+  which: keyof typeof files,
+  seed: Uint8Array,
+): Promise<void> {
+  const text = utf8(`${toHex(seed)}\n`);
+  const path = join(folder, files[which].file);
+  await writeSecret(path, sealing?.sealer.seal(contextOf(which), text) ?? text);
+}
+
+// What a sealed file is, whatever folder it lies in: a key of another use does not open here.
+function contextOf(which: keyof typeof files): Uint8Array {
+  return utf8(`keys/${files[which].file}`);
+}
+
+function textOf(
+  { folder, sealing }: KeyFolderNeeds,
+  which: keyof typeof files,
+  bytes: Uint8Array,
+): string {
+  const path = join(folder, files[which].file);
+  if (sealing === undefined) {
+    if (isSealed(bytes)) {
+      throw new HansaError('SEAL_KEY_MISSING', `${path} is sealed, and no key was given`);
+    }
+    return fromUtf8(bytes);
+  }
+  if (isSealed(bytes)) {
+    return fromUtf8(sealing.sealer.open(contextOf(which), bytes));
+  }
+  if (sealing.complete()) {
+    throw new HansaError('KEY_MALFORMED', `${path} is not sealed, though all is that lies here`, {
+      fix: `restore the sealed file, or give the key as ${files[which].variable}, then restart`,
+    });
+  }
+  return fromUtf8(bytes);
 }
 
 /** The environment is not ours to change: a seed that was used once is no promise. */
@@ -119,7 +197,7 @@ async function readSeed(
     throw new HansaError('KEY_MISMATCH', `${path} is missing, and this cluster was made with it`);
   }
   const seed = needs.random.bytes(32);
-  await writeSecret(path, `${toHex(seed)}\n`);
+  await writeSeed(needs, which, seed);
   return seed;
 }
 
@@ -134,17 +212,17 @@ async function readHeld(
     return parseSeed(given, `the environment variable ${variable}`);
   }
   const path = join(needs.folder, file);
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') {
       return undefined;
     }
     throw new HansaError('KEY_MALFORMED', `${path} cannot be read: ${error.code ?? error.message}`);
   });
-  if (text === undefined) {
+  if (bytes === undefined) {
     return undefined;
   }
   await requirePrivate(path);
-  return parseSeed(text, path);
+  return parseSeed(textOf(needs, which, bytes), path);
 }
 
 function parseSeed(text: string, where: string): Uint8Array {
@@ -165,7 +243,7 @@ async function requirePrivate(path: string): Promise<void> {
 }
 
 /** Mode 600, whole or not at all, on the disk before it is relied on. */
-export async function writeSecret(path: string, text: string): Promise<void> {
+export async function writeSecret(path: string, text: string | Uint8Array): Promise<void> {
   const temporary = `${path}.new`;
   const file = await open(temporary, 'w', 0o600);
   try {

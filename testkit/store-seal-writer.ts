@@ -24,6 +24,7 @@ const { store, reseal } = await openSealedLmdbStore({
   clock: createSystemClock(),
   sealer: keyring.sealer,
   sealsFirst: !keyring.state().complete,
+  establish: () => keyring.establish(),
 });
 writeSync(1, 'opened\n');
 await keyring.completed();

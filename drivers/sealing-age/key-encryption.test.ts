@@ -46,8 +46,8 @@ test('a data key comes back from the key that wrapped it, and from no other', as
   const other = await readKeyEncryptionKey({ key: toHex(key.map((byte) => byte ^ 1)) });
   const wrapped = await own?.wrap(dataKey, about);
   expect(await own?.unwrap(wrapped ?? key, about)).toEqual(dataKey);
-  await expect(other?.unwrap(wrapped ?? key, about)).rejects.toThrow();
-  await expect(own?.unwrap(wrapped ?? key, utf8('hansa data key 2:'))).rejects.toThrow();
+  await expect(other?.unwrap(wrapped ?? key, about)).rejects.toThrow(/authenticate/);
+  await expect(own?.unwrap(wrapped ?? key, utf8('data key 2:'))).rejects.toThrow(/authenticate/);
 });
 
 test('an age identity opens what was wrapped to its recipient', async () => {
@@ -61,8 +61,8 @@ test('an age identity opens what was wrapped to its recipient', async () => {
   expect(own?.check).toMatch(/^age1/);
   const wrapped = (await own?.wrap(dataKey, about)) ?? new Uint8Array(0);
   expect(equalBytes((await own?.unwrap(wrapped, about)) ?? new Uint8Array(0), dataKey)).toBe(true);
-  await expect(other?.unwrap(wrapped, about)).rejects.toThrow();
-  await expect(own?.unwrap(wrapped, utf8('hansa data key 2:'))).rejects.toThrow();
+  await expect(other?.unwrap(wrapped, about)).rejects.toThrow(/identity/);
+  await expect(own?.unwrap(wrapped, utf8('data key 2:'))).rejects.toThrow('another');
 });
 
 test('what is no key is refused without a word of what it is', async () => {

@@ -31,6 +31,7 @@ async function open(kek: KeyEncryptionKey = key): Promise<Keyring> {
   if (opened === undefined) {
     throw new Error('no keyring');
   }
+  await opened.establish();
   return opened;
 }
 

@@ -22,6 +22,8 @@ export interface KeyringState {
 export interface Keyring {
   readonly sealer: Sealer;
   state(): KeyringState;
+  /** Writes a new one, before anything is sealed by it; nothing where it is on the disk already. */
+  establish(): Promise<void>;
   /** All that lies there is sealed from now on: what is not is damage. */
   completed(): Promise<void>;
   /** The same data keys under another key from outside. */
@@ -65,6 +67,13 @@ interface HeldKey {
   readonly key: Uint8Array;
 }
 
+interface Opened {
+  readonly kek: KeyEncryptionKey;
+  readonly keys: readonly HeldKey[];
+  readonly complete: boolean;
+  readonly isNew?: boolean;
+}
+
 /**
  * Undefined where nothing is sealed and no key is given. SEAL_KEY_MISSING and SEAL_KEY_WRONG where
  * it cannot be opened, STORE_DAMAGED where it was changed.
@@ -88,9 +97,7 @@ export async function openKeyring(needs: KeyringNeeds): Promise<Keyring | undefi
     return keyring(needs, { kek, keys, complete });
   }
   const first = { version: 1, madeMs: nowMs(), key: randomBytes(dataKeyBytes) };
-  const made = keyring(needs, { kek, keys: [first], complete: false });
-  await made.save();
-  return made;
+  return keyring(needs, { kek, keys: [first], complete: false, isNew: true });
 }
 
 async function unlock(
@@ -184,11 +191,8 @@ function macOf(body: Omit<KeyringDocument, 'mac'>, key: Uint8Array): Buffer {
   return createHmac('sha256', macKey).update(said).digest();
 }
 
-function keyring(
-  { file, nowMs, write }: KeyringNeeds,
-  opened: { kek: KeyEncryptionKey; keys: readonly HeldKey[]; complete: boolean },
-): Keyring & { save(): Promise<void> } {
-  let { kek, keys, complete } = opened;
+function keyring({ file, nowMs, write }: KeyringNeeds, opened: Opened): Keyring {
+  let { kek, keys, complete, isNew = false } = opened;
   const newest = (of: readonly HeldKey[]): HeldKey => {
     const last = of.at(-1);
     if (last === undefined) {
@@ -197,7 +201,7 @@ function keyring(
     return last;
   };
   // What is in memory changes only when it is on the disk.
-  const settle = async (next: Partial<typeof opened>): Promise<void> => {
+  const settle = async (next: Partial<Opened>): Promise<void> => {
     const to = { kek, keys, complete, ...next };
     const rows = await Promise.all(
       to.keys.map(async ({ version, madeMs, key }) => {
@@ -210,6 +214,7 @@ function keyring(
     const mac = macOf(body, newest(to.keys).key).toString('hex');
     await write(file, `${JSON.stringify({ ...body, mac }, undefined, 2)}\n`);
     ({ kek, keys, complete } = to);
+    isNew = false;
   };
   return {
     sealer: createSealer({
@@ -220,7 +225,7 @@ function keyring(
       const { version, madeMs } = newest(keys);
       return { by: kek.by, complete, version, madeMs, rotating: keys.length > 1 };
     },
-    save: () => settle({}),
+    establish: async () => (isNew ? settle({}) : undefined),
     completed: () => settle({ complete: true }),
     rewrap: (to) => settle({ kek: to }),
     async beginRotation() {

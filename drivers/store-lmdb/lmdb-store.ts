@@ -34,6 +34,8 @@ export interface SealedLmdbNeeds extends LmdbStoreNeeds {
   readonly sealer: Sealer;
   /** Whether a file that is not sealed yet is one of before, to be sealed now; else it is damage. */
   readonly sealsFirst: boolean;
+  /** Called once nobody else has the folder, and before anything is sealed. */
+  readonly establish: () => Promise<void>;
 }
 
 /** A piece of a store sealed anew. */
@@ -77,6 +79,9 @@ async function openLocked(needs: LmdbStoreNeeds | SealedLmdbNeeds): Promise<{
   try {
     await checkHeader(join(folder, dataFile));
     await finishSealing(folder);
+    if ('sealer' in needs) {
+      await needs.establish();
+    }
     if ('sealer' in needs && needs.sealsFirst) {
       await sealFile({ folder, sealer: needs.sealer, open: openDatabase, log });
     }

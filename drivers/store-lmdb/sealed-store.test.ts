@@ -28,7 +28,9 @@ async function make(): Promise<StoreFixture> {
   const clock = createHandClock();
   const dataKey = new Uint8Array(32).fill(1);
   const sealer = createSealer({ current: () => 1, key: () => dataKey });
-  const { store } = await openSealedLmdbStore({ folder, clock, sealer, sealsFirst: true });
+  const establish = async (): Promise<void> => undefined;
+  const sealed = { sealer, sealsFirst: true, establish };
+  const { store } = await openSealedLmdbStore({ folder, clock, ...sealed });
   const cleanup = async (): Promise<void> => {
     await store.close();
     await rm(folder, { recursive: true });
@@ -70,6 +72,7 @@ async function openSealed(keyring: Keyring): Promise<SealedLmdbStore> {
     clock: createHandClock(),
     sealer: keyring.sealer,
     sealsFirst: !keyring.state().complete,
+    establish: () => keyring.establish(),
   });
   await keyring.completed();
   return sealed;

@@ -61,7 +61,9 @@ async function copySealed(
   const flush = async (): Promise<void> => {
     const taken = batch;
     await sealed.transaction(() => {
-      taken.forEach(({ key, value }) => void sealed.putSync(key, value, { append: true }));
+      for (const { key, value } of taken) {
+        sealed.putSync(key, value, { append: true });
+      }
     });
     batch = [];
     bytes = 0;
