@@ -2,6 +2,7 @@
 import { appsCommands } from '@hansa/capabilities/apps/cli';
 import { catalogCommands } from '@hansa/capabilities/catalog/cli';
 import { daemonCommands } from '@hansa/capabilities/daemon/cli';
+import { directoryCommands } from '@hansa/capabilities/directory/cli';
 import { discoveryCommands } from '@hansa/capabilities/discovery/cli';
 import { doctorCommands } from '@hansa/capabilities/doctor/cli';
 import { documentCommands } from '@hansa/capabilities/document/cli';
@@ -34,6 +35,7 @@ export const nodeCommands: readonly Command[] = [
   ...appsCommands,
   ...catalogCommands,
   ...daemonCommands,
+  ...directoryCommands,
   ...discoveryCommands,
   ...doctorCommands,
   ...documentCommands(valueFiles),
