@@ -1,5 +1,6 @@
 // What a node is put together from: drivers for the outside, and what a person or a simulation has
 // set.
+import type { MakePolicyEngine } from '@hansa/capabilities/access/engine';
 import type { ProcessFacts } from '@hansa/capabilities/daemon/capability';
 import type { AppEndpoints } from '@hansa/capabilities/apps/endpoint';
 import type { DiscoveryOptions } from '@hansa/capabilities/discovery/capability';
@@ -29,6 +30,8 @@ export interface Drivers {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Reads and asks the policies that decide who may what. */
+  readonly policyEngine: MakePolicyEngine;
   /** Absent where federation is off. */
   readonly transport: Transport | undefined;
   /** Absent where bulk stays on the link. */

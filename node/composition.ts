@@ -1,5 +1,7 @@
 // One cluster's capabilities put together from drivers that are handed in: the same for the daemon
 // on real disks and sockets, and for a simulated federation on virtual time.
+import { accessCapability } from '@hansa/capabilities/access/capability';
+import type { AccessControl } from '@hansa/capabilities/access/contract';
 import { daemonCapability } from '@hansa/capabilities/daemon/capability';
 import { appsCapability } from '@hansa/capabilities/apps/capability';
 import { catalogCapability } from '@hansa/capabilities/catalog/capability';
@@ -40,6 +42,8 @@ export interface Composition {
   readonly peers: Peers;
   /** Judges callers who come with a capability token. */
   readonly tokens: TokenAuthority;
+  /** Decides who may what, and who may pass it on. */
+  readonly access: AccessControl;
 }
 
 export function compose(needs: CompositionNeeds): Composition {
@@ -67,11 +71,23 @@ export function compose(needs: CompositionNeeds): Composition {
   const mirroring = { ...federating, mirrors: syncing.mirrors };
   const quarantining = quarantineCapability({ ...mirroring, ...scoped('quarantine') });
   const writing = lanesCapability({ ...mirroring, ...scoped('lanes'), news });
-  const { requireGrantable } = lateAccess();
+  const granting = lateAccess();
+  const { requireGrantable } = granting;
   const knowing = directoryCapability({ ...mirroring, requireGrantable });
+  const { directories } = knowing;
+  const deciding = accessCapability({
+    ...federating,
+    ...scoped('access'),
+    directories,
+    served: () => ({
+      contracts: capabilities.flatMap((each) => each.serves.map(({ contract }) => contract)),
+      routes: capabilities.flatMap((each) => each.routes),
+    }),
+  });
+  granting.set(deciding.control);
   const { cluster } = signer;
   const recovering = recoveryCapability({ ...mirroring, ...scoped('recovery'), cluster });
-  const capabilities = [
+  const capabilities: readonly Capability[] = [
     identityCapability(identity, { clock: needs.clock, peers }),
     owned.capability,
     // Before anything is served: what is rewound must not be published even once more.
@@ -85,6 +101,7 @@ export function compose(needs: CompositionNeeds): Composition {
     // Kinds register, and open their caches, before sync settles mirrors into them.
     ...kindsOf({ ...mirroring, lanes: writing.lanes }),
     knowing.capability,
+    deciding.capability,
     syncing.capability,
     writing.capability,
     quarantining.capability,
@@ -114,5 +131,6 @@ export function compose(needs: CompositionNeeds): Composition {
     needs.peerGate,
   );
   peerEdge.set(served);
-  return { capabilities, peerEdge: served, resources, peers, tokens: tokening.authority };
+  const { authority: tokens } = tokening;
+  return { capabilities, peerEdge: served, resources, peers, tokens, access: deciding.control };
 }

@@ -24,6 +24,7 @@ import {
 } from '@hansa/foundation';
 import { createGitCli } from '@hansa/git-cli';
 import { openTlsPlane } from '@hansa/plane-tls';
+import { createCedarEngine } from '@hansa/policy-cedar';
 import { openIrohTransport } from '@hansa/transport-iroh';
 import type { Drivers } from './composition-needs.ts';
 import type { Config } from './config.ts';
@@ -104,7 +105,8 @@ export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDriv
       ? await openPlane(base, keys, ports)
       : undefined;
   const discovery = transport === undefined ? undefined : await openDiscovery(base, crypto);
-  const touched = { store, blobs, codec, crypto, clock, random, log };
+  const policyEngine = createCedarEngine;
+  const touched = { store, blobs, codec, crypto, clock, random, log, policyEngine };
   const founded = !keyFolder.known && identity.problem === undefined;
   return { ...touched, founded, transport, plane, git, identity, discovery, seals };
 }

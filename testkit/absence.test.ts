@@ -22,6 +22,7 @@ import {
   type KeyValueStore,
 } from '@hansa/foundation';
 import { compose, createPeerGate, type Composition } from '@hansa/node';
+import { createCedarEngine } from '@hansa/policy-cedar';
 import { createMemoryStore } from '@hansa/store-memory';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createHandClock } from './hand-clock.ts';
@@ -83,6 +84,7 @@ beforeAll(async () => {
     clock,
     random,
     log: silentLog,
+    policyEngine: createCedarEngine,
     transport: undefined,
     git: undefined,
     identity,

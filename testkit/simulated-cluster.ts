@@ -28,6 +28,7 @@ import {
   type Gate,
 } from '@hansa/foundation';
 import { compose, createPeerGate, runDuties } from '@hansa/node';
+import { createCedarEngine } from '@hansa/policy-cedar';
 import { createMemoryVault, type MemoryVault } from './memory-vault.ts';
 import { createNoteKind } from './note-kind.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -218,6 +219,7 @@ async function run(
     clock,
     random,
     log,
+    policyEngine: createCedarEngine,
     transport,
     git: undefined,
     identity,
