@@ -5,6 +5,8 @@ import { HansaError, type Clock } from '@hansa/foundation';
 export interface GateLimits {
   readonly requestsPerSecond: number;
   readonly requestsBurst: number;
+  readonly callerRequestsPerSecond: number;
+  readonly callerRequestsBurst: number;
   readonly failuresPerMinute: number;
   readonly sourcesMax: number;
 }
@@ -12,6 +14,9 @@ export interface GateLimits {
 export const gateLimits: GateLimits = {
   requestsPerSecond: 500, // a busy console and a deployment script together stay far below
   requestsBurst: 1_000, // two seconds of it at once: a page opening, a script starting
+  // One caller may come from several machines, and no address is charged with what it is known for.
+  callerRequestsPerSecond: 1_000,
+  callerRequestsBurst: 2_000,
   failuresPerMinute: 10, // a person mistypes a few times; a guesser tries thousands
   sourcesMax: 4_096, // addresses remembered; about 1 MiB, and the oldest is forgotten first
 };

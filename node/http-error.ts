@@ -54,8 +54,11 @@ export function statusOf(report: ErrorReport): number {
   return entry.status;
 }
 
+const retryAfterDefault = 1; // seconds; who limits without a known end is busy for a moment
+
 function hintsOf(report: ErrorReport): Record<string, string> {
-  const retryAfter = report.facts?.['retryAfterSeconds'];
+  const limited = statusOf(report) === 429 ? retryAfterDefault : undefined;
+  const retryAfter = report.facts?.['retryAfterSeconds'] ?? limited;
   return {
     ...(report.code === 'UNAUTHENTICATED' ? { 'www-authenticate': challenge } : {}),
     ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),

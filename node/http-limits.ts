@@ -9,6 +9,7 @@ export interface HttpLimits {
   readonly headersMs: number;
   readonly keepAliveMs: number;
   readonly connectionsMax: number;
+  readonly connectionsPerAddressMax: number;
   readonly paramLengthMax: number;
   readonly stalledReaderMs: number;
   readonly watchStartMs: number;
@@ -26,6 +27,8 @@ export const httpLimits: HttpLimits = {
   headersMs: 10_000, // a head is one packet; whoever takes longer is holding the door
   keepAliveMs: 65_000, // longer than the minute after which most clients drop idle connections
   connectionsMax: 1_024, // files a process may have open on most systems; one for each watch
+  // half of all: whoever holds the door from one address leaves room for others
+  connectionsPerAddressMax: 512,
   paramLengthMax: 1_024, // a federated id is 226 characters, three times as long when escaped
   stalledReaderMs: 300_000, // a paused terminal may come back; a dead one is let go
   watchStartMs: 100, // a refusal within this time is a status; later it is the stream's last line

@@ -22,12 +22,41 @@ export function createBoundedServer(handler: RequestListener, limits: HttpLimits
       // Node's own 30 s would let a slow head stay four times too long
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: limits.headerBytesMax,
+      requireHostHeader: false, // the door's guard refuses it, with an answer like all others
     },
     handler,
   );
   server.maxConnections = limits.connectionsMax;
+  boundAddresses(server, limits.connectionsPerAddressMax);
   server.on('clientError', answerMalformed);
+  // An expectation we do not know is a request like any other, and meets the door.
+  server.on('checkExpectation', handler);
   return server;
+}
+
+/** One address may hold so many connections; a unix socket has none, and only its owner. */
+function boundAddresses(server: Server, perAddressMax: number): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const { remoteAddress } = socket;
+    if (remoteAddress === undefined) {
+      return;
+    }
+    const count = (open.get(remoteAddress) ?? 0) + 1;
+    if (count > perAddressMax) {
+      socket.destroy();
+      return;
+    }
+    open.set(remoteAddress, count);
+    socket.once('close', () => {
+      const left = (open.get(remoteAddress) ?? 1) - 1;
+      if (left > 0) {
+        open.set(remoteAddress, left);
+      } else {
+        open.delete(remoteAddress);
+      }
+    });
+  });
 }
 
 // What Node's parser refuses never becomes a request; the answer is written by hand.

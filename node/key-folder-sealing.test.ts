@@ -45,7 +45,7 @@ describe('key files of a sealed folder', () => {
   test('are sealed from the first on, and give the same keys again', async () => {
     const keys = await keysOf(sealed());
     for (const file of files) {
-      expect(isSealed(bytesOf(file)), file).toBe(true);
+      expect(isSealed(bytesOf(file))).toBe(true);
       expect(bytesOf(file).toString('latin1')).not.toContain(toHex(keys.cluster).slice(0, 16));
     }
     complete = true;

@@ -88,7 +88,7 @@ describe('a keyring', () => {
     ];
     for (const [from, to] of changes) {
       writeFileSync(file, text.replace(from, to));
-      await expect(open(), `${from} → ${to}`).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
+      await expect(open()).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
     }
   });
 

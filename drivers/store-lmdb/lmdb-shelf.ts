@@ -42,8 +42,8 @@ const attached = Buffer.alloc(0); // all that matters is the key
 const appended = { append: true };
 const metaKey = Buffer.of(recordKind.meta);
 
-export const resealBytesMax: number = 1_024 * 1_024; // written at once: callers wait a few ms for it
-export const resealRecordsMax = 4_096; // looked at at once: as long as most are sealed anew already
+const resealBytesMax = 1_024 * 1_024; // written at once: callers wait a few ms for it
+const resealRecordsMax = 4_096; // looked at at once: as long as most are sealed anew already
 
 export class LmdbShelf implements Shelf {
   readonly #db: RootDatabase<Buffer, Buffer>;
