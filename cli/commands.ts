@@ -1,5 +1,6 @@
 // Every command, in the order of their nouns: what `hansa --help` lists.
 import { appsCommands } from '@hansa/capabilities/apps/cli';
+import { auditCommands } from '@hansa/capabilities/audit/cli';
 import { catalogCommands } from '@hansa/capabilities/catalog/cli';
 import { daemonCommands } from '@hansa/capabilities/daemon/cli';
 import { directoryCommands } from '@hansa/capabilities/directory/cli';
@@ -24,6 +25,7 @@ import { tokensCommands } from '@hansa/capabilities/tokens/cli';
 import { tracingCommands } from '@hansa/capabilities/tracing/cli';
 import { trustCommands } from '@hansa/capabilities/trust/cli';
 import type { Command } from '@hansa/foundation';
+import { auditTerminal } from './audit-terminal.ts';
 import { localCommands, type LocalCommand } from './local-commands.ts';
 import { readToken, tokenCommands } from './token-commands.ts';
 import { verifyCommands } from './verify-command.ts';
@@ -33,6 +35,7 @@ import { valueFiles } from './value-files.ts';
 /** Commands that call a node. */
 export const nodeCommands: readonly Command[] = [
   ...appsCommands,
+  ...auditCommands(auditTerminal),
   ...catalogCommands,
   ...daemonCommands,
   ...directoryCommands,

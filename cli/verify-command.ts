@@ -26,11 +26,12 @@ const verify: LocalCommand = {
     if (atMs === undefined) {
       throw new HansaError('USAGE', `--at is a time such as 2026-01-31T12:00:00Z, not "${at}"`);
     }
-    return told(await verifyFiles(files, { atMs, clusters: known }));
+    return toldReport(await verifyFiles(files, { atMs, clusters: known }));
   },
 };
 
-function told(report: FilesReport): CommandOutput {
+/** What `hansa verify` shows of it. */
+export function toldReport(report: FilesReport): CommandOutput {
   const rows = [
     ...report.verdicts.map(({ verified, kind, about, sentence }) => [
       verified ? 'ok' : 'FALSE',

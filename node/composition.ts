@@ -4,6 +4,8 @@ import { accessCapability } from '@hansa/capabilities/access/capability';
 import type { AccessControl } from '@hansa/capabilities/access/contract';
 import { daemonCapability } from '@hansa/capabilities/daemon/capability';
 import { appsCapability } from '@hansa/capabilities/apps/capability';
+import { auditCapability } from '@hansa/capabilities/audit/capability';
+import type { AuditSink } from '@hansa/capabilities/audit/contract';
 import { catalogCapability } from '@hansa/capabilities/catalog/capability';
 import { directoryCapability } from '@hansa/capabilities/directory/capability';
 import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
@@ -44,6 +46,8 @@ export interface Composition {
   readonly tokens: TokenAuthority;
   /** Decides who may what, and who may pass it on. */
   readonly access: AccessControl;
+  /** Keeps who did what. */
+  readonly audit: AuditSink;
 }
 
 export function compose(needs: CompositionNeeds): Composition {
@@ -85,6 +89,7 @@ export function compose(needs: CompositionNeeds): Composition {
     }),
   });
   granting.set(deciding.control);
+  const auditing = auditCapability({ ...mirroring, ...scoped('audit'), intervalMs });
   const { cluster } = signer;
   const recovering = recoveryCapability({ ...mirroring, ...scoped('recovery'), cluster });
   const capabilities: readonly Capability[] = [
@@ -102,6 +107,7 @@ export function compose(needs: CompositionNeeds): Composition {
     ...kindsOf({ ...mirroring, lanes: writing.lanes }),
     knowing.capability,
     deciding.capability,
+    auditing.capability,
     syncing.capability,
     writing.capability,
     quarantining.capability,
@@ -113,6 +119,7 @@ export function compose(needs: CompositionNeeds): Composition {
       writing,
       recovering,
       quarantining,
+      auditing,
       peerEdge,
     }),
     sealingCapability(needs.seals),
@@ -120,7 +127,7 @@ export function compose(needs: CompositionNeeds): Composition {
     daemonCapability({
       ...mirroring,
       identity: identity.identity,
-      warnings: () => [...recovering.warnings(), ...writing.warnings()],
+      warnings: () => [...recovering.warnings(), ...writing.warnings(), ...auditing.warnings()],
       links: linking.links,
       policies: ruling.policies,
       trust: trusting.trust,
@@ -132,5 +139,6 @@ export function compose(needs: CompositionNeeds): Composition {
   );
   peerEdge.set(served);
   const { authority: tokens } = tokening;
-  return { capabilities, peerEdge: served, resources, peers, tokens, access: deciding.control };
+  const authorities = { tokens, access: deciding.control, audit: auditing.sink };
+  return { capabilities, peerEdge: served, resources, peers, ...authorities };
 }

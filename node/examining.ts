@@ -24,11 +24,12 @@ interface Others {
   readonly writing: { readonly listing: Pick<Lanes, 'list'> };
   readonly recovering: { warnings(): readonly ErrorReport[] };
   readonly quarantining: { reasonOf(peer: ClusterId): string | undefined };
+  readonly auditing: { warnings(): readonly ErrorReport[] };
   readonly peerEdge: { readonly edge: Pick<Edge, 'contracts'> };
 }
 
 export function lookingInto(mirroring: Mirroring, others: Others): readonly Capability[] {
-  const { store, linking, writing, recovering, quarantining, peerEdge } = others;
+  const { store, linking, writing, recovering, quarantining, auditing, peerEdge } = others;
   const { links, reaching } = linking;
   return [
     tracingCapability({
@@ -44,7 +45,10 @@ export function lookingInto(mirroring: Mirroring, others: Others): readonly Capa
       ways: waysOf(mirroring.discovery),
       contracts: () => peerEdge.edge.contracts,
       rewound: () => recovering.warnings(),
-      checks: [quarantineCheck((peer) => quarantining.reasonOf(peer))],
+      checks: [
+        quarantineCheck((peer) => quarantining.reasonOf(peer)),
+        auditCheck(() => auditing.warnings()),
+      ],
     }),
   ];
 }
@@ -76,6 +80,24 @@ function quarantineCheck(reasonOf: (peer: ClusterId) => string | undefined): Che
               code: 'PEER_QUARANTINED',
             };
       return finding === undefined ? [] : [finding];
+    },
+  };
+}
+
+/** An audit that is not written, nearly full, or contradicted is this node's matter, not a link's. */
+function auditCheck(warnings: () => readonly ErrorReport[]): Check {
+  return {
+    async look(peer) {
+      const found = peer === undefined ? warnings() : [];
+      return found.map(({ code, message, fix }): Finding => ({
+        check: 'audit',
+        side: 'here',
+        passed: false,
+        note: code === 'AUDIT_FULL',
+        finding: message,
+        fix,
+        code,
+      }));
     },
   };
 }

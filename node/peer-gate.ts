@@ -1,8 +1,10 @@
 // The decisions of the wire road: the transport has proven who calls; whether a resource may be
 // seen, pulled or pushed is policy's question inside the service.
+import type { AuditSink } from '@hansa/capabilities/audit/contract';
 import { HansaError, type Gate, type Log } from '@hansa/foundation';
 
-export function createPeerGate(log: Log): Gate {
+/** The audit is made after the edge that this gate is for. */
+export function createPeerGate(log: Log, audit?: () => AuditSink | undefined): Gate {
   return {
     admit: () => undefined, // wire sessions bound requests themselves (foundation/wire/limits.ts)
     async authenticate(credential) {
@@ -21,6 +23,7 @@ export function createPeerGate(log: Log): Gate {
         const { contract, method, source } = entry;
         log.problem('peer-call.failed', entry.fault, { method: `${contract}.${method}`, source });
       }
+      return audit?.()?.request(entry);
     },
   };
 }

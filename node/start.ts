@@ -5,6 +5,7 @@ import { statfsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { appBodyBytesMax } from '@hansa/capabilities/apps/contract';
+import type { AuditSink } from '@hansa/capabilities/audit/contract';
 import {
   HansaError,
   isHansaError,
@@ -74,9 +75,10 @@ async function assemble(base: Opening): Promise<RunningNode> {
   const stopAsked = new Promise<void>((resolve) => {
     askStop = resolve;
   });
+  const kept: { audit?: AuditSink } = {};
   const composition = compose({
     ...drivers,
-    peerGate: createPeerGate(log),
+    peerGate: createPeerGate(log, () => kept.audit),
     syncIntervalMs: config.syncIntervalMs,
     proxy: config.proxy,
     endpoints: createAppEndpoints(appBodyBytesMax),
@@ -92,6 +94,7 @@ async function assemble(base: Opening): Promise<RunningNode> {
       stop: () => askStop(),
     },
   });
+  kept.audit = composition.audit;
   await startAll(base, composition.capabilities);
   const road = await openApi(base, composition, ports);
   api.url = `http://${road.address.host}:${road.address.port}`;
@@ -102,6 +105,8 @@ async function assemble(base: Opening): Promise<RunningNode> {
   });
   beginDuties(base, composition.capabilities);
   const { cluster } = await identity.identity.show({});
+  const facts = { version: hansaVersion, founded };
+  await composition.audit.act({ act: 'node.started', principal: 'node', outcome: 'OK', facts });
   log.event('node.started', { name, api: api.url, federation: transport !== undefined });
   return {
     name,
@@ -148,7 +153,7 @@ function beginDuties(base: Opening, capabilities: readonly Capability[]): void {
 
 async function openApi(
   base: Opening,
-  { capabilities, tokens }: Composition,
+  { capabilities, tokens, audit }: Composition,
   ports: Ports,
 ): Promise<HttpRoad> {
   const { config, clock, log, random, undo } = base;
@@ -156,7 +161,7 @@ async function openApi(
   const served = capabilities.flatMap((each) => each.serves);
   const routes = capabilities.flatMap((each) => each.routes);
   const contracts = served.map(({ contract }) => contract);
-  const gate = createApiGate({ token, clock, log, contracts, routes, tokens });
+  const gate = createApiGate({ token, clock, log, contracts, routes, tokens, audit });
   const path = join(config.data, 'api.sock');
   const socket = Buffer.byteLength(path) <= socketPathBytesMax ? { socketPath: path } : {};
   const open = (port: number): Promise<HttpRoad> =>

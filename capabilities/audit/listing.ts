@@ -1,0 +1,170 @@
+// Records of several audits as one list, newest first. Each audit's own records are in the order of
+// their time, so a page begins where a search by halves finds it, and only what is shown is read.
+import { HansaError, type ClusterId } from '@hansa/foundation';
+import { auditPageDefault, type AuditFilter, type AuditRecord, type AuditRow } from './contract.ts';
+import { chosenTrails, type ChoosingNeeds } from './choosing.ts';
+import type { Trail } from './trail.ts';
+
+// A page of a filter that nearly nothing fits ends here, and says where to go on.
+const lookedAtMax = 20_000;
+
+interface Place {
+  readonly atMs: number;
+  readonly sequence: number;
+  readonly cluster: string;
+}
+
+interface Reader {
+  readonly trail: Trail;
+  readonly first: number;
+  /** The next to be looked at; undefined at the end. */
+  next: AuditRecord | undefined;
+}
+
+export async function listRecords(
+  needs: ChoosingNeeds,
+  asked: AuditFilter & {
+    readonly limit?: number | undefined;
+    readonly cursor?: string | undefined;
+  },
+): Promise<{ records: readonly AuditRow[]; cursor?: string }> {
+  const { limit = auditPageDefault, cursor, untilMs = Number.MAX_SAFE_INTEGER } = asked;
+  const after = cursor === undefined ? undefined : readCursor(cursor);
+  const trails = await chosenTrails(needs, asked.cluster);
+  const found = await Promise.all(trails.map((trail) => openReader(trail, { after, untilMs })));
+  const readers = found.flatMap((each) => each ?? []);
+  const records: AuditRow[] = [];
+  for (let looked = 0; ; looked += 1) {
+    const newest = newestOf(readers);
+    const record = newest?.next;
+    if (newest === undefined || record === undefined || record.atMs < (asked.sinceMs ?? 0)) {
+      return { records };
+    }
+    if (records.length >= limit || looked >= lookedAtMax) {
+      const last = looked >= lookedAtMax ? undefined : records.at(-1);
+      return { records, cursor: cursorOf(last ?? before({ ...record, ...newest.trail })) };
+    }
+    if (fits(record, asked)) {
+      records.push(rowOf(newest.trail, record));
+    }
+    newest.next = await earlier(newest, record.sequence - 1);
+  }
+}
+
+export function rowOf({ cluster, name }: Trail, record: AuditRecord): AuditRow {
+  return { ...record, cluster, clusterName: name };
+}
+
+/** Just before a record that was not shown yet: the next page begins with it. */
+function before(place: Place): Place {
+  return { ...place, sequence: place.sequence + 1 };
+}
+
+function newestOf(readers: readonly Reader[]): Reader | undefined {
+  let newest: Reader | undefined;
+  for (const reader of readers) {
+    if (reader.next !== undefined && (newest === undefined || comesFirst(reader, newest))) {
+      newest = reader;
+    }
+  }
+  return newest;
+}
+
+/** The later first; of one time, by cluster. */
+function comesFirst(one: Reader, other: Reader): boolean {
+  const [a, b] = [one.next?.atMs ?? 0, other.next?.atMs ?? 0];
+  return a === b ? one.trail.cluster < other.trail.cluster : a > b;
+}
+
+async function openReader(
+  trail: Trail,
+  { after, untilMs }: { readonly after: Place | undefined; readonly untilMs: number },
+): Promise<Reader | undefined> {
+  const tail = await trail.tail();
+  if (tail === undefined) {
+    return undefined;
+  }
+  const { sequence: anchored } = await trail.start();
+  const range = { first: anchored + 1, last: tail.sequence };
+  const last = await lastUpTo(trail, range, lastMs(trail, { after, untilMs }));
+  const ours = after?.cluster === trail.cluster ? after.sequence - 1 : last;
+  const reader: Reader = { trail, first: range.first, next: undefined };
+  reader.next = await earlier(reader, Math.min(last, ours));
+  return reader;
+}
+
+/** What is not later than this comes after the cursor's place. */
+function lastMs(
+  { cluster }: Trail,
+  { after, untilMs }: { readonly after: Place | undefined; readonly untilMs: number },
+): number {
+  if (after === undefined) {
+    return untilMs;
+  }
+  return Math.min(untilMs, cluster < after.cluster ? after.atMs - 1 : after.atMs);
+}
+
+/** The last record that is not later than a time, by halving; one before the first where none is. */
+async function lastUpTo(
+  trail: Trail,
+  { first, last }: { readonly first: number; readonly last: number },
+  atMs: number,
+): Promise<number> {
+  let [low, high] = [first - 1, last];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const record = await trail.record(middle);
+    // One that cannot be read has no time: what stands around it decides.
+    if (record === undefined || record.atMs <= atMs) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low;
+}
+
+/** The next readable record at or before a sequence. */
+async function earlier(
+  { trail, first }: Reader,
+  sequence: number,
+): Promise<AuditRecord | undefined> {
+  for (let at = sequence; at >= first; at -= 1) {
+    const record = await trail.record(at);
+    if (record !== undefined) {
+      return record;
+    }
+  }
+  return undefined;
+}
+
+export function fits(record: AuditRecord, filter: AuditFilter): boolean {
+  const { principal, act, target, outcome, sinceMs, untilMs } = filter;
+  return (
+    matches(record.principal, principal) &&
+    matches(record.act, act) &&
+    matches(record.target, target) &&
+    (outcome === undefined || record.outcome === outcome) &&
+    record.atMs >= (sinceMs ?? 0) &&
+    record.atMs <= (untilMs ?? Number.MAX_SAFE_INTEGER)
+  );
+}
+
+function matches(value: string, wanted: string | undefined): boolean {
+  if (wanted === undefined) {
+    return true;
+  }
+  return wanted.endsWith('*') ? value.startsWith(wanted.slice(0, -1)) : value === wanted;
+}
+
+function cursorOf({ atMs, sequence, cluster }: Place): string {
+  return `${atMs}.${sequence}.${cluster}`;
+}
+
+function readCursor(cursor: string): Place {
+  const [, atMs, sequence, cluster] = /^(\d{1,16})\.(\d{1,16})\.([0-9a-f]{64})$/.exec(cursor) ?? [];
+  if (cluster === undefined) {
+    throw new HansaError('INPUT_INVALID', 'the cursor is none that a page ended with');
+  }
+  return { atMs: Number(atMs), sequence: Number(sequence), cluster: cluster as ClusterId };
+}

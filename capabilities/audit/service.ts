@@ -1,0 +1,190 @@
+// The audit as people see it, and what the rest of the node is told of it.
+import {
+  equalBytes,
+  HansaError,
+  reportOf,
+  type Caller,
+  type ErrorReport,
+  type LocalId,
+  type WatchedTable,
+} from '@hansa/foundation';
+import type { Peers } from '../links/contract.ts';
+import type { History } from '../resources/contract.ts';
+import { namesOf } from './classifying.ts';
+import { chosenTrails, oneTrail } from './choosing.ts';
+import { auditId, type Audit, type AuditPeerStatus, type AuditProblem } from './contract.ts';
+import { exportTrail, type ExportingNeeds } from './exporting.ts';
+import { sequenceOf, type CountersignedRow, type WitnessedRow } from './keys.ts';
+import { listRecords } from './listing.ts';
+import { fullness, planPrune, prune, type PruningNeeds } from './pruning.ts';
+import type { Showing } from './showing.ts';
+import type { Trail } from './trail.ts';
+import { verifyTrail, type Attested, type VerifyingNeeds } from './verifying.ts';
+import { watchRecords, type FollowingNeeds } from './watching.ts';
+import { forked, type Witnessing } from './witnessing.ts';
+
+export interface AuditServiceNeeds
+  extends FollowingNeeds, ExportingNeeds, PruningNeeds, VerifyingNeeds {
+  readonly keys: ExportingNeeds['keys'] & VerifyingNeeds['keys'];
+  readonly clock: PruningNeeds['clock'];
+  readonly signer: PruningNeeds['signer'];
+  readonly codec: PruningNeeds['codec'];
+  readonly mirrors: FollowingNeeds['mirrors'];
+  readonly history: Pick<History, 'leaf' | 'verify'>;
+  readonly peers: Pick<Peers, 'resolve' | 'all' | 'standing'>;
+  readonly witnessed: WatchedTable<WitnessedRow>;
+  readonly countersigned: WatchedTable<CountersignedRow>;
+  readonly witnessing: Witnessing;
+  readonly showing: Showing;
+}
+
+export interface AuditService {
+  readonly audit: Audit;
+  /** What a person has to look at, for status and doctor. */
+  problems(): readonly ErrorReport[];
+}
+
+export function createAudit(needs: AuditServiceNeeds): AuditService {
+  const problems = (): readonly ErrorReport[] => problemsOf(needs);
+  const audit: Audit = {
+    list: (asked) => listRecords(needs, asked),
+    watch: (filter, call) => watchRecords(needs, filter, call?.signal),
+    async *verify({ cluster }) {
+      for (const trail of await chosenTrails(needs, cluster)) {
+        const problems = trail.own ? await lookAgain(needs) : [];
+        yield* verifyTrail(needs, trail, { attested: attestedOf(needs, trail), problems });
+      }
+    },
+    async *export({ cluster }) {
+      const trail = await oneTrail(needs, cluster);
+      const signed = attestedOf(needs, trail).map(({ countersignature }) => countersignature);
+      yield* exportTrail(needs, trail, signed);
+    },
+    plan: ({ beforeMs }) => planPrune(needs, beforeMs),
+    prune: ({ beforeMs }, call) => prune(needs, beforeMs, authorOf(call?.caller)),
+    async accept({ peer }) {
+      const { cluster } = needs.peers.resolve(peer);
+      await Promise.all([needs.witnessing.accept(cluster), needs.showing.accept(cluster)]);
+      return { peer: cluster };
+    },
+    async status() {
+      const tail = await needs.trail.tail();
+      const start = await needs.trail.start();
+      const last = tail?.sequence ?? 0;
+      const peers = needs.peers.all().map((each) => peerStatus(needs, each));
+      return { records: last - start.sequence, last, problems: problems(), peers };
+    },
+  };
+  return { audit, problems };
+}
+
+function authorOf(caller: Caller | undefined): string {
+  return caller === undefined ? 'owner' : namesOf(caller).principal;
+}
+
+function peerStatus(
+  { witnessed, countersigned }: AuditServiceNeeds,
+  { cluster: peer, name }: { readonly cluster: AuditPeerStatus['peer']; readonly name?: unknown },
+): AuditPeerStatus {
+  const theirs = witnessed.find(peer)?.value;
+  const ours = countersigned.find(peer)?.value;
+  return {
+    peer,
+    name: typeof name === 'string' ? name : peer.slice(0, 8),
+    ours: ours?.kept.at(-1)?.head.sequence,
+    theirs: theirs?.countersignature.head.sequence,
+    forked: theirs?.fork !== undefined || ours?.fork !== undefined,
+  };
+}
+
+/** Of our own, what others signed; of another's, what we signed. */
+function attestedOf(needs: AuditServiceNeeds, trail: Trail): readonly Attested[] {
+  const { witnessed, countersigned, peers, signer } = needs;
+  if (!trail.own) {
+    const row = witnessed.find(trail.cluster)?.value;
+    return row === undefined ? [] : [{ name: signer.name, countersignature: row.countersignature }];
+  }
+  return [...countersigned.rows.values()].flatMap(({ value }) =>
+    value.kept.map((countersignature) => {
+      const { witness } = countersignature;
+      const name = peers.standing(witness).name ?? witness.slice(0, 8);
+      return { name, countersignature };
+    }),
+  );
+}
+
+/**
+ * Each stored entry against the digest that heads of the resource sign: a store that was changed
+ * behind our back still has the old digest.
+ */
+async function lookAgain({
+  resources,
+  history,
+}: AuditServiceNeeds): Promise<readonly AuditProblem[]> {
+  const there = resources.find(auditId) !== undefined;
+  const snapshot = there ? await resources.snapshot(auditId) : undefined;
+  if (snapshot === undefined) {
+    return [];
+  }
+  await signedNow(resources, history, snapshot.position);
+  const problems: AuditProblem[] = [];
+  for await (const { key, hash } of snapshot.trie.leaves([])) {
+    const entry = await snapshot.entry(key);
+    if (entry === undefined || !equalBytes(hash, history.leaf(entry))) {
+      const sequence = sequenceOf(key);
+      const what = sequence === undefined ? 'an entry' : `record ${sequence}`;
+      const sentence = `${what} is not what the signed digest of its resource is made of`;
+      problems.push({ what: 'head', sequence, sentence });
+    }
+  }
+  // Leaves come in the order of hashes; the first record that is wrong is what people want.
+  return problems.toSorted((a, b) => (a.sequence ?? 0) - (b.sequence ?? 0));
+}
+
+async function signedNow(
+  resources: AuditServiceNeeds['resources'],
+  history: Pick<History, 'verify'>,
+  position: Parameters<AuditServiceNeeds['resources']['sign']>[1],
+): Promise<void> {
+  const id: LocalId = auditId;
+  const head = await resources.sign(id, position).catch((error: unknown) => {
+    if (error instanceof HansaError && error.code === 'FEDERATION_OFF') {
+      return undefined; // without its key a cluster has no heads; its chain is looked at all the same
+    }
+    throw error;
+  });
+  if (head !== undefined) {
+    history.verify(head);
+  }
+}
+
+function problemsOf(needs: AuditServiceNeeds): readonly ErrorReport[] {
+  const { witnessed, countersigned, peers, writer } = needs;
+  const nameOf = (cluster: AuditPeerStatus['peer']): string =>
+    peers.standing(cluster).name ?? cluster.slice(0, 8);
+  const failed = writer.problem() ?? fullness(needs);
+  const theirs = [...witnessed.rows.values()].flatMap(({ value }) => {
+    const { head } = value.countersignature;
+    return value.fork === undefined ? [] : [forked(head.cluster, head, value.fork.other)];
+  });
+  const ours = [...countersigned.rows.values()].flatMap(({ value }) => {
+    const last = value.kept.at(-1);
+    return value.fork === undefined || last === undefined
+      ? []
+      : [behindOurPast(nameOf(last.witness), last.head.sequence, value.fork)];
+  });
+  return [...(failed === undefined ? [] : [failed]), ...ours, ...theirs].map(reportOf);
+}
+
+function behindOurPast(
+  name: string,
+  signed: number,
+  { sequence, hash }: { readonly sequence: number; readonly hash: string },
+): HansaError {
+  const here = hash === '' ? `ours ends at ${sequence}` : `record ${sequence} here is another one`;
+  return new HansaError(
+    'AUDIT_FORKED',
+    `${name} has countersigned record ${signed} of our audit, and ${here}: records were lost or ` +
+      'changed',
+  );
+}
