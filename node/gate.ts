@@ -99,9 +99,10 @@ export function createApiGate(needs: ApiGateNeeds): Gate {
           facts: { permission },
         });
       }
+      audit?.requireReady(asked);
     },
     record(entry) {
-      const kept = audit?.request(entry);
+      const kept = audit?.request(entry, deciding(access, entry));
       if (entry.fault !== undefined) {
         log.problem('call.failed', entry.fault, fieldsOf(entry));
       } else if (writes.has(`${entry.contract}.${entry.method}`)) {
@@ -110,6 +111,18 @@ export function createApiGate(needs: ApiGateNeeds): Gate {
       return kept;
     },
   };
+}
+
+/** The policies that forbade it, by their ids. */
+function deciding(
+  access: AccessControl | undefined,
+  { caller, permission, target, outcome }: AuditEntry,
+): { readonly policies: string } | undefined {
+  if (access === undefined || permission === undefined || outcome !== 'FORBIDDEN') {
+    return undefined;
+  }
+  const { policies } = access.decide(caller, { permission, target });
+  return policies.length === 0 ? undefined : { policies: policies.join(' ') };
 }
 
 function mayCall(caller: Caller, permission: string): boolean {
