@@ -26,6 +26,14 @@ export interface HttpRoute {
   readonly path: string;
   readonly permission: string;
   readonly summary: string;
+  /**
+   * What a request of it takes where its address tells more: which resource it is about, and that
+   * it only reads. `permission` is the most that it may take.
+   */
+  readonly asked?: (request: Pick<HttpRequest, 'params' | 'query'>) => {
+    readonly permission: string;
+    readonly target?: string | undefined;
+  };
   /** A browser may be sent here by another site: the way back from an identity provider. */
   readonly crossSite?: boolean;
   handle(

@@ -223,6 +223,7 @@ export {
   requireOwn,
   resolveSpelled,
   spelledResource,
+  targetSpelled,
   withoutKind,
   type Ownership,
   type SpellingNeeds,

@@ -33,6 +33,15 @@ export function resolveSpelled(
     : mirrors.resolve(`${spelled.slice(0, colon)}:${kind}/${name}`);
 }
 
+/**
+ * As roles are bound to it, whether it is there or not: what `resolveSpelled` would make of it,
+ * by its text alone.
+ */
+export function targetSpelled(kind: string, spelled: string): string {
+  const colon = spelled.indexOf(':');
+  return `${spelled.slice(0, colon + 1)}${kind}/${withoutKind(kind, spelled.slice(colon + 1))}`;
+}
+
 export function withoutKind(kind: string, name: string): string {
   const prefix = `${kind}/`;
   return name.startsWith(prefix) ? name.slice(prefix.length) : name;

@@ -3,6 +3,7 @@
 import {
   HansaError,
   reportOf,
+  type Asked,
   type Caller,
   type Gate,
   type HttpRequest,
@@ -12,8 +13,8 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { rawContract } from './gate.ts';
 import { drain, streamBody } from './http-body.ts';
-import { queryOf, type RouteNeeds } from './http-contract.ts';
-import { securityHeaders } from './http-guard.ts';
+import { queryOf, type RouteKind, type RouteNeeds } from './http-contract.ts';
+import { isSecure, securityHeaders, withoutSessions } from './http-guard.ts';
 import { end, pull, write } from './http-stream.ts';
 
 export interface RawNeeds extends RouteNeeds {
@@ -24,6 +25,10 @@ export function addRawRoute(app: FastifyInstance, route: HttpRoute, needs: RawNe
   app.route({
     method: route.method,
     url: route.path,
+    config: {
+      open: route.permission === 'open',
+      crossSite: route.crossSite === true,
+    } satisfies RouteKind,
     handler: (request, reply) => answer({ request, reply, route, needs }),
   });
 }
@@ -38,17 +43,19 @@ interface Visit {
 async function answer(visit: Visit): Promise<void> {
   const { request, reply, route, needs } = visit;
   const { source, proven: caller = { kind: 'anonymous' } } = needs.credentialOf(request);
-  const record = (failure?: unknown): void => {
+  const asked = askedOf(route, request);
+  const record = async (failure?: unknown): Promise<void> => {
     const outcome = failure === undefined ? 'OK' : reportOf(failure).code;
     const fault = outcome === 'INTERNAL' ? { fault: failure } : {};
     const method = `${route.method} ${route.path}`;
-    needs.gate.record({ contract: rawContract, method, caller, source, outcome, ...fault });
+    const entry = { contract: rawContract, method, ...asked, caller, source, outcome, ...fault };
+    await needs.gate.record(entry);
   };
   try {
-    await run(visit, caller);
-    record();
+    await run(visit, caller, asked);
+    await record();
   } catch (error) {
-    record(error);
+    await record(error);
     if (!reply.raw.headersSent) {
       throw error instanceof HansaError
         ? error
@@ -59,10 +66,20 @@ async function answer(visit: Visit): Promise<void> {
   }
 }
 
-async function run({ request, reply, route, needs }: Visit, caller: Caller): Promise<void> {
+function askedOf(route: HttpRoute, request: FastifyRequest): Asked {
+  return route.asked?.(addressOf(request)) ?? { permission: route.permission };
+}
+
+async function run(
+  { request, reply, route, needs }: Visit,
+  caller: Caller,
+  asked: Asked,
+): Promise<void> {
   const signal = needs.signalOf(reply, 'stream');
-  needs.gate.authorise(caller, { permission: route.permission });
-  const given = await route.handle(requestOf(request, needs), { caller, signal });
+  needs.gate.authorise(caller, asked);
+  const { source, agent } = needs.credentialOf(request);
+  const call = { caller, signal, source, agent };
+  const given = await route.handle(requestOf(request, needs), call);
   await send(reply, given, { ...needs, signal });
   // What the handler did not want of the body; a client that goes on sending is cut off.
   if (!(await drain(request.raw, needs))) {
@@ -101,6 +118,13 @@ async function send(
   await end(response, needed);
 }
 
+function addressOf(request: FastifyRequest): Pick<HttpRequest, 'params' | 'query'> {
+  return {
+    params: { ...(request.params as Readonly<Record<string, string>>) },
+    query: Object.fromEntries(new URLSearchParams(queryOf(request.raw))),
+  };
+}
+
 function requestOf(request: FastifyRequest, needs: RawNeeds): HttpRequest {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.raw.headers)) {
@@ -108,15 +132,18 @@ function requestOf(request: FastifyRequest, needs: RawNeeds): HttpRequest {
   }
   // No handler reads a token, and the body it gets is no longer encoded.
   delete headers['authorization'];
+  if (headers['cookie'] !== undefined) {
+    headers['cookie'] = withoutSessions(headers['cookie']);
+  }
   if (headers['content-encoding'] !== undefined) {
     delete headers['content-encoding'];
     delete headers['content-length'];
   }
   return {
     method: request.method,
-    params: { ...(request.params as Readonly<Record<string, string>>) },
-    query: Object.fromEntries(new URLSearchParams(queryOf(request.raw))),
+    ...addressOf(request),
     headers,
     body: streamBody(request.raw, needs),
+    secure: isSecure(request.raw),
   };
 }

@@ -22,7 +22,12 @@ export function readTarget(needs: TargetNeeds, spelled: string): PolicyTarget | 
     return undefined;
   }
   const kind = local.slice(0, slash);
-  return { kind, name: local.slice(slash + 1), own: owner === needs.cluster, owner };
+  const name = local.slice(slash + 1);
+  // Where this cluster keeps what it writes for another's resource, it is that resource it is about.
+  const [, laneOwner, laneName] = /^@([0-9a-f]{64})\/(.+)$/.exec(name) ?? [];
+  return laneOwner !== undefined && laneName !== undefined
+    ? { kind, name: laneName, own: false, owner: laneOwner }
+    : { kind, name, own: owner === needs.cluster, owner };
 }
 
 function ownerOf({ cluster, name, peers }: TargetNeeds, spelled: string): string | undefined {

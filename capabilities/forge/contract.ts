@@ -1,8 +1,10 @@
 // Git repositories of this cluster, and mirrors of others', spoken to by stock git.
 import {
   federatedIdSchema,
+  localId,
   nameLengthMax,
   resourceNameSchema,
+  targetSpelled,
   type Call,
   type Contract,
   type FederatedId,
@@ -149,6 +151,11 @@ const named = z.strictObject({
     .max(nameLengthMax + 128),
 });
 
+/** Own ones are named without their kind, and whoever begins a name with it means what it says. */
+function repositoryTarget({ name }: { readonly name: string }): string {
+  return name.includes(':') ? targetSpelled(gitKind, name) : localId(gitKind, name);
+}
+
 export const forgeContract: Contract<Forge> = {
   name: 'forge',
   version: 1,
@@ -162,6 +169,7 @@ export const forgeContract: Contract<Forge> = {
         description: descriptionSchema.optional(),
         labels: labelsSchema.optional(),
       }),
+      target: repositoryTarget,
       output: repository,
       errors: ['RESOURCE_EXISTS', 'GIT_MISSING'],
     },
@@ -178,6 +186,7 @@ export const forgeContract: Contract<Forge> = {
       permission: 'forge.read',
       route: 'GET /repositories/show',
       input: named,
+      target: repositoryTarget,
       output: z.object({
         ...repositoryFields,
         refs: z.array(z.object({ name: z.string(), target: z.string() })),
@@ -190,6 +199,7 @@ export const forgeContract: Contract<Forge> = {
       permission: 'forge.write',
       route: 'PUT /repositories/protections',
       input: z.strictObject({ name: resourceNameSchema, protections }),
+      target: repositoryTarget,
       output: z.object({ name: z.string(), protections }),
       errors: ['RESOURCE_NOT_FOUND', 'REF_UNSIGNED', 'CONFLICT'],
     },
@@ -210,6 +220,7 @@ export const forgeContract: Contract<Forge> = {
           .regex(/^[0-9a-f]{128}$/, 'a signature is 128 lower-case hex digits')
           .optional(),
       }),
+      target: repositoryTarget,
       output: z.object({
         ref: z.string(),
         from: z.string(),
@@ -223,6 +234,7 @@ export const forgeContract: Contract<Forge> = {
       permission: 'forge.write',
       route: 'DELETE /repositories',
       input: named,
+      target: repositoryTarget,
       output: repository,
       errors: ['RESOURCE_NOT_FOUND', 'RESOURCE_READ_ONLY'],
     },

@@ -3,6 +3,7 @@
 import {
   blobIdSchema,
   federatedIdSchema,
+  localId,
   nameLengthMax,
   resourceNameSchema,
   utf8,
@@ -306,6 +307,7 @@ export const kindsContract: Contract<Kinds> = {
         description: descriptionSchema.optional(),
         labels: labelsSchema.optional(),
       }),
+      target: ({ kind, name }) => localId(kind, name),
       output: kindResource,
       errors: ['KIND_UNKNOWN', 'RESOURCE_EXISTS'],
     },
@@ -314,6 +316,7 @@ export const kindsContract: Contract<Kinds> = {
       permission: 'kinds.write',
       route: 'DELETE /kinds/:kind/resources',
       input: z.strictObject({ kind: kindNameSchema, name: resourceNameSchema }),
+      target: ({ kind, name }) => localId(kind, name),
       output: kindResource,
       errors: ['KIND_UNKNOWN', 'RESOURCE_NOT_FOUND'],
     },
@@ -327,6 +330,7 @@ export const kindsContract: Contract<Kinds> = {
         ops: z.array(givenOp).min(1).max(opsMax),
         expect: natural.positive().optional(),
       }),
+      target: ({ kind, name }) => localId(kind, name),
       output: z.object({ epoch: natural, sequence: natural }),
       errors: [
         'KIND_UNKNOWN',

@@ -340,6 +340,7 @@ export const resourcesContract: Contract<Resources> = {
       permission: 'resources.read',
       route: 'GET /resources/show',
       input: z.strictObject({ id: localIdSchema }),
+      target: ({ id }) => id,
       output: z.object({
         ...resourceFields,
         position: z.object({ epoch: z.number(), sequence: z.number(), digest: z.string() }),
