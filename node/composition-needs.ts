@@ -3,9 +3,13 @@
 import type { MakePolicyEngine } from '@hansa/capabilities/access/engine';
 import type { ProcessFacts } from '@hansa/capabilities/daemon/capability';
 import type { AppEndpoints } from '@hansa/capabilities/apps/endpoint';
+import type { CertificateMaker } from '@hansa/capabilities/certificates/authority';
+import type { Validities } from '@hansa/capabilities/certificates/contract';
 import type { DiscoveryOptions } from '@hansa/capabilities/discovery/capability';
 import type { Git } from '@hansa/capabilities/forge/git';
 import type { IdentityService } from '@hansa/capabilities/identity/capability';
+import type { OpenIdProvider } from '@hansa/capabilities/logins/oidc';
+import type { PasswordHashing } from '@hansa/capabilities/logins/password-hashing';
 import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
 import type { Seals } from '@hansa/capabilities/sealing/capability';
 import type { KeptChanges } from '@hansa/capabilities/resources/capability';
@@ -42,7 +46,20 @@ export interface Drivers {
   readonly seals?: Seals | undefined;
 }
 
+export interface CertificateOptions {
+  readonly maker: CertificateMaker;
+  readonly validities: Validities;
+  readonly names: { readonly dns: readonly string[]; readonly ips: readonly string[] };
+}
+
+/** What logins are made with; absent in simulations: then nobody logs in. */
+export interface LoginDrivers {
+  readonly hashing: PasswordHashing;
+  readonly openId: OpenIdProvider;
+}
+
 export interface CompositionNeeds extends Drivers {
+  readonly logins?: LoginDrivers | undefined;
   readonly identity: IdentityService;
   readonly facts: ProcessFacts;
   /** Decides calls of peers over the wire. */
@@ -56,6 +73,8 @@ export interface CompositionNeeds extends Drivers {
   readonly endpoints?: AppEndpoints | undefined;
   /** Ways of finding clusters that are on; none by default. */
   readonly discovery?: DiscoveryOptions | undefined;
+  /** Absent in simulations: then nobody is issued a certificate. */
+  readonly certificates?: CertificateOptions | undefined;
   /** Kinds besides git. */
   readonly kinds?: readonly FederatedKind[];
 }

@@ -27,6 +27,7 @@ import {
   type Edge,
   type KeyValueStore,
 } from '@hansa/foundation';
+import { certifying, type Certifying } from './certifying.ts';
 import type { CompositionNeeds } from './composition-needs.ts';
 import { lookingInto } from './examining.ts';
 import { governing } from './governing.ts';
@@ -48,6 +49,8 @@ export interface Composition {
   readonly access: AccessControl;
   /** Keeps who did what. */
   readonly audit: AuditSink;
+  /** Whose certificates count, what the listener shows, and what runs out. */
+  readonly certifying: Certifying;
 }
 
 export function compose(needs: CompositionNeeds): Composition {
@@ -90,6 +93,12 @@ export function compose(needs: CompositionNeeds): Composition {
   });
   granting.set(deciding.control);
   const auditing = auditCapability({ ...mirroring, ...scoped('audit'), intervalMs });
+  const certified = certifying({
+    ...federating,
+    ...scoped('certificates'),
+    access: () => deciding.control,
+    audit: auditing.sink,
+  });
   const { cluster } = signer;
   const recovering = recoveryCapability({ ...mirroring, ...scoped('recovery'), cluster });
   const capabilities: readonly Capability[] = [
@@ -108,6 +117,7 @@ export function compose(needs: CompositionNeeds): Composition {
     knowing.capability,
     deciding.capability,
     auditing.capability,
+    ...certified.capabilities,
     syncing.capability,
     writing.capability,
     quarantining.capability,
@@ -127,7 +137,8 @@ export function compose(needs: CompositionNeeds): Composition {
     daemonCapability({
       ...mirroring,
       identity: identity.identity,
-      warnings: () => [...recovering.warnings(), ...writing.warnings(), ...auditing.warnings()],
+      warnings: () =>
+        [recovering, writing, auditing, certified.expiries].flatMap((each) => each.warnings()),
       links: linking.links,
       policies: ruling.policies,
       trust: trusting.trust,
@@ -140,5 +151,6 @@ export function compose(needs: CompositionNeeds): Composition {
   peerEdge.set(served);
   const { authority: tokens } = tokening;
   const authorities = { tokens, access: deciding.control, audit: auditing.sink };
-  return { capabilities, peerEdge: served, resources, peers, ...authorities };
+  const composed = { capabilities, peerEdge: served, resources, peers };
+  return { ...composed, ...authorities, certifying: certified };
 }

@@ -2,11 +2,13 @@
 // defaults. One table says all of it; `hansa up --help` and `hansa status --config` are made of it.
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { Validities } from '@hansa/capabilities/certificates/contract';
 import type { Setting } from '@hansa/capabilities/daemon/contract';
-import { HansaError, nameLengthMax, schemaSentence } from '@hansa/foundation';
+import { HansaError, nameLengthMax, parseDuration, schemaSentence } from '@hansa/foundation';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { dataFolderProblem } from './data-folder.ts';
+import { certificateDurations, tlsModes, tlsWanted, type TlsMode } from './listener-config.ts';
 
 export interface Config {
   /** Absolute. */
@@ -15,6 +17,11 @@ export interface Config {
   readonly apiHost: string;
   /** 0: any free one, remembered for the next start. */
   readonly apiPort: number;
+  /** The API is served by TLS to clients with certificates alone. */
+  readonly tls: boolean;
+  /** What else the API is called: in its certificate, and in the Host header. */
+  readonly apiNames: readonly string[];
+  readonly certificates: Validities;
   readonly linkHost: string;
   /** 0: any free one, remembered for the next start. */
   readonly linkPort: number;
@@ -49,6 +56,10 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const host = z.string().min(1).max(255);
 const filePath = z.string().max(4_096); // what Linux takes; none where empty
 const onOff = z.enum(['off', 'on']);
+const apiName = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9:._-]+$/, 'a name of the API is a lower-case DNS name or an address');
 /** By commas on the command line, a list in the file. */
 const listed = z.union([
   z.string().transform((text) => text.split(',').filter((each) => each !== '')),
@@ -80,6 +91,31 @@ export const configOptions: Readonly<Record<string, Option>> = {
     schema: port,
     fallback: 0,
     description: 'port of the API; 0 chooses one and keeps it',
+  },
+  tls: {
+    schema: z.enum(tlsModes),
+    fallback: 'auto',
+    description: 'on serves the API by TLS to clients with certificates; auto does off loopback',
+  },
+  'api-names': {
+    schema: listed.pipe(z.array(apiName).max(16)),
+    fallback: [],
+    description: 'what else the API is called, for its certificate; comma-separated',
+  },
+  'cert-root-validity': {
+    schema: certificateDurations,
+    fallback: '365d',
+    description: 'how long an authority counts; the next is made when a third is left',
+  },
+  'cert-node-validity': {
+    schema: certificateDurations,
+    fallback: '30d',
+    description: 'how long the node’s own certificate counts; it renews itself in time',
+  },
+  'cert-refresh-hint': {
+    schema: certificateDurations,
+    fallback: '5m',
+    description: 'how long before it signs the next authority is published',
   },
   'link-host': {
     schema: host,
@@ -201,6 +237,9 @@ function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'set
     name: z.string(),
     apiHost: z.string(),
     apiPort: z.number(),
+    tls: z.boolean(),
+    apiNames: z.array(z.string()),
+    certificates: z.object({ rootMs: z.number(), nodeMs: z.number(), refreshHintMs: z.number() }),
     linkHost: z.string(),
     linkPort: z.number(),
     dataPlane: z.enum(['negotiated', 'iroh-only']),
@@ -220,6 +259,13 @@ function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'set
     name: values.get('name'),
     apiHost: values.get('api-host'),
     apiPort: values.get('api-port'),
+    tls: tlsWanted(values.get('tls') as TlsMode, String(values.get('api-host'))),
+    apiNames: values.get('api-names'),
+    certificates: {
+      rootMs: parseDuration(String(values.get('cert-root-validity'))),
+      nodeMs: parseDuration(String(values.get('cert-node-validity'))),
+      refreshHintMs: parseDuration(String(values.get('cert-refresh-hint'))),
+    },
     linkHost: values.get('link-host'),
     linkPort: values.get('link-port'),
     dataPlane: values.get('data-plane'),

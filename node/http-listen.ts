@@ -1,10 +1,12 @@
 // The sockets of the HTTP road: loopback TCP, and a unix socket that only this user may open.
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import { connect, type ListenOptions, type Socket } from 'node:net';
 import { HansaError } from '@hansa/foundation';
 import { securityHeaders } from './http-guard.ts';
 import type { HttpLimits } from './http-limits.ts';
+import type { TlsFront } from './http-tls.ts';
 
 export interface ListenAddress {
   readonly host: string;
@@ -13,8 +15,15 @@ export interface ListenAddress {
 
 export const socketPathBytesMax = 103; // macOS; Linux takes 107
 
-export function createBoundedServer(handler: RequestListener, limits: HttpLimits): Server {
-  const server = createServer(
+export type WebServer = Server | SecureServer;
+
+export function createBoundedServer(
+  handler: RequestListener,
+  limits: HttpLimits,
+  tls?: Pick<TlsFront, 'serve'>,
+): WebServer {
+  const make = tls === undefined ? createServer : tls.serve;
+  const server = make(
     {
       headersTimeout: limits.headersMs,
       requestTimeout: 0, // bodies have their own times: a push may last hours
@@ -35,7 +44,7 @@ export function createBoundedServer(handler: RequestListener, limits: HttpLimits
 }
 
 /** One address may hold so many connections; a unix socket has none, and only its owner. */
-function boundAddresses(server: Server, perAddressMax: number): void {
+function boundAddresses(server: WebServer, perAddressMax: number): void {
   const open = new Map<string, number>();
   server.on('connection', (socket: Socket) => {
     const { remoteAddress } = socket;
@@ -87,7 +96,7 @@ function malformed(code: string | undefined): [status: string, code: string, mes
 }
 
 /** The address it got; PORT_TAKEN where another program has it. */
-export async function listenTcp(server: Server, at: ListenAddress): Promise<ListenAddress> {
+export async function listenTcp(server: WebServer, at: ListenAddress): Promise<ListenAddress> {
   await listen(server, { host: at.host, port: at.port }).catch((error: unknown) => {
     throw listenError(error, at);
   });
@@ -112,7 +121,7 @@ function listenError(error: unknown, { host, port }: ListenAddress): unknown {
 }
 
 /** Listens at a path, mode 600; what a crashed node left there is replaced, a living one is not. */
-export async function listenUnix(server: Server, path: string): Promise<void> {
+export async function listenUnix(server: WebServer, path: string): Promise<void> {
   if (Buffer.byteLength(path) > socketPathBytesMax) {
     throw new HansaError(
       'CONFIG_INVALID',
@@ -157,7 +166,7 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-function listen(server: Server, options: ListenOptions): Promise<void> {
+function listen(server: WebServer, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(options, () => {

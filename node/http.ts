@@ -1,9 +1,11 @@
 // The HTTP road: every contract's routes, the few raw ones, health and the API's own description,
 // behind one door that limits and authenticates before a byte of a body is read.
-import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { markHeader } from '@hansa/capabilities/logins/contract';
 import {
   HansaError,
   invariant,
+  reportOf,
   type Caller,
   type Clock,
   type Credential,
@@ -13,12 +15,26 @@ import {
   type Log,
 } from '@hansa/foundation';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { addContract } from './http-contract.ts';
-import { answerError } from './http-error.ts';
-import { createGuard, credentialOf, securityHeaders } from './http-guard.ts';
+import { addContract, type RouteKind } from './http-contract.ts';
+import { answerError, type ErrorNeeds } from './http-error.ts';
+import {
+  createGuard,
+  credentialOf,
+  securityHeaders,
+  transportSecurity,
+  type Presented,
+} from './http-guard.ts';
 import { httpLimits, type HttpLimits } from './http-limits.ts';
-import { createBoundedServer, listenTcp, listenUnix, type ListenAddress } from './http-listen.ts';
+import {
+  createBoundedServer,
+  listenTcp,
+  listenUnix,
+  type ListenAddress,
+  type WebServer,
+} from './http-listen.ts';
+import type { TlsFront } from './http-tls.ts';
 import { addRawRoute, type RawNeeds } from './http-raw.ts';
+import { doorMethod, rawContract, unauthenticated } from './gate.ts';
 import { createVisits, type Visits } from './http-visits.ts';
 import { openApi } from './openapi.ts';
 
@@ -31,9 +47,13 @@ export interface HttpNeeds {
   readonly log: Log;
   readonly clock: Clock;
   readonly version: string;
+  /** On the address, never on the socket: there only this user is. */
+  readonly tls?: TlsFront;
   /** Names besides loopback that may stand in the Host header. */
   readonly hosts?: readonly string[];
   readonly limits?: HttpLimits;
+  /** Throws FORBIDDEN where what a browser sends by itself comes without its session's mark. */
+  readonly requireMark?: (session: string, mark: string | undefined) => void;
   /** When a caller's requests have to end early: its token runs out, or is revoked. */
   readonly lapse?: (caller: Caller) => Lapse | undefined;
 }
@@ -53,13 +73,13 @@ export interface HttpRoad {
 export async function openHttp(needs: HttpNeeds): Promise<HttpRoad> {
   const limits = needs.limits ?? httpLimits;
   const visits = createVisits(needs.clock);
-  const { app, handler } = createApp(limits);
+  const { app, handler } = createApp({ ...needs, limits });
   addDoor(app, needs, { limits, visits });
   await app.ready();
 
-  const servers: Server[] = [];
-  const open = (): Server => {
-    const server = createBoundedServer(handler, limits);
+  const servers: WebServer[] = [];
+  const open = (tls?: TlsFront): WebServer => {
+    const server = createBoundedServer(handler, limits, tls);
     servers.push(server);
     return server;
   };
@@ -71,7 +91,7 @@ export async function openHttp(needs: HttpNeeds): Promise<HttpRoad> {
     await app.close();
   };
   try {
-    const address = await listenTcp(open(), needs.listen);
+    const address = await listenTcp(open(needs.tls), needs.listen);
     if (needs.socketPath !== undefined) {
       await listenUnix(open(), needs.socketPath);
     }
@@ -82,19 +102,24 @@ export async function openHttp(needs: HttpNeeds): Promise<HttpRoad> {
   }
 }
 
-function closeServer(server: Server): Promise<void> {
+function closeServer(server: WebServer): Promise<void> {
   return new Promise((resolve) => {
     // The error of a server that never listened is the one that is being thrown already.
     server.close(() => resolve());
   });
 }
 
-function createApp(limits: HttpLimits): { app: FastifyInstance; handler: RequestListener } {
+function createApp(needs: ErrorNeeds): { app: FastifyInstance; handler: RequestListener } {
+  const { limits } = needs;
   let handler: RequestListener | undefined;
   const app = Fastify({
     logger: false,
     exposeHeadRoutes: false, // a HEAD would open a watch to throw its lines away
     routerOptions: { maxParamLength: limits.paramLengthMax },
+    // A path that cannot be decoded meets no door: nothing is behind it, and it is told so alike.
+    frameworkErrors(error, request, reply) {
+      void answerError(error, { request, reply, needs });
+    },
     // The framework's own server never listens: two of ours share its handler.
     serverFactory(given) {
       handler = given;
@@ -137,16 +162,22 @@ function addDoor(
   app.setErrorHandler((error, request, reply) =>
     answerError(error, { request, reply, needs: routeNeeds }),
   );
-  app.addHook('onRequest', async (request: FastifyRequest) => {
+  app.addHook('onRequest', async (request: FastifyRequest, reply) => {
+    if ('encrypted' in request.raw.socket) {
+      reply.raw.setHeader(transportSecurity.name, transportSecurity.value);
+    }
     if (visits.closing) {
       throw new HansaError('SHUTTING_DOWN', 'the node is stopping');
     }
-    guard(request.raw);
+    const { open = false, crossSite = false } = request.routeOptions.config as RouteKind;
+    guard(request.raw, crossSite);
     const credential = credentialOf(request.raw);
     gate.admit(credential);
     if (request.routeOptions.url !== healthPath) {
-      const proven = await gate.authenticate(credential);
+      const proven = await authenticated(credential, request.raw, { ...needs, open });
       known.set(request.raw, { ...credential, proven });
+    } else {
+      await needs.tls?.check(request.raw);
     }
   });
   app.setNotFoundHandler(async (request) => {
@@ -168,4 +199,61 @@ function addDoor(
   needs.routes.forEach((route) => addRawRoute(app, route, routeNeeds));
 }
 
+interface Proving extends Pick<HttpNeeds, 'gate' | 'requireMark' | 'tls'> {
+  readonly open: boolean;
+}
+
+/** Whoever is turned away at the door reaches no method: it is recorded as what it is. */
+async function authenticated(
+  credential: Presented,
+  request: IncomingMessage,
+  needs: Proving,
+): Promise<Caller> {
+  try {
+    return await prove(credential, request, needs);
+  } catch (error) {
+    await needs.gate.record({
+      contract: rawContract,
+      method: doorMethod,
+      caller: { kind: 'anonymous' },
+      source: credential.source,
+      outcome: reportOf(error).code,
+      ...(error instanceof HansaError ? {} : { fault: error }),
+    });
+    throw error;
+  }
+}
+
+/** Nobody is let in before a byte of a body is read, unless the route is open to all. */
+async function prove(
+  credential: Presented,
+  request: IncomingMessage,
+  { gate, open, requireMark, tls }: Proving,
+): Promise<Caller> {
+  const { headers, method = '' } = request;
+  const { byCookie, token = '' } = credential;
+  // Beside a token or session the certificate has to be good, and they say who it is.
+  const certified = (await tls?.check(request))?.caller;
+  const given =
+    certified === undefined || credential.token !== undefined
+      ? credential
+      : { ...credential, proven: certified };
+  const proven = await gate.authenticate(given).catch((error: unknown): Caller => {
+    // A browser goes on sending the cookie of a session that is over, to the login page too.
+    if (open && byCookie) {
+      return { kind: 'anonymous' };
+    }
+    throw error;
+  });
+  if (proven.kind === 'anonymous' && !open) {
+    throw unauthenticated();
+  }
+  if (byCookie && !open && !safeMethods.has(method)) {
+    const mark = headers[markHeader];
+    requireMark?.(token, typeof mark === 'string' ? mark : undefined);
+  }
+  return proven;
+}
+
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 const healthPath = '/health';

@@ -5,6 +5,8 @@ import { statfsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { appBodyBytesMax } from '@hansa/capabilities/apps/contract';
+import type { CertificateTrust } from '@hansa/capabilities/certificates/contract';
+import { createCertificateMaker } from '@hansa/certificates-x509';
 import type { AuditSink } from '@hansa/capabilities/audit/contract';
 import {
   HansaError,
@@ -18,11 +20,13 @@ import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/sys
 import { createAppEndpoints } from './app-endpoint.ts';
 import { compose, type Composition } from './composition.ts';
 import type { Config } from './config.ts';
+import { certificateNames } from './listener-config.ts';
 import { openDrivers, type Opening } from './drivers.ts';
 import { runDuties } from './duties.ts';
 import { createApiGate } from './gate.ts';
 import { openHttp, type HttpRoad } from './http.ts';
 import { socketPathBytesMax } from './http-listen.ts';
+import { createTlsFront, type TlsFront } from './http-tls.ts';
 import { writeSecret } from './key-folder.ts';
 import { createPeerGate } from './peer-gate.ts';
 import { readPorts, writePorts, type Ports } from './ports.ts';
@@ -81,6 +85,11 @@ async function assemble(base: Opening): Promise<RunningNode> {
     peerGate: createPeerGate(log, () => kept.audit),
     syncIntervalMs: config.syncIntervalMs,
     proxy: config.proxy,
+    certificates: {
+      maker: createCertificateMaker(),
+      validities: config.certificates,
+      names: certificateNames(config.apiHost, config.apiNames),
+    },
     endpoints: createAppEndpoints(appBodyBytesMax),
     facts: {
       version: hansaVersion,
@@ -97,7 +106,7 @@ async function assemble(base: Opening): Promise<RunningNode> {
   kept.audit = composition.audit;
   await startAll(base, composition.capabilities);
   const road = await openApi(base, composition, ports);
-  api.url = `http://${road.address.host}:${road.address.port}`;
+  api.url = urlOf(config, road);
   await writePorts(data, {
     api: road.address.port,
     link: portOf(transport?.addresses()),
@@ -153,7 +162,7 @@ function beginDuties(base: Opening, capabilities: readonly Capability[]): void {
 
 async function openApi(
   base: Opening,
-  { capabilities, tokens, audit }: Composition,
+  { capabilities, tokens, audit, certifying }: Composition,
   ports: Ports,
 ): Promise<HttpRoad> {
   const { config, clock, log, random, undo } = base;
@@ -164,12 +173,15 @@ async function openApi(
   const gate = createApiGate({ token, clock, log, contracts, routes, tokens, audit });
   const path = join(config.data, 'api.sock');
   const socket = Buffer.byteLength(path) <= socketPathBytesMax ? { socketPath: path } : {};
+  const front = await tlsFront(base, certifying.trust);
   const open = (port: number): Promise<HttpRoad> =>
     openHttp({
       edge: serve(served, gate),
       routes,
       gate,
       listen: { host: config.apiHost, port },
+      hosts: config.apiNames,
+      ...(front === undefined ? {} : { tls: front }),
       log,
       clock,
       version: hansaVersion,
@@ -186,12 +198,28 @@ async function openApi(
           throw error;
         });
   undo.push(() => road.close());
-  const { host, port } = road.address;
-  const description = { url: `http://${host}:${port}`, ...socket, pid: process.pid };
+  const description = { url: urlOf(config, road), ...socket, pid: process.pid };
   const apiFile = join(config.data, 'api.json');
   await writeSecret(apiFile, `${JSON.stringify(description)}\n`);
   undo.push(() => rm(apiFile, { force: true }));
   return road;
+}
+
+/** Undefined where the API stays plain, on loopback; the authority is made where there is none. */
+async function tlsFront(
+  { config, clock, log, undo }: Opening,
+  trust: CertificateTrust | undefined,
+): Promise<TlsFront | undefined> {
+  if (!config.tls || trust === undefined) {
+    return undefined;
+  }
+  const front = await createTlsFront({ trust, clock, log });
+  undo.push(async () => front.close());
+  return front;
+}
+
+function urlOf({ tls }: Config, { address: { host, port } }: HttpRoad): string {
+  return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** Made once; until people and roles come, whoever reads this file owns the cluster. */

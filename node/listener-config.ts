@@ -1,0 +1,62 @@
+// What the API listener is told: by TLS or plain, and under which names. Plain is for loopback
+// alone.
+import { isIP } from 'node:net';
+import { HansaError, parseDuration } from '@hansa/foundation';
+import { z } from 'zod';
+
+export const tlsModes = ['auto', 'on', 'off'] as const;
+export type TlsMode = (typeof tlsModes)[number];
+
+/** A length of time as people write it; kept as text, so that settings show what was written. */
+export const durationSetting: z.ZodType<string> = z
+  .string()
+  .max(32)
+  .refine(isDuration, 'a duration is a number with a unit: 90s, 15m, 2h or 30d');
+
+export const certificateDurations: z.ZodType<string> = durationSetting.refine(
+  (text) => parseDuration(text) >= 1_000,
+  'certificates count whole seconds: at least 1s',
+);
+
+function isDuration(text: string): boolean {
+  try {
+    parseDuration(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '').toLowerCase();
+  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
+}
+
+/** Whether the listener speaks TLS; CONFIG_INVALID where it would leave loopback without. */
+export function tlsWanted(mode: TlsMode, host: string): boolean {
+  if (mode === 'off' && !isLoopback(host)) {
+    throw new HansaError('CONFIG_INVALID', `the API would leave this machine without TLS`, {
+      fix: 'leave out --tls off, or let the API listen on 127.0.0.1',
+      facts: { host },
+    });
+  }
+  return mode === 'on' || !isLoopback(host);
+}
+
+/** What the node's certificate is for: where it listens, this machine, and what else it is called. */
+export function certificateNames(
+  host: string,
+  names: readonly string[],
+): { readonly dns: readonly string[]; readonly ips: readonly string[] } {
+  const everywhere = new Set(['0.0.0.0', '::']);
+  const all = new Set(['localhost', '127.0.0.1', '::1', host, ...names].map(bare));
+  const given = [...all].filter((name) => !everywhere.has(name));
+  return {
+    dns: given.filter((name) => isIP(name) === 0),
+    ips: given.filter((name) => isIP(name) !== 0),
+  };
+}
+
+function bare(name: string): string {
+  return name.replace(/^\[|\]$/g, '').toLowerCase();
+}
