@@ -13,6 +13,7 @@ import {
   isHansaError,
   serve,
   toHex,
+  type Caller,
   type Capability,
   type Random,
 } from '@hansa/foundation';
@@ -24,7 +25,7 @@ import { certificateNames } from './listener-config.ts';
 import { openDrivers, type Opening } from './drivers.ts';
 import { runDuties } from './duties.ts';
 import { createApiGate } from './gate.ts';
-import { openHttp, type HttpRoad } from './http.ts';
+import { openHttp, type HttpRoad, type Lapse } from './http.ts';
 import { socketPathBytesMax } from './http-listen.ts';
 import { createTlsFront, type TlsFront } from './http-tls.ts';
 import { writeSecret } from './key-folder.ts';
@@ -162,7 +163,7 @@ function beginDuties(base: Opening, capabilities: readonly Capability[]): void {
 
 async function openApi(
   base: Opening,
-  { capabilities, tokens, audit, certifying }: Composition,
+  { capabilities, tokens, audit, certifying, logins }: Composition,
   ports: Ports,
 ): Promise<HttpRoad> {
   const { config, clock, log, random, undo } = base;
@@ -170,7 +171,8 @@ async function openApi(
   const served = capabilities.flatMap((each) => each.serves);
   const routes = capabilities.flatMap((each) => each.routes);
   const contracts = served.map(({ contract }) => contract);
-  const gate = createApiGate({ token, clock, log, contracts, routes, tokens, audit });
+  const judging = { tokens, audit, ...(logins && { sessions: logins.sessions }) };
+  const gate = createApiGate({ token, clock, log, contracts, routes, ...judging });
   const path = join(config.data, 'api.sock');
   const socket = Buffer.byteLength(path) <= socketPathBytesMax ? { socketPath: path } : {};
   const front = await tlsFront(base, certifying.trust);
@@ -185,7 +187,8 @@ async function openApi(
       log,
       clock,
       version: hansaVersion,
-      lapse: (caller) => (caller.kind === 'token' ? tokens.lapse(caller) : undefined),
+      requireMark: (session, mark) => logins?.sessions.requireMark(session, mark),
+      lapse: (caller) => lapseOf(caller, { tokens, logins }),
       ...socket,
     });
   const road =
@@ -220,6 +223,17 @@ async function tlsFront(
 
 function urlOf({ tls }: Config, { address: { host, port } }: HttpRoad): string {
   return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** What somebody goes on by may end before their request does. */
+function lapseOf(
+  caller: Caller,
+  { tokens, logins }: Pick<Composition, 'tokens' | 'logins'>,
+): Lapse | undefined {
+  if (caller.kind === 'token') {
+    return tokens.lapse(caller);
+  }
+  return caller.kind === 'principal' ? logins?.sessions.lapse(caller) : undefined;
 }
 
 /** Made once; until people and roles come, whoever reads this file owns the cluster. */
