@@ -39,6 +39,8 @@ export interface RunningNode {
   /** Whether this start has made the cluster: its keys, and with them its identity, are new. */
   readonly founded: boolean;
   readonly url: string;
+  /** Lets the first person in as the owner, once; of the very first start alone. */
+  readonly ownerCode: string | undefined;
   readonly problem: HansaError | undefined;
   /** Resolves when somebody asked for the stop over the API. */
   readonly stopAsked: Promise<void>;
@@ -124,6 +126,7 @@ async function assemble(base: Opening): Promise<RunningNode> {
     founded,
     url: api.url,
     problem: identity.problem,
+    ownerCode: (await composition.logins?.firstCode())?.code,
     stopAsked,
     stop: () => undoAll(base),
   };
@@ -163,7 +166,7 @@ function beginDuties(base: Opening, capabilities: readonly Capability[]): void {
 
 async function openApi(
   base: Opening,
-  { capabilities, tokens, audit, certifying, logins }: Composition,
+  { capabilities, tokens, access, audit, certifying, logins }: Composition,
   ports: Ports,
 ): Promise<HttpRoad> {
   const { config, clock, log, random, undo } = base;
@@ -171,7 +174,7 @@ async function openApi(
   const served = capabilities.flatMap((each) => each.serves);
   const routes = capabilities.flatMap((each) => each.routes);
   const contracts = served.map(({ contract }) => contract);
-  const judging = { tokens, audit, ...(logins && { sessions: logins.sessions }) };
+  const judging = { tokens, access, audit, ...(logins && { sessions: logins.sessions }) };
   const gate = createApiGate({ token, clock, log, contracts, routes, ...judging });
   const path = join(config.data, 'api.sock');
   const socket = Buffer.byteLength(path) <= socketPathBytesMax ? { socketPath: path } : {};

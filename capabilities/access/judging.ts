@@ -42,6 +42,9 @@ export function judge(needs: JudgingNeeds, caller: Caller, asked: Asked): Judgem
   }
   switch (caller.kind) {
     case 'owner':
+      if (asked.permission === 'self') {
+        return plain(false, 'it is about whoever has logged in, and the owner token is nobody');
+      }
       return plain(true, 'the owner of the cluster may do everything');
     case 'anonymous':
       return plain(false, 'nobody has logged in');
