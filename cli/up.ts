@@ -96,6 +96,7 @@ async function bringUp(options: UpOptions, target: UpTarget, end: End): Promise<
       `${name} is up: ${node.url}`,
       `data in ${data}`,
       ...(await hintsOf(options.home, name)),
+      ...firstLoginLines(node),
       ...problemLines(node),
     ],
   };
@@ -116,6 +117,13 @@ async function hintsOf(home: Home, name: string): Promise<readonly string[]> {
   return current === name
     ? []
     : [`next: hansa context use ${name}  # commands go to ${current ?? 'none'} now`];
+}
+
+/** To whoever started it and to nobody else: the log never has it. */
+function firstLoginLines({ ownerCode }: RunningNode): readonly string[] {
+  return ownerCode === undefined
+    ? []
+    : [`first login, once, within a day: hansa login --code ${ownerCode} --user <your name>`];
 }
 
 function problemLines({ problem }: RunningNode): readonly string[] {

@@ -10,6 +10,7 @@ import { catalogCapability } from '@hansa/capabilities/catalog/capability';
 import { directoryCapability } from '@hansa/capabilities/directory/capability';
 import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
 import { identityCapability } from '@hansa/capabilities/identity/capability';
+import { loginsCapability, type LoginsCapability } from '@hansa/capabilities/logins/capability';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
 import type { Peers } from '@hansa/capabilities/links/contract';
 import { quarantineCapability } from '@hansa/capabilities/quarantine/capability';
@@ -49,6 +50,8 @@ export interface Composition {
   readonly access: AccessControl;
   /** Keeps who did what. */
   readonly audit: AuditSink;
+  /** Who has logged in; absent where nobody can. */
+  readonly logins?: LoginsCapability | undefined;
   /** Whose certificates count, what the listener shows, and what runs out. */
   readonly certifying: Certifying;
 }
@@ -99,6 +102,17 @@ export function compose(needs: CompositionNeeds): Composition {
     access: () => deciding.control,
     audit: auditing.sink,
   });
+  const entering =
+    needs.logins &&
+    loginsCapability({
+      ...needs,
+      ...needs.logins,
+      ...scoped('logins'),
+      ...knowing,
+      access: deciding.control,
+      audit: auditing.sink,
+      address: needs.facts.api,
+    });
   const { cluster } = signer;
   const recovering = recoveryCapability({ ...mirroring, ...scoped('recovery'), cluster });
   const capabilities: readonly Capability[] = [
@@ -117,6 +131,7 @@ export function compose(needs: CompositionNeeds): Composition {
     knowing.capability,
     deciding.capability,
     auditing.capability,
+    ...(entering === undefined ? [] : [entering.capability]),
     ...certified.capabilities,
     syncing.capability,
     writing.capability,
@@ -152,5 +167,5 @@ export function compose(needs: CompositionNeeds): Composition {
   const { authority: tokens } = tokening;
   const authorities = { tokens, access: deciding.control, audit: auditing.sink };
   const composed = { capabilities, peerEdge: served, resources, peers };
-  return { ...composed, ...authorities, certifying: certified };
+  return { ...composed, ...authorities, certifying: certified, logins: entering };
 }

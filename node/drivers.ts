@@ -22,11 +22,13 @@ import {
   type Random,
   type Transport,
 } from '@hansa/foundation';
+import { createOpenIdProvider } from '@hansa/login-oidc';
+import { createArgon2Hashing } from '@hansa/passwords-argon2';
 import { createGitCli } from '@hansa/git-cli';
 import { openTlsPlane } from '@hansa/plane-tls';
 import { createCedarEngine } from '@hansa/policy-cedar';
 import { openIrohTransport } from '@hansa/transport-iroh';
-import type { Drivers } from './composition-needs.ts';
+import type { Drivers, LoginDrivers } from './composition-needs.ts';
 import type { Config } from './config.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { openDiscovery } from './discovery-drivers.ts';
@@ -50,6 +52,7 @@ export interface OpenDrivers extends Drivers {
   readonly identity: IdentityService;
   /** Whether this start has made the cluster. */
   readonly founded: boolean;
+  readonly logins: LoginDrivers;
   /** Absent where federation is off. */
   readonly discovery: DiscoveryOptions | undefined;
 }
@@ -108,7 +111,8 @@ export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDriv
   const policyEngine = createCedarEngine;
   const touched = { store, blobs, codec, crypto, clock, random, log, policyEngine };
   const founded = !keyFolder.known && identity.problem === undefined;
-  return { ...touched, founded, transport, plane, git, identity, discovery, seals };
+  const logins = { hashing: createArgon2Hashing(), openId: createOpenIdProvider(clock) };
+  return { ...touched, logins, founded, transport, plane, git, identity, discovery, seals };
 }
 
 /**

@@ -2,6 +2,7 @@ import type { TokenAuthority, TokenCaller } from '@hansa/capabilities/tokens/con
 import {
   HansaError,
   isHansaError,
+  principal,
   type AuditEntry,
   type Caller,
   type Clock,
@@ -10,6 +11,7 @@ import {
 } from '@hansa/foundation';
 import { expect, test } from 'vitest';
 import { createApiGate, type ApiGateNeeds } from './gate.ts';
+import { gateLimits } from './gate-limits.ts';
 import { shelvesContract } from './shelves.suite.ts';
 
 const cluster: Caller = { kind: 'cluster', cluster: 'c' as never, node: 'n' as never };
@@ -34,10 +36,19 @@ test('the owner’s token makes the owner; anything else is UNAUTHENTICATED', as
     const refused = gate.authenticate({ source: 'a', token });
     await expect(refused).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   }
-  await expect(gate.authenticate({ source: 'a' })).rejects.toMatchObject({
-    code: 'UNAUTHENTICATED',
-  });
   expect(lines).toEqual(Array(3).fill(['token.refused', { source: 'a' }]));
+});
+
+test('whoever brings nothing is nobody: let in to what is open, and UNAUTHENTICATED elsewhere', async () => {
+  const { gate } = build();
+  const nobody = await gate.authenticate({ source: 'a' });
+  expect(nobody).toEqual({ kind: 'anonymous' });
+  gate.authorise(nobody, { permission: 'open' });
+  for (const permission of ['kv.read', 'kv.write', 'self', 'peer']) {
+    expect(() => gate.authorise(nobody, { permission })).toThrow(
+      expect.objectContaining({ code: 'UNAUTHENTICATED' }),
+    );
+  }
 });
 
 test('a caller whom the transport has proven needs no token', async () => {
@@ -63,7 +74,13 @@ test('the eleventh wrong token in a minute is RATE_LIMITED, for its source alone
 });
 
 test('requests are limited by source: a burst, then a rate', () => {
-  const limits = { requestsPerSecond: 10, requestsBurst: 3, failuresPerMinute: 1, sourcesMax: 8 };
+  const limits = {
+    ...gateLimits,
+    requestsPerSecond: 10,
+    requestsBurst: 3,
+    failuresPerMinute: 1,
+    sourcesMax: 8,
+  };
   const { gate, pass } = build({ limits });
   const admit = () => gate.admit({ source: 'a' });
   [1, 2, 3].forEach(admit);
@@ -74,8 +91,43 @@ test('requests are limited by source: a burst, then a rate', () => {
   expect(admit).toThrow('too many requests');
 });
 
+test('a caller is limited wherever it comes from, and no other caller with it', async () => {
+  const limits = { ...gateLimits, callerRequestsPerSecond: 10, callerRequestsBurst: 3 };
+  const tokens: Pick<TokenAuthority, 'authenticate'> = {
+    authenticate: ({ token }) => ({
+      kind: 'token',
+      holder: 'bearer',
+      subject: 's',
+      principal: token.startsWith('anna') ? principal({ kind: 'user', name: 'anna' }) : undefined,
+      scopes: [],
+      chain: [token],
+      expiresMs: 1,
+    }),
+  };
+  const { gate, pass } = build({ limits, tokens: tokens as TokenAuthority });
+  const ask = (source: string, token: string): Promise<Caller> =>
+    gate.authenticate({ source, token });
+  await ask('a', 'anna.1');
+  await ask('b', 'anna.2');
+  await ask('c', 'anna.1');
+  await expect(ask('d', 'anna.3')).rejects.toMatchObject({
+    code: 'RATE_LIMITED',
+    facts: { retryAfterSeconds: 1 },
+  });
+  await ask('a', 'other.1');
+  await ask('a', 'secret');
+  pass(100);
+  await ask('d', 'anna.3');
+});
+
 test('calls of this process itself are not limited, linked clusters’ are', () => {
-  const limits = { requestsPerSecond: 1, requestsBurst: 1, failuresPerMinute: 1, sourcesMax: 8 };
+  const limits = {
+    ...gateLimits,
+    requestsPerSecond: 1,
+    requestsBurst: 1,
+    failuresPerMinute: 1,
+    sourcesMax: 8,
+  };
   const { gate } = build({ limits });
   const own = () => gate.admit({ source: 'p', proven: { kind: 'owner' } });
   [1, 2, 3].forEach(own);
@@ -85,7 +137,13 @@ test('calls of this process itself are not limited, linked clusters’ are', () 
 });
 
 test('the memory for sources is bounded', () => {
-  const limits = { requestsPerSecond: 1, requestsBurst: 1, failuresPerMinute: 1, sourcesMax: 2 };
+  const limits = {
+    ...gateLimits,
+    requestsPerSecond: 1,
+    requestsBurst: 1,
+    failuresPerMinute: 1,
+    sourcesMax: 2,
+  };
   const { gate } = build({ limits });
   ['a', 'b', 'c'].forEach((source) => gate.admit({ source }));
   gate.admit({ source: 'a' }); // forgotten, and so welcome again
@@ -99,7 +157,8 @@ test('the owner may everything but speak for a cluster; a cluster only what is f
       gate.authorise(caller, { permission });
       return true;
     } catch (error) {
-      expect(error).toMatchObject({ code: 'FORBIDDEN', facts: { permission } });
+      const code = caller.kind === 'anonymous' ? 'UNAUTHENTICATED' : 'FORBIDDEN';
+      expect(error).toMatchObject({ code });
       return false;
     }
   };

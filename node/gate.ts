@@ -22,6 +22,8 @@ import { createBuckets, gateLimits, take, type Buckets, type GateLimits } from '
 
 /** Raw routes have no contract; they are audited and limited under this name. */
 export const rawContract = 'http';
+/** What it is called in the records where somebody is turned away before a method is known. */
+export const doorMethod = 'authenticate';
 
 export interface ApiGateNeeds {
   /** Whoever has it owns the cluster. */
@@ -49,12 +51,40 @@ export function createApiGate(needs: ApiGateNeeds): Gate {
     burst: limits.requestsBurst,
     sourcesMax: limits.sourcesMax,
   });
+  const callers = createBuckets({
+    clock,
+    perSecond: limits.callerRequestsPerSecond,
+    burst: limits.callerRequestsBurst,
+    sourcesMax: limits.sourcesMax,
+  });
   const failures = createBuckets({
     clock,
     perSecond: limits.failuresPerMinute / 60,
     burst: limits.failuresPerMinute,
     sourcesMax: limits.sourcesMax,
   });
+  const identify = async (credential: Credential): Promise<Caller> => {
+    if (credential.token === undefined) {
+      return { kind: 'anonymous' }; // for what is open to everybody, and refused everything else
+    }
+    // The right token is let in even while its source is limited: all programs of this machine
+    // share one source, and a stranger's wrong guesses at 256 bits must not lock the owner out.
+    if (timingSafeEqual(digest(credential.token), expected)) {
+      return { kind: 'owner' };
+    }
+    if (sessions !== undefined && credential.token.startsWith(sessionMark)) {
+      return sessions.authenticate(credential.token);
+    }
+    if (tokens === undefined || !credential.token.includes('.')) {
+      refuse(failures, credential, log);
+    }
+    const { token, possession } = credential;
+    try {
+      return tokens.authenticate({ token, possession });
+    } catch (error) {
+      refuseToken(error, { failures, credential, log });
+    }
+  };
   return {
     admit(credential) {
       // This process's own calls are bounded by whoever caused them; a limit here would only
@@ -67,33 +97,20 @@ export function createApiGate(needs: ApiGateNeeds): Gate {
       if (credential.proven !== undefined) {
         return credential.proven;
       }
-      if (credential.token === undefined) {
-        throw new HansaError('UNAUTHENTICATED', 'no token came with the request');
+      const caller = await identify(credential);
+      if (caller.kind === 'anonymous') {
+        return caller; // bounded by address: nobody may use up what strangers have together
       }
-      // The right token is let in even while its source is limited: all programs of this machine
-      // share one source, and a stranger's wrong guesses at 256 bits must not lock the owner out.
-      if (timingSafeEqual(digest(credential.token), expected)) {
-        return { kind: 'owner' };
-      }
-      if (sessions !== undefined && credential.token.startsWith(sessionMark)) {
-        return sessions.authenticate(credential.token);
-      }
-      if (tokens === undefined || !credential.token.includes('.')) {
-        refuse(failures, credential, log);
-      }
-      const { token, possession } = credential;
-      try {
-        return tokens.authenticate({ token, possession });
-      } catch (error) {
-        refuseToken(error, { failures, credential, log });
-      }
+      take(callers, nameOf(caller), 'too many requests of this caller');
+      return caller;
     },
     authorise(caller, asked) {
       const { permission } = asked;
-      if (caller.kind !== 'owner' && permission !== 'open' && access !== undefined) {
+      if (caller.kind === 'anonymous' && permission !== 'open') {
+        throw unauthenticated();
+      }
+      if (access !== undefined) {
         access.authorise(caller, asked);
-      } else if (caller.kind === 'token' && permission !== 'open' && tokens !== undefined) {
-        tokens.authorise(caller, permission);
       } else if (!mayCall(caller, permission)) {
         throw new HansaError('FORBIDDEN', `${named(caller)} may not use "${permission}"`, {
           facts: { permission },
@@ -113,23 +130,23 @@ export function createApiGate(needs: ApiGateNeeds): Gate {
   };
 }
 
-/** The policies that forbade it, by their ids. */
-function deciding(
-  access: AccessControl | undefined,
-  { caller, permission, target, outcome }: AuditEntry,
-): { readonly policies: string } | undefined {
-  if (access === undefined || permission === undefined || outcome !== 'FORBIDDEN') {
-    return undefined;
-  }
-  const { policies } = access.decide(caller, { permission, target });
-  return policies.length === 0 ? undefined : { policies: policies.join(' ') };
+/** The door refuses with the same words, before it reads a body. */
+export function unauthenticated(): HansaError {
+  return new HansaError('UNAUTHENTICATED', 'no token came with the request');
 }
 
 function mayCall(caller: Caller, permission: string): boolean {
-  if (permission === 'open') {
-    return true;
+  if (permission === 'open' || permission === 'self') {
+    return permission === 'open' || caller.kind === 'principal';
   }
   return permission === 'peer' ? caller.kind === 'cluster' : caller.kind === 'owner';
+}
+
+/** Whoever it is, by whatever way they come: several tokens of one principal are one caller. */
+function nameOf(caller: Caller): string {
+  return caller.kind === 'token' && caller.principal !== undefined
+    ? caller.principal
+    : idOf(caller);
 }
 
 function named(caller: Caller): string {

@@ -25,6 +25,14 @@ export interface RouteNeeds extends ErrorNeeds {
   signalOf(reply: FastifyReply, kind: VisitKind): AbortSignal;
 }
 
+/** What the door has to know of a route before anybody is believed. */
+export interface RouteKind {
+  /** Served to those who bring no credential, too. */
+  readonly open?: boolean;
+  /** Other sites may send a browser here. */
+  readonly crossSite?: boolean;
+}
+
 interface Seat {
   readonly contract: string;
   readonly method: string;
@@ -48,6 +56,7 @@ export function addContract(app: FastifyInstance, contract: AnyContract, needs: 
     app.route({
       method: verb,
       url: path,
+      config: { open: promise.permission === 'open' } satisfies RouteKind,
       handler: (request, reply) => answer({ request, reply, seat, needs }),
     });
   }

@@ -1,7 +1,7 @@
 // Ties directories to their host: a contract for people, a kind for sync, and who is known for the
 // rest of the node.
 import { capability, type Capability } from '@hansa/foundation';
-import { directoryContract } from './contract.ts';
+import { directoryContract, type Directory } from './contract.ts';
 import { createDirectory, type DirectoryNeeds } from './service.ts';
 import type { Directories } from './uses.ts';
 
@@ -10,6 +10,8 @@ export type { DirectoryNeeds };
 export interface DirectoryCapability {
   readonly capability: Capability;
   readonly directories: Directories;
+  /** For logins, which make users whom a provider vouches for. */
+  readonly directory: Directory;
 }
 
 export function directoryCapability(needs: DirectoryNeeds): DirectoryCapability {
@@ -17,6 +19,7 @@ export function directoryCapability(needs: DirectoryNeeds): DirectoryCapability 
   needs.mirrors.registerKind(kind);
   return {
     directories,
+    directory,
     capability: capability({
       name: 'directory',
       serves: [{ contract: directoryContract, service: directory }],

@@ -1,1 +1,1 @@
-export {};
+export { createOpenIdProvider } from './open-id.ts';

@@ -1,1 +1,1 @@
-export {};
+export { createArgon2Hashing } from './argon2-hashing.ts';

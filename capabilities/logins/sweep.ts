@@ -1,0 +1,81 @@
+// What users who left leave behind: sessions of those who may not log in, and the password, codes
+// and bindings of those who are known no more, so that nobody who takes their name later has them.
+import type { Clock, Log, Mutex, Principal } from '@hansa/foundation';
+import type { Directories } from '../directory/contract.ts';
+import type { Codes } from './codes.ts';
+import type { Passwords } from './passwords.ts';
+import { nameOf } from './people.ts';
+import type { ProviderBook } from './provider-book.ts';
+import type { SessionBook } from './sessions.ts';
+
+export interface Sweep {
+  start(): void;
+  stop(): Promise<void>;
+  /** What is over, too. */
+  clean(): Promise<void>;
+}
+
+export function createSweep(needs: {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly directories: Directories;
+  readonly passwords: Passwords;
+  readonly codes: Codes;
+  readonly book: SessionBook;
+  readonly providers: ProviderBook;
+  readonly order: Mutex;
+}): Sweep {
+  const { clock, log, directories, passwords, codes, book, providers, order } = needs;
+  let known = new Set<string>();
+  let unsubscribe = (): void => undefined;
+  let ended = false;
+
+  const look = async (gone: readonly string[]): Promise<void> => {
+    const out = await book.end(
+      ({ principal }) => directories.find(principal as Principal)?.disabled !== false,
+    );
+    if (gone.length > 0) {
+      await passwords.forget(gone);
+      await codes.forget(gone);
+      await providers.unbind(({ user }) => gone.includes(user));
+    }
+    if (out > 0 || gone.length > 0) {
+      log.event('logins.swept', { sessions: out, users: gone.length });
+    }
+  };
+  const swept = (): void => {
+    // Seen at once: whoever leaves and comes back before the work is done has still left.
+    const now = ownUsers(directories);
+    const gone = [...known].filter((user) => !now.has(user));
+    known = now;
+    order
+      .run(() => (ended ? Promise.resolve() : look(gone)))
+      .catch((error: unknown) => log.problem('logins.sweep-failed', error));
+  };
+  return {
+    start() {
+      known = ownUsers(directories);
+      unsubscribe = directories.subscribe(swept);
+      swept();
+    },
+    async stop() {
+      unsubscribe();
+      ended = true;
+      await order.run(async () => undefined);
+    },
+    async clean() {
+      await book.end((session) => book.endsMs(session) <= clock.now());
+      await codes.forget([]);
+    },
+  };
+}
+
+function ownUsers(directories: Directories): Set<string> {
+  return new Set(
+    directories
+      .accounts()
+      .map(({ principal }) => principal)
+      .filter((each) => each.startsWith('user:') && !each.includes('@'))
+      .map(nameOf),
+  );
+}
