@@ -135,6 +135,18 @@ export function unauthenticated(): HansaError {
   return new HansaError('UNAUTHENTICATED', 'no token came with the request');
 }
 
+/** The policies that forbade it, by their ids. */
+function deciding(
+  access: AccessControl | undefined,
+  { caller, permission, target, outcome }: AuditEntry,
+): { readonly policies: string } | undefined {
+  if (access === undefined || permission === undefined || outcome !== 'FORBIDDEN') {
+    return undefined;
+  }
+  const { policies } = access.decide(caller, { permission, target });
+  return policies.length === 0 ? undefined : { policies: policies.join(' ') };
+}
+
 function mayCall(caller: Caller, permission: string): boolean {
   if (permission === 'open' || permission === 'self') {
     return permission === 'open' || caller.kind === 'principal';
