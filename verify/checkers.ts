@@ -1,5 +1,14 @@
 // What can be checked, one checker for each kind of evidence, in the order in which they depend on
 // each other: keys, what they signed, and what that speaks of. Another kind is another row.
+import {
+  clusterKey,
+  verifyAnchor,
+  verifyAuditHead,
+  verifyCountersignature,
+  verifyRecords,
+  verifyWhole,
+  type AuditBook,
+} from './audit.ts';
 import { verifyCertificate } from './certificates.ts';
 import { verifyHead, type HeadBook } from './heads.ts';
 import { lineKey, verifyChanges, verifyEntries } from './history.ts';
@@ -13,6 +22,7 @@ import { verifyToken } from './tokens.ts';
 export interface Proven {
   readonly keys: KeyRing;
   readonly heads: HeadBook;
+  readonly audits: AuditBook;
   readonly atMs: number;
 }
 
@@ -75,6 +85,18 @@ export const checkers: readonly Checker[] = [
     joinedBy: lineKey,
     check: (items, { heads }) => verifyEntries(items, heads),
   },
+  { kind: 'audit-anchor', check: (items, proven) => verifyAnchor(single(items), proven) },
+  { kind: 'audit-head', check: (items, proven) => verifyAuditHead(single(items), proven) },
+  {
+    kind: 'audit-countersignature',
+    check: (items, proven) => verifyCountersignature(single(items), proven),
+  },
+  {
+    kind: 'audit-record',
+    joinedBy: clusterKey,
+    check: (items, proven) => verifyRecords(items, proven),
+  },
+  { kind: 'audit', check: (items, proven) => verifyWhole(single(items), proven) },
   { kind: 'receipt', check: (items, { keys }) => verifyReceipt(single(items), keys) },
   { kind: 'token', check: (items, proven) => verifyToken(single(items), proven) },
 ];

@@ -54,12 +54,38 @@ async function readEvidence(name: string): Promise<EvidenceFile | Unread> {
       ? unread('there is no such file', verifyExits.missing)
       : unread(`it cannot be read (${String(code)})`, verifyExits.unreadable);
   }
-  try {
-    const data: unknown = JSON.parse(spelled);
-    return { name, data };
-  } catch {
+  const whole = parsed(spelled);
+  if (whole !== undefined) {
+    return { name, data: whole.value };
+  }
+  const lines = spelled.split('\n').filter((line) => line !== '');
+  const first = parsed(lines[0] ?? '');
+  if (lines.length < 2 || first === undefined) {
     return unread('it is no JSON', verifyExits.unreadable);
   }
+  const values = lines.map(parsed);
+  const bad = values.indexOf(undefined);
+  return bad < 0
+    ? { name, data: { ...headOf(first.value), evidence: values.map((each) => each?.value) } }
+    : unread(
+        `line ${bad + 1} is no JSON: the file was cut off, or changed`,
+        verifyExits.unreadable,
+      );
+}
+
+/** Undefined where it is no JSON. */
+function parsed(spelled: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(spelled) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first of many lines says what the file is, and is evidence by itself. */
+function headOf(first: unknown): object {
+  const has = typeof first === 'object' && first !== null && 'format' in first;
+  return has ? { format: first.format } : {};
 }
 
 /** One line for each thing that was claimed, and one for the whole. */

@@ -1,5 +1,6 @@
 // Evidence from files (protocol/evidence.md), checked as one: keys from one file hold for what
 // another one says. Nothing here asks a node, or believes one.
+import { createAuditBook } from './audit.ts';
 import { checkers, type Checker, type Proven } from './checkers.ts';
 import { createHeadBook } from './heads.ts';
 import { createKeyRing } from './key-ring.ts';
@@ -7,8 +8,8 @@ import { demand, sentenceOf, short } from './problem.ts';
 import { has, list, node, text, type Node } from './shape.ts';
 
 const format = 'hansa/evidence/1';
-// of one file: more is a mistake, or an attack on whoever reads the report
-const itemsMax = 100_000;
+// of one file: a whole audit, and what is signed of it; more is a mistake, or an attack
+const itemsMax = 1_100_000;
 
 export interface EvidenceFile {
   readonly name: string;
@@ -46,12 +47,19 @@ interface Item {
 }
 
 export function verifyEvidence(files: readonly EvidenceFile[], options: VerifyOptions): Report {
-  const proven: Proven = { keys: createKeyRing(), heads: createHeadBook(), atMs: options.atMs };
+  const proven: Proven = {
+    keys: createKeyRing(),
+    heads: createHeadBook(),
+    audits: createAuditBook(),
+    atMs: options.atMs,
+  };
   const verdicts: Verdict[] = [];
   const items: Item[] = [];
   for (const file of files) {
     try {
-      items.push(...itemsOf(file));
+      for (const item of itemsOf(file)) {
+        items.push(item);
+      }
     } catch (error) {
       verdicts.push(refusal({ file: file.name, kind: 'file', about: '' }, error));
     }
@@ -144,7 +152,7 @@ function titleOf(items: readonly Item[]): Title {
 }
 
 function aboutOf({ fields }: Node): string {
-  const { resource, node: certified, inception } = fields;
+  const { resource, node: certified, inception, cluster: whose } = fields;
   if (typeof resource === 'string') {
     return resource.slice(65, 321);
   }
@@ -155,5 +163,6 @@ function aboutOf({ fields }: Node): string {
     typeof inception === 'object' && inception !== null && 'cluster' in inception
       ? inception.cluster
       : undefined;
-  return typeof cluster === 'string' ? short(cluster) : '';
+  const id = cluster ?? whose;
+  return typeof id === 'string' ? short(id) : '';
 }

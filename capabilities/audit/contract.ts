@@ -97,7 +97,7 @@ export type AuditVerifying =
 /** One line of an export: evidence as protocol/audit.md has it. */
 export type AuditEvidence =
   | {
-      readonly kind: 'about';
+      readonly kind: 'audit';
       readonly format: 'hansa/evidence/1';
       readonly cluster: ClusterId;
       readonly name: string;
@@ -228,7 +228,7 @@ const inception = {
 };
 const evidence: z.ZodType<AuditEvidence> = z.discriminatedUnion('kind', [
   z.object({
-    kind: z.literal('about'),
+    kind: z.literal('audit'),
     format: z.literal('hansa/evidence/1'),
     cluster: clusterIdSchema,
     name: z.string(),

@@ -19,7 +19,7 @@ export async function* exportTrail(
   countersignatures: readonly Countersignature[],
 ): AsyncIterable<AuditEvidence> {
   const { cluster, name } = trail;
-  yield { kind: 'about', format: 'hansa/evidence/1', cluster, name };
+  yield { kind: 'audit', format: 'hansa/evidence/1', cluster, name };
   const clusters = new Set([cluster, ...countersignatures.map(({ witness }) => witness)]);
   for (const each of clusters) {
     yield* keyLogOf(needs, each);
