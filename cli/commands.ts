@@ -2,6 +2,7 @@
 import { appsCommands } from '@hansa/capabilities/apps/cli';
 import { auditCommands } from '@hansa/capabilities/audit/cli';
 import { catalogCommands } from '@hansa/capabilities/catalog/cli';
+import { certificatesCommands } from '@hansa/capabilities/certificates/cli';
 import { daemonCommands } from '@hansa/capabilities/daemon/cli';
 import { directoryCommands } from '@hansa/capabilities/directory/cli';
 import { discoveryCommands } from '@hansa/capabilities/discovery/cli';
@@ -14,6 +15,7 @@ import { kvCommands } from '@hansa/capabilities/kv/cli';
 import { lanesCommands } from '@hansa/capabilities/lanes/cli';
 import { identityCommands } from '@hansa/capabilities/identity/cli';
 import { linksCommands } from '@hansa/capabilities/links/cli';
+import { metricsCommands } from '@hansa/capabilities/metrics/cli';
 import { policiesCommands } from '@hansa/capabilities/policies/cli';
 import { quarantineCommands } from '@hansa/capabilities/quarantine/cli';
 import { receiptsCommands } from '@hansa/capabilities/receipts/cli';
@@ -26,6 +28,7 @@ import { tracingCommands } from '@hansa/capabilities/tracing/cli';
 import { trustCommands } from '@hansa/capabilities/trust/cli';
 import type { Command } from '@hansa/foundation';
 import { auditTerminal } from './audit-terminal.ts';
+import { certificateFiles } from './certificate-files.ts';
 import { localCommands, type LocalCommand } from './local-commands.ts';
 import { readToken, tokenCommands } from './token-commands.ts';
 import { verifyCommands } from './verify-command.ts';
@@ -37,6 +40,7 @@ export const nodeCommands: readonly Command[] = [
   ...appsCommands,
   ...auditCommands(auditTerminal),
   ...catalogCommands,
+  ...certificatesCommands(certificateFiles),
   ...daemonCommands,
   ...directoryCommands,
   ...discoveryCommands,
@@ -49,6 +53,7 @@ export const nodeCommands: readonly Command[] = [
   ...kvCommands(valueFiles),
   ...lanesCommands,
   ...linksCommands,
+  ...metricsCommands,
   ...policiesCommands,
   ...quarantineCommands,
   ...receiptsCommands,

@@ -17,6 +17,9 @@ import { quarantineCapability } from '@hansa/capabilities/quarantine/capability'
 import { receiptsCapability } from '@hansa/capabilities/receipts/capability';
 import { recoveryCapability } from '@hansa/capabilities/recovery/capability';
 import { resourcesCapability } from '@hansa/capabilities/resources/capability';
+import { countingGate } from './counting-gate.ts';
+import type { Counts } from '@hansa/capabilities/metrics/capability';
+import { measuring } from './measuring.ts';
 import { sealingCapability } from '@hansa/capabilities/sealing/capability';
 import { syncCapability } from '@hansa/capabilities/sync/capability';
 import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
@@ -52,6 +55,8 @@ export interface Composition {
   readonly audit: AuditSink;
   /** Who has logged in; absent where nobody can. */
   readonly logins?: LoginsCapability | undefined;
+  /** Told of every request that comes by the API. */
+  readonly counts: Counts;
   /** Whose certificates count, what the listener shows, and what runs out. */
   readonly certifying: Certifying;
 }
@@ -115,6 +120,15 @@ export function compose(needs: CompositionNeeds): Composition {
     });
   const { cluster } = signer;
   const recovering = recoveryCapability({ ...mirroring, ...scoped('recovery'), cluster });
+  const metering = measuring({
+    ...mirroring,
+    capabilities: () => capabilities,
+    links: linking.links,
+    audit: auditing.audit,
+    expiries: () => certified.expiries.expiries(),
+    sessions: () => entering?.counted() ?? 0,
+    tokens: () => tokening.counted(),
+  });
   const capabilities: readonly Capability[] = [
     identityCapability(identity, { clock: needs.clock, peers }),
     owned.capability,
@@ -148,6 +162,7 @@ export function compose(needs: CompositionNeeds): Composition {
       peerEdge,
     }),
     sealingCapability(needs.seals),
+    metering.capability,
     createGreetingCapability({ ...needs, ...scoped('greeting') }),
     daemonCapability({
       ...mirroring,
@@ -161,11 +176,12 @@ export function compose(needs: CompositionNeeds): Composition {
   ];
   const served = serve(
     capabilities.flatMap((each) => each.servesPeers),
-    needs.peerGate,
+    countingGate(needs.peerGate, metering.counts, 'peer'),
   );
   peerEdge.set(served);
   const { authority: tokens } = tokening;
   const authorities = { tokens, access: deciding.control, audit: auditing.sink };
   const composed = { capabilities, peerEdge: served, resources, peers };
-  return { ...composed, ...authorities, certifying: certified, logins: entering };
+  const { counts } = metering;
+  return { ...composed, ...authorities, counts, certifying: certified, logins: entering };
 }

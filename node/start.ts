@@ -22,6 +22,7 @@ import { createAppEndpoints } from './app-endpoint.ts';
 import { compose, type Composition } from './composition.ts';
 import type { Config } from './config.ts';
 import { certificateNames } from './listener-config.ts';
+import { countingGate } from './counting-gate.ts';
 import { openDrivers, type Opening } from './drivers.ts';
 import { runDuties } from './duties.ts';
 import { createApiGate } from './gate.ts';
@@ -166,7 +167,7 @@ function beginDuties(base: Opening, capabilities: readonly Capability[]): void {
 
 async function openApi(
   base: Opening,
-  { capabilities, tokens, access, audit, certifying, logins }: Composition,
+  { capabilities, tokens, access, audit, certifying, logins, counts }: Composition,
   ports: Ports,
 ): Promise<HttpRoad> {
   const { config, clock, log, random, undo } = base;
@@ -175,7 +176,8 @@ async function openApi(
   const routes = capabilities.flatMap((each) => each.routes);
   const contracts = served.map(({ contract }) => contract);
   const judging = { tokens, access, audit, ...(logins && { sessions: logins.sessions }) };
-  const gate = createApiGate({ token, clock, log, contracts, routes, ...judging });
+  const judge = createApiGate({ token, clock, log, contracts, routes, ...judging });
+  const gate = countingGate(judge, counts, 'api');
   const path = join(config.data, 'api.sock');
   const socket = Buffer.byteLength(path) <= socketPathBytesMax ? { socketPath: path } : {};
   const front = await tlsFront(base, certifying.trust);

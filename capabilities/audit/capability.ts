@@ -12,7 +12,7 @@ import type { KeyBook, Signer } from '../identity/contract.ts';
 import type { Peers } from '../links/contract.ts';
 import type { History } from '../resources/contract.ts';
 import type { Mirrors } from '../sync/contract.ts';
-import { auditContract, type AuditHead, type AuditSink } from './contract.ts';
+import { auditContract, type Audit, type AuditHead, type AuditSink } from './contract.ts';
 import { auditTables, type WitnessedRow } from './keys.ts';
 import { createAuditKind } from './mirrored.ts';
 import { pruneOld } from './pruning.ts';
@@ -40,6 +40,8 @@ export interface AuditNeeds extends WritingNeeds {
 export interface AuditCapability {
   readonly capability: Capability;
   readonly sink: AuditSink;
+  /** For the node's metrics. */
+  readonly audit: Pick<Audit, 'status'>;
   /** What a person has to look at. */
   warnings(): readonly ErrorReport[];
 }
@@ -62,6 +64,7 @@ export function auditCapability(needs: AuditNeeds): AuditCapability {
   const caches = new AbortController();
   return {
     sink,
+    audit: service.audit,
     warnings: () => service.problems(),
     capability: capability({
       name: auditContract.name,

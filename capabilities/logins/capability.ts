@@ -55,6 +55,8 @@ export interface LoginsNeeds {
 export interface LoginsCapability {
   readonly capability: Capability;
   readonly sessions: Sessions;
+  /** How many sessions there are, for the node's metrics. */
+  counted(): number;
   /** The owner's code of the very first start, for whoever started it; undefined later. */
   firstCode(): Promise<OneTimeCode | undefined>;
 }
@@ -89,6 +91,7 @@ export function loginsCapability(needs: LoginsNeeds): LoginsCapability {
       requireMark: (text, mark) => book.requireMark(text, mark),
       lapse: (caller) => lapsing.lapse(caller),
     },
+    counted: () => caches.sessions.rows.size,
     firstCode: () => codes.first(),
     capability: capability({
       name: loginsContract.name,

@@ -4,7 +4,7 @@ import { metricsContract } from './contract.ts';
 import { exposition, expositionType } from './exposition.ts';
 import { createMetrics, readAll, type MetricsNeeds } from './service.ts';
 
-export { createCounts, type Counts, type Road } from './counting.ts';
+export { createCounts, type Counted, type Counts, type Road } from './counting.ts';
 export type { Reading } from './register.ts';
 export type { Source } from './service.ts';
 

@@ -7,7 +7,7 @@ export const roads = ['api', 'peer'] as const;
 export type Road = (typeof roads)[number];
 
 /** What is known only when all capabilities are made. */
-export interface Served {
+export interface Counted {
   readonly contracts: readonly AnyContract[];
   readonly routes: readonly Pick<HttpRoute, 'method' | 'path'>[];
 }
@@ -27,7 +27,7 @@ const loginsContract = 'logins';
 
 /** `rawContract` is what gates call routes without a contract, `doorMethod` a refusal before any. */
 export function createCounts(
-  served: () => Served,
+  served: () => Counted,
   names: { readonly rawContract: string; readonly doorMethod: string },
 ): Counts {
   const requests = new Map<string, { readonly labels: Record<string, string>; count: number }>();
@@ -74,7 +74,7 @@ export function createCounts(
 }
 
 function methodsOf(
-  { contracts, routes }: Served,
+  { contracts, routes }: Counted,
   { rawContract, doorMethod }: { readonly rawContract: string; readonly doorMethod: string },
 ): ReadonlySet<string> {
   return new Set([

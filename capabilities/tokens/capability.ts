@@ -5,12 +5,15 @@ import {
   watchedTable,
   type Capability,
   type Clock,
+  type ClusterId,
   type Codec,
   type Crypto,
   type KeyValueStore,
   type Log,
   type Random,
 } from '@hansa/foundation';
+import type { AccessControl } from '../access/contract.ts';
+import type { Directories } from '../directory/contract.ts';
 import type { KeyBook, Signer } from '../identity/contract.ts';
 import type { Peers } from '../links/contract.ts';
 import { createAuthority } from './authority.ts';
@@ -21,12 +24,16 @@ import type { KeyOf } from './jws.ts';
 import { tokenTables } from './keys.ts';
 import { createLapsing } from './lapsing.ts';
 import { attenuateToken } from './making.ts';
-import { createTokenPeer } from './peer-service.ts';
+import { createFollowed } from './followed.ts';
+import { followRevocations } from './following.ts';
+import { createTokenPeer, requireUnspoken } from './peer-service.ts';
 import { createPresented } from './presented.ts';
 import { createPresenting } from './presenting.ts';
 import { createLedger, type Ledger } from './revoking.ts';
-import { createTokens, makingOf, receivedText } from './service.ts';
-import { tokenPeerContract } from './wire.ts';
+import { makingOf } from './issuing.ts';
+import { createTokens, receivedText } from './service.ts';
+import { createRevocationsPeer } from './spreading.ts';
+import { revocationsPeerContract, tokenPeerContract } from './wire.ts';
 
 export { createHolder, type Holder, type HolderNeeds } from './holder.ts';
 
@@ -42,6 +49,11 @@ export interface TokensNeeds {
   readonly signer: Signer;
   readonly peers: Peers;
   readonly keys: KeyBook;
+  /** Who is known and who may what, asked when it is needed: both are made after tokens. */
+  readonly directories?: (() => Directories | undefined) | undefined;
+  readonly access?: (() => AccessControl | undefined) | undefined;
+  /** Why a linked cluster is kept at a distance; undefined where it is not. */
+  readonly remark?: ((peer: ClusterId) => string | undefined) | undefined;
 }
 
 export function tokensCapability(needs: TokensNeeds): {
@@ -49,6 +61,8 @@ export function tokensCapability(needs: TokensNeeds): {
   readonly presented: PresentedTokens;
   readonly authority: TokenAuthority;
   readonly checks: TokenChecks;
+  /** How many issued tokens are out, for the node's metrics. */
+  counted(): number;
 } {
   const { store, clock, signer, keys } = needs;
   const tables = tokenTables(store, needs.codec);
@@ -57,22 +71,32 @@ export function tokensCapability(needs: TokensNeeds): {
     revoked: watchedTable(store, tables.revoked),
     received: watchedTable(store, tables.received),
     honoured: watchedTable(store, tables.honoured),
+    followed: watchedTable(store, tables.followed),
   };
+  const followed = createFollowed({ store, clock, tables, rows: caches.followed });
   const keyOf: KeyOf = (cluster, claim) => keys.signing(cluster, claim);
   const keyIndex = (): number => keys.present(signer.cluster).keyIndex;
   const parts = { ...needs, ...caches, tables, cluster: signer.cluster, keyOf, keyIndex };
-  const judge = createJudge(parts);
+  const judge = createJudge({ ...parts, followed });
   const lapsing = createLapsing({ clock, judge });
   const presented = createPresented();
   const presenting = createPresenting(parts);
   const ledger = createLedger(parts);
-  const tokens = createTokens({ ...parts, judge, ledger, presenting });
+  const authority = createAuthority({ ...parts, judge, lapsing });
+  const { rootOf } = authority;
+  const tokens = createTokens({ ...parts, judge, ledger, presenting, rootOf });
+  const takenBack: Ledger['takenBack'] = (root, ids) => ledger.takenBack(root, ids);
   const stopping = new AbortController();
   return {
     presented,
-    authority: createAuthority({ ...parts, judge, lapsing }),
+    counted: () => caches.issued.rows.size,
+    authority,
     checks: {
-      verify: (text) => judge.verify(text),
+      verify(text) {
+        const token = judge.verify(text);
+        requireUnspoken(token);
+        return token;
+      },
       inspect: (text) => judge.verifyForeign(text),
       received: (jti) => receivedText(caches.received, jti),
       pass(text, { to, caps, ttlMs, facts }) {
@@ -94,9 +118,14 @@ export function tokensCapability(needs: TokensNeeds): {
       serves: [{ contract: tokensContract, service: tokens }],
       servesPeers: [
         { contract: tokenPeerContract, service: createTokenPeer({ judge, lapsing, presented }) },
+        { contract: revocationsPeerContract, service: createRevocationsPeer(parts) },
       ],
       duties: [
         { name: 'tokens.present', run: (signal) => presenting.run(signal) },
+        {
+          name: 'tokens.follow',
+          run: (signal) => followRevocations({ ...parts, followed, takenBack }, signal),
+        },
         { name: 'tokens.clean', run: (signal) => clean(ledger, clock, signal) },
       ],
       async start() {
