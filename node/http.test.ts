@@ -1,7 +1,9 @@
 import { Agent } from 'node:http';
-import { HansaError } from '@hansa/foundation';
+import { HansaError, silentLog, type AuditEntry } from '@hansa/foundation';
+import { createSystemClock } from '@hansa/system-node';
 import { expect, test } from 'vitest';
-import { ask, openShelves } from './shelves.suite.ts';
+import { createApiGate } from './gate.ts';
+import { ask, openShelves, token } from './shelves.suite.ts';
 
 const json = (value: unknown): string => JSON.stringify(value);
 
@@ -111,6 +113,25 @@ test('wrong tokens are counted, and the right one is still let in', async () => 
   expect(statuses.slice(10)).toEqual([429, 429]);
   expect(Number((await ask(road, '/books', wrong)).headers['retry-after'])).toBeGreaterThan(0);
   expect((await ask(road, '/books')).status).toBe(200);
+});
+
+test('whoever is turned away at the door is recorded, without what they sent', async () => {
+  const entries: AuditEntry[] = [];
+  const gate = createApiGate({ token, clock: createSystemClock(), log: silentLog });
+  const road = await openShelves({
+    needs: { gate: { ...gate, record: (entry) => void entries.push(entry) } },
+  });
+  await ask(road, '/books', { anonymous: true, headers: { authorization: 'Bearer a-guess' } });
+  await ask(road, '/books', { anonymous: true });
+  await ask(road, '/health', { anonymous: true });
+  const refused = {
+    contract: 'http',
+    method: 'authenticate',
+    caller: { kind: 'anonymous' },
+    source: '127.0.0.1',
+    outcome: 'UNAUTHENTICATED',
+  };
+  expect(entries).toEqual([refused, refused]);
 });
 
 test('a body over one mebibyte is refused, and the connection goes on', async () => {
