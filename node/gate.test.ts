@@ -1,3 +1,4 @@
+import type { AccessControl } from '@hansa/capabilities/access/contract';
 import type { TokenAuthority, TokenCaller } from '@hansa/capabilities/tokens/contract';
 import {
   HansaError,
@@ -226,7 +227,16 @@ function authority(found: HansaError | undefined): TokenAuthority {
 }
 
 test('a capability token makes a caller who may what its scopes say, and no more', async () => {
-  const { gate, lines } = build({ tokens: authority(undefined), contracts: [shelvesContract] });
+  const tokens = authority(undefined);
+  const access: Pick<AccessControl, 'authorise'> = {
+    authorise(_caller, { permission }) {
+      if (permission !== 'links.read' && permission !== 'open') {
+        throw new HansaError('TOKEN_SCOPE', 'too narrow');
+      }
+    },
+  };
+  const contracts = [shelvesContract];
+  const { gate, lines } = build({ tokens, access: access as AccessControl, contracts });
   const caller = await gate.authenticate({ source: 'a', token: 'a.b.c' });
   expect(caller).toEqual(ledgerCaller);
   gate.authorise(caller, { permission: 'links.read' });
