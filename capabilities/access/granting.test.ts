@@ -1,0 +1,203 @@
+import {
+  isHansaError,
+  parseScope,
+  patternContains,
+  readScope,
+  type Caller,
+} from '@hansa/foundation';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  makeAccessCluster,
+  permissionsOfTests,
+  somebody,
+  withToken,
+} from '../../testkit/access-cluster.ts';
+
+const names = fc.constantFrom('a', 'a/b', 'a/*', 'a/**', '*', '**', '*/b', 'b');
+const apiScope = fc.oneof(
+  fc.constantFrom('api:*', 'api:*.read', 'api:kv.*', ...permissionsOfTests.map((p) => `api:${p}`)),
+  fc
+    .tuple(fc.constantFrom('kv.read', 'kv.write', '*.read', 'forge.*'), names)
+    .map(([permission, name]) => `api:${permission}:${name}`),
+);
+const otherScope = fc.constantFrom('app:*', 'app:ledger', 'pull:git:**', 'pull:git:a/*', '*:*:**');
+const scopes = fc.array(fc.oneof(apiScope, otherScope), { maxLength: 5 });
+const targets = [undefined, 'kv/a', 'kv/a/b', 'kv/b', 'kv/a/b/c', 'bergen:kv/a'];
+
+describe('nobody gives what they lack', () => {
+  test('what may be given lets its holder do nothing that the giver may not', async () => {
+    const { control, directories } = await makeAccessCluster();
+    directories.put('user:giver', { roles: ['had'] });
+    directories.put('user:taker', { roles: ['given'] });
+    await fc.assert(
+      fc.asyncProperty(scopes, scopes, async (had, given) => {
+        directories.define('had', had);
+        directories.define('given', given);
+        const giver = somebody('user:giver');
+        if (!isGrantable(() => control.requireGrantable(giver, given))) {
+          return;
+        }
+        for (const permission of permissionsOfTests) {
+          for (const target of targets) {
+            const asked = { permission, target };
+            if (control.decide(somebody('user:taker'), asked).allowed) {
+              expect([had, given, asked, control.decide(giver, asked).allowed]).toEqual([
+                had,
+                given,
+                asked,
+                true,
+              ]);
+            }
+          }
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test('scopes beside the API are within those of a role or a token, or not given', async () => {
+    const { control, directories } = await makeAccessCluster();
+    directories.define('team', ['pull:git:team-a/*', 'app:ledger']);
+    directories.put('user:anna', { roles: ['team'] });
+    const callers = [somebody('user:anna'), withToken(['pull:git:team-a/*', 'app:ledger'])];
+    for (const caller of callers) {
+      control.requireGrantable(caller, ['pull:git:team-a/x', 'app:ledger']);
+      for (const wide of ['pull:git:team-a/**', 'push:git:team-a/x', 'app:*', 'api:kv.read']) {
+        expect(() => control.requireGrantable(caller, [wide])).toThrow(
+          expect.objectContaining({ code: 'GRANT_WIDENED', facts: { scope: wide } }),
+        );
+      }
+    }
+  });
+
+  test('a token gives no more than it says, nor than whom it speaks for may', async () => {
+    const { control, directories } = await makeAccessCluster();
+    directories.define('viewer', ['api:*.read']);
+    directories.put('user:anna', { roles: ['viewer'] });
+    const caller = withToken(['api:kv.*'], 'user:anna');
+    control.requireGrantable(caller, ['api:kv.read']);
+    for (const wide of ['api:kv.write', 'api:links.read']) {
+      expect(() => control.requireGrantable(caller, [wide])).toThrow(
+        expect.objectContaining({ code: 'GRANT_WIDENED' }),
+      );
+    }
+  });
+
+  test('the owner gives everything, clusters and strangers nothing', async () => {
+    const { control, directories } = await makeAccessCluster();
+    directories.define('owner', ['api:*']);
+    directories.put('user:olga', { roles: ['owner'] });
+    for (const caller of [undefined, { kind: 'owner' } as const, somebody('user:olga')]) {
+      control.requireGrantable(caller, ['api:*', '*:*:**', 'app:*']);
+    }
+    const strangers: readonly Caller[] = [
+      { kind: 'anonymous' },
+      { kind: 'cluster', cluster: 'c' as never, node: 'n' as never },
+      somebody('user:nobody'),
+    ];
+    for (const caller of strangers) {
+      expect(() => control.requireGrantable(caller, ['app:ledger'])).toThrow(
+        expect.objectContaining({ code: 'GRANT_WIDENED' }),
+      );
+    }
+    expect(() => control.requireGrantable(undefined, ['no scope'])).toThrow('is no scope');
+  });
+
+  test('what a policy forbids the giver cannot be had done by others', async () => {
+    const { access, control, directories } = await makeAccessCluster();
+    directories.define('editor', ['api:kv.*', 'api:access.*']);
+    directories.put('user:anna', { roles: ['editor'] });
+    await access.putPolicy({
+      id: 'not-anna',
+      text: 'forbid(principal == User::"anna", action == Action::"kv.write", resource);',
+    });
+    const caller = somebody('user:anna');
+    control.requireGrantable(caller, ['api:kv.read']);
+    for (const wide of ['api:kv.*', 'api:kv.write', 'api:kv.write:a/*']) {
+      expect(() => control.requireGrantable(caller, [wide])).toThrow('a policy forbids you');
+    }
+  });
+
+  test('to permit by a policy, or to forbid no more, takes what it is about', async () => {
+    const { access, directories } = await makeAccessCluster();
+    directories.define('admin', ['api:access.*', 'api:kv.read']);
+    directories.put('user:anna', { roles: ['admin'] });
+    const call = { caller: somebody('user:anna') };
+    const put = (id: string, text: string) => access.putPolicy({ id, text }, call);
+    await put('reads', 'permit(principal, action == Action::"kv.read", resource);');
+    await put('none', 'forbid(principal, action == Action::"links.write", resource);');
+    for (const wide of [
+      put('all', 'permit(principal, action, resource);'),
+      put('writes', 'permit(principal, action == Action::"kv.write", resource);'),
+      put('none', 'forbid(principal, action == Action::"kv.read", resource);'),
+      access.removePolicy({ id: 'none' }, call),
+    ]) {
+      await expect(wide).rejects.toMatchObject({ code: 'GRANT_WIDENED' });
+    }
+    await access.removePolicy({ id: 'reads' }, call);
+  });
+
+  test('nobody maps to a role that says more than they may', async () => {
+    const { access, directories } = await makeAccessCluster();
+    directories.define('admin', ['api:access.*', 'api:kv.read']);
+    directories.define('reader', ['api:kv.read']);
+    directories.define('writer', ['api:kv.write']);
+    directories.put('user:anna', { roles: ['admin'] });
+    const call = { caller: somebody('user:anna') };
+    const map = (role: string) => access.map({ peer: 'bergen', from: 'role:x', role }, call);
+    await map('reader');
+    await expect(map('writer')).rejects.toMatchObject({ code: 'GRANT_WIDENED' });
+  });
+});
+
+function isGrantable(require: () => void): boolean {
+  try {
+    require();
+    return true;
+  } catch (error) {
+    expect(isHansaError(error, 'GRANT_WIDENED')).toBe(true);
+    return false;
+  }
+}
+
+test('one more role never takes anything away, unless a policy forbids by it', async () => {
+  const { control, directories } = await makeAccessCluster();
+  await fc.assert(
+    fc.asyncProperty(scopes, scopes, async (first, second) => {
+      directories.define('first', first);
+      directories.define('second', second);
+      directories.put('user:less', { roles: ['first'] });
+      directories.put('user:more', { roles: ['first', 'second'] });
+      for (const permission of permissionsOfTests) {
+        for (const target of targets) {
+          const asked = { permission, target };
+          const [less, more] = ['user:less', 'user:more'].map(
+            (one) => control.decide(somebody(one), asked).allowed,
+          );
+          expect([asked, less === true && more === false]).toEqual([asked, false]);
+        }
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('a role decides as a token of the same scopes does, by own names', async () => {
+  const { control, directories } = await makeAccessCluster();
+  directories.put('user:anna', { roles: ['role'] });
+  await fc.assert(
+    fc.asyncProperty(scopes, async (given) => {
+      directories.define('role', given);
+      for (const permission of permissionsOfTests) {
+        for (const target of targets) {
+          const asked = { permission, target };
+          const byRole = control.decide(somebody('user:anna'), asked).allowed;
+          const byToken = control.decide(withToken(given), asked).allowed;
+          expect([given, asked, byRole]).toEqual([given, asked, byToken]);
+        }
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
