@@ -125,9 +125,12 @@ interface Adding {
 
 function addCommand(program: Program, nouns: Map<string, Program>, adding: Adding): void {
   const { command } = adding;
-  const parent = command.verb === undefined ? program : nounOf(program, nouns, command.noun);
+  const words = [command.noun, ...(command.verb?.split(' ') ?? [])];
+  const parent = words
+    .slice(0, -1)
+    .reduce((at, _word, index) => nounOf(at, nouns, words.slice(0, index + 1)), program);
   const hidden = 'hidden' in command && command.hidden === true;
-  const made = parent.command(command.verb ?? command.noun, { hidden });
+  const made = parent.command(words.at(-1) ?? command.noun, { hidden });
   made.description(command.summary).exitOverride().showSuggestionAfterError();
   for (const { name, description } of command.args ?? []) {
     made.argument(name, description);
@@ -152,19 +155,28 @@ function addCommand(program: Program, nouns: Map<string, Program>, adding: Addin
   });
 }
 
-function nounOf(program: Program, nouns: Map<string, Program>, noun: string): Program {
+/** `cert`, and in it `cert ca`. */
+function nounOf(
+  parent: Program,
+  nouns: Map<string, Program>,
+  words: readonly string[],
+): Program {
+  const noun = words.join(' ');
   const held = nouns.get(noun);
   if (held !== undefined) {
     return held;
   }
-  const made = program.command(noun).description(nounSummary(noun));
+  const made = parent.command(words.at(-1) ?? noun).description(nounSummary(noun));
   made.exitOverride().showSuggestionAfterError().helpCommand(false);
   nouns.set(noun, made);
   return made;
 }
 
 function nounSummary(noun: string): string {
-  const verbs = commands.filter((each) => each.noun === noun).map((each) => each.verb ?? '');
+  const verbs = commands
+    .map((each) => `${each.noun} ${each.verb ?? ''}`)
+    .filter((words) => words.startsWith(`${noun} `))
+    .map((words) => words.slice(noun.length + 1));
   return verbs.join(' · ');
 }
 

@@ -1,6 +1,7 @@
 // Calls to a node over HTTP: on its unix socket where there is one, else at its address. Errors
 // arrive as the node reported them; a node that does not answer is NODE_UNREACHABLE with the cause.
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
+import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import {
   abortable,
   cancellation,
@@ -13,15 +14,25 @@ import {
 } from '@hansa/foundation';
 import { httpCall, type HttpCall } from './http-request.ts';
 import { jsonLines, wholeText } from './http-answer.ts';
+import { nodeIdentity } from './node-identity.ts';
 
 export interface HttpCarrierOptions {
-  /** `http://127.0.0.1:7400`; only its host, port and path are used. */
+  /** `http://127.0.0.1:7400`, or https:// with `tls`; only host, port and path are used. */
   readonly url?: string;
+  /** For https://: whom to believe, and who calls; PEM. */
+  readonly tls?: ClientTls;
   /** Goes before the url: nobody else can listen there. */
   readonly socketPath?: string;
-  readonly token: string;
+  /** Not needed where a certificate says who calls. */
+  readonly token?: string;
   /** For one call, not for a watch; default `callTimeoutMs`. */
   readonly timeoutMs?: number;
+}
+
+export interface ClientTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
 }
 
 // the longest single call, a large import, stays below two minutes
@@ -30,8 +41,20 @@ const socketsMax = 64; // watches and calls of one program; more would be a loop
 
 export function createHttpCarrier(options: HttpCarrierOptions): Carrier {
   const target = targetOf(options);
-  const agent = new Agent({ keepAlive: true, maxSockets: socketsMax });
-  const headers = { authorization: `Bearer ${options.token}`, accept: 'application/json' };
+  const pool = { keepAlive: true, maxSockets: socketsMax };
+  const agent = target.secure
+    ? new SecureAgent({
+        ...pool,
+        ...options.tls,
+        minVersion: 'TLSv1.3',
+        checkServerIdentity: nodeIdentity,
+      })
+    : new Agent(pool);
+  const { token } = options;
+  const headers = {
+    accept: 'application/json',
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
   const send = (call: HttpCall, signal: AbortSignal): Promise<IncomingMessage> =>
     exchange({ call, target, headers, agent, signal });
   const timeoutMs = options.timeoutMs ?? callTimeoutMs;
@@ -133,27 +156,34 @@ function broken(cause: unknown): HansaError {
 
 interface Target {
   readonly name: string;
+  readonly secure: boolean;
   readonly socketPath?: string;
   readonly hostname?: string;
   readonly port?: string;
   readonly prefix: string;
 }
 
-function targetOf({ url, socketPath }: HttpCarrierOptions): Target {
+function targetOf({ url, socketPath, tls }: HttpCarrierOptions): Target {
   if (socketPath !== undefined) {
-    return { name: socketPath, socketPath, prefix: '' };
+    return { name: socketPath, secure: false, socketPath, prefix: '' };
   }
   const parsed = url !== undefined && URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed?.protocol !== 'http:') {
-    throw new HansaError('CONFIG_INVALID', `"${url ?? ''}" is no http:// address of a node`);
+  // The name of the system's own authorities counts nothing here: https is spoken with ours alone.
+  const secure = parsed?.protocol === 'https:' && tls !== undefined;
+  if (parsed === undefined || !(secure || parsed.protocol === 'http:')) {
+    throw new HansaError(
+      'CONFIG_INVALID',
+      `"${url ?? ''}" is no http:// address of a node, nor one with https:// and certificates`,
+    );
   }
   const { hostname, port, pathname, host } = parsed;
   // Node wants an IPv6 host without the brackets that a URL needs.
   const bare = hostname.replace(/^\[|\]$/g, '');
   return {
-    name: `http://${host}`,
+    name: `${parsed.protocol}//${host}`,
+    secure,
     hostname: bare,
-    port: port || '80',
+    port: port || (secure ? '443' : '80'),
     prefix: pathname.replace(/\/$/, ''),
   };
 }
@@ -186,7 +216,7 @@ async function exchange(needs: Exchange): Promise<IncomingMessage> {
 class StaleConnection extends Error {}
 
 function attempt({ call, target, headers, agent, signal }: Exchange): Promise<IncomingMessage> {
-  const { socketPath, hostname, port, prefix } = target;
+  const { secure, socketPath, hostname, port, prefix } = target;
   const body = call.body === undefined ? undefined : Buffer.from(call.body);
   const described = {
     ...headers,
@@ -195,7 +225,7 @@ function attempt({ call, target, headers, agent, signal }: Exchange): Promise<In
       : { 'content-type': 'application/json', 'content-length': String(body.length) }),
   };
   return new Promise((resolve, reject) => {
-    const sent: ClientRequest = request(
+    const sent: ClientRequest = (secure ? secureRequest : request)(
       {
         ...(socketPath === undefined ? { hostname, port } : { socketPath }),
         path: prefix + call.path,
@@ -218,9 +248,19 @@ function attempt({ call, target, headers, agent, signal }: Exchange): Promise<In
   });
 }
 
+// What a handshake says where the far side is not who it should be, or does not want us.
+const untrustedCode = /^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_OSSL_)/;
+
 const goneCodes: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE']);
 
 function failureBeforeAnswer(target: Target, cause: Error): HansaError {
+  if ('code' in cause && untrustedCode.test(String(cause.code))) {
+    return new HansaError(
+      'CERTIFICATE_UNTRUSTED',
+      `the certificates of this side and of ${target.name} do not fit: ${cause.message}`,
+      { cause, fix: 'check the context’s ca, cert and key: hansa context list' },
+    );
+  }
   return 'code' in cause && goneCodes.has(cause.code)
     ? new HansaError('CONNECTION_CLOSED', 'the node went away before it answered', {
         cause,

@@ -1,10 +1,10 @@
 // What runs out, and when: for status, metrics, lists, and a problem in the log once a day.
 import { durationText, HansaError, reportOf, type ErrorReport } from '@hansa/foundation';
 import type { IssuedRecord } from './keys.ts';
-import { subjectText } from './issuing.ts';
 import type { CertificateParts } from './parts.ts';
 import type { Roots } from './roots.ts';
 import { trustDomain } from './spiffe.ts';
+import { subjectText } from './subject-text.ts';
 import type { CertificateExpiries, Expiry } from './uses.ts';
 import { renewBeforeMs } from './validity.ts';
 

@@ -14,14 +14,7 @@ import type { IssuedRecord } from './keys.ts';
 import { newSerial, type CertificateParts } from './parts.ts';
 import { requireWithin, type Roles } from './roles.ts';
 import type { Roots } from './roots.ts';
-import {
-  principalOf,
-  readSpiffeId,
-  readSubject,
-  spiffeId,
-  type IssuedKind,
-  type Subject,
-} from './spiffe.ts';
+import { principalOf, readSubject, spiffeId, type IssuedKind, type Subject } from './spiffe.ts';
 import { backdatedMs, wholeSecond } from './validity.ts';
 
 export interface Issuing {
@@ -215,10 +208,4 @@ async function deleteEnded({ store, tables, issued, clock }: CertificateParts): 
       await issued.reached(revision);
     }
   }
-}
-
-/** Whom a record was issued for, as people call it. */
-export function subjectText(id: string): string {
-  const read = readSpiffeId(id);
-  return read === undefined ? id : `${read.kind}:${read.name}`;
 }
