@@ -42,18 +42,18 @@ const keygen: LocalCommand = {
   async run(context) {
     const path = resolve(requiredOption(context, 'out'));
     const { keygen: make } = await openHolder();
-    const { seed, principal } = make();
+    const { seed, holder } = make();
     await writeKey(path, seed);
     return {
-      data: { file: path, audience: principal },
+      data: { file: path, audience: holder },
       view: {
         kind: 'record',
         fields: [
-          ['audience', principal],
+          ['audience', holder],
           ['secret key', path],
         ],
       },
-      next: [`hansa token issue --audience ${principal} --cap <scope>`],
+      next: [`hansa token issue --audience ${holder} --cap <scope>`],
     };
   },
 };

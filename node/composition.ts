@@ -74,6 +74,8 @@ export function compose(needs: CompositionNeeds): Composition {
     resources,
     edge: peerEdge.edge,
     remark: (peer) => quarantining.reasonOf(peer),
+    directories: () => directories,
+    access: () => deciding.control,
   });
   const { linking, ruling, trusting, tokening } = standing;
   const { peers } = linking;

@@ -191,8 +191,12 @@ function refuse(failures: Buckets, credential: Credential, log: Log): never {
 
 // Only these can be guesses: who has a token that ran out or is too narrow was given one.
 const guesses: ReadonlySet<ErrorCode> = new Set([
+  'TOKEN_ALGORITHM',
   'TOKEN_FORGED',
+  'TOKEN_ISSUER',
+  'TOKEN_KEY_UNKNOWN',
   'TOKEN_MALFORMED',
+  'TOKEN_SUBJECT',
   'TOKEN_TOO_DEEP',
   'TOKEN_TOO_LARGE',
 ]);

@@ -4,7 +4,7 @@ import { linksCapability, type LinksCapability } from '@hansa/capabilities/links
 import type { LinksNeeds } from '@hansa/capabilities/links/parts';
 import { policiesCapability } from '@hansa/capabilities/policies/capability';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
-import { tokensCapability } from '@hansa/capabilities/tokens/capability';
+import { tokensCapability, type TokensNeeds } from '@hansa/capabilities/tokens/capability';
 import { trustCapability, trustLevels } from '@hansa/capabilities/trust/capability';
 import { scopeStore, type Capability } from '@hansa/foundation';
 import type { CompositionNeeds } from './composition-needs.ts';
@@ -12,7 +12,8 @@ import type { CompositionNeeds } from './composition-needs.ts';
 /** These ask one another: each is made before all of what it asks is there. */
 export function governing(
   needs: CompositionNeeds,
-  given: Pick<LinksNeeds, 'edge' | 'remark'> & { readonly resources: ResourceLog },
+  given: Pick<LinksNeeds, 'edge' | 'remark'> &
+    Pick<TokensNeeds, 'directories' | 'access'> & { readonly resources: ResourceLog },
 ): {
   readonly linking: LinksCapability;
   readonly ruling: ReturnType<typeof policiesCapability>;
@@ -36,7 +37,8 @@ export function governing(
   });
   const { peers, reaching } = linking;
   const tokenStore = scopeStore(needs.store, 'tokens');
-  const tokening = tokensCapability({ ...needs, store: tokenStore, signer, keys, peers });
+  const asking = { directories: given.directories, access: given.access, remark };
+  const tokening = tokensCapability({ ...needs, ...asking, store: tokenStore, signer, keys, peers });
   const ruling = policiesCapability({
     ...needs,
     store: scopeStore(needs.store, 'policies'),

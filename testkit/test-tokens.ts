@@ -1,5 +1,5 @@
 // Tokens for tests: made by keys that a test holds, in the proper way and past every check.
-import { proofHash, readChain, type Judging } from '@hansa/capabilities/tokens/chain';
+import { issuerRefused, proofHash, readChain, type Judging } from '@hansa/capabilities/tokens/chain';
 import { writeJws, type Issuer, type Signing } from '@hansa/capabilities/tokens/jws';
 import {
   attenuateToken,
@@ -65,7 +65,12 @@ export function judging(given: Partial<Judging> = {}): Judging {
       }
       return fromHex(id);
     },
-    ceiling: (root) => (root === cluster ? 'all' : undefined),
+    ceiling(root) {
+      if (root !== cluster) {
+        throw issuerRefused(`cluster:${root}`, 'nobody honours it');
+      }
+      return 'all';
+    },
     isRevoked: () => false,
     ...given,
   };

@@ -181,7 +181,7 @@ const app: z.ZodType<App> = z.object({
 
 export const appsContract: Contract<Apps> = {
   name: 'apps',
-  version: 1,
+  version: 2,
   methods: {
     register: {
       summary: 'Registers an app of this cluster; the same id again replaces it.',
@@ -251,6 +251,8 @@ export const appsContract: Contract<Apps> = {
         'TIMED_OUT',
         'TOKEN_EXPIRED',
         'TOKEN_FORGED',
+        'TOKEN_ISSUER',
+        'TOKEN_KEY_UNKNOWN',
         'TOKEN_NOT_FOUND',
         'TOKEN_REVOKED',
         'TOKEN_SCOPE',

@@ -137,7 +137,7 @@ describe('a call', () => {
     // lubeck's own rights are worth nothing at bergen, however it signs them.
     const token = await passFor(lubeck, lubeck);
     await expect(lubeck.apps.call({ ...ask, token })).rejects.toMatchObject({
-      code: 'TOKEN_FORGED',
+      code: 'TOKEN_ISSUER',
     });
     await bergen.tokens.honour({ peer: 'lubeck', caps: ['app:*'] });
     expect(await lubeck.apps.call({ ...ask, token })).toMatchObject({ status: 200 });

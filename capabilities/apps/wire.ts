@@ -71,7 +71,7 @@ const body = bytesSchema.refine((bytes) => bytes.length <= appBodyBytesMax, 'a b
 
 export const appsPeerContract: Contract<AppsPeer> = {
   name: 'apps-peer',
-  version: 1,
+  version: 2,
   traffic: 'state',
   methods: {
     list: {
@@ -115,6 +115,8 @@ export const appsPeerContract: Contract<AppsPeer> = {
         'TIMED_OUT',
         'TOKEN_EXPIRED',
         'TOKEN_FORGED',
+        'TOKEN_ISSUER',
+        'TOKEN_KEY_UNKNOWN',
         'TOKEN_NOT_YET',
         'TOKEN_REVOKED',
         'TOKEN_SCOPE',

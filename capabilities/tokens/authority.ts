@@ -1,6 +1,6 @@
-// Tokens on the roads of people and programs: who calls with one, what it lets them call, and when
-// what they started has to end.
-import { anyContains, type Clock, HansaError, readScope } from '@hansa/foundation';
+// Tokens on the roads of people and programs: who calls with one, and when what they started has to
+// end. What it lets them call is for access to say.
+import { type Clock, type ClusterId, HansaError } from '@hansa/foundation';
 import type {
   TokenHolder,
   PossessionProof,
@@ -12,6 +12,7 @@ import type { Judge } from './judge.ts';
 import type { Verifying } from './jws.ts';
 import type { Lapsing } from './lapsing.ts';
 import { createPossessions, type Possessions } from './possession.ts';
+import { keysAmong } from './speaking.ts';
 
 export interface AuthorityNeeds extends Verifying {
   readonly clock: Clock;
@@ -19,7 +20,12 @@ export interface AuthorityNeeds extends Verifying {
   readonly lapsing: Lapsing;
 }
 
-export function createAuthority(needs: AuthorityNeeds): TokenAuthority {
+export interface Authority extends TokenAuthority {
+  /** The cluster whose word the caller's token is; undefined for a caller of another road. */
+  rootOf(caller: TokenCaller): ClusterId | undefined;
+}
+
+export function createAuthority(needs: AuthorityNeeds): Authority {
   const { judge, lapsing } = needs;
   const possessions = createPossessions(needs);
   // A caller lives as long as its request: its token is found by it and forgotten with it.
@@ -31,6 +37,7 @@ export function createAuthority(needs: AuthorityNeeds): TokenAuthority {
         kind: 'token',
         holder: holderOf(possessions, { text, token, possession }),
         subject: token.subject,
+        principal: judge.speaker(token),
         scopes: token.caps,
         chain: token.ids,
         expiresMs: token.expiresMs,
@@ -38,16 +45,7 @@ export function createAuthority(needs: AuthorityNeeds): TokenAuthority {
       tokens.set(caller, token);
       return caller;
     },
-    authorise({ scopes }, permission) {
-      const wanted = readScope(`api:${permission}`);
-      const had = scopes.flatMap((scope) => readScope(scope) ?? []);
-      if (wanted === undefined || !anyContains(had, wanted)) {
-        throw new HansaError('TOKEN_SCOPE', `the token has no scope for "${permission}"`, {
-          fix: `it would need the scope "api:${permission}"`,
-          facts: { permission },
-        });
-      }
-    },
+    rootOf: (caller) => tokens.get(caller)?.root,
     lapse(caller) {
       const token = tokens.get(caller);
       const ending = new AbortController();
@@ -69,15 +67,18 @@ function holderOf(
   },
 ): TokenHolder {
   const { text, token, possession } = given;
-  if (token.audience.includes('bearer')) {
+  // Of a token that speaks for somebody the clusters in it do not hold it: they are where it is
+  // good, for whoever has it, unless keys stand beside them.
+  const holders = token.speaksFor === undefined ? token.audience : keysAmong(token.audience);
+  if (token.audience.includes('bearer') || holders.length === 0) {
     return 'bearer';
   }
   if (possession === undefined) {
     throw new HansaError(
       'TOKEN_WRONG_AUDIENCE',
-      `the token is bound to ${token.audience.join(', ')}, and nobody proved to be that`,
+      `the token is bound to ${holders.join(', ')}, and nobody proved to be that`,
       { fix: 'send a proof of possession as "Hansa-Proof": hansa token prove' },
     );
   }
-  return possessions.require(text, token.audience, possession);
+  return possessions.require(text, holders, possession);
 }

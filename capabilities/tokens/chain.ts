@@ -7,6 +7,7 @@ import {
   HansaError,
   momentText,
   parseScope,
+  type Principal,
   readScope,
   type Scope,
   toBase64Url,
@@ -18,10 +19,10 @@ import {
   tokenDepthMax,
   tokenSkewMs,
   type TokenLink,
-  type TokenReport,
   type VerifiedToken,
 } from './contract.ts';
 import { malformed, readJws, requireSignature, type Jws, type KeyOf } from './jws.ts';
+import { clustersAmong, speakerOf } from './speaking.ts';
 
 export const chainMark = '~';
 
@@ -37,9 +38,12 @@ export interface Judging {
   readonly crypto: Crypto;
   readonly nowMs: number;
   readonly keyOf: KeyOf;
-  /** How far tokens of that cluster reach here; undefined where they do not count at all. */
-  ceiling(root: ClusterId): 'all' | readonly Scope[] | undefined;
-  isRevoked(jti: string): boolean;
+  /** TOKEN_ISSUER where tokens of that cluster do not count here; otherwise how far they reach. */
+  ceiling(root: ClusterId, speaker: Principal | undefined): 'all' | readonly Scope[];
+  /** Whether that cluster, whose word the chain is, or this one has taken it back. */
+  isRevoked(jti: string, root: ClusterId): boolean;
+  /** Where it is to be good; absent where that is not asked. */
+  readonly here?: ClusterId;
 }
 
 /** Its members, the child first; their form is right, and nothing more is known. */
@@ -102,11 +106,16 @@ export function verifyChain(text: string, judging: Judging): VerifiedToken {
     }
   });
   requireWithin(ceiling, last, 'what tokens of that cluster may say here');
-  requireUnrevoked(members, judging);
+  const speaksFor = speakerOf(last.claims.sub);
+  const clusters = speaksFor === undefined ? undefined : clustersOf(members);
+  requireHere(judging, clusters);
+  requireUnrevoked(members, { ...judging, root });
   members.forEach(({ claims }) => requireTime(claims, judging.nowMs));
   return {
     ...linkOf(leaf),
     root,
+    speaksFor,
+    clusters,
     rootCaps: last.claims.caps,
     rootKeyIndex: last.jws.keyIndex,
     ids: members.map(({ claims }) => claims.jti),
@@ -121,13 +130,39 @@ function requireRoot(
 ): { readonly root: ClusterId; readonly ceiling: 'all' | readonly Scope[] } {
   const [form, id = ''] = jws.issuer.split(':');
   const root = id as ClusterId;
-  const ceiling = form === 'cluster' ? judging.ceiling(root) : undefined;
-  if (ceiling === undefined) {
-    throw new HansaError('TOKEN_FORGED', `tokens of ${claims.iss} do not count here`, {
-      fix: 'ask the owner of this cluster for one, or to honour that cluster',
+  if (form !== 'cluster') {
+    throw issuerRefused(claims.iss, 'only a cluster can issue one that descends from nothing');
+  }
+  return { root, ceiling: judging.ceiling(root, speakerOf(claims.sub)) };
+}
+
+export function issuerRefused(issuer: string, why: string, fix?: string): HansaError {
+  const sentence = `tokens of ${issuer} do not count here: ${why}`;
+  return new HansaError('TOKEN_ISSUER', sentence, fix === undefined ? {} : { fix });
+}
+
+/**
+ * Where a chain that speaks for somebody is good: what its root names, narrowed by each that names
+ * clusters, too. TOKEN_WIDENED where one names another than its parent has.
+ */
+export function clustersOf(members: readonly Member[]): readonly ClusterId[] {
+  return members.reduceRight<readonly ClusterId[]>((had, { claims }) => {
+    const named = clustersAmong(claims.aud);
+    const wide = had.length === 0 ? undefined : named.find((one) => !had.includes(one));
+    if (wide !== undefined) {
+      throw new HansaError('TOKEN_WIDENED', `its parent is not good at cluster:${wide}`);
+    }
+    return named.length === 0 ? had : named;
+  }, []);
+}
+
+function requireHere({ here }: Judging, clusters: readonly ClusterId[] | undefined): void {
+  if (here !== undefined && clusters?.includes(here) === false) {
+    const where = clusters.map((one) => `cluster:${one}`).join(', ');
+    throw new HansaError('TOKEN_WRONG_AUDIENCE', `it was made for ${where}, and not for here`, {
+      fix: 'make one that names this cluster: hansa token issue --at <peer>',
     });
   }
-  return { root, ceiling };
 }
 
 /** That the parent, and no other, allows just this child. */
@@ -141,6 +176,7 @@ export function requireDescent(crypto: Crypto, child: Member, parent: Member): v
       `${child.claims.iss} signed it, and its parent is bound to ${parent.claims.aud.join(', ')}`,
     );
   }
+  requireSpeaking(child, parent);
   if (!parent.claims.del) {
     throw new HansaError('TOKEN_WIDENED', 'its parent may not be delegated', {
       fix: 'ask for a token that was issued with --delegable',
@@ -150,6 +186,23 @@ export function requireDescent(crypto: Crypto, child: Member, parent: Member): v
     throw new HansaError('TOKEN_WIDENED', 'it outlives its parent');
   }
   requireWithin(parent.scopes, child, 'its parent’s scopes');
+}
+
+/** What speaks for somebody goes on doing so, and its children are made by holders of keys. */
+function requireSpeaking({ claims: child }: Member, { claims: parent }: Member): void {
+  const speaker = speakerOf(parent.sub) ?? speakerOf(child.sub);
+  if (speaker === undefined) {
+    return;
+  }
+  if (child.sub !== parent.sub) {
+    throw new HansaError('TOKEN_WIDENED', `it speaks for ${child.sub}, its parent ${parent.sub}`);
+  }
+  if (!child.iss.startsWith('key:')) {
+    throw new HansaError(
+      'TOKEN_WRONG_AUDIENCE',
+      `it speaks for ${speaker}: only who has the key it is bound to may delegate it`,
+    );
+  }
 }
 
 export function requireWithin(
@@ -168,8 +221,11 @@ export function proofHash(crypto: Crypto, text: string): string {
   return toBase64Url(crypto.hash(utf8(text)));
 }
 
-function requireUnrevoked(members: readonly Member[], judging: Judging): void {
-  const revoked = members.find(({ claims }) => judging.isRevoked(claims.jti));
+function requireUnrevoked(
+  members: readonly Member[],
+  { root, isRevoked }: Pick<Judging, 'isRevoked'> & { readonly root: ClusterId },
+): void {
+  const revoked = members.find(({ claims }) => isRevoked(claims.jti, root));
   if (revoked !== undefined) {
     const which = revoked === members[0] ? 'it' : 'one that it descends from';
     throw new HansaError('TOKEN_REVOKED', `${which} was revoked: ${revoked.claims.jti}`);
@@ -188,14 +244,6 @@ function requireTime({ exp, nbf, iat, jti }: Claims, nowMs: number): void {
       { fix: 'wait, or compare both clocks' },
     );
   }
-}
-
-/** What of it is good, with a word where that is so by the leeway alone. */
-export function usableReport(chain: readonly TokenLink[], nowMs: number): TokenReport {
-  const tolerated = chain.some(
-    ({ notBeforeMs, expiresMs }) => nowMs >= expiresMs || nowMs < notBeforeMs,
-  );
-  return { chain, usable: true, ...(tolerated ? { tolerated } : {}) };
 }
 
 export function linkOf({ jws, claims }: Member): TokenLink {

@@ -8,6 +8,7 @@ import {
   tokenTtlMaxMs,
   type TokenHolder,
 } from './contract.ts';
+import { clustersAmong, isForeign, keysAmong, speakerOf } from './speaking.ts';
 import { malformed, type Jws } from './jws.ts';
 import { HansaError, schemaSentence } from '@hansa/foundation';
 
@@ -39,7 +40,7 @@ const claimsSchema: z.ZodType<Claims> = z
   .strictObject({
     iss: z.string().max(80),
     sub: tokenFields.subject,
-    aud: z.array(tokenFields.principal).min(1).max(tokenAudienceMax),
+    aud: z.array(tokenFields.holder).min(1).max(tokenAudienceMax),
     exp: moment,
     nbf: moment,
     iat: moment,
@@ -55,14 +56,34 @@ const claimsSchema: z.ZodType<Claims> = z
     ({ aud, del }) => !aud.includes('bearer') || (aud.length === 1 && !del),
     'a bearer token names no other holder, and cannot be delegated: nobody could sign its children',
   )
+  .refine(({ sub }) => {
+    const speaker = speakerOf(sub);
+    return speaker === undefined || !isForeign(speaker);
+  }, 'it speaks for a principal of another cluster: only their home makes tokens for them')
+  .refine(
+    ({ sub, aud, depth }) =>
+      speakerOf(sub) === undefined || depth > 0 || clustersAmong(aud).length > 0,
+    'it speaks for somebody and does not say at which clusters',
+  )
+  .refine(
+    ({ sub, aud, del }) => speakerOf(sub) === undefined || !del || keysAmong(aud).length > 0,
+    'it speaks for somebody and may be delegated, and names no key that could sign its children',
+  )
   .refine(({ exp, nbf }) => nbf < exp, 'it ends before it begins')
   .refine(
     ({ exp, iat }) => exp - iat <= tokenTtlMaxMs / 1_000,
     'it lives longer than any token may',
   );
 
-/** TOKEN_TOO_DEEP or TOKEN_MALFORMED. */
+const claimsLike = z.looseObject({ iss: z.string() });
+const withSubject = z.looseObject({ sub: z.string().min(1) });
+
+/** TOKEN_TOO_DEEP, TOKEN_SUBJECT or TOKEN_MALFORMED. */
 export function readClaims(jws: Jws): Claims {
+  // Named before the schema: who it is for is what every decision hangs on.
+  if (claimsLike.safeParse(jws.payload).success && !withSubject.safeParse(jws.payload).success) {
+    throw new HansaError('TOKEN_SUBJECT', 'its claim "sub" is missing or empty');
+  }
   const parsed = claimsSchema.safeParse(jws.payload);
   if (!parsed.success) {
     throw malformed(schemaSentence(parsed.error));

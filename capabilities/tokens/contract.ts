@@ -4,20 +4,56 @@ import {
   clusterIdSchema,
   errorReportSchema,
   nameLengthMax,
+  principalSchema,
   scopeLengthMax,
   type Call,
   type ClusterId,
   type Contract,
-  type ErrorReport,
+  type ErrorCode,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import type { TokenHolder, TokenLink } from './uses.ts';
+import {
+  jtiSchema as jti,
+  namedClusterSchema,
+  namedFields,
+  revocationSchema,
+  revokedSchema,
+  verificationKeySchema,
+  type DelegateRequest,
+  type Honoured,
+  type IssuedRow,
+  type IssuedToken,
+  type IssueRequest,
+  type OwnIssueRequest,
+  type ReceivedRow,
+  type Revocation,
+  type Revoked,
+  type TokenReport,
+  type VerificationKey,
+} from './rows.ts';
+import type { TokenHolder } from './uses.ts';
+
+export type {
+  DelegateRequest,
+  Honoured,
+  IssuedRow,
+  IssuedToken,
+  IssueRequest,
+  NamedCluster,
+  OwnIssueRequest,
+  ReceivedRow,
+  Revocation,
+  Revoked,
+  TokenReport,
+  VerificationKey,
+} from './rows.ts';
 
 // fits a header line of every HTTP server, with room
 export const tokenBytesMax: number = 8 * 1_024;
 export const tokenDepthMax = 8; // delegations: longer chains no person can follow
 export const tokenScopesMax = 32; // every check walks them
-export const tokenAudienceMax = 8; // holders of one token; more people get tokens of their own
+// holders of one token, clusters among them; more people get tokens of their own
+export const tokenAudienceMax = 8;
 export const tokenFactsMax = 8; // marks like `proxy`
 export const tokenTtlDefaultMs = 3_600_000; // an hour: as long as a session at work
 // a month: a token is no account
@@ -30,103 +66,28 @@ export const issuedMax = 10_000; // ids of tokens that have not run out
 export const originsMax = 64; // tokens whose holders issued one another; each is written down
 export const issuedPageMax = 1_000; // rows of one answer
 export const revocationsMax = 10_000; // as many as can be issued
+// what one cluster took back of its own: twice an honest list, since clocks differ
+export const followedPerPeerMax: number = 2 * revocationsMax;
 export const receivedMax = 1_024; // as many as there may be links
 export const presentedPerPeerMax = 16; // tokens that one cluster shows at a time
 export const showingsPerPeerMax = 4; // streams that show them: one, and those that are just ending
+export const followsPerPeerMax = 4; // streams that tell of revocations: one, and those just ending
 export const honouredMax = 256; // clusters whose tokens count here
-
-/** A token as it was made: only its maker ever sees the text again. */
-export interface IssuedToken {
-  readonly token: string;
-  readonly jti: string;
-  readonly audience: readonly TokenHolder[];
-  readonly caps: readonly string[];
-  readonly expiresMs: number;
-  readonly delegable: boolean;
-}
-
-/** What is kept of an issued token. */
-export interface IssuedRow {
-  readonly jti: string;
-  readonly subject: string;
-  readonly audience: readonly TokenHolder[];
-  readonly caps: readonly string[];
-  readonly issuedMs: number;
-  readonly expiresMs: number;
-  readonly delegable: boolean;
-  readonly revoked: boolean;
-}
-
-/** What a token says, and why it would fail now. */
-export interface TokenReport {
-  /** The token itself first, the one it all comes from last. */
-  readonly chain: readonly TokenLink[];
-  readonly usable: boolean;
-  /** Its time is over, or has not begun: it is taken only because clocks differ. */
-  readonly tolerated?: boolean | undefined;
-  readonly problem?: ErrorReport | undefined;
-}
-
-/** What became of a revocation. */
-export interface Revoked extends Revocation {
-  /** Otherwise no token of that id was issued here, or it has long run out. */
-  readonly issuedHere: boolean;
-  readonly alsoRevoked: readonly string[];
-}
-
-export interface Revocation {
-  readonly jti: string;
-  readonly revokedMs: number;
-  /** When every token of that id has run out, and the entry goes. */
-  readonly untilMs: number;
-}
-
-/** A token that somebody gave to this cluster. */
-export interface ReceivedRow {
-  readonly jti: string;
-  readonly issuer: string;
-  /** The cluster it is shown to. */
-  readonly presentTo: ClusterId;
-  readonly presentToName?: string | undefined;
-  readonly caps: readonly string[];
-  readonly expiresMs: number;
-  /** What that cluster last said of it; undefined before it was asked. */
-  readonly taken?: boolean | undefined;
-  readonly problem?: ErrorReport | undefined;
-}
-
-/** A cluster whose tokens count here, as far as these scopes reach. */
-export interface Honoured {
-  readonly cluster: ClusterId;
-  readonly name?: string | undefined;
-  readonly caps: readonly string[];
-}
-
-export interface IssueRequest {
-  /** `bearer`, `key:…`, `cluster:…`, or a linked cluster as it is called here. */
-  readonly audience: readonly string[];
-  readonly caps: readonly string[];
-  readonly ttlMs?: number | undefined;
-  /** The holder may make narrower ones of it for others. */
-  readonly delegable?: boolean | undefined;
-  readonly subject?: string | undefined;
-  readonly facts?: readonly string[] | undefined;
-}
-
-export interface DelegateRequest extends Omit<IssueRequest, 'subject'> {
-  /** Of a received token. */
-  readonly jti: string;
-}
+// keys that this cluster shows: one a month or more, and its tokens live for a month at most
+export const keysShownMax = 16;
 
 /** Who was given what for how long. */
 export interface Tokens {
   /** Makes a token; a caller with a token cannot give more than it has. */
   issue(input: IssueRequest, call?: Call): Promise<IssuedToken>;
+  /** Makes one that speaks for whoever asks, good at the clusters they choose. */
+  issueOwn(input: OwnIssueRequest, call?: Call): Promise<IssuedToken>;
+  /** Those that speak for whoever asks. */
+  own(input: { after?: string | undefined }, call?: Call): Promise<IssuedPage>;
+  /** Kills one that speaks for whoever asks. */
+  revokeOwn(input: { jti: string }, call?: Call): Promise<Revoked>;
   /** Issued tokens that have not run out, in the order of their ids; never their texts. */
-  list(
-    input: { after?: string | undefined },
-    call?: Call,
-  ): Promise<{ tokens: readonly IssuedRow[]; more: boolean }>;
+  list(input: { after?: string | undefined }, call?: Call): Promise<IssuedPage>;
   /** What a token says, and whether it would be taken here now. */
   check(input: { token: string }, call?: Call): Promise<TokenReport>;
   /** Kills the token of that id and all that descend from it, at the next request. */
@@ -145,6 +106,13 @@ export interface Tokens {
   honour(input: { peer: string; caps: readonly string[] }, call?: Call): Promise<Honoured>;
   dishonour(input: { peer: string }, call?: Call): Promise<{ cluster: ClusterId }>;
   honoured(input: Record<string, never>, call?: Call): Promise<{ clusters: readonly Honoured[] }>;
+  /** The keys that tokens of this cluster are signed with, as a JSON Web Key Set. */
+  keys(input: Record<string, never>, call?: Call): Promise<{ keys: readonly VerificationKey[] }>;
+}
+
+interface IssuedPage {
+  readonly tokens: readonly IssuedRow[];
+  readonly more: boolean;
 }
 
 // ---- in process, for other capabilities and the node ----
@@ -160,10 +128,9 @@ export type {
   VerifiedToken,
 } from './uses.ts';
 
-const principal = z
+const holder = z
   .string()
   .regex(/^(?:bearer|(?:cluster|key):[0-9a-f]{64})$/) as unknown as z.ZodType<TokenHolder>;
-const jti = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/, 'a token id is 16 to 64 letters');
 const scopes = z.array(z.string().min(1).max(scopeLengthMax)).min(1).max(tokenScopesMax);
 const subject = z
   .string()
@@ -176,25 +143,58 @@ const spelledPeer = z.string().min(1).max(nameLengthMax);
 const audience = z.array(z.string().min(1).max(nameLengthMax)).min(1).max(tokenAudienceMax);
 const ttlMs = z.number().int().min(1_000).max(tokenTtlMaxMs);
 const nothing = z.strictObject({});
+const ownAsked = {
+  audience: audience.optional(),
+  at: audience.optional(),
+  caps: scopes.optional(),
+  ttlMs: ttlMs.optional(),
+  delegable: z.boolean().optional(),
+  facts: facts.optional(),
+};
 
 export const tokenFields: {
   readonly jti: z.ZodType<string>;
   readonly subject: z.ZodType<string>;
-  readonly principal: z.ZodType<TokenHolder>;
+  readonly holder: z.ZodType<TokenHolder>;
   readonly scopes: z.ZodType<string[]>;
   readonly facts: z.ZodType<string[]>;
   readonly text: z.ZodType<string>;
-} = { jti, subject, principal, scopes, facts, text: tokenText };
+} = { jti, subject, holder, scopes, facts, text: tokenText };
 
 const issuedFields = {
   jti,
-  audience: z.array(principal),
+  audience: z.array(holder),
   caps: scopes,
   expiresMs: z.number(),
   delegable: z.boolean(),
 };
-const revocationFields = { jti, revokedMs: z.number(), untilMs: z.number() };
-const revocation: z.ZodType<Revocation> = z.object(revocationFields);
+const issuedToken: z.ZodType<IssuedToken> = z.object({
+  token: z.string(),
+  speaksFor: principalSchema.optional(),
+  ...issuedFields,
+});
+const issuedPage: z.ZodType<IssuedPage> = z.object({
+  tokens: z
+    .array(
+      z.object({
+        ...issuedFields,
+        subject: z.string(),
+        issuedMs: z.number(),
+        revoked: z.boolean(),
+      }),
+    )
+    .max(issuedPageMax),
+  more: z.boolean(),
+});
+const issueErrors: readonly ErrorCode[] = [
+  'FEDERATION_OFF',
+  'LINK_NOT_FOUND',
+  'PRINCIPAL_DISABLED',
+  'PRINCIPAL_UNKNOWN',
+  'STORE_LIMIT',
+  'TOKEN_CLUSTER_REFUSED',
+  'TOKEN_WIDENED',
+];
 const received: z.ZodType<ReceivedRow> = z.object({
   jti,
   issuer: z.string(),
@@ -205,11 +205,7 @@ const received: z.ZodType<ReceivedRow> = z.object({
   taken: z.boolean().optional(),
   problem: errorReportSchema.optional(),
 });
-const honoured: z.ZodType<Honoured> = z.object({
-  cluster: clusterIdSchema,
-  name: z.string().optional(),
-  caps: scopes,
-});
+const honoured: z.ZodType<Honoured> = z.object({ ...namedFields, caps: scopes });
 const tokenReport: z.ZodType<TokenReport> = z.object({
   chain: z.array(
     z.object({
@@ -217,7 +213,7 @@ const tokenReport: z.ZodType<TokenReport> = z.object({
       issuer: z.string(),
       keyIndex: z.number(),
       subject: z.string(),
-      audience: z.array(principal),
+      audience: z.array(holder),
       caps: z.array(z.string()),
       notBeforeMs: z.number(),
       expiresMs: z.number(),
@@ -227,47 +223,61 @@ const tokenReport: z.ZodType<TokenReport> = z.object({
     }),
   ),
   usable: z.boolean(),
+  speaksFor: principalSchema.optional(),
+  clusters: z.array(namedClusterSchema).optional(),
   tolerated: z.boolean().optional(),
   problem: errorReportSchema.optional(),
 });
 
 export const tokensContract: Contract<Tokens> = {
   name: 'tokens',
-  version: 1,
+  version: 2,
   methods: {
     issue: {
       summary: 'Makes a token that lets its holder do what its scopes say; its text is shown once.',
       permission: 'tokens.write',
       route: 'POST /tokens',
       input: z.strictObject({
-        audience,
-        caps: scopes,
-        ttlMs: ttlMs.optional(),
-        delegable: z.boolean().optional(),
+        ...ownAsked,
+        for: z.string().min(1).max(nameLengthMax).optional(),
         subject: subject.optional(),
-        facts: facts.optional(),
       }),
-      output: z.object({ token: z.string(), ...issuedFields }),
-      errors: ['FEDERATION_OFF', 'LINK_NOT_FOUND', 'STORE_LIMIT', 'TOKEN_WIDENED'],
+      output: issuedToken,
+      errors: issueErrors,
+    },
+    issueOwn: {
+      summary: 'Makes a token that speaks for you, good at the clusters you choose; shown once.',
+      permission: 'self',
+      route: 'POST /tokens/own',
+      input: z.strictObject(ownAsked),
+      output: issuedToken,
+      errors: issueErrors,
+      since: 2,
+    },
+    own: {
+      summary: 'Lists the tokens that speak for you and have not run out; never their texts.',
+      permission: 'self',
+      route: 'GET /tokens/own',
+      input: z.strictObject({ after: z.string().max(64).optional() }),
+      output: issuedPage,
+      errors: [],
+      since: 2,
+    },
+    revokeOwn: {
+      summary: 'Kills a token that speaks for you, here and at the clusters it was made for.',
+      permission: 'self',
+      route: 'POST /tokens/own/:jti/revoke',
+      input: z.strictObject({ jti }),
+      output: revokedSchema,
+      errors: ['STORE_LIMIT', 'TOKEN_NOT_FOUND'],
+      since: 2,
     },
     list: {
       summary: 'Lists the ids of issued tokens that have not run out; never their texts.',
       permission: 'tokens.read',
       route: 'GET /tokens',
       input: z.strictObject({ after: z.string().max(64).optional() }),
-      output: z.object({
-        tokens: z
-          .array(
-            z.object({
-              ...issuedFields,
-              subject: z.string(),
-              issuedMs: z.number(),
-              revoked: z.boolean(),
-            }),
-          )
-          .max(issuedPageMax),
-        more: z.boolean(),
-      }),
+      output: issuedPage,
       errors: [],
     },
     check: {
@@ -276,18 +286,20 @@ export const tokensContract: Contract<Tokens> = {
       route: 'POST /tokens/check',
       input: z.strictObject({ token: tokenText }),
       output: tokenReport,
-      errors: ['TOKEN_MALFORMED', 'TOKEN_TOO_DEEP', 'TOKEN_TOO_LARGE'],
+      errors: [
+        'TOKEN_ALGORITHM',
+        'TOKEN_MALFORMED',
+        'TOKEN_SUBJECT',
+        'TOKEN_TOO_DEEP',
+        'TOKEN_TOO_LARGE',
+      ],
     },
     revoke: {
       summary: 'Kills a token and all that descend from it, at the next request.',
       permission: 'tokens.write',
       route: 'POST /tokens/:jti/revoke',
       input: z.strictObject({ jti }),
-      output: z.object({
-        ...revocationFields,
-        issuedHere: z.boolean(),
-        alsoRevoked: z.array(jti),
-      }),
+      output: revokedSchema,
       errors: ['STORE_LIMIT'],
     },
     revocations: {
@@ -295,7 +307,7 @@ export const tokensContract: Contract<Tokens> = {
       permission: 'tokens.read',
       route: 'GET /tokens/revocations',
       input: nothing,
-      output: z.object({ revocations: z.array(revocation).max(revocationsMax) }),
+      output: z.object({ revocations: z.array(revocationSchema).max(revocationsMax) }),
       errors: [],
     },
     add: {
@@ -344,7 +356,7 @@ export const tokensContract: Contract<Tokens> = {
         delegable: z.boolean().optional(),
         facts: facts.optional(),
       }),
-      output: z.object({ token: z.string(), ...issuedFields }),
+      output: issuedToken,
       errors: [
         'FEDERATION_OFF',
         'LINK_NOT_FOUND',
@@ -379,6 +391,15 @@ export const tokensContract: Contract<Tokens> = {
       input: nothing,
       output: z.object({ clusters: z.array(honoured).max(honouredMax) }),
       errors: [],
+    },
+    keys: {
+      summary: 'Shows the keys that tokens of this cluster are signed with, for whoever verifies.',
+      permission: 'open',
+      route: 'GET /.well-known/jwks.json',
+      input: nothing,
+      output: z.object({ keys: z.array(verificationKeySchema).max(keysShownMax) }),
+      errors: [],
+      since: 2,
     },
   },
 };

@@ -76,7 +76,7 @@ describe('a delegated token', () => {
     ['with its root taken away', 'TOKEN_MALFORMED', () => child.text.split('~')[0] ?? ''],
     [
       'with a root of the thief’s own',
-      'TOKEN_FORGED',
+      'TOKEN_ISSUER',
       () => forge(mintToken(holder(2), wish()).text, { caps: ['pull:git:team-a/one'] }),
     ],
     ['in the other order', 'TOKEN_MALFORMED', () => child.text.split('~').toReversed().join('~')],

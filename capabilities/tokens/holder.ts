@@ -9,11 +9,12 @@ import {
   type Crypto,
   type Random,
 } from '@hansa/foundation';
-import { linkOf, readChain, usableReport, verifyChain } from './chain.ts';
+import { linkOf, readChain, verifyChain } from './chain.ts';
 import type { IssuedToken, TokenHolder, TokenReport } from './contract.ts';
 import { isIssuer, type Issuer, type KeyOf, type Signing } from './jws.ts';
 import { attenuateToken } from './making.ts';
 import { provePossession, type Request } from './possession.ts';
+import { saidBy, usableReport } from './said.ts';
 
 const keyPattern = /^[0-9a-f]{64}$/;
 
@@ -27,8 +28,8 @@ export interface HolderNeeds {
 type Seed = string;
 
 export interface Holder {
-  keygen(): { readonly seed: Seed; readonly principal: Issuer };
-  principalOf(seed: Seed): Issuer;
+  keygen(): { readonly seed: Seed; readonly holder: Issuer };
+  holderOf(seed: Seed): Issuer;
   attenuate(input: {
     readonly token: string;
     readonly seed: Seed;
@@ -51,20 +52,20 @@ export interface Holder {
 
 export function createHolder({ crypto, random, clock }: HolderNeeds): Holder {
   const signingBy = (seed: Seed): Signing => ({
-    issuer: principalOf(crypto, seed),
+    issuer: holderOf(crypto, seed),
     sign: (message) => ({ keyIndex: 0, signature: crypto.sign(readSeed(seed), message) }),
   });
   return {
     keygen() {
       const seed = toHex(random.bytes(32));
-      return { seed, principal: principalOf(crypto, seed) };
+      return { seed, holder: holderOf(crypto, seed) };
     },
-    principalOf: (seed) => principalOf(crypto, seed),
+    holderOf: (seed) => holderOf(crypto, seed),
     attenuate({ token, seed, audience, caps, ttlMs, delegable, subject, facts }) {
       const nowMs = clock.now();
       const [parent] = readChain(token).map(linkOf);
       const left = parent?.expiresMs ?? nowMs;
-      const holders = audience.map(readPrincipal);
+      const holders = audience.map(readHolder);
       const made = attenuateToken({ crypto, random, signing: signingBy(seed) }, token, {
         subject: subject ?? parent?.subject ?? 'nobody',
         audience: holders,
@@ -83,7 +84,7 @@ export function createHolder({ crypto, random, clock }: HolderNeeds): Holder {
         { ...request, nowMs: clock.now() },
       ),
     inspect(token) {
-      const chain = readChain(token).map(linkOf);
+      const said = saidBy(token);
       try {
         verifyChain(token, {
           crypto,
@@ -92,9 +93,9 @@ export function createHolder({ crypto, random, clock }: HolderNeeds): Holder {
           ceiling: () => 'all',
           isRevoked: () => false,
         });
-        return usableReport(chain, clock.now());
+        return usableReport(said, clock.now());
       } catch (error) {
-        return { chain, usable: false, problem: reportOf(error) };
+        return { ...said, usable: false, problem: reportOf(error) };
       }
     },
   };
@@ -110,7 +111,7 @@ const firstKeyOf: KeyOf = (cluster, { keyIndex }) => {
   return fromHex(cluster);
 };
 
-function readPrincipal(text: string): TokenHolder {
+function readHolder(text: string): TokenHolder {
   if (text === 'bearer' || isIssuer(text)) {
     return text;
   }
@@ -119,7 +120,7 @@ function readPrincipal(text: string): TokenHolder {
   });
 }
 
-function principalOf(crypto: Crypto, seed: Seed): Issuer {
+function holderOf(crypto: Crypto, seed: Seed): Issuer {
   return `key:${toHex(crypto.publicKey(readSeed(seed)))}`;
 }
 

@@ -5,6 +5,7 @@ import {
   fromHex,
   fromUtf8,
   HansaError,
+  isHansaError,
   toBase64Url,
   utf8,
   type ClusterId,
@@ -71,7 +72,7 @@ function part(value: object): string {
   return toBase64Url(utf8(JSON.stringify(value)));
 }
 
-/** TOKEN_MALFORMED for what has not this form; TOKEN_FORGED for another algorithm. */
+/** TOKEN_MALFORMED for what has not this form; TOKEN_ALGORITHM for another algorithm. */
 export function readJws(text: string, typ: JwsType): Jws {
   const parts = text.split('.');
   const [head = '', body = '', mark = ''] = parts;
@@ -115,7 +116,7 @@ function readHeader(head: string, typ: JwsType): Pick<Jws, 'issuer' | 'keyIndex'
   return { issuer, keyIndex: Number(index) };
 }
 
-/** TOKEN_FORGED where the key cannot have signed it, or has not. */
+/** TOKEN_FORGED where the key cannot have signed it, or has not; TOKEN_KEY_UNKNOWN. */
 export function requireSignature({ crypto, keyOf }: Verifying, jws: Jws, atMs: number): void {
   if (!crypto.verify(publicKeyOf(keyOf, jws, atMs), jws.signed, jws.signature)) {
     throw new HansaError('TOKEN_FORGED', `its signature is not by ${jws.issuer}`);
@@ -131,9 +132,8 @@ function publicKeyOf(keyOf: KeyOf, { issuer, keyIndex }: Jws, atMs: number): Uin
     return keyOf(hex as ClusterId, { keyIndex, atMs });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : '';
-    throw new HansaError('TOKEN_FORGED', `key ${keyIndex} of ${issuer} does not count: ${why}`, {
-      cause,
-    });
+    const code = isHansaError(cause, 'KEY_UNKNOWN') ? 'TOKEN_KEY_UNKNOWN' : 'TOKEN_FORGED';
+    throw new HansaError(code, `key ${keyIndex} of ${issuer} does not count: ${why}`, { cause });
   }
 }
 
@@ -143,7 +143,7 @@ function requireAlgorithm(header: unknown): void {
   const known = z.looseObject({ alg: z.string() }).safeParse(header);
   if (known.success && known.data.alg !== 'EdDSA') {
     const alg = known.data.alg.slice(0, 16).replaceAll(/[^A-Za-z0-9-]/g, '?');
-    throw new HansaError('TOKEN_FORGED', `its algorithm is "${alg}"; only EdDSA counts`);
+    throw new HansaError('TOKEN_ALGORITHM', `its algorithm is "${alg}"; only EdDSA counts`);
   }
 }
 

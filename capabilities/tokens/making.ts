@@ -1,10 +1,18 @@
 // Tokens made: the first of a chain by a cluster, every other by whoever holds its parent, with no
 // node in reach.
 import { type Crypto, HansaError, parseScope, type Random, toBase64Url } from '@hansa/foundation';
-import { chainMark, proofHash, readChain, requireDescent, type Member } from './chain.ts';
+import {
+  chainMark,
+  clustersOf,
+  proofHash,
+  readChain,
+  requireDescent,
+  type Member,
+} from './chain.ts';
 import { readClaims, tooDeep } from './claims.ts';
 import { tokenBytesMax, tokenDepthMax, type TokenHolder } from './contract.ts';
 import { readJws, writeJws, type Signing } from './jws.ts';
+import { speakerOf } from './speaking.ts';
 
 const idBytes = 16; // nobody can guess one, and no two are equal
 
@@ -38,7 +46,8 @@ export function mintToken(making: Making, wish: Wish): Made {
 
 /** The same checks as whoever verifies it makes, so that nobody makes a token that is refused. */
 export function attenuateToken(making: Making, parentText: string, wish: Wish): Made {
-  const [parent] = readChain(parentText);
+  const ancestors = readChain(parentText);
+  const [parent] = ancestors;
   if (parent === undefined || parent.claims.depth >= tokenDepthMax) {
     throw tooDeep();
   }
@@ -46,13 +55,15 @@ export function attenuateToken(making: Making, parentText: string, wish: Wish): 
   if (wish.nowMs >= parent.claims.exp * 1_000) {
     throw new HansaError('TOKEN_EXPIRED', `its parent ${parent.claims.jti} has run out`);
   }
-  return make(making, wish, { member: parent, text: parentText });
+  return make(making, wish, { member: parent, ancestors, text: parentText });
 }
 
 function make(
   { crypto, random, signing }: Making,
   wish: Wish,
-  parent: { readonly member: Member; readonly text: string } | undefined,
+  parent:
+    | { readonly member: Member; readonly ancestors: readonly Member[]; readonly text: string }
+    | undefined,
 ): Made {
   const jti = toBase64Url(random.bytes(idBytes));
   const exp = Math.floor(wish.expiresMs / 1_000);
@@ -77,6 +88,7 @@ function make(
   const made: Member = { jws, claims: readClaims(jws), scopes };
   if (parent !== undefined) {
     requireDescent(crypto, made, parent.member);
+    requirePlaces([made, ...parent.ancestors]);
   }
   const text = parent === undefined ? own : `${own}${chainMark}${parent.text}`;
   if (text.length > tokenBytesMax) {
@@ -86,4 +98,10 @@ function make(
     });
   }
   return { text, jti, expiresMs: exp * 1_000 };
+}
+
+function requirePlaces(members: readonly Member[]): void {
+  if (speakerOf(members.at(-1)?.claims.sub ?? '') !== undefined) {
+    clustersOf(members);
+  }
 }

@@ -67,12 +67,27 @@ function judgeOne(judge: Judge, text: string, peer: ClusterId): Judged {
   }
 }
 
-/** TOKEN_WRONG_AUDIENCE where another cluster shows it than may use it. */
-export function requireHolder({ audience }: VerifiedToken, holder: ClusterId): void {
+/**
+ * TOKEN_WRONG_AUDIENCE where another cluster shows it than may use it, or where it is somebody's own:
+ * a cluster where it was used has seen it, and must not come back with it.
+ */
+export function requireHolder(token: VerifiedToken, holder: ClusterId): void {
+  requireUnspoken(token);
+  const { audience } = token;
   if (!audience.some((one) => one === 'bearer' || one === `cluster:${holder}`)) {
     throw new HansaError(
       'TOKEN_WRONG_AUDIENCE',
       `cluster:${holder} shows it, and it is bound to ${audience.join(', ')}`,
+    );
+  }
+}
+
+export function requireUnspoken({ speaksFor }: VerifiedToken): void {
+  if (speaksFor !== undefined) {
+    throw new HansaError(
+      'TOKEN_WRONG_AUDIENCE',
+      `it speaks for ${speaksFor}, and no cluster may show it as its own`,
+      { fix: 'for a cluster: hansa token issue --audience <peer>, as the owner' },
     );
   }
 }

@@ -3,6 +3,7 @@ import {
   createMutex,
   HansaError,
   type Clock,
+  type ClusterId,
   type KeyValueStore,
   type Op,
   type Revision,
@@ -16,7 +17,7 @@ import {
   type Revocation,
   type Revoked,
 } from './contract.ts';
-import type { IssuedRecord, ReceivedRecord, TokenTables } from './keys.ts';
+import type { FollowedRecord, IssuedRecord, ReceivedRecord, TokenTables } from './keys.ts';
 
 export interface LedgerNeeds {
   readonly store: KeyValueStore;
@@ -25,12 +26,15 @@ export interface LedgerNeeds {
   readonly issued: WatchedTable<IssuedRecord>;
   readonly revoked: WatchedTable<Revocation>;
   readonly received: WatchedTable<ReceivedRecord>;
+  readonly followed: WatchedTable<FollowedRecord>;
 }
 
 export interface Ledger {
   /** Keeps the id of a token, before its text is shown to anybody. */
   issue(record: IssuedRecord): Promise<void>;
   revoke(jti: string): Promise<Revoked>;
+  /** Revokes what was issued here by way of tokens that their own cluster took back. */
+  takenBack(root: ClusterId, ids: readonly string[]): Promise<void>;
   /** Deletes what has run out. */
   clean(): Promise<void>;
 }
@@ -60,27 +64,37 @@ export function createLedger(needs: LedgerNeeds): Ledger {
       });
     }
   };
+  const revoke: Ledger['revoke'] = async (jti) => {
+    const held = revoked.find(jti)?.value;
+    const issuedHere = issued.find(jti) !== undefined;
+    const alsoRevoked = descendants(issued, jti);
+    const ids = [jti, ...alsoRevoked].filter((id) => revoked.find(id) === undefined);
+    await makeRoom(revoked.rows, { max: revocationsMax, more: ids.length, what: 'revocations' });
+    const made = ids.map((id) => revocationOf(needs, id));
+    const perWrite = store.limits.transactionOpsMax;
+    for (let at = 0; at < made.length; at += perWrite) {
+      const puts = made.slice(at, at + perWrite).map((one) => tables.revoked.put([one.jti], one));
+      const { revision } = await store.batchWrite(puts);
+      await revoked.reached(revision);
+    }
+    return { ...(held ?? revocationOf(needs, jti)), issuedHere, alsoRevoked };
+  };
   return {
     clean,
+    revoke,
+    async takenBack(root, ids) {
+      const gone = new Set(ids);
+      for (const { value } of issued.rows.values()) {
+        const dies = value.viaRoot === root && value.via.some((id) => gone.has(id));
+        if (dies && revoked.find(value.jti) === undefined) {
+          await revoke(value.jti);
+        }
+      }
+    },
     async issue(record) {
       await makeRoom(issued.rows, { max: issuedMax, more: 1, what: 'issued tokens' });
       const { revision } = await store.batchWrite([tables.issued.put([record.jti], record)]);
       await issued.reached(revision);
-    },
-    async revoke(jti) {
-      const held = revoked.find(jti)?.value;
-      const issuedHere = issued.find(jti) !== undefined;
-      const alsoRevoked = descendants(issued, jti);
-      const ids = [jti, ...alsoRevoked].filter((id) => revoked.find(id) === undefined);
-      await makeRoom(revoked.rows, { max: revocationsMax, more: ids.length, what: 'revocations' });
-      const made = ids.map((id) => revocationOf(needs, id));
-      const perWrite = store.limits.transactionOpsMax;
-      for (let at = 0; at < made.length; at += perWrite) {
-        const puts = made.slice(at, at + perWrite).map((one) => tables.revoked.put([one.jti], one));
-        const { revision } = await store.batchWrite(puts);
-        await revoked.reached(revision);
-      }
-      return { ...(held ?? revocationOf(needs, jti)), issuedHere, alsoRevoked };
     },
   };
 }
@@ -109,8 +123,10 @@ interface Outdated {
 }
 
 /** Table by table: a table is told of no revision but those that change it. */
-function outdated({ clock, tables, issued, revoked, received }: LedgerNeeds): readonly Outdated[] {
+function outdated(needs: LedgerNeeds): readonly Outdated[] {
+  const { clock, tables, issued, revoked, received, followed } = needs;
   const nowMs = clock.now();
+  const forgotten = [...followed.rows.values()].filter(({ value }) => value.untilMs <= nowMs);
   const old = <T extends { readonly jti: string }>(
     { rows }: WatchedTable<T>,
     endOf: (value: T) => number,
@@ -125,6 +141,10 @@ function outdated({ clock, tables, issued, revoked, received }: LedgerNeeds): re
     { rows: issued, ops: ended.issued.map((id) => tables.issued.delete([id])) },
     { rows: revoked, ops: ended.revoked.map((id) => tables.revoked.delete([id])) },
     { rows: received, ops: ended.received.map((id) => tables.received.delete([id])) },
+    {
+      rows: followed,
+      ops: forgotten.map(({ value: { root, jti } }) => tables.followed.delete([root, jti])),
+    },
   ];
 }
 

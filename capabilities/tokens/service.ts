@@ -1,58 +1,36 @@
 // Tokens issued, revoked, received and honoured. The keys sign, the store remembers; no text of an
 // issued token is kept anywhere.
 import {
-  type Call,
-  type Clock,
   type ClusterId,
-  type Crypto,
   HansaError,
   type KeyValueStore,
-  type Log,
   nameLengthMax,
-  parseScope,
-  type Random,
   reportOf,
   type WatchedTable,
 } from '@hansa/foundation';
-import type { Signer } from '../identity/contract.ts';
 import type { Peers } from '../links/contract.ts';
-import { linkOf, readChain, requireWithin, usableReport } from './chain.ts';
 import {
   honouredMax,
-  issuedPageMax,
-  originsMax,
   presentedPerPeerMax,
   receivedMax,
   tokenTtlDefaultMs,
   type Honoured,
-  type IssueRequest,
-  type TokenHolder,
   type ReceivedRow,
-  type TokenCaller,
   type Tokens,
 } from './contract.ts';
-import type { Judge } from './judge.ts';
-import { isIssuer } from './jws.ts';
-import type { HonouredRecord, IssuedRecord, ReceivedRecord, TokenTables } from './keys.ts';
-import { attenuateToken, mintToken, type Making } from './making.ts';
+import { audienceOf, issuing, makingOf, type IssuingNeeds } from './issuing.ts';
+import type { HonouredRecord, ReceivedRecord, TokenTables } from './keys.ts';
+import { attenuateToken } from './making.ts';
 import { requireHolder } from './peer-service.ts';
 import type { Presenting } from './presenting.ts';
-import type { Ledger } from './revoking.ts';
+import { saidBy, usableReport } from './said.ts';
+import { requireOwn, tokenCaller } from './who.ts';
 
-export interface TokensServiceNeeds {
+export interface TokensServiceNeeds extends IssuingNeeds {
   readonly store: KeyValueStore;
-  readonly clock: Clock;
-  readonly crypto: Crypto;
-  readonly random: Random;
-  readonly log: Log;
-  readonly signer: Signer;
-  readonly peers: Peers;
   readonly tables: TokenTables;
-  readonly issued: WatchedTable<IssuedRecord>;
   readonly received: WatchedTable<ReceivedRecord>;
   readonly honoured: WatchedTable<HonouredRecord>;
-  readonly ledger: Ledger;
-  readonly judge: Judge;
   readonly presenting: Presenting;
 }
 
@@ -62,69 +40,14 @@ export function createTokens(needs: TokensServiceNeeds): Tokens {
     ...receiving(needs),
     ...honouring(needs),
     async check({ token }) {
-      const chain = readChain(token).map(linkOf);
+      const said = saidBy(token, { here: needs.signer.cluster, nameOf: nameIn(needs) });
       try {
         needs.judge.verify(token);
-        return usableReport(chain, needs.clock.now());
+        return usableReport(said, needs.clock.now());
       } catch (error) {
-        return { chain, usable: false, problem: reportOf(error) };
+        return { ...said, usable: false, problem: reportOf(error) };
       }
     },
-  };
-}
-
-function issuing(
-  needs: TokensServiceNeeds,
-): Pick<Tokens, 'issue' | 'list' | 'revoke' | 'revocations'> {
-  const { clock, log, ledger, issued, judge } = needs;
-  return {
-    async issue(request, call) {
-      const nowMs = clock.now();
-      const audience = audienceOf(needs, request.audience);
-      const { caps, delegable = false, ttlMs = tokenTtlDefaultMs } = request;
-      const by = tokenCaller(call);
-      requireOwn(by, caps);
-      const wish = {
-        subject: request.subject ?? audience.join(', ').slice(0, nameLengthMax),
-        audience,
-        caps: [...new Set(caps)],
-        nowMs,
-        expiresMs: Math.min(nowMs + ttlMs, by?.expiresMs ?? Number.MAX_SAFE_INTEGER),
-        delegable,
-        facts: request.facts ?? [],
-      };
-      const { text, jti, expiresMs } = mintToken(makingOf(needs), wish);
-      await ledger.issue({
-        jti,
-        subject: wish.subject,
-        audience,
-        caps: wish.caps,
-        issuedMs: nowMs,
-        expiresMs,
-        delegable,
-        via: originOf(needs, by),
-      });
-      log.event('token.issued', { jti, subject: wish.subject, expiresMs });
-      return { token: text, jti, audience, caps: wish.caps, expiresMs, delegable };
-    },
-    async list({ after = '' }) {
-      const nowMs = clock.now();
-      const rows = [...issued.rows.values()]
-        .map(({ value }) => value)
-        .filter(({ jti, expiresMs }) => expiresMs > nowMs && jti > after)
-        .toSorted((a, b) => (a.jti < b.jti ? -1 : 1));
-      const tokens = rows.slice(0, issuedPageMax).map(({ via: _via, ...row }) => ({
-        ...row,
-        revoked: judge.isRevoked(row.jti),
-      }));
-      return { tokens, more: rows.length > issuedPageMax };
-    },
-    async revoke({ jti }) {
-      const revoked = await ledger.revoke(jti);
-      log.event('token.revoked', { jti, more: revoked.alsoRevoked.length });
-      return revoked;
-    },
-    revocations: async () => ({ revocations: judge.revocations() }),
   };
 }
 
@@ -282,51 +205,6 @@ function honouredRow(peers: Peers, record: HonouredRecord): Honoured {
   return { ...record, ...(name === undefined ? {} : { name }) };
 }
 
-export function makingOf({
-  crypto,
-  random,
-  signer,
-}: {
-  readonly crypto: Crypto;
-  readonly random: Random;
-  readonly signer: Signer;
-}): Making {
-  const signing = {
-    issuer: `cluster:${signer.cluster}` as const,
-    sign: (message: Uint8Array) => signer.sign(message),
-  };
-  return { crypto, random, signing };
-}
-
-function audienceOf(
-  { peers }: TokensServiceNeeds,
-  spelled: IssueRequest['audience'],
-): readonly TokenHolder[] {
-  const named = spelled.map((one): TokenHolder =>
-    one === 'bearer' || isIssuer(one) ? one : `cluster:${peers.resolve(one).cluster}`,
-  );
-  return [...new Set(named)];
-}
-
-function tokenCaller(call: Call | undefined): TokenCaller | undefined {
-  return call?.caller?.kind === 'token' ? call.caller : undefined;
-}
-
-/** The token that somebody came with, all that it descends from, and what those were issued by. */
-function originOf({ issued }: TokensServiceNeeds, by: TokenCaller | undefined): readonly string[] {
-  const chain = by?.chain ?? [];
-  const origin = [...chain, ...chain.flatMap((jti) => issued.find(jti)?.value.via ?? [])];
-  if (origin.length > originsMax) {
-    throw new HansaError('TOKEN_TOO_DEEP', 'too many tokens were issued by way of one another', {
-      facts: { originsMax },
-    });
-  }
-  return origin;
-}
-
-/** The owner may give anything; who came with a token, what that one has. */
-function requireOwn(by: TokenCaller | undefined, caps: readonly string[]): void {
-  const scopes = caps.map(parseScope);
-  const outer = by === undefined ? 'all' : by.scopes.map(parseScope);
-  requireWithin(outer, { claims: { caps }, scopes }, 'the scopes of the token you came with');
+function nameIn({ signer, peers }: TokensServiceNeeds): (cluster: ClusterId) => string | undefined {
+  return (cluster) => (cluster === signer.cluster ? signer.name : peers.standing(cluster).name);
 }

@@ -1,6 +1,6 @@
 // What the rest of the node uses tokens for, in process: the gate of the API, and apps. What policy
 // asks stands in its own contract.
-import type { Caller, ClusterId } from '@hansa/foundation';
+import type { Caller, ClusterId, Principal } from '@hansa/foundation';
 
 /** Who may use a token: a cluster, whoever has a key, or whoever has the token. */
 export type TokenHolder = `cluster:${string}` | `key:${string}` | 'bearer';
@@ -33,15 +33,16 @@ export interface PossessionProof {
 export interface TokenAuthority {
   /** Throws what is wrong with the token or the proof, each with its own code. */
   authenticate(given: { token: string; possession?: PossessionProof | undefined }): TokenCaller;
-  /** TOKEN_SCOPE where the caller's scopes have not the permission. */
-  authorise(caller: TokenCaller, permission: string): void;
   /** Aborts when the caller's token runs out or is revoked; `done` lets go of it. */
   lapse(caller: TokenCaller): { readonly signal: AbortSignal; done(): void };
 }
 
 /** Tokens that are shown for one act, for the capability that carries it out. */
 export interface TokenChecks {
-  /** Throws what is wrong with it; its root is one whose tokens count here. */
+  /**
+   * Throws what is wrong with it; its root is one whose tokens count here, and it speaks for
+   * nobody: what a person may do is asked at the edge alone.
+   */
   verify(token: string): VerifiedToken;
   /** The same for a token that is good elsewhere: by what it says of itself alone. */
   inspect(token: string): VerifiedToken;
@@ -62,6 +63,10 @@ export interface Passing {
 export interface VerifiedToken extends TokenLink {
   /** The cluster whose word the whole chain is. */
   readonly root: ClusterId;
+  /** Whom all of it speaks for, as the root cluster calls them; undefined: for that cluster. */
+  readonly speaksFor?: Principal | undefined;
+  /** Where it is good, if it speaks for somebody. */
+  readonly clusters?: readonly ClusterId[] | undefined;
   /** What the root was issued for: what honouring it is measured by. */
   readonly rootCaps: readonly string[];
   /** Which of the root cluster's keys signed. */

@@ -203,9 +203,9 @@ describe('over HTTP', () => {
       widened: 'TOKEN_WIDENED',
       stolen: 'TOKEN_WRONG_AUDIENCE',
       orphan: 'TOKEN_MALFORMED',
-      unsigned: 'TOKEN_FORGED',
+      unsigned: 'TOKEN_ALGORITHM',
       resigned: 'TOKEN_FORGED',
-      ownRoot: 'TOKEN_FORGED',
+      ownRoot: 'TOKEN_ISSUER',
       expired: 'TOKEN_EXPIRED',
       early: 'TOKEN_NOT_YET',
     });
