@@ -88,7 +88,7 @@ export function isAudit(resource: FederatedId): boolean {
   return kind === auditKind && local === auditId;
 }
 
-function trailOf(
+export function trailOf(
   { codec, crypto }: TrailNeeds,
   { cluster, name }: { readonly cluster: ClusterId; readonly name: string },
   source: EntrySource & { readonly own: boolean },

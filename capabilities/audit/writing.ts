@@ -13,7 +13,7 @@ import {
 import type { Signer } from '../identity/contract.ts';
 import type { ChangeOp, ResourceLog } from '../resources/contract.ts';
 import { auditId, auditKind, auditName } from './contract.ts';
-import { readAnchor, readPoint, recordKey, tailKey, anchorKey } from './keys.ts';
+import { readAnchor, readPoint, readRecord, recordKey, tailKey, anchorKey } from './keys.ts';
 import { firstHash, nextRecord, type AuditPoint, type AuditSaid } from './record.ts';
 
 // with the end of the chain beside them, and what the log adds, below a transaction's 100 operations
@@ -272,7 +272,9 @@ class Writer implements AuditWriter {
       throw new HansaError('STORE_DAMAGED', 'the end of the audit is not readable');
     }
     const anchored = anchor === undefined ? 0 : (readAnchor(codec, anchor.value)?.sequence ?? 0);
-    return { tail, atMs: 0, anchored };
+    const last = await resources.entry(auditId, recordKey(tail.sequence));
+    const atMs = last === undefined ? 0 : (readRecord(codec, last.value)?.atMs ?? 0);
+    return { tail, atMs, anchored };
   }
 }
 
