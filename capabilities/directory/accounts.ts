@@ -8,13 +8,7 @@ import {
   type Principal,
 } from '@hansa/foundation';
 import { builtInRole, builtInRoles } from './built-in.ts';
-import {
-  type AccountEntry,
-  type AccountType,
-  type GroupEntry,
-  type Holding,
-  type RoleEntry,
-} from './entries.ts';
+import type { AccountEntry, AccountType, GroupEntry, Holding, RoleEntry } from './entries.ts';
 import type { Followed, HeldDirectory } from './followed.ts';
 import type { Account, Directories, RoleDefinition, RoleGrant } from './uses.ts';
 

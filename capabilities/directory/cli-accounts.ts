@@ -18,7 +18,6 @@ import {
   type Asking,
   type ClusterRoles,
   type Directory,
-  type Expected,
   type ShownAccount,
 } from './contract.ts';
 
@@ -118,7 +117,7 @@ function addCommand(noun: Noun): Command {
       const [groups, roles] = [listOption(context, 'group'), listOption(context, 'role')];
       const words = onlyGiven({
         name: requiredArgument(context, 'name'),
-        expect: 'absent' as Expected,
+        expect: 'absent' as const,
         ...givenWords(context),
         groups: groups.length === 0 ? undefined : groups,
         roles: roles.length === 0 ? undefined : roles,

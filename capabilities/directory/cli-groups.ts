@@ -17,7 +17,7 @@ import {
   rolesText,
   wordsText,
 } from './cli-accounts.ts';
-import type { Expected, GroupWithMembers } from './contract.ts';
+import type { GroupWithMembers } from './contract.ts';
 
 const own = { name: '<group>', description: 'a group of this cluster' };
 const member = { name: '<member>', description: 'a user, or service:<name>' };
@@ -35,7 +35,7 @@ const add: Command = {
   async run(context) {
     const words = onlyGiven({
       group: requiredArgument(context, 'group'),
-      expect: 'absent' as Expected,
+      expect: 'absent' as const,
       description: textOption(context, 'description'),
       directory: textOption(context, 'directory'),
     });
@@ -60,11 +60,10 @@ const set: Command = {
   examples: ['hansa group set ops --description "Who is on call"'],
   async run(context) {
     const group = requiredArgument(context, 'group');
-    const description = requiredOption(context, 'description');
-    const data = await directoryOf(context).putGroup(
-      { group, expect: 'present', description },
-      { signal: context.signal },
-    );
+    const description =
+      textOption(context, 'description') ?? requiredOption(context, 'description');
+    const words = { group, expect: 'present' as const, description };
+    const data = await directoryOf(context).putGroup(words, { signal: context.signal });
     return { data, view: textView(`Changed group ${data.name}.`) };
   },
 };

@@ -58,8 +58,7 @@ export const wordSchema: z.ZodType<string> = z
 
 // What one person writes appears on another's terminal: nothing in it moves a cursor or turns the
 // direction of the text.
-// oxlint-disable-next-line no-control-regex
-const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
+const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
 function line(lengthMax: number): z.ZodType<string> {
   return z
@@ -71,10 +70,10 @@ function line(lengthMax: number): z.ZodType<string> {
 
 export const displayNameSchema: z.ZodType<string> = line(displayNameLengthMax);
 export const roleDescriptionSchema: z.ZodType<string> = line(descriptionLengthMax);
-export const emailSchema: z.ZodType<string> = z
-  .string()
-  .max(emailLengthMax)
-  .regex(/^[^\s@"(),:;<>[\\\]\u0000-\u001f\u007f-\u009f]+@[A-Za-z0-9.-]+$/, 'no mail address');
+export const emailSchema: z.ZodType<string> = line(emailLengthMax).refine(
+  (text) => /^[^\s@"(),:;<>[\\\]]+@[A-Za-z0-9.-]+$/.test(text),
+  'a mail address is written name@host',
+);
 export const scopeSchema: z.ZodType<string> = z
   .string()
   .max(scopeLengthMax)

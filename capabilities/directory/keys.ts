@@ -12,7 +12,7 @@ import {
   type EntryType,
 } from './entries.ts';
 
-// the longest that fits its schemas stays below: what is larger is padding
+// the fullest account stays below; of a role with scopes as long as can be, it is 250 of them
 export const entryBytesMax: number = 64 * 1_024;
 
 export function entryKey({ type, name }: Pick<DirectoryEntry, 'type' | 'name'>): string {

@@ -14,6 +14,7 @@ import {
   allRoles,
   emptyAccount,
   emptyGroup,
+  nameSchemas,
   ordered,
   type AccountEntry,
   type AccountType,
@@ -23,10 +24,10 @@ import {
   type StoredAccount,
 } from './entries.ts';
 import type { HeldDirectory } from './followed.ts';
+import { directoryUnknown } from './placing.ts';
 import { changedAccounts, groupRoles, scopesOf, type Plan } from './planning.ts';
 import {
   accountUnknown,
-  directoryUnknown,
   groupUnknown,
   homeOf,
   partyOf,
@@ -68,7 +69,7 @@ function placeOf<E extends AccountEntry | GroupEntry | RoleEntry>(
   { type, name }: { readonly type: EntryType; readonly name: string },
   asked: { directory?: string | undefined; expect?: Expected | undefined },
 ): { readonly directory: string; readonly before: E | undefined } {
-  const found: Found<E> | undefined = findIn<E>(own, type as E['type'], name);
+  const found: Found<E> | undefined = findIn<E>(own, type, name);
   if (found !== undefined) {
     const there = found.directory.name;
     if (asked.expect === 'absent' || (asked.directory ?? there) !== there) {
@@ -78,6 +79,11 @@ function placeOf<E extends AccountEntry | GroupEntry | RoleEntry>(
       });
     }
     return { directory: there, before: found.entry };
+  }
+  const read = nameSchemas[type].safeParse(name);
+  if (!read.success) {
+    const why = read.error.issues[0]?.message ?? `"${name}" is no name`;
+    throw new HansaError('INPUT_INVALID', `no ${type} is called "${name}": ${why}`);
   }
   const directory = asked.directory ?? defaultDirectory;
   if (!own.some((each) => each.name === directory)) {
@@ -89,7 +95,7 @@ function placeOf<E extends AccountEntry | GroupEntry | RoleEntry>(
 export function planAccount(
   own: readonly HeldDirectory[],
   party: { readonly type: AccountType; readonly name: string },
-  words: AccountWords & { readonly clusterIds?: readonly ClusterId[] | undefined },
+  words: AccountWords & { readonly tokensFor?: readonly ClusterId[] | undefined },
 ): Plan {
   const { directory, before } = placeOf<AccountEntry>(own, party, words);
   if (before === undefined && words.expect === 'present') {
@@ -135,9 +141,9 @@ function requireKnown(
 
 function accountAfter(
   old: StoredAccount,
-  words: AccountWords & { readonly clusterIds?: readonly ClusterId[] | undefined },
+  words: AccountWords & { readonly tokensFor?: readonly ClusterId[] | undefined },
 ): StoredAccount {
-  const { displayName = old.displayName, email = old.email, clusterIds } = words;
+  const { displayName = old.displayName, email = old.email, tokensFor } = words;
   return {
     ...(displayName === undefined || displayName === '' ? {} : { displayName }),
     ...(email === undefined || email === '' ? {} : { email }),
@@ -145,7 +151,7 @@ function accountAfter(
     groups: ordered(words.groups ?? old.groups),
     roles: ordered(words.roles ?? old.roles),
     clusterRoles: old.clusterRoles,
-    clusters: ordered(clusterIds ?? old.clusters),
+    clusters: ordered(tokensFor ?? old.clusters),
   };
 }
 

@@ -33,18 +33,16 @@ import {
 } from './roles.ts';
 import {
   listAccounts,
-  listDirectories,
   listGroups,
   listRoles,
-  resolveDirectory,
   showAccount,
-  showDirectory,
   showGroup,
   showRole,
   withoutMembers,
   type ShowingNeeds,
 } from './showing.ts';
 import type { Directories } from './uses.ts';
+import { listDirectories, resolveDirectory, showDirectory } from './placing.ts';
 import { createWriting, type Writing, type WritingNeeds } from './writing.ts';
 
 export type DirectoryNeeds = FollowedNeeds & Pick<WritingNeeds, 'requireGrantable'>;
@@ -90,7 +88,7 @@ function people(parts: Parts): People {
     call: Call | undefined,
   ): Promise<ShownAccount> => {
     const { name } = ownParty(parts, spelled, type);
-    const given = { ...words, clusterIds: clusterIds(parts, words.clusters) };
+    const given = { ...words, tokensFor: clusterIds(parts, words.clusters) };
     await parts.writing.run((own) => planAccount(own, { type, name }, given), call);
     return showAccount(parts, name, type);
   };

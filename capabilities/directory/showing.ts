@@ -1,18 +1,9 @@
 // Accounts, groups, roles and directories as people read them, own ones and those of linked
 // clusters, page by page.
-import {
-  HansaError,
-  principal,
-  resolveSpelled,
-  splitFederatedId,
-  type ClusterId,
-  type FederatedId,
-  type Principal,
-} from '@hansa/foundation';
+import { HansaError, principal, type ClusterId, type Principal } from '@hansa/foundation';
 import { allGrants, findIn, listIn, rolesIn, type Found } from './accounts.ts';
 import { builtInRole } from './built-in.ts';
 import {
-  directoryKind,
   pageDefault,
   readParty,
   spellParty,
@@ -20,7 +11,6 @@ import {
   type GroupWithMembers,
   type PartyType,
   type ShownAccount,
-  type ShownDirectory,
   type ShownGroup,
   type ShownRole,
   type SpelledParty,
@@ -31,7 +21,6 @@ import {
   type AccountType,
   type DirectoryEntry,
   type GroupEntry,
-  type Holding,
 } from './entries.ts';
 import type { Followed, FollowedNeeds, HeldDirectory } from './followed.ts';
 
@@ -186,28 +175,34 @@ function pageOf<T>(
   { limit = pageDefault, cursor, home }: Asking,
   list: (home: Home) => readonly { readonly name: string; show(): T }[],
 ): { readonly page: readonly T[]; readonly cursor?: string } {
-  const homes =
-    home === undefined
-      ? [undefined, ...needs.followed.homes()].map((peer) => homeOf(needs, peer))
-      : [homeOf(needs, home === 'own' ? undefined : home)];
+  const homes = home === undefined ? allHomes(needs) : [homeOf(needs, ownName(home))];
   const after = cursor === undefined ? undefined : readParty(cursor);
-  const page: T[] = [];
-  let last = '';
-  for (const one of homes) {
-    const place = one.isOwn ? '' : one.cluster;
-    for (const { name, show } of list(one)) {
-      const from = after?.peer ?? '';
-      if (after !== undefined && (place < from || (place === from && name <= after.name))) {
-        continue;
-      }
-      if (page.length >= limit) {
-        return { page, cursor: last };
-      }
-      page.push(show());
-      last = spellParty({ type: 'user', name, ...(one.isOwn ? {} : { peer: one.cluster }) });
-    }
-  }
-  return { page };
+  const rows = homes.flatMap((one) =>
+    list(one)
+      .map(({ name, show }) => ({ name, show, peer: one.isOwn ? '' : one.cluster }))
+      .filter((row) => after === undefined || isAfter(row, after)),
+  );
+  const shown = rows.slice(0, limit);
+  const page = shown.map(({ show }) => show());
+  const last = shown.at(-1);
+  return last === undefined || rows.length === shown.length
+    ? { page }
+    : { page, cursor: last.peer === '' ? last.name : `${last.name}@${last.peer}` };
+}
+
+function allHomes(needs: ShowingNeeds): readonly Home[] {
+  return [undefined, ...needs.followed.homes()].map((peer) => homeOf(needs, peer));
+}
+
+function ownName(home: string): string | undefined {
+  return home === 'own' ? undefined : home;
+}
+
+function isAfter(
+  row: { readonly name: string; readonly peer: string },
+  { name, peer = '' }: SpelledParty,
+): boolean {
+  return row.peer > peer || (row.peer === peer && row.name > name);
 }
 
 export function showRole(needs: ShowingNeeds, role: string): ShownRole {
@@ -238,7 +233,7 @@ function holdersIn(own: readonly HeldDirectory[]): ReadonlyMap<string, readonly 
   const types = ['group', 'service', 'user'] as const;
   for (const type of types) {
     for (const { entry } of listIn<AccountEntry | GroupEntry>(own, type)) {
-      for (const role of allRoles(entry.value as Holding)) {
+      for (const role of allRoles(entry.value)) {
         const list = holders.get(role) ?? [];
         list.push(`${type}:${entry.name}`);
         holders.set(role, list);
@@ -246,54 +241,4 @@ function holdersIn(own: readonly HeldDirectory[]): ReadonlyMap<string, readonly 
     }
   }
   return holders;
-}
-
-/** RESOURCE_NOT_FOUND, MIRROR_NOT_FOUND. */
-export function resolveDirectory(needs: ShowingNeeds, spelled: string): FederatedId {
-  return resolveSpelled(needs, directoryKind, spelled);
-}
-
-export function showDirectory(needs: ShowingNeeds, resource: FederatedId): ShownDirectory {
-  const { followed, signer, resources, mirrors } = needs;
-  const { owner, local, name, kind } = splitFederatedId(resource);
-  const isOwn = owner === signer.cluster;
-  const own = isOwn ? resources.find(local) : undefined;
-  const mirror = isOwn ? undefined : mirrors.find(resource);
-  if (kind !== directoryKind || (own === undefined && mirror === undefined)) {
-    throw directoryUnknown(name);
-  }
-  const entries = [...(followed.find(resource)?.entries.values() ?? [])];
-  const count = (type: DirectoryEntry['type']): number =>
-    entries.filter(({ entry }) => entry.type === type).length;
-  return {
-    name,
-    role: isOwn ? 'own' : 'mirror',
-    home: owner,
-    ownerName: isOwn ? signer.name : (mirror?.ownerName ?? owner.slice(0, 8)),
-    directory: resource,
-    description: own?.description ?? '',
-    ...(mirror === undefined ? {} : { state: mirror.state }),
-    counts: isOwn || followed.counts(resource),
-    users: count('user'),
-    groups: count('group'),
-    services: count('service'),
-    roles: count('role'),
-  };
-}
-
-export function directoryUnknown(name: string): HansaError {
-  return new HansaError('RESOURCE_NOT_FOUND', `there is no directory ${name} here`, {
-    fix: 'hansa directory list',
-  });
-}
-
-/** Own directories, then mirrors, each in the order of their ids. */
-export function listDirectories(needs: ShowingNeeds): readonly ShownDirectory[] {
-  const copies = needs.mirrors
-    .all()
-    .filter(({ kind, name }) => kind === directoryKind && !name.startsWith('@'))
-    .map(({ resource }) => resource)
-    .toSorted();
-  const own = needs.followed.own().map(({ resource }) => resource);
-  return [...own, ...copies].map((resource) => showDirectory(needs, resource));
 }

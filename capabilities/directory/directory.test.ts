@@ -1,0 +1,391 @@
+import { createMsgpackCodec } from '@hansa/codec-msgpack';
+import {
+  parseScope,
+  principal,
+  scopeContains,
+  type Caller,
+  type Principal,
+} from '@hansa/foundation';
+import { describe, expect, test } from 'vitest';
+import {
+  bergen,
+  mirrorOf,
+  openDirectory,
+  untilSeen,
+  visby,
+  type OpenDirectory,
+} from '../../testkit/directory-bench.ts';
+import { createResourceBench } from '../../testkit/resource-bench.ts';
+import { roads } from '../../testkit/roads.ts';
+import { linked } from '../../testkit/test-cluster.ts';
+import { builtInRoles, directoryContract, type Directory } from './contract.ts';
+import { directorySuite } from './directory.suite.ts';
+import { emptyAccount } from './entries.ts';
+
+const annaHere = principal({ kind: 'user', name: 'anna' });
+const annaThere = principal({ kind: 'user', name: 'anna', home: bergen });
+const people = mirrorOf(bergen);
+const clerk: Caller = { kind: 'principal', principal: annaHere, proof: 'x', expiresMs: 0 };
+
+roads<Directory>(directoryContract, async () => (await openDirectory()).directory).forEach(
+  directorySuite,
+);
+
+describe('who is known', () => {
+  test('is found at once after it was written, with roles of its own and of its groups', async () => {
+    const { directory, directories } = await openDirectory();
+    const before = directories.generation;
+    let told = 0;
+    directories.subscribe(() => (told += 1));
+    await directory.putGroup({ group: 'ops' });
+    await directory.assign({ role: 'operator', to: 'group:ops', cluster: 'bergen' });
+    await directory.putUser({ user: 'anna', groups: ['ops'], roles: ['viewer'] });
+    expect(directories.find(annaHere)).toMatchObject({
+      principal: annaHere,
+      disabled: false,
+      roles: [
+        { role: 'viewer', by: 'user:anna' },
+        { role: 'operator', by: 'group:ops', cluster: bergen },
+      ],
+    });
+    expect(directories.generation).toBeGreaterThan(before);
+    expect(told).toBeGreaterThanOrEqual(3);
+    expect(directories.accounts().map((account) => account.principal)).toEqual([annaHere]);
+  });
+
+  test('is told gone before the removal is answered', async () => {
+    const { directory, directories } = await openDirectory();
+    await directory.putUser({ user: 'anna' });
+    const seen: unknown[] = [];
+    directories.subscribe(() => seen.push(directories.find(annaHere)));
+    await directory.removeUser({ user: 'anna' });
+    expect(seen.at(-1)).toBeUndefined();
+    expect(directories.find(annaHere)).toBeUndefined();
+  });
+
+  test('is known again after a restart, and by another node at once', async () => {
+    const bench = createResourceBench();
+    const one = await openDirectory({ bench });
+    await one.directory.putUser({ user: 'anna', roles: ['viewer'] });
+    const two = await openDirectory({ bench });
+    expect(two.directories.find(annaHere)).toEqual(one.directories.find(annaHere));
+    await one.directory.putUser({ user: 'anna', disabled: true });
+    await untilSeen(() => two.directories.find(annaHere)?.disabled === true);
+  });
+
+  test('two nodes that write at the same time lose nothing', async () => {
+    const bench = createResourceBench();
+    const nodes = [await openDirectory({ bench }), await openDirectory({ bench })] as const;
+    await nodes[0].directory.putUser({ user: 'anna' });
+    await untilSeen(() => nodes[1].directories.find(annaHere) !== undefined);
+    const names = Array.from({ length: 20 }, (_, at) => `user-${at}`);
+    await Promise.all(
+      names.map((user, at) => nodes[at % 2 === 0 ? 0 : 1].directory.putUser({ user })),
+    );
+    for (const { directories } of nodes) {
+      await untilSeen(() => directories.accounts().length === 21);
+    }
+  });
+
+  test.each(['anna', 'user:anna@lubeck', 'cluster:x', 'workload:web', 'user:../x', ''])(
+    '%j is nobody',
+    async (text) => {
+      const { directory, directories } = await openDirectory();
+      await directory.putUser({ user: 'anna' });
+      expect(directories.find(text as Principal)).toBeUndefined();
+    },
+  );
+
+  test('our own cluster’s id behind a name changes nothing', async () => {
+    const { directory, directories } = await openDirectory();
+    const { home } = await directory.putUser({ user: 'anna' });
+    const spelled = principal({ kind: 'user', name: 'anna', home });
+    expect(directories.find(spelled)?.principal).toBe(annaHere);
+  });
+});
+
+describe('somebody of another cluster', () => {
+  const stored = { ...emptyAccount, roles: ['admin'], groups: ['ops'] };
+  const group = { roles: ['owner'], clusterRoles: {} };
+
+  async function withMirror(): Promise<OpenDirectory> {
+    const opened = await openDirectory();
+    opened.mirrors.set(people, { 'user/anna': stored, 'group/ops': group });
+    await untilSeen(() => opened.directories.find(annaThere) !== undefined);
+    return opened;
+  }
+
+  test('is found in a mirror of its own home alone, with the roles that its home names', async () => {
+    const { directories, mirrors, peers } = await withMirror();
+    expect(directories.find(annaThere)).toMatchObject({
+      principal: annaThere,
+      roles: [
+        { role: 'admin', by: 'user:anna' },
+        { role: 'owner', by: 'group:ops' },
+      ],
+      directory: people,
+    });
+    expect(directories.find(annaHere)).toBeUndefined();
+    peers.set(linked(visby, 'visby'));
+    const elsewhere = principal({ kind: 'user', name: 'anna', home: visby });
+    expect(directories.find(elsewhere)).toBeUndefined();
+    mirrors.set(people, undefined);
+    await untilSeen(() => directories.find(annaThere) === undefined);
+  });
+
+  test('of two directories of one home, the first in the order of names counts', async () => {
+    const { directories, mirrors } = await withMirror();
+    mirrors.set(mirrorOf(bergen, 'guests'), { 'user/anna': { ...stored, disabled: true } });
+    await untilSeen(() => directories.find(annaThere)?.disabled === true);
+    expect(directories.accounts()).toHaveLength(1);
+  });
+
+  test('a role that its home defines is no role of ours', async () => {
+    const { directories, mirrors } = await withMirror();
+    mirrors.set(people, { 'role/deployer': { scopes: ['api:*'] } });
+    await untilSeen(() => directories.find(annaThere) === undefined);
+    expect(directories.role('deployer')).toBeUndefined();
+  });
+
+  test.each(['frozen', 'absent', 'halted'] as const)(
+    'counts no more where the mirror is %s, and again where it is not',
+    async (state) => {
+      const { directories, directory, mirrors } = await withMirror();
+      const before = directories.generation;
+      mirrors.state(people, state);
+      expect(directories.find(annaThere)).toBeUndefined();
+      expect(directories.generation).toBeGreaterThan(before);
+      const { directories: all } = await directory.directories({});
+      expect(all).toMatchObject([{ name: 'people', counts: false, state }]);
+      mirrors.state(people, 'current');
+      expect(directories.find(annaThere)).toBeDefined();
+    },
+  );
+
+  test('counts as it stood while its home is away', async () => {
+    const { directories, mirrors } = await withMirror();
+    mirrors.state(people, 'waiting');
+    expect(directories.find(annaThere)).toBeDefined();
+  });
+
+  test('counts no more where the link is closed or its cluster is blocked', async () => {
+    const { directories, peers } = await withMirror();
+    peers.set({ ...linked(bergen, 'bergen'), active: false });
+    expect(directories.find(annaThere)).toBeUndefined();
+    peers.set(linked(bergen, 'bergen'));
+    expect(directories.find(annaThere)).toBeDefined();
+  });
+
+  test('is read here and written at home: the refusal names it', async () => {
+    const { directory } = await withMirror();
+    const shown = await directory.showUser({ user: 'anna@bergen' });
+    expect(shown).toMatchObject({ role: 'mirror', ownerName: 'bergen', principal: annaThere });
+    const { users } = await directory.users({});
+    expect(users).toEqual([shown]);
+    const writes = [
+      directory.putUser({ user: 'anna@bergen', disabled: true }),
+      directory.removeUser({ user: 'anna@bergen' }),
+      directory.removeGroup({ group: 'ops@bergen' }),
+      directory.assign({ role: 'viewer', to: 'anna@bergen' }),
+      directory.removeDirectory({ directory: 'bergen:people' }),
+    ];
+    for (const write of writes) {
+      const refused = { code: 'RESOURCE_READ_ONLY', message: expect.stringContaining('bergen') };
+      await expect(write).rejects.toMatchObject(refused);
+    }
+    const own = directory.addMember({ group: 'ops', member: 'anna@bergen' });
+    await expect(own).rejects.toMatchObject({ code: 'RESOURCE_READ_ONLY' });
+  });
+
+  test('is listed after our own, page by page', async () => {
+    const { directory } = await withMirror();
+    await directory.putUser({ user: 'zoe' });
+    const first = await directory.users({ limit: 1 });
+    expect(first).toMatchObject({ users: [{ principal: 'user:zoe' }], cursor: 'zoe' });
+    const next = await directory.users({ limit: 1, cursor: 'zoe' });
+    expect(next).toMatchObject({ users: [{ principal: annaThere }] });
+    await expect(directory.users({ home: 'own' })).resolves.toMatchObject({
+      users: [{ name: 'zoe' }],
+    });
+  });
+});
+
+describe('nobody gives what they lack', () => {
+  const viewer = builtInRoles.find(({ role }) => role === 'viewer')?.scopes ?? [];
+
+  async function asClerk(): Promise<{ owner: Directory; clerk: Directory; opened: OpenDirectory }> {
+    const opened = await openDirectory({ grantable: viewer });
+    const owner = opened.as({ kind: 'owner' });
+    await owner.putUser({ user: 'bo' });
+    await owner.putGroup({ group: 'ops' });
+    await owner.assign({ role: 'admin', to: 'group:ops' });
+    await owner.putUser({ user: 'root', roles: ['owner'], disabled: true });
+    return { owner, clerk: opened.as(clerk), opened };
+  }
+
+  const widened = { code: 'GRANT_WIDENED' };
+
+  test('by giving a role, here or elsewhere, to whomever', async () => {
+    const { clerk: directory } = await asClerk();
+    await directory.assign({ role: 'viewer', to: 'bo' });
+    for (const to of ['bo', 'group:ops']) {
+      await expect(directory.assign({ role: 'editor', to })).rejects.toMatchObject(widened);
+      const there = directory.assign({ role: 'editor', to, cluster: 'bergen' });
+      await expect(there).rejects.toMatchObject(widened);
+    }
+    const made = directory.putUser({ user: 'eve', roles: ['admin'] });
+    await expect(made).rejects.toMatchObject(widened);
+  });
+
+  test('by adding somebody to a group that has it', async () => {
+    const { clerk: directory } = await asClerk();
+    const joined = directory.addMember({ group: 'ops', member: 'bo' });
+    await expect(joined).rejects.toMatchObject(widened);
+    const put = directory.putUser({ user: 'bo', groups: ['ops'] });
+    await expect(put).rejects.toMatchObject(widened);
+    await expect(directory.showUser({ user: 'bo' })).resolves.toMatchObject({ groups: [] });
+  });
+
+  test('by defining or changing a role', async () => {
+    const { clerk: directory } = await asClerk();
+    const [some = ''] = viewer;
+    await directory.defineRole({ role: 'reader', scopes: [some] });
+    for (const role of ['reader', 'writer']) {
+      const define = directory.defineRole({ role, scopes: [some, 'api:kv.write'] });
+      await expect(define).rejects.toMatchObject(widened);
+    }
+    await expect(directory.showRole({ role: 'reader' })).resolves.toMatchObject({ scopes: [some] });
+  });
+
+  test('by letting in, or renaming the mail address of, somebody who may more', async () => {
+    const { clerk: directory, owner } = await asClerk();
+    const enable = directory.putUser({ user: 'root', disabled: false });
+    await expect(enable).rejects.toMatchObject(widened);
+    const mail = directory.putUser({ user: 'root', email: 'eve@example.org' });
+    await expect(mail).rejects.toMatchObject(widened);
+    await owner.putUser({ user: 'root', disabled: false });
+    // Taking away is no gift.
+    await owner.putUser({ user: 'other', roles: ['owner'] });
+    await directory.putUser({ user: 'root', disabled: true });
+  });
+
+  test('and what is asked for is asked with the scopes of all that is given', async () => {
+    const { opened } = await asClerk();
+    opened.granted.length = 0;
+    await opened.directory.assign({ role: 'viewer', to: 'bo' });
+    expect(opened.granted).toEqual([viewer.toSorted()]);
+  });
+
+  test('who acted is named in the history', async () => {
+    const { clerk: directory, opened } = await asClerk();
+    await directory.putGroup({ group: 'crew' });
+    const authors: string[] = [];
+    const id = 'directory/people' as Parameters<typeof opened.log.changes>[0];
+    for await (const { change } of opened.log.changes(id, { epoch: 1, sequence: 0 })) {
+      authors.push(change.author);
+    }
+    expect(authors.at(-1)).toBe('user:anna');
+    expect(authors[0]).toBe('lubeck');
+  });
+});
+
+describe('the last user who owns the cluster', () => {
+  const last = { code: 'LAST_OWNER', fix: expect.stringContaining('owner.token') };
+
+  test('stays, whichever way it would go', async () => {
+    const { directory } = await openDirectory();
+    await directory.putGroup({ group: 'heads' });
+    await directory.assign({ role: 'owner', to: 'group:heads', cluster: 'lubeck' });
+    await directory.putUser({ user: 'anna', groups: ['heads'] });
+    const ways = [
+      directory.removeUser({ user: 'anna' }),
+      directory.putUser({ user: 'anna', disabled: true }),
+      directory.putUser({ user: 'anna', groups: [] }),
+      directory.removeMember({ group: 'heads', member: 'anna' }),
+      directory.removeGroup({ group: 'heads' }),
+      directory.unassign({ role: 'owner', to: 'group:heads', cluster: 'lubeck' }),
+      directory.removeDirectory({ directory: 'people' }),
+    ];
+    for (const way of ways) {
+      await expect(way).rejects.toMatchObject(last);
+    }
+    await directory.putUser({ user: 'bo', roles: ['owner'] });
+    await directory.removeUser({ user: 'anna' });
+    await expect(directory.unassign({ role: 'owner', to: 'bo' })).rejects.toMatchObject(last);
+  });
+
+  test('is not missed where there was none, nor where it owns another cluster', async () => {
+    const { directory } = await openDirectory();
+    await directory.putUser({ user: 'anna' });
+    await directory.assign({ role: 'owner', to: 'anna', cluster: 'bergen' });
+    await directory.removeUser({ user: 'anna' });
+  });
+});
+
+describe('roles that are built in', () => {
+  const scopesOf = (role: string): readonly string[] =>
+    builtInRoles.find((each) => each.role === role)?.scopes ?? [];
+  const covers = (role: string, scope: string): boolean =>
+    scopesOf(role).some((outer) => scopeContains(parseScope(outer), parseScope(scope)));
+
+  test('hold what can be read as scopes', () => {
+    builtInRoles.flatMap(({ scopes }) => scopes).forEach((scope) => parseScope(scope));
+  });
+
+  test.each(['admin', 'auditor', 'editor', 'operator', 'viewer'])(
+    'the owner may give %s: it has all of it',
+    (role) => {
+      expect(scopesOf(role).filter((scope) => !covers('owner', scope))).toEqual([]);
+    },
+  );
+
+  test('none but the owner’s may give that one on', () => {
+    for (const role of ['admin', 'auditor', 'editor', 'operator', 'viewer']) {
+      expect(scopesOf('owner').every((scope) => covers(role, scope))).toBe(false);
+    }
+  });
+
+  test('a viewer and an auditor write nothing', () => {
+    for (const role of ['viewer', 'auditor']) {
+      const scopes = scopesOf(role);
+      expect(scopes.filter((scope) => /\.(?:write|\*)|^push|^\*/.test(scope))).toEqual([]);
+    }
+  });
+
+  test('an operator and an editor touch neither people nor their rights', () => {
+    for (const role of ['operator', 'editor', 'viewer']) {
+      for (const contract of ['access', 'directory', 'logins', 'tokens', 'certificates']) {
+        expect(covers(role, `api:${contract}.write`)).toBe(false);
+      }
+    }
+  });
+});
+
+describe('a directory in its log', () => {
+  test('holds one entry for each, under its type and name', async () => {
+    const { directory, log } = await openDirectory();
+    await directory.putGroup({ group: 'ops' });
+    await directory.putUser({ user: 'anna', groups: ['ops'], displayName: 'Anna' });
+    const codec = createMsgpackCodec();
+    const entries: Record<string, unknown> = {};
+    const id = 'directory/people' as Parameters<typeof log.entries>[0];
+    for await (const { key, value } of log.entries(id)) {
+      entries[new TextDecoder().decode(key)] = codec.decode(value);
+    }
+    expect(entries).toEqual({
+      'group/ops': { roles: [], clusterRoles: {} },
+      'user/anna': { ...emptyAccount, groups: ['ops'], displayName: 'Anna' },
+    });
+  });
+
+  test('what does not fit, by a disk or a copy, lets nobody in and harms nobody else', async () => {
+    const { directory, directories, log } = await openDirectory();
+    await directory.putUser({ user: 'anna' });
+    const id = 'directory/people' as Parameters<typeof log.append>[0];
+    const key = new TextEncoder().encode('user/bo');
+    await log.append(id, [{ put: { key, value: key, blobs: [] } }], { author: 'lubeck' });
+    await directory.putUser({ user: 'carl' });
+    const known = directories.accounts().map((account) => account.principal);
+    expect(known).toEqual(['user:anna', 'user:carl']);
+  });
+});
