@@ -1,8 +1,16 @@
 // Calls to the node of a context. Where it does not answer, the command that starts this very
 // cluster is the fix.
-import { createHttpCarrier } from '@hansa/client';
+import { createHttpCarrier, type ClientTls } from '@hansa/client';
 import { HansaError, isHansaError, type Carrier } from '@hansa/foundation';
-import { readApi, readOwnerToken, resolveContext, type Home } from './contexts.ts';
+import {
+  readApi,
+  readOwnerToken,
+  resolveContext,
+  type Context,
+  type Home,
+} from './contexts.ts';
+import { readSession } from './kept-sessions.ts';
+import { freshTls } from './remote-contexts.ts';
 
 export interface ContextCarrierNeeds {
   readonly home: Home;
@@ -45,16 +53,42 @@ export function createContextCarrier(needs: () => ContextCarrierNeeds): Carrier 
 }
 
 async function connect({ home, context, timeout }: ContextCarrierNeeds): Promise<Connected> {
-  const { name, data } = await resolveContext(home, context);
-  const api = await readApi(data).catch((error: unknown) => {
+  const found = await resolveContext(home, context);
+  const { name } = found;
+  const kept = await readSession(home, name);
+  if ('url' in found && kept === undefined && found.tls === undefined) {
+    throw new HansaError('UNAUTHENTICATED', `nobody has logged in at ${found.url} from here`, {
+      fix: `hansa login --context ${name}`,
+    });
+  }
+  const { where, owner } = await reach(found).catch((error: unknown) => {
     throw withItsStart(error, name);
   });
-  const token = await readOwnerToken(data);
+  const token = kept?.session ?? (await owner());
+  const given = token === undefined ? {} : { token };
+  return { name, carrier: createHttpCarrier({ ...where, ...given, ...timeoutOf(timeout) }) };
+}
+
+export interface Reached {
+  readonly where:
+    | { readonly url: string; readonly tls?: ClientTls }
+    | { readonly socketPath: string };
+  /** What whoever runs the node has. */
+  readonly owner: () => Promise<string | undefined>;
+}
+
+/** NODE_UNREACHABLE where no node runs there. */
+export async function reach(context: Context): Promise<Reached> {
+  if ('url' in context) {
+    const { url, tls } = context;
+    const where = tls === undefined ? { url } : { url, tls: await freshTls(url, tls) };
+    return { where, owner: async () => undefined };
+  }
+  const { url, socketPath } = await readApi(context.data);
   // Only this user can listen on the socket: after a crash another program may have the port, and
   // would be sent the token.
-  const { url, socketPath } = api;
   const where = socketPath === undefined ? { url } : { socketPath };
-  return { name, carrier: createHttpCarrier({ ...where, token, ...timeoutOf(timeout) }) };
+  return { where, owner: () => readOwnerToken(context.data) };
 }
 
 /** Told by this side alone: of a node that another one could not reach, we start nothing. */

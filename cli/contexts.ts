@@ -1,21 +1,27 @@
-// Which clusters this user knows: names for data folders, in one small file that commands and `up`
-// share.
+// Which clusters this user knows: names for data folders of this machine and for addresses of other
+// machines, in one small file that commands and `up` share.
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { HansaError } from '@hansa/foundation';
 import { z } from 'zod';
+import { tlsFilesSchema, type TlsFiles } from './remote-contexts.ts';
 
 /** The folder that holds contexts.json; absolute. */
 export type Home = string & { readonly brand: 'Home' };
 
 export interface Contexts {
   readonly current?: string | undefined;
-  /** By name: the data folder, relative to the home folder where it lies below it. */
-  readonly contexts: Readonly<Record<string, { readonly data: string }>>;
+  readonly contexts: Readonly<Record<string, Place>>;
 }
+
+/** The data folder, relative to the home folder where it lies below it; or where a node answers. */
+export type Place =
+  | { readonly data: string }
+  | { readonly url: string; readonly tls?: TlsFiles | undefined };
 
 export interface Api {
   readonly url: string;
@@ -23,18 +29,31 @@ export interface Api {
   readonly pid: number;
 }
 
-export interface Context {
+/** A cluster whose node runs on this machine. */
+export interface LocalContext {
   readonly name: string;
   /** Absolute. */
   readonly data: string;
 }
+
+/** One that is asked at its address, as somebody who has logged in or has a certificate there. */
+export interface RemoteContext {
+  readonly name: string;
+  readonly url: string;
+  readonly tls?: TlsFiles | undefined;
+}
+
+export type Context = LocalContext | RemoteContext;
 
 const contextsFile = 'contexts.json';
 const lockRetryMs = 10; // the work under the lock is over in less
 const lockStaleMs = 5_000; // the work under the lock takes milliseconds
 const contextsSchema: z.ZodType<Contexts> = z.object({
   current: z.string().optional(),
-  contexts: z.record(z.string(), z.object({ data: z.string().min(1) })),
+  contexts: z.record(
+    z.string(),
+    z.union([z.object({ data: z.string().min(1) }), z.object({ url: z.url(), tls: tlsFilesSchema.optional() })]),
+  ),
 });
 const apiSchema: z.ZodType<Api> = z.object({
   url: z.url(),
@@ -112,16 +131,28 @@ async function writeContexts(home: Home, contexts: Contexts): Promise<void> {
 
 /** Adds a context; the first one becomes the current. */
 export async function rememberContext(home: Home, context: Context): Promise<void> {
-  const below = relative(home, context.data);
-  const data = below.startsWith('..') || isAbsolute(below) ? context.data : below;
+  const place = placeOf(home, context);
   await changeContexts(home, (known) =>
-    known.contexts[context.name]?.data === data
+    isDeepStrictEqual(known.contexts[context.name], place)
       ? known
       : {
           current: known.current ?? context.name,
-          contexts: { ...known.contexts, [context.name]: { data } },
+          contexts: { ...known.contexts, [context.name]: place },
         },
   );
+}
+
+function placeOf(home: Home, context: Context): Place {
+  if ('data' in context) {
+    return { data: belowHome(home, context.data) };
+  }
+  const { url, tls } = context;
+  return tls === undefined ? { url } : { url, tls };
+}
+
+function belowHome(home: Home, data: string): string {
+  const below = relative(home, data);
+  return below.startsWith('..') || isAbsolute(below) ? data : below;
 }
 
 export async function useContext(home: Home, name: string): Promise<Context> {
@@ -189,7 +220,11 @@ export async function resolveContext(home: Home, name: string | undefined): Prom
   if (wanted === undefined || found === undefined) {
     throw noContext(home, names, wanted);
   }
-  return { name: wanted, data: resolve(home, found.data) };
+  return 'url' in found ? { name: wanted, ...found } : localContext(home, wanted, found.data);
+}
+
+function localContext(home: Home, name: string, data: string): LocalContext {
+  return { name, data: resolve(home, data) };
 }
 
 function noContext(home: Home, names: readonly string[], wanted: string | undefined): HansaError {

@@ -10,6 +10,7 @@ import {
   type Api,
   type Home,
 } from './contexts.ts';
+import { readSession } from './kept-sessions.ts';
 
 const inputBytesMax = 16_384; // git's questions are a few hundred bytes
 
@@ -20,15 +21,24 @@ export async function answerGit(home: Home, operation: string): Promise<number> 
   }
   const { contexts } = await readContexts(home);
   for (const name of Object.keys(contexts)) {
-    const { data } = await resolveContext(home, name);
-    const api = await readApi(data).catch(() => undefined);
-    const asksUs = api !== undefined && new URL(api.url).host === asked.get('host');
-    if (asksUs && (await isAlive(api))) {
-      process.stdout.write(`username=hansa\npassword=${await readOwnerToken(data)}\n`);
+    const context = await resolveContext(home, name);
+    const password = 'url' in context ? undefined : await passwordFor(context.data, asked);
+    if (password !== undefined) {
+      const session = (await readSession(home, name))?.session;
+      process.stdout.write(`username=hansa\npassword=${session ?? password}\n`);
       return 0;
     }
   }
   return 0;
+}
+
+async function passwordFor(
+  data: string,
+  asked: ReadonlyMap<string, string>,
+): Promise<string | undefined> {
+  const api = await readApi(data).catch(() => undefined);
+  const asksUs = api !== undefined && new URL(api.url).host === asked.get('host');
+  return asksUs && (await isAlive(api)) ? readOwnerToken(data) : undefined;
 }
 
 // After a crash the file remains and another program may have the port: git would send it the

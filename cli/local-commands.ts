@@ -1,7 +1,16 @@
 // Commands of this machine alone: they start a node, choose among contexts, or answer git.
 import type { CommandArgument, CommandOption, CommandOutput } from '@hansa/foundation';
-import { forgetContext, readContexts, resolveContext, useContext, type Home } from './contexts.ts';
+import {
+  forgetContext,
+  readContexts,
+  resolveContext,
+  useContext,
+  type Context,
+  type Home,
+} from './contexts.ts';
+import { contextAdd } from './context-add.ts';
 import { answerGit } from './credential.ts';
+import { dropSession, readSession } from './kept-sessions.ts';
 import { runUp } from './up.ts';
 
 export interface LocalContext {
@@ -44,6 +53,8 @@ const nodeFlags: readonly (readonly [flag: string, value: string, description: s
   ['dht', 'on|off', 'publish in the Mainline DHT where this cluster is (default off)'],
   ['dht-bootstrap', 'nodes', 'nodes of the DHT to begin with, host:port (default none)'],
   ['proxy', 'on|off', 'pass on calls of apps, and take those of peers (default off)'],
+  ['seal-key-file', 'file', 'seal the data folder under this key (or set HANSA_SEAL_KEY)'],
+  ['seal-age-identity', 'file', 'seal the data folder under this age identity'],
   ['sync-interval', 'seconds', 'between anti-entropy rounds (default 30)'],
   ['log-level', 'level', 'event or problem (default event)'],
 ];
@@ -89,6 +100,7 @@ const contextList: LocalCommand = {
         .toSorted()
         .map(async (name) => ({
           ...(await resolveContext(home, name)),
+          ...(await userOf(home, name)),
           current: name === current,
         })),
     );
@@ -96,14 +108,28 @@ const contextList: LocalCommand = {
       data: { home, contexts: rows },
       view: {
         kind: 'table',
-        columns: ['CURRENT', 'NAME', 'DATA'],
-        rows: rows.map((row) => [row.current ? '*' : '', row.name, row.data]),
+        columns: ['CURRENT', 'NAME', 'PLACE', 'AS'],
+        rows: rows.map((row) => [
+          row.current ? '*' : '',
+          row.name,
+          placeOf(row),
+          row.user ?? '',
+        ]),
         empty: `no cluster is known in ${home}`,
       },
       next: afterList(rows),
     };
   },
 };
+
+function placeOf(context: Context): string {
+  return 'url' in context ? context.url : context.data;
+}
+
+async function userOf(home: Home, name: string): Promise<{ user?: string }> {
+  const kept = await readSession(home, name);
+  return kept === undefined ? {} : { user: kept.principal };
+}
 
 function afterList(
   rows: readonly { readonly current: boolean; readonly name: string }[],
@@ -126,7 +152,7 @@ const contextUse: LocalCommand = {
     const context = await useContext(home, args['name'] ?? '');
     return {
       data: context,
-      view: { kind: 'text', text: `commands go to ${context.name} (${context.data})` },
+      view: { kind: 'text', text: `commands go to ${context.name} (${placeOf(context)})` },
       next: ['hansa status'],
     };
   },
@@ -141,7 +167,16 @@ const contextRemove: LocalCommand = {
   examples: ['hansa context remove bergen'],
   async run({ home, args }) {
     const context = await forgetContext(home, args['name'] ?? '');
-    const { name, data } = context;
+    const { name } = context;
+    await dropSession(home, name);
+    if ('url' in context) {
+      return {
+        data: context,
+        view: { kind: 'text', text: `Forgot the name ${name}, and the session there.` },
+        next: ['hansa context list', `hansa login --url ${context.url} --context ${name}`],
+      };
+    }
+    const { data } = context;
     return {
       data: context,
       view: { kind: 'text', text: `Forgot the name ${name}; the data in ${data} is untouched.` },
@@ -163,6 +198,7 @@ const credential: LocalCommand = {
 };
 
 export const localCommands: readonly LocalCommand[] = [
+  contextAdd,
   contextList,
   contextUse,
   contextRemove,

@@ -43,8 +43,13 @@ export async function chooseCluster(home: Home, wanted: UpWanted): Promise<UpTar
   if (known.size === 0) {
     return { data: resolve(defaultDataFolder(home, firstName)), knownAs: undefined };
   }
-  const { name, data } = await resolveContext(home, undefined);
-  return { data, knownAs: name };
+  const context = await resolveContext(home, undefined);
+  if ('url' in context) {
+    throw new HansaError('USAGE', `the cluster ${context.name} runs on another machine`, {
+      fix: 'say which one to start here: hansa up --name <name>',
+    });
+  }
+  return { data: context.data, knownAs: context.name };
 }
 
 /** What `--context` and `--name` both mean; USAGE where they mean two clusters. */
@@ -74,6 +79,8 @@ function atFolder(
 async function foldersOf(home: Home): Promise<ReadonlyMap<string, string>> {
   const { contexts } = await readContexts(home);
   return new Map(
-    Object.entries(contexts).map(([name, { data }]) => [name, resolve(home, data)] as const),
+    Object.entries(contexts).flatMap(([name, place]) =>
+      'data' in place ? [[name, resolve(home, place.data)] as const] : [],
+    ),
   );
 }

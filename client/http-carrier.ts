@@ -24,7 +24,7 @@ export interface HttpCarrierOptions {
   /** Goes before the url: nobody else can listen there. */
   readonly socketPath?: string;
   /** Not needed where a certificate says who calls. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** For one call, not for a watch; default `callTimeoutMs`. */
   readonly timeoutMs?: number;
 }
@@ -53,6 +53,7 @@ export function createHttpCarrier(options: HttpCarrierOptions): Carrier {
   const { token } = options;
   const headers = {
     accept: 'application/json',
+    'user-agent': 'hansa',
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
   const send = (call: HttpCall, signal: AbortSignal): Promise<IncomingMessage> =>
