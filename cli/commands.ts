@@ -15,6 +15,7 @@ import { kvCommands } from '@hansa/capabilities/kv/cli';
 import { lanesCommands } from '@hansa/capabilities/lanes/cli';
 import { identityCommands } from '@hansa/capabilities/identity/cli';
 import { linksCommands } from '@hansa/capabilities/links/cli';
+import { loginsCommands } from '@hansa/capabilities/logins/cli';
 import { metricsCommands } from '@hansa/capabilities/metrics/cli';
 import { policiesCommands } from '@hansa/capabilities/policies/cli';
 import { quarantineCommands } from '@hansa/capabilities/quarantine/cli';
@@ -30,6 +31,8 @@ import type { Command } from '@hansa/foundation';
 import { auditTerminal } from './audit-terminal.ts';
 import { certificateFiles } from './certificate-files.ts';
 import { localCommands, type LocalCommand } from './local-commands.ts';
+import { loginCommands } from './login-commands.ts';
+import { loginTerminal } from './secret-input.ts';
 import { readToken, tokenCommands } from './token-commands.ts';
 import { verifyCommands } from './verify-command.ts';
 import { lastingTerminal } from './terminal.ts';
@@ -53,6 +56,7 @@ export const nodeCommands: readonly Command[] = [
   ...kvCommands(valueFiles),
   ...lanesCommands,
   ...linksCommands,
+  ...loginsCommands(loginTerminal),
   ...metricsCommands,
   ...policiesCommands,
   ...quarantineCommands,
@@ -71,5 +75,6 @@ export const commands: readonly (Command | LocalCommand)[] = [
   ...nodeCommands,
   ...tokenCommands,
   ...verifyCommands,
+  ...loginCommands,
   ...localCommands,
 ];

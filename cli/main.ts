@@ -130,7 +130,9 @@ function addCommand(program: Program, nouns: Map<string, Program>, adding: Addin
     .slice(0, -1)
     .reduce((at, _word, index) => nounOf(at, nouns, words.slice(0, index + 1)), program);
   const hidden = 'hidden' in command && command.hidden === true;
-  const made = parent.command(words.at(-1) ?? command.noun, { hidden });
+  // `hansa login` is a command, and has others below it.
+  const held = nouns.get(words.join(' '))?.enablePositionalOptions();
+  const made = held ?? parent.command(words.at(-1) ?? command.noun, { hidden });
   made.description(command.summary).exitOverride().showSuggestionAfterError();
   for (const { name, description } of command.args ?? []) {
     made.argument(name, description);

@@ -1,6 +1,13 @@
 // One-time codes: the owner's, which whoever runs the machine may make, and invitations. Kept as
 // hashes, good for a day, used once, replaced by the next one.
-import { HansaError, type Clock, type Crypto, type KeyValueStore, type Random, type WatchedTable } from '@hansa/foundation';
+import {
+  HansaError,
+  type Clock,
+  type Crypto,
+  type KeyValueStore,
+  type Random,
+  type WatchedTable,
+} from '@hansa/foundation';
 import type { OneTimeCode } from './contract.ts';
 import { invitesMax, oneTimeCodeMs } from './fields.ts';
 import type { CodeRecord, LoginTables } from './keys.ts';

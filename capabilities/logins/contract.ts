@@ -115,10 +115,7 @@ export interface Logins {
   providers(input: Nothing, call?: Call): Promise<{ providers: readonly Provider[] }>;
   putProvider(input: ProviderWish, call?: Call): Promise<Provider>;
   removeProvider(input: { provider: string }, call?: Call): Promise<{ provider: string }>;
-  bind(
-    input: { provider: string; user: string; subject: string },
-    call?: Call,
-  ): Promise<Binding>;
+  bind(input: { provider: string; user: string; subject: string }, call?: Call): Promise<Binding>;
   unbind(input: { provider: string; subject: string }, call?: Call): Promise<Binding>;
 }
 

@@ -8,13 +8,7 @@ import type { LoggedIn, Logins } from './contract.ts';
 import type { CodeRecord } from './keys.ts';
 import type { Attempt, LockKey, LockOut } from './lock-out.ts';
 import type { Passwords } from './passwords.ts';
-import {
-  accountOf,
-  ownerRole,
-  principalOf,
-  requireEnabled,
-  type PeopleBook,
-} from './people.ts';
+import { accountOf, ownerRole, principalOf, requireEnabled, type PeopleBook } from './people.ts';
 import type { SessionBook } from './sessions.ts';
 
 export interface EnteringNeeds {
@@ -150,18 +144,22 @@ export function createEntering(needs: EnteringNeeds): Entering {
     },
     async codeLogin({ code: text, password, user: wanted }, call) {
       const keys: LockKey[] = [`code-from:${call?.source ?? ''}`];
-      const account = await attempting({ by: 'code', user: undefined, keys }, call, async (attempt) => {
-        const code = codes.find(text);
-        if (code === undefined) {
-          throw wrongCode();
-        }
-        attempt.right();
-        const user = whose(code, wanted);
-        passwords.requireFit(user, password);
-        const used = await useCode(code, user, password);
-        await book.end(({ principal }) => principal === used.principal);
-        return used;
-      });
+      const account = await attempting(
+        { by: 'code', user: undefined, keys },
+        call,
+        async (attempt) => {
+          const code = codes.find(text);
+          if (code === undefined) {
+            throw wrongCode();
+          }
+          attempt.right();
+          const user = whose(code, wanted);
+          passwords.requireFit(user, password);
+          const used = await useCode(code, user, password);
+          await book.end(({ principal }) => principal === used.principal);
+          return used;
+        },
+      );
       return enter({ account, by: 'code' }, call);
     },
   };
@@ -207,7 +205,9 @@ async function makeOwner(
 ): Promise<void> {
   if (known === undefined) {
     await people.add({ name, roles: [ownerRole], groups: [] });
-  } else if (!known.roles.some(({ role, cluster }) => role === ownerRole && cluster === undefined)) {
+  } else if (
+    !known.roles.some(({ role, cluster }) => role === ownerRole && cluster === undefined)
+  ) {
     await people.giveRole(name, ownerRole);
   }
 }

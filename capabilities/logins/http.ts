@@ -1,7 +1,21 @@
 // Logins of browsers: the session goes into a cookie that no script can read, and identity
 // providers send people back here. What a contract cannot say.
-import { HansaError, reportOf, utf8, type Call, type HttpRequest, type HttpResponse, type HttpRoute } from '@hansa/foundation';
-import { loginsContract, sessionCookies, sessionTotalMs, type LoggedIn, type Logins } from './contract.ts';
+import {
+  HansaError,
+  reportOf,
+  utf8,
+  type Call,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpRoute,
+} from '@hansa/foundation';
+import {
+  loginsContract,
+  sessionCookies,
+  sessionTotalMs,
+  type LoggedIn,
+  type Logins,
+} from './contract.ts';
 
 const bodyBytesMax = 16_384; // two passwords of the longest, and a name
 const thenLengthMax = 512; // the path of a page
@@ -127,7 +141,11 @@ function comeBack(needs: BrowserLogins): HttpRoute {
       if (arrival.kind === 'command' && arrival.port === undefined) {
         return page(`<p>Type this where you began the login:<p><code>${arrival.code}</code>`, {});
       }
-      return { status: 302, headers: { location: commandAddress(arrival) }, body: new Uint8Array() };
+      return {
+        status: 302,
+        headers: { location: commandAddress(arrival) },
+        body: new Uint8Array(),
+      };
     },
   };
 }

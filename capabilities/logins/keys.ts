@@ -1,6 +1,12 @@
 // Where logins are kept: hashes of passwords, codes and sessions, never the texts; identity
 // providers, with their secrets apart; and whom each of them vouches for.
-import { accountNameSchema, table, type Codec, type KeyValueStore, type Table } from '@hansa/foundation';
+import {
+  accountNameSchema,
+  table,
+  type Codec,
+  type KeyValueStore,
+  type Table,
+} from '@hansa/foundation';
 import { z } from 'zod';
 import { loginFields, type SessionRow } from './fields.ts';
 import { bindingSchema, providerSchema, type Binding, type Provider } from './providers.ts';

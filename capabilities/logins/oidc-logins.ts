@@ -1,7 +1,15 @@
 // Logins by identity providers while they are under way: begun by a browser or by a command line,
 // kept in memory until the browser is back, and used once. Who the provider vouches for becomes a
 // user of this cluster, or is told why not.
-import { HansaError, isHansaError, reportOf, type Call, type Clock, type Crypto, type Random } from '@hansa/foundation';
+import {
+  HansaError,
+  isHansaError,
+  reportOf,
+  type Call,
+  type Clock,
+  type Crypto,
+  type Random,
+} from '@hansa/foundation';
 import type { Account, Directories } from '../directory/contract.ts';
 import type { LoggedIn, Logins } from './contract.ts';
 import type { Entering } from './entering.ts';
@@ -228,10 +236,14 @@ async function userOf(
 }
 
 function unbound({ provider }: Provider, { subject }: OidcIdentity): HansaError {
-  return new HansaError('LOGIN_UNBOUND', `${provider} vouches for somebody whom nobody here knows`, {
-    facts: { provider, subject: subject.slice(0, 256) },
-    fix: `ask an operator: hansa login bind ${provider} <user> <subject>`,
-  });
+  return new HansaError(
+    'LOGIN_UNBOUND',
+    `${provider} vouches for somebody whom nobody here knows`,
+    {
+      facts: { provider, subject: subject.slice(0, 256) },
+      fix: `ask an operator: hansa login bind ${provider} <user> <subject>`,
+    },
+  );
 }
 
 function refused(sentence: string): HansaError {

@@ -1,6 +1,13 @@
 // Passwords of own users: how good one must be, and whether one is the one. Whoever is not known
 // costs as much time as whoever is.
-import { HansaError, toHex, type Clock, type KeyValueStore, type Random, type WatchedTable } from '@hansa/foundation';
+import {
+  HansaError,
+  toHex,
+  type Clock,
+  type KeyValueStore,
+  type Random,
+  type WatchedTable,
+} from '@hansa/foundation';
 import { passwordLengthMin, passwordsMax } from './fields.ts';
 import type { LoginTables, PasswordRecord } from './keys.ts';
 import type { PasswordHashing } from './password-hashing.ts';

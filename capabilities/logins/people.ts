@@ -1,7 +1,12 @@
 // Whom logins let in: users of this cluster's own directory, and nobody else. What changes there is
 // done by the directory; here is only what logins need of it.
 import { HansaError, principal, type Principal } from '@hansa/foundation';
-import { ownerRole, type Account, type Directories, type Directory } from '../directory/contract.ts';
+import {
+  ownerRole,
+  type Account,
+  type Directories,
+  type Directory,
+} from '../directory/contract.ts';
 
 /** What logins ask a directory to do. */
 export interface PeopleBook {

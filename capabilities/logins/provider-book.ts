@@ -1,12 +1,14 @@
 // Identity providers and whom they vouch for, as operators wrote them down.
-import {
-  HansaError,
-  type KeyValueStore,
-  type WatchedTable,
-} from '@hansa/foundation';
+import { HansaError, type KeyValueStore, type WatchedTable } from '@hansa/foundation';
 import type { LoginTables, SecretRecord } from './keys.ts';
 import type { ProviderSettings } from './oidc.ts';
-import { bindingsMax, providersMax, type Binding, type Provider, type ProviderWish } from './providers.ts';
+import {
+  bindingsMax,
+  providersMax,
+  type Binding,
+  type Provider,
+  type ProviderWish,
+} from './providers.ts';
 
 const scopesDefault = ['profile', 'email']; // what nearly every provider knows
 const groupsClaimDefault = 'groups';
@@ -74,7 +76,13 @@ export function createProviderBook(needs: ProviderBookNeeds): ProviderBook {
     settings(provider) {
       const { issuer, client, scopes, provider: name } = provider;
       const secret = secrets.find(name)?.value.secret;
-      return { issuer, client, secret, scopes, callback: `${baseOf(provider)}${callbackPath(name)}` };
+      return {
+        issuer,
+        client,
+        secret,
+        scopes,
+        callback: `${baseOf(provider)}${callbackPath(name)}`,
+      };
     },
     async put(wish) {
       const held = providers.find(wish.provider)?.value;
@@ -114,7 +122,10 @@ export function createProviderBook(needs: ProviderBookNeeds): ProviderBook {
     },
     async bind(binding) {
       if (bindings.rows.size >= bindingsMax) {
-        throw new HansaError('STORE_LIMIT', `${bindingsMax} subjects of providers are bound already`);
+        throw new HansaError(
+          'STORE_LIMIT',
+          `${bindingsMax} subjects of providers are bound already`,
+        );
       }
       const { provider, subject } = binding;
       const put = tables.bindings.put([provider, subject], binding);

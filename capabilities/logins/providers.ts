@@ -51,7 +51,11 @@ export interface Binding {
   readonly by: string;
 }
 
-const word = z.string().min(1).max(128).regex(/^\P{C}*$/u);
+const word = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^\P{C}*$/u);
 const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/, 'a scope has no spaces');
 const groups = z
   .record(word, accountNameSchema)

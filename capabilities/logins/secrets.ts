@@ -25,11 +25,7 @@ export function codeText(random: Random): string {
 
 /** As people type them: without dashes, in small letters, with O for 0 and I for 1. */
 export function plainCode(text: string): string {
-  return text
-    .toUpperCase()
-    .replaceAll(/[\s-]/g, '')
-    .replaceAll('O', '0')
-    .replaceAll(/[IL]/g, '1');
+  return text.toUpperCase().replaceAll(/[\s-]/g, '').replaceAll('O', '0').replaceAll(/[IL]/g, '1');
 }
 
 /** What a session is called, which tells nothing of its text. */

@@ -210,11 +210,7 @@ function naming(needs: LoginsServiceNeeds): Pick<Logins, Naming> {
 }
 
 /** Who opens a way in to an account can use it themselves. */
-function requireNoMore(
-  { access }: LoginsServiceNeeds,
-  user: string,
-  call: Call | undefined,
-): void {
+function requireNoMore({ access }: LoginsServiceNeeds, user: string, call: Call | undefined): void {
   const scopes = access.scopesOf(principalOf(user));
   access.requireGrantable(call?.caller, scopes === 'all' ? everything : scopes);
 }
@@ -230,7 +226,16 @@ async function endOne(
   return { id };
 }
 
-function rowOf({ id, principal, by, createdMs, usedMs, expiresMs, source, agent }: SessionRow): SessionRow {
+function rowOf({
+  id,
+  principal,
+  by,
+  createdMs,
+  usedMs,
+  expiresMs,
+  source,
+  agent,
+}: SessionRow): SessionRow {
   return { id, principal, by, createdMs, usedMs, expiresMs, source, agent };
 }
 

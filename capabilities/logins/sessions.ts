@@ -78,7 +78,9 @@ export function createSessionBook(needs: SessionsNeeds): SessionBook {
   const all = (): SessionRecord[] => [...sessions.rows.values()].map(({ value }) => value);
 
   const end = async (which: (session: SessionRecord) => boolean): Promise<number> => {
-    const ids = all().filter(which).map(({ id }) => id);
+    const ids = all()
+      .filter(which)
+      .map(({ id }) => id);
     for (let at = 0; at < ids.length; at += deletesPerTransaction) {
       const some = ids.slice(at, at + deletesPerTransaction);
       const { revision } = await store.transact({

@@ -66,7 +66,11 @@ export function createOpenIdProvider({ monotonicMs }: OpenIdNeeds): OpenIdProvid
   };
 }
 
-async function discover({ issuer, client, secret }: ProviderSettings): Promise<openId.Configuration> {
+async function discover({
+  issuer,
+  client,
+  secret,
+}: ProviderSettings): Promise<openId.Configuration> {
   const server = new URL(issuer);
   const plain = server.protocol === 'http:' && loopback.has(server.hostname);
   const configuration = await openId.discovery(
