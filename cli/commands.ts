@@ -1,4 +1,5 @@
 // Every command, in the order of their nouns: what `hansa --help` lists.
+import { accessCommands } from '@hansa/capabilities/access/cli';
 import { appsCommands } from '@hansa/capabilities/apps/cli';
 import { auditCommands } from '@hansa/capabilities/audit/cli';
 import { catalogCommands } from '@hansa/capabilities/catalog/cli';
@@ -40,6 +41,7 @@ import { valueFiles } from './value-files.ts';
 
 /** Commands that call a node. */
 export const nodeCommands: readonly Command[] = [
+  ...accessCommands(valueFiles),
   ...appsCommands,
   ...auditCommands(auditTerminal),
   ...catalogCommands,
