@@ -1,10 +1,4 @@
-import {
-  isHansaError,
-  parseScope,
-  patternContains,
-  readScope,
-  type Caller,
-} from '@hansa/foundation';
+import { isHansaError, type Caller } from '@hansa/foundation';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
