@@ -285,7 +285,7 @@ export const errorCodes = {
     status: 403,
     exit: 4,
     meaning: 'tokens that speak for that account are not made for that cluster',
-    fix: 'hansa user set <name> --clusters <peer>',
+    fix: 'hansa user set <name> --cluster <peer>',
   },
   // logins
   LOGIN_REFUSED: {
