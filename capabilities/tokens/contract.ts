@@ -9,10 +9,11 @@ import {
   type Call,
   type ClusterId,
   type Contract,
-  type ErrorCode,
 } from '@hansa/foundation';
 import { z } from 'zod';
 import {
+  formErrors,
+  issueErrors,
   jtiSchema as jti,
   namedClusterSchema,
   namedFields,
@@ -186,15 +187,6 @@ const issuedPage: z.ZodType<IssuedPage> = z.object({
     .max(issuedPageMax),
   more: z.boolean(),
 });
-const issueErrors: readonly ErrorCode[] = [
-  'FEDERATION_OFF',
-  'LINK_NOT_FOUND',
-  'PRINCIPAL_DISABLED',
-  'PRINCIPAL_UNKNOWN',
-  'STORE_LIMIT',
-  'TOKEN_CLUSTER_REFUSED',
-  'TOKEN_WIDENED',
-];
 const received: z.ZodType<ReceivedRow> = z.object({
   jti,
   issuer: z.string(),
@@ -286,13 +278,7 @@ export const tokensContract: Contract<Tokens> = {
       route: 'POST /tokens/check',
       input: z.strictObject({ token: tokenText }),
       output: tokenReport,
-      errors: [
-        'TOKEN_ALGORITHM',
-        'TOKEN_MALFORMED',
-        'TOKEN_SUBJECT',
-        'TOKEN_TOO_DEEP',
-        'TOKEN_TOO_LARGE',
-      ],
+      errors: formErrors,
     },
     revoke: {
       summary: 'Kills a token and all that descend from it, at the next request.',
@@ -317,13 +303,12 @@ export const tokensContract: Contract<Tokens> = {
       input: z.strictObject({ token: tokenText, to: spelledPeer.optional() }),
       output: received,
       errors: [
+        ...formErrors,
         'LINK_NOT_FOUND',
         'STORE_LIMIT',
         'TOKEN_EXPIRED',
         'TOKEN_FORGED',
-        'TOKEN_MALFORMED',
-        'TOKEN_TOO_DEEP',
-        'TOKEN_TOO_LARGE',
+        'TOKEN_KEY_UNKNOWN',
         'TOKEN_WIDENED',
         'TOKEN_WRONG_AUDIENCE',
       ],

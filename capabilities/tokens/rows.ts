@@ -3,6 +3,7 @@
 import {
   clusterIdSchema,
   type ClusterId,
+  type ErrorCode,
   type ErrorReport,
   type Principal,
 } from '@hansa/foundation';
@@ -157,3 +158,23 @@ export const revokedSchema: z.ZodType<Revoked> = z.object({
   issuedHere: z.boolean(),
   alsoRevoked: z.array(jtiSchema),
 });
+
+/** How a text fails to be a token. */
+export const formErrors: readonly ErrorCode[] = [
+  'TOKEN_ALGORITHM',
+  'TOKEN_MALFORMED',
+  'TOKEN_SUBJECT',
+  'TOKEN_TOO_DEEP',
+  'TOKEN_TOO_LARGE',
+];
+/** Why none is made. */
+export const issueErrors: readonly ErrorCode[] = [
+  'FEDERATION_OFF',
+  'GRANT_WIDENED',
+  'LINK_NOT_FOUND',
+  'PRINCIPAL_DISABLED',
+  'PRINCIPAL_UNKNOWN',
+  'STORE_LIMIT',
+  'TOKEN_CLUSTER_REFUSED',
+  'TOKEN_WIDENED',
+];
