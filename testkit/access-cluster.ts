@@ -34,6 +34,7 @@ export interface WrittenAccount {
   readonly groups?: readonly string[];
   readonly roles?: readonly (string | RoleGrant)[];
   readonly disabled?: boolean;
+  readonly clusters?: readonly ClusterId[];
 }
 
 export interface HandDirectories extends Directories {
@@ -63,7 +64,7 @@ export function createHandDirectories(): HandDirectories {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    put(principal, { groups = [], roles: given = [], disabled = false }) {
+    put(principal, { groups = [], roles: given = [], disabled = false, clusters = [] }) {
       const { home = lubeck } = splitPrincipal(principal);
       accounts.set(principal, {
         principal: principal as Principal,
@@ -72,7 +73,7 @@ export function createHandDirectories(): HandDirectories {
         roles: given.map((one) =>
           typeof one === 'string' ? { role: one, by: splitHome(principal) } : one,
         ),
-        clusters: [],
+        clusters,
         directory: `${home}:directory/people` as Account['directory'],
       });
       changed();

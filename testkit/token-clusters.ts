@@ -1,4 +1,5 @@
 // Clusters that issue, hold and show tokens, in one process and under a test's hand.
+import type { AccessControl } from '@hansa/capabilities/access/contract';
 import { tokensCapability } from '@hansa/capabilities/tokens/capability';
 import type { Tokens } from '@hansa/capabilities/tokens/contract';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
@@ -13,6 +14,7 @@ import {
 } from '@hansa/foundation';
 import { createMemoryStore } from '@hansa/store-memory';
 import { onTestFinished } from 'vitest';
+import { createHandDirectories, type HandDirectories } from './access-cluster.ts';
 import { createHandClock, type HandClock } from './hand-clock.ts';
 import { createSeededRandom } from './seeded-random.ts';
 import {
@@ -36,6 +38,10 @@ export const riga: ClusterId = clusterOf(crypto, 21);
 export interface TokenCluster extends ReturnType<typeof tokensCapability> {
   readonly tokens: Tokens;
   readonly peers: TestPeers;
+  /** Who is known here, by the hand of the test. */
+  readonly people: HandDirectories;
+  /** Why a cluster is kept at a distance. */
+  readonly remarks: Map<ClusterId, string>;
   readonly clock: HandClock;
   readonly events: readonly string[];
   restart(): Promise<TokenCluster>;
@@ -44,6 +50,8 @@ export interface TokenCluster extends ReturnType<typeof tokensCapability> {
 interface Ground {
   readonly clock?: HandClock;
   readonly store?: KeyValueStore;
+  readonly people?: HandDirectories;
+  readonly access?: AccessControl;
 }
 
 export function startedClock(): HandClock {
@@ -60,6 +68,8 @@ export async function makeTokenCluster(
   const clock = ground.clock ?? startedClock();
   const store = ground.store ?? createMemoryStore({ clock });
   const peers = createTestPeers();
+  const people = ground.people ?? createHandDirectories();
+  const remarks = new Map<ClusterId, string>();
   const events: string[] = [];
   const log: Log = {
     ...silentLog,
@@ -76,6 +86,9 @@ export async function makeTokenCluster(
     signer: createTestSigner(crypto, byte, name),
     peers,
     keys: createTestKeys(),
+    directories: () => people,
+    access: () => ground.access,
+    remark: (peer) => remarks.get(peer),
   });
   const life = new AbortController();
   const { capability } = made;
@@ -91,11 +104,13 @@ export async function makeTokenCluster(
     ...made,
     tokens: capability.serves[0]?.service as Tokens,
     peers,
+    people,
+    remarks,
     clock,
     events,
     async restart() {
       await end();
-      return makeTokenCluster(byte, name, { clock, store });
+      return makeTokenCluster(byte, name, { ...ground, clock, store, people });
     },
   };
 }
@@ -119,4 +134,51 @@ export async function tokenPair(): Promise<{
   const connect = (): void => holder.peers.set(linked(lubeck, 'lubeck'), wayTo(issuer, 11));
   connect();
   return { issuer, holder, connect };
+}
+
+export interface TokenFederation {
+  readonly clock: HandClock;
+  readonly lubeck: TokenCluster;
+  readonly bergen: TokenCluster;
+  readonly riga: TokenCluster;
+}
+
+/**
+ * anna of lubeck, whom bergen and riga know by its directory and for whom tokens may be made for
+ * both; every two clusters are linked and connected.
+ */
+export async function tokenFederation(
+  access?: AccessControl,
+  store?: KeyValueStore,
+): Promise<TokenFederation> {
+  const clock = startedClock();
+  const home = { clock, ...(access === undefined ? {} : { access }) };
+  const all = {
+    clock,
+    lubeck: await makeTokenCluster(1, 'lubeck', home),
+    bergen: await makeTokenCluster(11, 'bergen', {
+      clock,
+      ...(store === undefined ? {} : { store }),
+    }),
+    riga: await makeTokenCluster(21, 'riga', { clock }),
+  };
+  all.lubeck.people.put('user:anna', { clusters: [bergen, riga] });
+  all.bergen.people.put(`user:anna@${lubeck}`, {});
+  all.riga.people.put(`user:anna@${lubeck}`, {});
+  connectAll(all);
+  return all;
+}
+
+/** Every two of them, both ways. */
+export function connectAll({ lubeck: a, bergen: b, riga: c }: TokenFederation): void {
+  const places = [
+    { made: a, byte: 1, id: lubeck, name: 'lubeck' },
+    { made: b, byte: 11, id: bergen, name: 'bergen' },
+    { made: c, byte: 21, id: riga, name: 'riga' },
+  ];
+  for (const here of places) {
+    for (const there of places.filter((other) => other !== here)) {
+      here.made.peers.set(linked(there.id, there.name), wayTo(there.made, here.byte));
+    }
+  }
 }
