@@ -131,7 +131,7 @@ function addCommand(program: Program, nouns: Map<string, Program>, adding: Addin
     .reduce((at, _word, index) => nounOf(at, nouns, words.slice(0, index + 1)), program);
   const hidden = 'hidden' in command && command.hidden === true;
   // `hansa login` is a command, and has others below it.
-  const held = nouns.get(words.join(' '))?.enablePositionalOptions();
+  const held = nouns.get(words.join(' '));
   const made = held ?? parent.command(words.at(-1) ?? command.noun, { hidden });
   made.description(command.summary).exitOverride().showSuggestionAfterError();
   for (const { name, description } of command.args ?? []) {

@@ -51,7 +51,7 @@ async function* linesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<string
 async function askHidden(question: string): Promise<string> {
   if (!process.stdin.isTTY) {
     throw new HansaError('USAGE', `no terminal to ask on: ${question}`, {
-      fix: 'give it on standard input, with --password-stdin',
+      fix: 'give it on standard input; --help names the option',
     });
   }
   process.stderr.write(`${question}: `);

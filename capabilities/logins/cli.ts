@@ -150,12 +150,12 @@ const password = (terminal: LoginTerminal): Command => ({
   summary: 'Change your own password, or set somebody else’s until their next login.',
   args: [{ name: '[user]', description: 'somebody else; your own where it is missing' }],
   options: [
-    { flags: '--password-stdin', description: 'read from standard input, one line for each' },
+    { flags: '--stdin', description: 'read from standard input, one line for each password' },
   ],
   examples: ['hansa login password', 'hansa login password bob'],
   async run(context) {
     const logins = loginsOf(context);
-    const piped = flagOption(context, 'passwordStdin');
+    const piped = flagOption(context, 'stdin');
     const user = context.args['user'];
     const old = user === undefined ? await terminal.secret('password now', piped) : '';
     const newPassword = await terminal.secret('new password', piped);
@@ -197,7 +197,7 @@ async function sessionsOf(context: CommandContext): Promise<readonly SessionRow[
   const user = textOption(context, 'user');
   if (user === undefined && !flagOption(context, 'all')) {
     const own = await logins.ownSessions({}, context).catch((error: unknown) => {
-      if (isHansaError(error, 'UNAUTHENTICATED')) {
+      if (isNobody(error)) {
         return undefined;
       }
       throw error;

@@ -12,8 +12,8 @@ export const failuresKeptMs = 3_600_000;
 export const lockedMax = 10_000;
 
 interface Tries {
-  failures: number;
-  lastMs: number;
+  readonly failures: number;
+  readonly lastMs: number;
 }
 
 /** `<kind>:<what>`; each kind has room of its own. */
@@ -61,23 +61,28 @@ export function createLockOut(clock: Clock): LockOut {
       known.delete(oldest.value);
     }
   };
-  const takeBack = (key: LockKey): void => {
+  const takeBack = (key: LockKey, before: Tries, atMs: number): void => {
     const { failures, lastMs } = triesOf(key);
-    keep(key, { failures: Math.max(0, failures - 1), lastMs });
+    // The wait goes on from the last attempt that did fail.
+    const last = lastMs === atMs ? before.lastMs : lastMs;
+    keep(key, { failures: Math.max(0, failures - 1), lastMs: last });
   };
   return {
     begin(keys) {
       const atMs = clock.monotonicMs();
-      requireFree(Math.max(...keys.map((key) => untilMs(triesOf(key)) - atMs)));
-      for (const key of keys) {
-        keep(key, { failures: triesOf(key).failures + 1, lastMs: atMs });
+      const before = keys.map((key) => ({ key, tries: triesOf(key) }));
+      requireFree(Math.max(...before.map(({ tries }) => untilMs(tries) - atMs)));
+      for (const { key, tries } of before) {
+        keep(key, { failures: tries.failures + 1, lastMs: atMs });
       }
+      const undo = (from: number): void =>
+        before.slice(from).forEach(({ key, tries }) => takeBack(key, tries, atMs));
       return {
         right() {
           keys.slice(0, 1).forEach((key) => roomOf(key).delete(key));
-          keys.slice(1).forEach(takeBack);
+          undo(1);
         },
-        void: () => keys.forEach(takeBack),
+        void: () => undo(0),
       };
     },
   };
