@@ -69,7 +69,7 @@ describe('a role', () => {
     fc.assert(
       fc.property(pattern, fc.array(name, { minLength: 1, maxLength: 8 }), (names, candidates) => {
         const set = editorMay('kv', 'write', names);
-        const pieces = names.match(/\*\*|\*/g) ?? [];
+        const pieces: readonly string[] = names.match(/\*\*|\*/g) ?? [];
         const mixed = pieces.includes('*') && pieces.includes('**');
         for (const candidate of candidates) {
           const said = set.decide(asks('kv.write', candidate)).allowed;
