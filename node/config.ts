@@ -4,11 +4,17 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Validities } from '@hansa/capabilities/certificates/contract';
 import type { Setting } from '@hansa/capabilities/daemon/contract';
-import { HansaError, nameLengthMax, parseDuration, schemaSentence } from '@hansa/foundation';
+import { HansaError, nameLengthMax, schemaSentence } from '@hansa/foundation';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { dataFolderProblem } from './data-folder.ts';
-import { certificateDurations, tlsModes, tlsWanted, type TlsMode } from './listener-config.ts';
+import {
+  certificateDurations,
+  certificateValidities,
+  tlsModes,
+  tlsWanted,
+  type TlsMode,
+} from './listener-config.ts';
 
 export interface Config {
   /** Absolute. */
@@ -261,11 +267,7 @@ function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'set
     apiPort: values.get('api-port'),
     tls: tlsWanted(values.get('tls') as TlsMode, String(values.get('api-host'))),
     apiNames: values.get('api-names'),
-    certificates: {
-      rootMs: parseDuration(String(values.get('cert-root-validity'))),
-      nodeMs: parseDuration(String(values.get('cert-node-validity'))),
-      refreshHintMs: parseDuration(String(values.get('cert-refresh-hint'))),
-    },
+    certificates: certificateValidities((name) => String(values.get(name))),
     linkHost: values.get('link-host'),
     linkPort: values.get('link-port'),
     dataPlane: values.get('data-plane'),

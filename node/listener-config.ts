@@ -1,6 +1,7 @@
 // What the API listener is told: by TLS or plain, and under which names. Plain is for loopback
 // alone.
 import { isIP } from 'node:net';
+import type { Validities } from '@hansa/capabilities/certificates/contract';
 import { HansaError, parseDuration } from '@hansa/foundation';
 import { z } from 'zod';
 
@@ -41,6 +42,21 @@ export function tlsWanted(mode: TlsMode, host: string): boolean {
     });
   }
   return mode === 'on' || !isLoopback(host);
+}
+
+/** CONFIG_INVALID where an authority would end before the next one can follow it. */
+export function certificateValidities(textOf: (setting: string) => string): Validities {
+  const rootMs = parseDuration(textOf('cert-root-validity'));
+  const refreshHintMs = parseDuration(textOf('cert-refresh-hint'));
+  // It is succeeded when a third is left, and the next one is published for two hints.
+  if (rootMs / 3 <= 2 * refreshHintMs) {
+    throw new HansaError(
+      'CONFIG_INVALID',
+      'cert-root-validity is not more than six times cert-refresh-hint',
+      { fix: 'let authorities count longer, or be asked for more often' },
+    );
+  }
+  return { rootMs, nodeMs: parseDuration(textOf('cert-node-validity')), refreshHintMs };
 }
 
 /** What the node's certificate is for: where it listens, this machine, and what else it is called. */

@@ -6,7 +6,7 @@ import type { Roots } from './roots.ts';
 import { trustDomain } from './spiffe.ts';
 import { subjectText } from './subject-text.ts';
 import type { CertificateExpiries, Expiry } from './uses.ts';
-import { renewBeforeMs } from './validity.ts';
+import { backdatedMs, renewBeforeMs } from './validity.ts';
 
 const namedInWarningMax = 3; // a sentence names so many, and counts the others
 
@@ -62,13 +62,7 @@ function ownExpiries(parts: CertificateParts, roots: Roots): readonly Expiry[] {
     // The next one rings in a third before the end: with less than that, rotating has failed.
     ...(last === undefined
       ? []
-      : [
-          expiry(
-            { ...last, what: 'root', subject },
-            nowMs,
-            lateMs(last.notAfterMs - last.notBeforeMs),
-          ),
-        ]),
+      : [expiry({ ...last, what: 'root', subject }, nowMs, lateMs(last.notAfterMs - last.madeMs))]),
     ...(own === undefined
       ? []
       : [
@@ -97,7 +91,9 @@ function lateMs(validityMs: number): number {
 }
 
 function peerExpiries(known: readonly PeerRoot[], nowMs: number): readonly Expiry[] {
-  return known.map((one) => expiry(one, nowMs, lateMs(one.notAfterMs - one.notBeforeMs)));
+  return known.map((one) =>
+    expiry(one, nowMs, lateMs(one.notAfterMs - one.notBeforeMs - backdatedMs)),
+  );
 }
 
 function expiry(one: Omit<Expiry, 'leftMs' | 'ending'>, nowMs: number, endingMs: number): Expiry {

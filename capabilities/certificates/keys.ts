@@ -16,6 +16,8 @@ import { certificateFields, type CertificateRole, type CertificateRow } from './
 export interface RootRecord {
   readonly serial: string;
   readonly certificate: string;
+  /** Certificates are dated back a little; its life is counted from here. */
+  readonly madeMs: number;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
   /** Published before that, so that whoever verifies knows it already. */
@@ -66,6 +68,7 @@ const { role, row, serial } = certificateFields;
 const root: z.ZodType<RootRecord> = z.object({
   serial,
   certificate: z.string(),
+  madeMs: z.number(),
   notBeforeMs: z.number(),
   notAfterMs: z.number(),
   signsFromMs: z.number(),

@@ -6,7 +6,7 @@ import { certificateRootsMax, type RootRotation, type RootView } from './contrac
 import type { BundleRecord, RootRecord } from './keys.ts';
 import { newSerial, type CertificateParts } from './parts.ts';
 import { trustDomain } from './spiffe.ts';
-import { backdatedMs, wholeSecond } from './validity.ts';
+import { backdatedMs, publishedMs, wholeSecond } from './validity.ts';
 
 const bundleKey = 'own';
 
@@ -98,7 +98,7 @@ function planOf(
   const ends = [...issued.rows.values()]
     .filter(({ value }) => value.root === present && value.revokedMs === undefined)
     .map(({ value }) => value.notAfterMs);
-  const signsFromMs = nowMs + validities.refreshHintMs;
+  const signsFromMs = nowMs + publishedMs(validities.refreshHintMs);
   const linked = peers.all().filter(({ active }) => active);
   const nameOf = ({ name, cluster }: (typeof linked)[number]): string => name ?? cluster;
   return {
@@ -132,7 +132,13 @@ async function makeRoot(
   const serial = newSerial(random);
   const named = { key, trustDomain: trustDomain(cluster), serial };
   const certificate = await maker.makeRoot({ ...named, ...lifetime });
-  const made: RootRecord = { serial, certificate, ...lifetime, signsFromMs };
+  const made: RootRecord = {
+    serial,
+    certificate,
+    madeMs: nowMs,
+    ...lifetime,
+    signsFromMs,
+  };
   await publish(
     parts,
     [...known, made],
@@ -222,7 +228,7 @@ function viewOf(
   const counts = [...issued.rows.values()]
     .map(({ value }) => value)
     .filter(({ notAfterMs, revokedMs }) => notAfterMs > nowMs && revokedMs === undefined);
-  return roots.map((root) => ({
+  return roots.map(({ madeMs: _counted, ...root }) => ({
     ...root,
     state:
       root.signsFromMs > nowMs ? 'next' : root.serial === signing?.serial ? 'signing' : 'retiring',

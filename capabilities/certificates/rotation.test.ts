@@ -37,7 +37,7 @@ describe('rotation', () => {
     });
     const before = await cluster.certificates.bundle({});
     const plan = await cluster.certificates.planRotation({});
-    expect(plan.signsFromMs).toBe(cluster.clock.now() + 60_000);
+    expect(plan.signsFromMs).toBe(cluster.clock.now() + 120_000);
     const { next } = await cluster.certificates.rotate({});
     expect(await states(cluster)).toBe('signing,next');
     const bundle = await cluster.certificates.bundle({});
@@ -45,7 +45,7 @@ describe('rotation', () => {
     expect(bundle.spiffe.spiffe_sequence).toBeGreaterThan(before.spiffe.spiffe_sequence);
     await expect(cluster.certificates.rotate({})).rejects.toMatchObject({ code: 'CONFLICT' });
     expect((await issue(cluster)).root).toBe(old.root);
-    cluster.clock.advance(60_000);
+    cluster.clock.advance(120_000);
     const made = await cluster.certificates.issue({ subject: 'user:ben', ttlMs: 40 * dayMs });
     expect(made.root).toBe(next);
     await verify(cluster, old);
@@ -79,7 +79,7 @@ describe('rotation', () => {
     expect(changes).toBeGreaterThan(0);
     const second = await cluster.trust.listener();
     const { next } = await cluster.certificates.rotate({});
-    await later(cluster, 120_000, async () => {
+    await later(cluster, 180_000, async () => {
       const { certificate, authorities } = await cluster.trust.listener();
       const root = authorities.at(-1) ?? '';
       const signed = await maker.isSignedBy(derOf(certificate), derOf(root));

@@ -32,25 +32,42 @@ export async function tend(needs: TendingNeeds, signal: AbortSignal): Promise<vo
   }
 }
 
-/** One round, in the order of what depends on what. */
-export async function tendOnce({
-  parts,
-  roots,
-  own,
-  issuing,
-  expiring,
-}: TendingNeeds): Promise<void> {
-  const { clock, audit, cluster } = parts;
-  const signing = roots.signing();
-  if (signing !== undefined && roots.next() === undefined && isDue(signing, clock.now())) {
-    const { next = '' } = await roots.rotate();
-    await audit?.act({
-      act: 'certificate-authority.rotated',
-      principal: `cluster:${cluster}`,
-      target: next,
-      outcome: 'OK',
+/**
+ * One round, in the order of what depends on what. What fails is said, and holds nothing else up:
+ * the node's certificate is renewed by the authority that signs now, whatever becomes of the next.
+ */
+export async function tendOnce(needs: TendingNeeds): Promise<void> {
+  const { parts, roots, issuing, expiring } = needs;
+  const steps: readonly (readonly [step: string, work: () => Promise<void>])[] = [
+    ['rotate', () => succeed(needs)],
+    ['renew', () => renew(needs)],
+    ['clean', () => issuing.clean()],
+    ['settle', async () => (roots.signing() === undefined ? undefined : roots.settle())],
+    ['refresh', () => expiring.refresh()],
+  ];
+  for (const [step, work] of steps) {
+    await work().catch((error: unknown) => {
+      parts.log.problem('certificates.not-tended', error, { step });
     });
   }
+}
+
+async function succeed({ parts, roots }: TendingNeeds): Promise<void> {
+  const { clock, audit, cluster } = parts;
+  const signing = roots.signing();
+  if (signing === undefined || roots.next() !== undefined || !isDue(signing, clock.now())) {
+    return;
+  }
+  const { next = '' } = await roots.rotate();
+  await audit?.act({
+    act: 'certificate-authority.rotated',
+    principal: `cluster:${cluster}`,
+    target: next,
+    outcome: 'OK',
+  });
+}
+
+async function renew({ parts: { audit, cluster }, own }: TendingNeeds): Promise<void> {
   if (await own.renew()) {
     await audit?.act({
       act: 'certificate.renewed',
@@ -59,16 +76,11 @@ export async function tendOnce({
       outcome: 'OK',
     });
   }
-  await issuing.clean();
-  if (signing !== undefined) {
-    await roots.settle();
-  }
-  await expiring.refresh();
 }
 
-function isDue(root: { notBeforeMs: number; notAfterMs: number }, nowMs: number): boolean {
-  const { notBeforeMs, notAfterMs } = root;
-  return rootDue(nowMs, { notAfterMs, validityMs: notAfterMs - notBeforeMs });
+function isDue(root: { madeMs: number; notAfterMs: number }, nowMs: number): boolean {
+  const { madeMs, notAfterMs } = root;
+  return rootDue(nowMs, { notAfterMs, validityMs: notAfterMs - madeMs });
 }
 
 /** When it was said last. */
@@ -110,9 +122,7 @@ function dueInMs({ parts, roots, own }: TendingNeeds): number {
   const times = roots.all().flatMap(({ signsFromMs, notAfterMs }) => [signsFromMs, notAfterMs]);
   const ends = [...parts.issued.rows.values()].map(({ value }) => value.notAfterMs);
   const rootThirdMs =
-    signing === undefined
-      ? []
-      : [signing.notAfterMs - (signing.notAfterMs - signing.notBeforeMs) / 3];
+    signing === undefined ? [] : [signing.notAfterMs - (signing.notAfterMs - signing.madeMs) / 3];
   const later = [...times, ...ends, ...rootThirdMs].filter((ms) => ms > nowMs);
   const ownMs =
     held === undefined

@@ -48,6 +48,14 @@ export function rootDue(nowMs: number, root: { notAfterMs: number; validityMs: n
   return root.notAfterMs - nowMs <= root.validityMs / 3;
 }
 
+/**
+ * How long an authority is published before it signs: whoever asks once in the time of the hint has
+ * asked in the first half of it, however unluckily they began.
+ */
+export function publishedMs(refreshHintMs: number): number {
+  return 2 * refreshHintMs;
+}
+
 /** X.509 counts whole seconds. */
 export function wholeSecond(ms: number): number {
   return Math.floor(ms / 1_000) * 1_000;

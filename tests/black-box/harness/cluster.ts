@@ -8,6 +8,7 @@ import { forgetLogins, rememberLogin } from './git.ts';
 import { cleanEnvironment, program, removeFolders, temporaryFolder } from './place.ts';
 import { endAll, endProcess, hasEnded, trackProcess } from './processes.ts';
 import { run, type Finished } from './run.ts';
+import { askBySocket } from './tls.ts';
 import { until } from './until.ts';
 
 export interface ClusterOptions {
@@ -109,7 +110,10 @@ export function prepareCluster({
     },
     hansa: (...args) => hansa('-o', 'json', ...args),
     hansaPlain: hansa,
-    api: (method, path, body) => callApi({ url, token: token(), method, path, body }),
+    api: (method, path, body) =>
+      url.startsWith('https:')
+        ? askBySocket(join(data, 'api.sock'), { token: token(), method, path, body })
+        : callApi({ url, token: token(), method, path, body }),
     token,
     async stop() {
       await endProcess(ran(), 'SIGTERM');
@@ -154,7 +158,9 @@ async function waitUntilReady(child: ChildProcess, data: string, logFile: string
     }
     const text = readFileSync(join(data, 'api.json'), 'utf8');
     const api = JSON.parse(text) as { url: string; pid: number };
-    const mine = api.pid === child.pid && (await fetch(`${api.url}/health`)).ok;
+    // By TLS nobody is answered without a certificate: its own word has to do.
+    const answers = api.url.startsWith('https:') || (await fetch(`${api.url}/health`)).ok;
+    const mine = api.pid === child.pid && answers;
     // Said last of all: from then on every command finds the cluster by its name.
     return mine && readFileSync(logFile, 'utf8').includes(`is up: ${api.url}`)
       ? api.url
