@@ -34,7 +34,7 @@ import {
   type AuditSaid,
 } from '../capabilities/audit/record.ts';
 import { countersign, signHead } from '../capabilities/audit/signing.ts';
-import type { Trail } from '../capabilities/audit/trail.ts';
+import type { AuditChain } from '../capabilities/audit/chain.ts';
 import { createHistory } from '../capabilities/resources/history.ts';
 import { resourceTables } from '../capabilities/resources/keys.ts';
 import { createResourceLog } from '../capabilities/resources/log.ts';
@@ -236,11 +236,11 @@ export function storedChain(records: readonly AuditRecord[], anchor?: AuditAncho
   return new Map(rows.map(([key, value]) => [hexOf(key), codec.encode(value)]));
 }
 
-export function trailFrom(
+export function chainFrom(
   cluster: ClusterId,
   stored: StoredAudit,
-  make: (source: Pick<Trail, 'entry' | 'entries'>) => Trail,
-): Trail {
+  make: (source: Pick<AuditChain, 'entry' | 'entries'>) => AuditChain,
+): AuditChain {
   return make({
     entry: async (key) => {
       const value = stored.get(hexOf(key));

@@ -1,28 +1,31 @@
 // The audits that a person means: all that are here, or one by the name of its cluster.
 import { HansaError, type ClusterId } from '@hansa/foundation';
 import type { Peers } from '../links/contract.ts';
-import { allTrails, mirroredTrail, ownTrail, type Trail, type TrailNeeds } from './trail.ts';
+import { allChains, mirroredChain, ownChain, type AuditChain, type ChainNeeds } from './chain.ts';
 
-export interface ChoosingNeeds extends TrailNeeds {
+export interface ChoosingNeeds extends ChainNeeds {
   readonly peers: Pick<Peers, 'resolve'>;
 }
 
 /** MIRROR_NOT_FOUND where the cluster's audit is not here; LINK_NOT_FOUND where nobody is so called. */
-export async function chosenTrails(
+export async function chosenChains(
   needs: ChoosingNeeds,
   cluster: string | undefined,
-): Promise<readonly Trail[]> {
-  return cluster === undefined ? allTrails(needs) : [await oneTrail(needs, cluster)];
+): Promise<readonly AuditChain[]> {
+  return cluster === undefined ? allChains(needs) : [await oneChain(needs, cluster)];
 }
 
 /** Our own where none is named. */
-export async function oneTrail(needs: ChoosingNeeds, cluster: string | undefined): Promise<Trail> {
+export async function oneChain(
+  needs: ChoosingNeeds,
+  cluster: string | undefined,
+): Promise<AuditChain> {
   const { signer } = needs;
   const own = [undefined, 'own', signer.name, signer.cluster];
   if (own.includes(cluster) || cluster === undefined) {
-    return ownTrail(needs);
+    return ownChain(needs);
   }
-  const found = await mirroredTrail(needs, idOf(needs, cluster));
+  const found = await mirroredChain(needs, idOf(needs, cluster));
   if (found === undefined) {
     throw new HansaError('MIRROR_NOT_FOUND', `the audit of ${cluster} is not mirrored here`, {
       fix: `hansa mirror add ${cluster}:audit/log`,

@@ -5,32 +5,32 @@ import type { KeyBook, KeyLog, Signer } from '../identity/contract.ts';
 import type { AuditEvidence, AuditHead, Countersignature } from './contract.ts';
 import { firstHash } from './record.ts';
 import { signHead } from './signing.ts';
-import type { Trail, TrailNeeds } from './trail.ts';
+import type { AuditChain, ChainNeeds } from './chain.ts';
 
-export interface ExportingNeeds extends TrailNeeds {
+export interface ExportingNeeds extends ChainNeeds {
   readonly signer: Signer;
   readonly keys: Pick<KeyBook, 'log'>;
   readonly clock: { now(): number };
 }
 
-export async function* exportTrail(
+export async function* exportChain(
   needs: ExportingNeeds,
-  trail: Trail,
+  chain: AuditChain,
   countersignatures: readonly Countersignature[],
 ): AsyncIterable<AuditEvidence> {
-  const { cluster, name } = trail;
+  const { cluster, name } = chain;
   yield { kind: 'audit', format: 'hansa/evidence/1', cluster, name };
   const clusters = new Set([cluster, ...countersignatures.map(({ witness }) => witness)]);
   for (const each of clusters) {
     yield* keyLogOf(needs, each);
   }
-  const anchor = await trail.anchor();
+  const anchor = await chain.anchor();
   if (anchor !== undefined) {
     yield { kind: 'audit-anchor', ...anchor };
   }
-  const head = await lastHead(needs, trail, countersignatures);
+  const head = await lastHead(needs, chain, countersignatures);
   yield { kind: 'audit-head', ...head };
-  const { sequence: anchored } = await trail.start();
+  const { sequence: anchored } = await chain.start();
   for (const each of countersignatures) {
     // What was signed of records that were pruned since can be held against nothing.
     if (each.head.sequence >= anchored) {
@@ -38,7 +38,7 @@ export async function* exportTrail(
     }
   }
   for (let sequence = anchored + 1; sequence <= head.sequence; sequence += 1) {
-    const record = await trail.record(sequence);
+    const record = await chain.record(sequence);
     // What is missing is left out, and named by whoever reads the file.
     if (record !== undefined) {
       yield { kind: 'audit-record', cluster, ...record };
@@ -49,17 +49,17 @@ export async function* exportTrail(
 /** Our own, signed now; of a mirror, the newest that we were shown. */
 async function lastHead(
   { signer, crypto, clock }: ExportingNeeds,
-  trail: Trail,
+  chain: AuditChain,
   countersignatures: readonly Countersignature[],
 ): Promise<AuditHead> {
-  const tail = await trail.tail();
-  if (trail.own && tail !== undefined) {
-    const prior = { sequence: 0, hash: firstHash(crypto, trail.cluster) };
+  const tail = await chain.tail();
+  if (chain.own && tail !== undefined) {
+    const prior = { sequence: 0, hash: firstHash(crypto, chain.cluster) };
     return signHead(signer, tail, { prior, atMs: clock.now() });
   }
   const last = countersignatures.at(-1);
   if (last === undefined) {
-    throw new HansaError('MIRROR_NOT_FOUND', `no head of the audit of ${trail.name} is here`, {
+    throw new HansaError('MIRROR_NOT_FOUND', `no head of the audit of ${chain.name} is here`, {
       fix: 'export it on its own cluster',
     });
   }

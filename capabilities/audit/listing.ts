@@ -2,8 +2,8 @@
 // their time, so a page begins where a search by halves finds it, and only what is shown is read.
 import { HansaError, type ClusterId } from '@hansa/foundation';
 import { auditPageDefault, type AuditFilter, type AuditRecord, type AuditRow } from './contract.ts';
-import { chosenTrails, type ChoosingNeeds } from './choosing.ts';
-import type { Trail } from './trail.ts';
+import { chosenChains, type ChoosingNeeds } from './choosing.ts';
+import type { AuditChain } from './chain.ts';
 
 // A page of a filter that nearly nothing fits ends here, and says where to go on.
 const lookedAtMax = 20_000;
@@ -15,7 +15,7 @@ interface Place {
 }
 
 interface Reader {
-  readonly trail: Trail;
+  readonly chain: AuditChain;
   readonly first: number;
   /** The next to be looked at; undefined at the end. */
   next: AuditRecord | undefined;
@@ -30,8 +30,8 @@ export async function listRecords(
 ): Promise<{ records: readonly AuditRow[]; cursor?: string }> {
   const { limit = auditPageDefault, cursor, untilMs = Number.MAX_SAFE_INTEGER } = asked;
   const after = cursor === undefined ? undefined : readCursor(cursor);
-  const trails = await chosenTrails(needs, asked.cluster);
-  const found = await Promise.all(trails.map((trail) => openReader(trail, { after, untilMs })));
+  const chains = await chosenChains(needs, asked.cluster);
+  const found = await Promise.all(chains.map((chain) => openReader(chain, { after, untilMs })));
   const readers = found.flatMap((each) => each ?? []);
   const records: AuditRow[] = [];
   for (let looked = 0; ; looked += 1) {
@@ -42,16 +42,16 @@ export async function listRecords(
     }
     if (records.length >= limit || looked >= lookedAtMax) {
       const last = looked >= lookedAtMax ? undefined : records.at(-1);
-      return { records, cursor: cursorOf(last ?? before({ ...record, ...newest.trail })) };
+      return { records, cursor: cursorOf(last ?? before({ ...record, ...newest.chain })) };
     }
     if (fits(record, asked)) {
-      records.push(rowOf(newest.trail, record));
+      records.push(rowOf(newest.chain, record));
     }
     newest.next = await earlier(newest, record.sequence - 1);
   }
 }
 
-export function rowOf({ cluster, name }: Trail, record: AuditRecord): AuditRow {
+export function rowOf({ cluster, name }: AuditChain, record: AuditRecord): AuditRow {
   return { ...record, cluster, clusterName: name };
 }
 
@@ -73,29 +73,29 @@ function newestOf(readers: readonly Reader[]): Reader | undefined {
 /** The later first; of one time, by cluster. */
 function comesFirst(one: Reader, other: Reader): boolean {
   const [a, b] = [one.next?.atMs ?? 0, other.next?.atMs ?? 0];
-  return a === b ? one.trail.cluster < other.trail.cluster : a > b;
+  return a === b ? one.chain.cluster < other.chain.cluster : a > b;
 }
 
 async function openReader(
-  trail: Trail,
+  chain: AuditChain,
   { after, untilMs }: { readonly after: Place | undefined; readonly untilMs: number },
 ): Promise<Reader | undefined> {
-  const tail = await trail.tail();
+  const tail = await chain.tail();
   if (tail === undefined) {
     return undefined;
   }
-  const { sequence: anchored } = await trail.start();
+  const { sequence: anchored } = await chain.start();
   const range = { first: anchored + 1, last: tail.sequence };
-  const last = await lastUpTo(trail, range, lastMs(trail, { after, untilMs }));
-  const ours = after?.cluster === trail.cluster ? after.sequence - 1 : last;
-  const reader: Reader = { trail, first: range.first, next: undefined };
+  const last = await lastUpTo(chain, range, lastMs(chain, { after, untilMs }));
+  const ours = after?.cluster === chain.cluster ? after.sequence - 1 : last;
+  const reader: Reader = { chain, first: range.first, next: undefined };
   reader.next = await earlier(reader, Math.min(last, ours));
   return reader;
 }
 
 /** What is not later than this comes after the cursor's place. */
 function lastMs(
-  { cluster }: Trail,
+  { cluster }: AuditChain,
   { after, untilMs }: { readonly after: Place | undefined; readonly untilMs: number },
 ): number {
   if (after === undefined) {
@@ -106,14 +106,14 @@ function lastMs(
 
 /** The last record that is not later than a time, by halving; one before the first where none is. */
 async function lastUpTo(
-  trail: Trail,
+  chain: AuditChain,
   { first, last }: { readonly first: number; readonly last: number },
   atMs: number,
 ): Promise<number> {
   let [low, high] = [first - 1, last];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    const record = await trail.record(middle);
+    const record = await chain.record(middle);
     // One that cannot be read has no time: what stands around it decides.
     if (record === undefined || record.atMs <= atMs) {
       low = middle;
@@ -126,11 +126,11 @@ async function lastUpTo(
 
 /** The next readable record at or before a sequence. */
 async function earlier(
-  { trail, first }: Reader,
+  { chain, first }: Reader,
   sequence: number,
 ): Promise<AuditRecord | undefined> {
   for (let at = sequence; at >= first; at -= 1) {
-    const record = await trail.record(at);
+    const record = await chain.record(at);
     if (record !== undefined) {
       return record;
     }

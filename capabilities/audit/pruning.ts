@@ -7,27 +7,27 @@ import { changeOpsMax, type ChangeOp } from '../resources/contract.ts';
 import { auditKeptMs, type PrunePlan } from './contract.ts';
 import { anchorKey, recordKey } from './keys.ts';
 import { signAnchor } from './signing.ts';
-import type { Trail, TrailNeeds } from './trail.ts';
+import type { AuditChain, ChainNeeds } from './chain.ts';
 import { auditRecordsMax, type AuditWriter } from './writing.ts';
 
 const nearlyFull = 0.8; // from here on it is warned of, and what is old enough goes by itself
 const pruneEveryMs = 3_600_000; // a quarter of a million records an hour would be an attack
 
-export interface PruningNeeds extends Pick<TrailNeeds, 'codec'> {
+export interface PruningNeeds extends Pick<ChainNeeds, 'codec'> {
   readonly clock: Clock;
   readonly signer: Signer;
   readonly writer: AuditWriter;
-  readonly trail: Trail;
+  readonly chain: AuditChain;
   readonly recordsMax?: number | undefined;
 }
 
 export async function planPrune(needs: PruningNeeds, beforeMs: number): Promise<PrunePlan> {
-  const { trail, clock } = needs;
-  const tail = await trail.tail();
-  const { sequence: anchored } = await trail.start();
+  const { chain, clock } = needs;
+  const tail = await chain.tail();
+  const { sequence: anchored } = await chain.start();
   const last = tail?.sequence ?? 0;
   // The newest stays: an audit without any would have nothing that its next record follows.
-  const to = await lastBefore(trail, { first: anchored + 1, last: last - 1 }, beforeMs);
+  const to = await lastBefore(chain, { first: anchored + 1, last: last - 1 }, beforeMs);
   return {
     beforeMs,
     records: Math.max(0, to - anchored),
@@ -38,14 +38,14 @@ export async function planPrune(needs: PruningNeeds, beforeMs: number): Promise<
 }
 
 async function lastBefore(
-  trail: Trail,
+  chain: AuditChain,
   { first, last }: { readonly first: number; readonly last: number },
   beforeMs: number,
 ): Promise<number> {
   let [low, high] = [first - 1, Math.max(first - 1, last)];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    const record = await trail.record(middle);
+    const record = await chain.record(middle);
     if (record === undefined || record.atMs < beforeMs) {
       low = middle;
     } else {
@@ -61,12 +61,12 @@ export async function prune(
   beforeMs: number,
   author: string,
 ): Promise<PrunePlan> {
-  const { trail, writer, signer, codec, clock } = needs;
+  const { chain, writer, signer, codec, clock } = needs;
   const plan = await planPrune(needs, beforeMs);
   if (plan.to === 0) {
     return plan;
   }
-  const last = await trail.record(plan.to);
+  const last = await chain.record(plan.to);
   if (last === undefined) {
     throw new HansaError('STORE_DAMAGED', `record ${plan.to} is not there to be anchored at`, {
       fix: 'hansa audit verify',

@@ -11,15 +11,15 @@ import {
 import type { Peers } from '../links/contract.ts';
 import type { History } from '../resources/contract.ts';
 import { namesOf } from './classifying.ts';
-import { chosenTrails, oneTrail } from './choosing.ts';
+import { chosenChains, oneChain } from './choosing.ts';
 import { auditId, type Audit, type AuditPeerStatus, type AuditProblem } from './contract.ts';
-import { exportTrail, type ExportingNeeds } from './exporting.ts';
+import { exportChain, type ExportingNeeds } from './exporting.ts';
 import { sequenceOf, type CountersignedRow, type WitnessedRow } from './keys.ts';
 import { listRecords } from './listing.ts';
 import { fullness, planPrune, prune, type PruningNeeds } from './pruning.ts';
 import type { Showing } from './showing.ts';
-import type { Trail } from './trail.ts';
-import { verifyTrail, type Attested, type VerifyingNeeds } from './verifying.ts';
+import type { AuditChain } from './chain.ts';
+import { verifyChain, type Attested, type VerifyingNeeds } from './verifying.ts';
 import { watchRecords, type FollowingNeeds } from './watching.ts';
 import { forked, type Witnessing } from './witnessing.ts';
 
@@ -50,15 +50,15 @@ export function createAudit(needs: AuditServiceNeeds): AuditService {
     list: (asked) => listRecords(needs, asked),
     watch: (filter, call) => watchRecords(needs, filter, call?.signal),
     async *verify({ cluster }) {
-      for (const trail of await chosenTrails(needs, cluster)) {
-        const problems = trail.own ? await lookAgain(needs) : [];
-        yield* verifyTrail(needs, trail, { attested: attestedOf(needs, trail), problems });
+      for (const chain of await chosenChains(needs, cluster)) {
+        const problems = chain.own ? await lookAgain(needs) : [];
+        yield* verifyChain(needs, chain, { attested: attestedOf(needs, chain), problems });
       }
     },
     async *export({ cluster }) {
-      const trail = await oneTrail(needs, cluster);
-      const signed = attestedOf(needs, trail).map(({ countersignature }) => countersignature);
-      yield* exportTrail(needs, trail, signed);
+      const chain = await oneChain(needs, cluster);
+      const signed = attestedOf(needs, chain).map(({ countersignature }) => countersignature);
+      yield* exportChain(needs, chain, signed);
     },
     plan: ({ beforeMs }) => planPrune(needs, beforeMs),
     prune: ({ beforeMs }, call) => prune(needs, beforeMs, authorOf(call?.caller)),
@@ -68,8 +68,8 @@ export function createAudit(needs: AuditServiceNeeds): AuditService {
       return { peer: cluster };
     },
     async status() {
-      const tail = await needs.trail.tail();
-      const start = await needs.trail.start();
+      const tail = await needs.chain.tail();
+      const start = await needs.chain.start();
       const last = tail?.sequence ?? 0;
       const peers = needs.peers.all().map((each) => peerStatus(needs, each));
       return { records: last - start.sequence, last, problems: problems(), peers };
@@ -98,10 +98,10 @@ function peerStatus(
 }
 
 /** Of our own, what others signed; of another's, what we signed. */
-function attestedOf(needs: AuditServiceNeeds, trail: Trail): readonly Attested[] {
+function attestedOf(needs: AuditServiceNeeds, chain: AuditChain): readonly Attested[] {
   const { witnessed, countersigned, peers, signer } = needs;
-  if (!trail.own) {
-    const row = witnessed.find(trail.cluster)?.value;
+  if (!chain.own) {
+    const row = witnessed.find(chain.cluster)?.value;
     return row === undefined ? [] : [{ name: signer.name, countersignature: row.countersignature }];
   }
   return [...countersigned.rows.values()].flatMap(({ value }) =>

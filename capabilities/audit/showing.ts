@@ -17,7 +17,7 @@ import type { Peers } from '../links/contract.ts';
 import type { AuditTables, CountersignedRow } from './keys.ts';
 import { firstHash, type AuditPoint, type Countersignature } from './record.ts';
 import { requireCountersignature, signHead, type Checking } from './signing.ts';
-import type { Trail } from './trail.ts';
+import type { AuditChain } from './chain.ts';
 import { auditPeerContract } from './wire.ts';
 import type { AuditWriter } from './writing.ts';
 
@@ -34,7 +34,7 @@ export interface ShowingNeeds extends Checking {
   readonly tables: AuditTables;
   readonly countersigned: WatchedTable<CountersignedRow>;
   readonly writer: Pick<AuditWriter, 'tail'>;
-  readonly trail: Trail;
+  readonly chain: AuditChain;
   readonly everyMs?: number | undefined;
 }
 
@@ -118,7 +118,7 @@ async function exchange(needs: ShowingNeeds, turn: Turn, signal: AbortSignal): P
 
 /** What we have where the peer signed last: what that is, it compares by itself. */
 async function priorOf(
-  { trail, crypto, signer }: ShowingNeeds,
+  { chain, crypto, signer }: ShowingNeeds,
   last: Countersignature | undefined,
 ): Promise<AuditPoint> {
   if (last === undefined) {
@@ -126,12 +126,12 @@ async function priorOf(
   }
   const { sequence, hash } = last.head;
   // What was pruned meanwhile is not here to be looked at; that it was there, the peer has signed.
-  return { sequence, hash: (await hashAt(trail, sequence)) ?? hash };
+  return { sequence, hash: (await hashAt(chain, sequence)) ?? hash };
 }
 
-async function hashAt(trail: Trail, sequence: number): Promise<string | undefined> {
-  const start = await trail.start();
-  return start.sequence === sequence ? start.hash : (await trail.record(sequence))?.hash;
+async function hashAt(chain: AuditChain, sequence: number): Promise<string | undefined> {
+  const start = await chain.start();
+  return start.sequence === sequence ? start.hash : (await chain.record(sequence))?.hash;
 }
 
 /** AUDIT_INVALID where it is not that peer's word on a head of ours. */
@@ -159,15 +159,15 @@ async function take(
 
 /** Undefined where our own chain has what the peer signed, or had it before it was pruned. */
 async function contradiction(
-  { trail, clock }: ShowingNeeds,
+  { chain, clock }: ShowingNeeds,
   { head }: Countersignature,
 ): Promise<CountersignedRow['fork']> {
-  const [tail, start] = await Promise.all([trail.tail(), trail.start()]);
+  const [tail, start] = await Promise.all([chain.tail(), chain.start()]);
   const here = tail?.sequence ?? 0;
   if (head.sequence < start.sequence) {
     return undefined;
   }
-  const hash = await hashAt(trail, head.sequence);
+  const hash = await hashAt(chain, head.sequence);
   return hash === head.hash
     ? undefined
     : { sequence: Math.min(here, head.sequence), hash: hash ?? '', seenMs: clock.now() };

@@ -6,7 +6,7 @@ import {
   auditCrypto as crypto,
   chainOf,
   storedChain,
-  trailFrom,
+  chainFrom,
   witnessOf,
   type StoredAudit,
 } from '../../testkit/audit-bench.ts';
@@ -18,8 +18,8 @@ import type { AuditReport } from './contract.ts';
 import { recordKey, tailKey } from './keys.ts';
 import { nextRecord, type AuditRecord } from './record.ts';
 import { signAnchor } from './signing.ts';
-import { trailOf } from './trail.ts';
-import { verifyTrail, type Attested } from './verifying.ts';
+import { chainReader } from './chain.ts';
+import { verifyChain, type Attested } from './verifying.ts';
 
 const byte = 1;
 const cluster = clusterOf(crypto, byte);
@@ -44,10 +44,10 @@ async function verify(
   stored: StoredAudit,
   attested: readonly Attested[] = [],
 ): Promise<AuditReport> {
-  const trail = trailFrom(cluster, stored, (source) =>
-    trailOf(needs, { cluster, name: 'lubeck' }, { ...source, own: true }),
+  const chain = chainFrom(cluster, stored, (source) =>
+    chainReader(needs, { cluster, name: 'lubeck' }, { ...source, own: true }),
   );
-  for await (const said of verifyTrail(needs, trail, { attested, problems: [] })) {
+  for await (const said of verifyChain(needs, chain, { attested, problems: [] })) {
     if (said.type === 'report') {
       return said.report;
     }

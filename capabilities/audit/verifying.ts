@@ -7,12 +7,12 @@ import type { AuditProblem, AuditReport, AuditVerifying, Countersignature } from
 import { sequenceOf, anchorKey, readAnchor, readPoint, readRecord, tailKey } from './keys.ts';
 import { firstHash, recordHash, type AuditPoint } from './record.ts';
 import { requireAnchor, requireCountersignature, type Checking } from './signing.ts';
-import type { Trail, TrailNeeds } from './trail.ts';
+import type { AuditChain, ChainNeeds } from './chain.ts';
 
 const problemsMax = 20; // the first of them matter; a store that is torn would name a million
 const progressEvery = 10_000; // a fraction of a second's work
 
-export interface VerifyingNeeds extends TrailNeeds, Checking {}
+export interface VerifyingNeeds extends ChainNeeds, Checking {}
 
 /** What somebody has signed of the audit, and under which name they are known here. */
 export interface Attested {
@@ -31,9 +31,9 @@ interface Walk {
   atMs: number;
 }
 
-export async function* verifyTrail(
+export async function* verifyChain(
   needs: VerifyingNeeds,
-  trail: Trail,
+  chain: AuditChain,
   given: {
     readonly attested: readonly Attested[];
     /** What another look has found already. */
@@ -43,22 +43,22 @@ export async function* verifyTrail(
   const walk: Walk = {
     problems: given.problems.slice(0, problemsMax),
     attested: soundOnes(needs, given.attested),
-    after: { sequence: 0, hash: firstHash(needs.crypto, trail.cluster) },
+    after: { sequence: 0, hash: firstHash(needs.crypto, chain.cluster) },
     prunedTo: 0,
     tail: undefined,
     records: 0,
     atMs: 0,
   };
   walk.problems.push(...falseOnes(needs, given.attested));
-  const total = (await trail.tail())?.sequence ?? 0;
-  for await (const entry of trail.entries()) {
-    step(needs, walk, { trail, entry });
+  const total = (await chain.tail())?.sequence ?? 0;
+  for await (const entry of chain.entries()) {
+    step(needs, walk, { chain, entry });
     if (walk.records > 0 && walk.records % progressEvery === 0) {
-      yield { type: 'progress', clusterName: trail.name, done: walk.records, total };
+      yield { type: 'progress', clusterName: chain.name, done: walk.records, total };
     }
   }
   requireEnd(walk);
-  yield { type: 'report', report: reportOn(walk, trail) };
+  yield { type: 'report', report: reportOn(walk, chain) };
 }
 
 function found(walk: Walk, problem: AuditProblem): void {
@@ -93,7 +93,7 @@ function falseOnes(needs: Checking, attested: readonly Attested[]): readonly Aud
 function step(
   needs: VerifyingNeeds,
   walk: Walk,
-  { trail, entry }: { readonly trail: Trail; readonly entry: ResourceEntry },
+  { chain, entry }: { readonly chain: AuditChain; readonly entry: ResourceEntry },
 ): void {
   const { codec } = needs;
   const sequence = sequenceOf(entry.key);
@@ -102,7 +102,7 @@ function step(
       stepRecord(needs, walk, { sequence, entry });
     }
   } else if (entry.key.join() === anchorKey.join()) {
-    takeAnchor(needs, walk, { trail, entry });
+    takeAnchor(needs, walk, { chain, entry });
   } else if (entry.key.join() === tailKey.join()) {
     walk.tail = readPoint(codec, entry.value);
     if (walk.tail === undefined) {
@@ -116,11 +116,11 @@ function step(
 function takeAnchor(
   needs: VerifyingNeeds,
   walk: Walk,
-  { trail, entry }: { readonly trail: Trail; readonly entry: ResourceEntry },
+  { chain, entry }: { readonly chain: AuditChain; readonly entry: ResourceEntry },
 ): void {
   const anchor = readAnchor(needs.codec, entry.value);
   try {
-    if (anchor?.cluster !== trail.cluster) {
+    if (anchor?.cluster !== chain.cluster) {
       throw new TypeError('it cannot be read, or is another cluster’s');
     }
     requireAnchor(needs, anchor);
@@ -214,11 +214,11 @@ function spanText(from: number, to: number): string {
   return from >= to ? `record ${from} is` : `records ${from} to ${to} are`;
 }
 
-function reportOn(walk: Walk, trail: Trail): AuditReport {
+function reportOn(walk: Walk, chain: AuditChain): AuditReport {
   const { problems, attested, prunedTo, records, after } = walk;
   return {
-    cluster: trail.cluster,
-    clusterName: trail.name,
+    cluster: chain.cluster,
+    clusterName: chain.name,
     verified: problems.length === 0,
     records,
     prunedTo,

@@ -2,9 +2,9 @@
 import { changedKeys, splitFederatedId, type ClusterId } from '@hansa/foundation';
 import type { Mirrors } from '../sync/contract.ts';
 import { auditId, type AuditFilter, type AuditRow } from './contract.ts';
-import { chosenTrails, oneTrail, type ChoosingNeeds } from './choosing.ts';
+import { chosenChains, oneChain, type ChoosingNeeds } from './choosing.ts';
 import { fits, rowOf } from './listing.ts';
-import { isAudit, type Trail } from './trail.ts';
+import { isAudit, type AuditChain } from './chain.ts';
 
 export interface FollowingNeeds extends ChoosingNeeds {
   readonly mirrors: Pick<Mirrors, 'all' | 'find' | 'view' | 'subscribe'>;
@@ -17,11 +17,11 @@ export async function* watchRecords(
 ): AsyncIterable<AuditRow> {
   const changed = changedKeys<ClusterId>((tell) => subscribe(needs, tell), signal);
   const only =
-    filter.cluster === undefined ? undefined : (await oneTrail(needs, filter.cluster)).cluster;
+    filter.cluster === undefined ? undefined : (await oneChain(needs, filter.cluster)).cluster;
   const told = new Map<ClusterId, number>();
   try {
-    for (const trail of await chosenTrails(needs, filter.cluster)) {
-      told.set(trail.cluster, (await trail.tail())?.sequence ?? 0);
+    for (const chain of await chosenChains(needs, filter.cluster)) {
+      told.set(chain.cluster, (await chain.tail())?.sequence ?? 0);
     }
     for await (const cluster of changed) {
       if (only === undefined || only === cluster) {
@@ -57,9 +57,9 @@ async function* news(
   },
 ): AsyncIterable<AuditRow> {
   const { cluster, told, filter } = given;
-  const trail: Trail | undefined = await oneTrail(needs, cluster).catch(() => undefined);
-  const tail = await trail?.tail();
-  if (trail === undefined || tail === undefined) {
+  const chain: AuditChain | undefined = await oneChain(needs, cluster).catch(() => undefined);
+  const tail = await chain?.tail();
+  if (chain === undefined || tail === undefined) {
     return; // a mirror that is gone, or of which nothing has arrived
   }
   // An audit that is seen for the first time is told from here on, as all the others are.
@@ -67,9 +67,9 @@ async function* news(
   while (at < tail.sequence) {
     at += 1;
     told.set(cluster, at);
-    const record = await trail.record(at);
+    const record = await chain.record(at);
     if (record !== undefined && fits(record, filter)) {
-      yield rowOf(trail, record);
+      yield rowOf(chain, record);
     }
   }
   told.set(cluster, tail.sequence);

@@ -14,7 +14,7 @@ import { auditId, auditKind } from './contract.ts';
 import { anchorKey, readAnchor, readPoint, readRecord, recordKey, tailKey } from './keys.ts';
 import { firstHash, type AuditAnchor, type AuditPoint, type AuditRecord } from './record.ts';
 
-export interface TrailNeeds {
+export interface ChainNeeds {
   readonly codec: Codec;
   readonly crypto: Crypto;
   readonly signer: Pick<Signer, 'cluster' | 'name'>;
@@ -28,7 +28,7 @@ export interface EntrySource {
   entries(): AsyncIterable<ResourceEntry>;
 }
 
-export interface Trail extends EntrySource {
+export interface AuditChain extends EntrySource {
   readonly cluster: ClusterId;
   readonly name: string;
   readonly own: boolean;
@@ -41,10 +41,10 @@ export interface Trail extends EntrySource {
   start(): Promise<AuditPoint>;
 }
 
-export function ownTrail(needs: TrailNeeds): Trail {
+export function ownChain(needs: ChainNeeds): AuditChain {
   const { resources, signer } = needs;
   const there = (): boolean => resources.find(auditId) !== undefined;
-  return trailOf(needs, signer, {
+  return chainReader(needs, signer, {
     own: true,
     entry: async (key) => (there() ? resources.entry(auditId, key) : undefined),
     async *entries() {
@@ -56,17 +56,17 @@ export function ownTrail(needs: TrailNeeds): Trail {
 }
 
 /** Undefined where the cluster's audit is not mirrored, or nothing of it has arrived. */
-export async function mirroredTrail(
-  needs: TrailNeeds,
+export async function mirroredChain(
+  needs: ChainNeeds,
   cluster: ClusterId,
-): Promise<Trail | undefined> {
+): Promise<AuditChain | undefined> {
   const resource = federatedId(cluster, auditId);
   const mirror = needs.mirrors.find(resource);
   const view = mirror === undefined ? undefined : await needs.mirrors.view(resource);
   if (mirror === undefined || view === undefined) {
     return undefined;
   }
-  return trailOf(
+  return chainReader(
     needs,
     { cluster, name: mirror.ownerName },
     { own: false, entry: (key) => view.entry(key), entries: () => view.entries() },
@@ -74,13 +74,13 @@ export async function mirroredTrail(
 }
 
 /** Our own first, then every mirror of which something has arrived. */
-export async function allTrails(needs: TrailNeeds): Promise<readonly Trail[]> {
+export async function allChains(needs: ChainNeeds): Promise<readonly AuditChain[]> {
   const owners = needs.mirrors
     .all()
     .filter(({ resource }) => isAudit(resource))
     .map(({ owner }) => owner);
-  const mirrored = await Promise.all(owners.map((owner) => mirroredTrail(needs, owner)));
-  return [ownTrail(needs), ...mirrored.flatMap((each) => each ?? [])];
+  const mirrored = await Promise.all(owners.map((owner) => mirroredChain(needs, owner)));
+  return [ownChain(needs), ...mirrored.flatMap((each) => each ?? [])];
 }
 
 export function isAudit(resource: FederatedId): boolean {
@@ -88,11 +88,11 @@ export function isAudit(resource: FederatedId): boolean {
   return kind === auditKind && local === auditId;
 }
 
-export function trailOf(
-  { codec, crypto }: TrailNeeds,
+export function chainReader(
+  { codec, crypto }: ChainNeeds,
   { cluster, name }: { readonly cluster: ClusterId; readonly name: string },
   source: EntrySource & { readonly own: boolean },
-): Trail {
+): AuditChain {
   const anchor = async (): Promise<AuditAnchor | undefined> => {
     const entry = await source.entry(anchorKey);
     return entry === undefined ? undefined : readAnchor(codec, entry.value);
