@@ -35,7 +35,7 @@ export interface HeldDirectory {
   readonly name: string;
   readonly epoch: number;
   readonly sequence: number;
-  /** By `<type>/<name>`, ascending. */
+  /** By `<type>/<name>`, in no particular order. */
   readonly entries: ReadonlyMap<string, HeldEntry>;
 }
 
@@ -67,6 +67,7 @@ export interface Followed {
 // What its owner has withdrawn, does not let us see or has signed twice lets nobody in any more. A
 // mirror whose owner is merely away counts as it stood.
 const uncounted: ReadonlySet<MirrorState> = new Set(['absent', 'frozen', 'halted']);
+const unread = 0; // of what a change brought: an entry's own version begins at 1
 const readsMax = 5; // of a log that moves while it is read: then a change follows anyway
 
 export function createFollowed(needs: FollowedNeeds): Followed {
@@ -202,18 +203,75 @@ async function readOwn(
   resource: FederatedId,
   before: HeldDirectory | undefined,
 ): Promise<HeldDirectory | undefined> {
-  const { resources } = needs;
   const { local } = splitFederatedId(resource);
+  const pointNow = (): Point | undefined =>
+    needs.resources.find(local) === undefined ? undefined : needs.resources.point(local);
   for (let reading = 1; ; reading += 1) {
-    const point = resources.find(local) === undefined ? undefined : resources.point(local);
+    const point = pointNow();
     if (point === undefined || isAt(before, point)) {
       return point === undefined ? undefined : before;
     }
-    const read = await readAll(needs, { resource, point, before }, resources.entries(local));
+    const read = await readOwnAt(needs, { resource, point, before });
     // Whoever writes on top of it has to know where it stood.
-    if (reading >= readsMax || resources.point(local)?.sequence === point.sequence) {
+    if (reading >= readsMax || pointNow()?.sequence === read.sequence) {
       return read;
     }
+  }
+}
+
+interface Reading {
+  readonly resource: FederatedId;
+  readonly point: Point;
+  readonly before: HeldDirectory | undefined;
+}
+
+async function readOwnAt(needs: FollowedNeeds, reading: Reading): Promise<HeldDirectory> {
+  const { before, point, resource } = reading;
+  const changed = before?.epoch === point.epoch ? await readChanges(needs, before) : undefined;
+  const { local } = splitFederatedId(resource);
+  return changed ?? readAll(needs, reading, needs.resources.entries(local));
+}
+
+/** What was written since; undefined where that is not kept, or no longer fits what is held. */
+async function readChanges(
+  { resources, codec }: FollowedNeeds,
+  before: HeldDirectory,
+): Promise<HeldDirectory | undefined> {
+  const { resource, epoch } = before;
+  const { local } = splitFederatedId(resource);
+  if ((await resources.keptAfter(local)) > before.sequence) {
+    return undefined;
+  }
+  const entries = new Map(before.entries);
+  let { sequence } = before;
+  for await (const next of resources.changes(local, { epoch, sequence })) {
+    for (const op of next.change.ops) {
+      const { key } = 'delete' in op ? op.delete : op.put;
+      const text = fromUtf8(key);
+      if ('delete' in op) {
+        entries.delete(text);
+      } else {
+        const entry = readable(codec, op.put);
+        if (entry === undefined) {
+          return undefined;
+        }
+        const bytes = key.length + op.put.value.length;
+        entries.set(text, { version: unread, bytes, entry });
+      }
+    }
+    ({ sequence } = next);
+  }
+  return { ...before, sequence, entries };
+}
+
+function readable(
+  codec: Codec,
+  stored: { readonly key: Uint8Array; readonly value: Uint8Array },
+): DirectoryEntry | undefined {
+  try {
+    return readEntry(codec, stored);
+  } catch {
+    return undefined;
   }
 }
 
@@ -245,15 +303,7 @@ function isAt(held: HeldDirectory | undefined, { epoch, sequence }: Point): bool
 
 async function readAll(
   { codec, log }: FollowedNeeds,
-  {
-    resource,
-    point,
-    before,
-  }: {
-    readonly resource: FederatedId;
-    readonly point: Point;
-    readonly before: HeldDirectory | undefined;
-  },
+  { resource, point, before }: Reading,
   stored: AsyncIterable<ResourceEntry>,
 ): Promise<HeldDirectory> {
   const { owner, name } = splitFederatedId(resource);

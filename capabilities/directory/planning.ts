@@ -51,17 +51,22 @@ export function withEdits(
   });
 }
 
-/** Users who are let in and own the cluster, by themselves or by a group. */
-export function ownersIn(own: readonly HeldDirectory[], cluster: ClusterId): readonly string[] {
-  return listIn<AccountEntry>(own, 'user')
-    .filter(
-      ({ entry }) =>
-        !entry.value.disabled &&
-        allGrants(own, entry).some(
-          (grant) => grant.role === ownerRole && (grant.cluster ?? cluster) === cluster,
-        ),
-    )
-    .map(({ entry }) => entry.name);
+/** A user who is let in and owns the cluster, by itself or by a group. */
+function ownerIn(own: readonly HeldDirectory[], cluster: ClusterId): string | undefined {
+  for (const { entries } of own) {
+    for (const { entry } of entries.values()) {
+      if (entry.type === 'user' && !entry.value.disabled && owns(own, entry, cluster)) {
+        return entry.name;
+      }
+    }
+  }
+  return undefined;
+}
+
+function owns(own: readonly HeldDirectory[], entry: AccountEntry, cluster: ClusterId): boolean {
+  return allGrants(own, entry).some(
+    (grant) => grant.role === ownerRole && (grant.cluster ?? cluster) === cluster,
+  );
 }
 
 /** LAST_OWNER where there is an owner before and none after. */
@@ -70,8 +75,8 @@ export function requireOwnerLeft(
   after: readonly HeldDirectory[],
   cluster: ClusterId,
 ): void {
-  const [owner] = ownersIn(before, cluster);
-  if (owner !== undefined && ownersIn(after, cluster).length === 0) {
+  const owner = ownerIn(before, cluster);
+  if (owner !== undefined && ownerIn(after, cluster) === undefined) {
     throw new HansaError('LAST_OWNER', `${owner} is the last user who owns this cluster`, {
       fix:
         'give another user the role first: hansa role assign owner <user>; whoever reads the data ' +
