@@ -91,7 +91,7 @@ function otherCluster(needs: MappingNeeds, peer: string): ClusterId {
   const { cluster } = needs.peers.resolve(peer);
   if (cluster === needs.cluster) {
     throw new HansaError('INPUT_INVALID', 'roles of this cluster count here as such', {
-      fix: 'hansa role grant',
+      fix: 'hansa role assign',
     });
   }
   return cluster;

@@ -7,6 +7,7 @@ import { recordedWith, withoutUnreleased, type Recorded } from './contract-hashe
 import { contractPage } from './contract-page.ts';
 import { contractSources, peerContracts } from './contracts.ts';
 import { errorPage } from './error-page.ts';
+import { permissionPage } from './permission-page.ts';
 
 const folder = 'docs/reference';
 const recordPath = 'protocol/vectors/contracts.json';
@@ -23,7 +24,10 @@ export async function makePages(
     [`${folder}/limits.md`, boundsPage(boundsIn(root))],
     [recordPath, `${JSON.stringify(present, null, 2)}\n`],
   ]);
-  for (const source of await contractSources(root)) {
+  const sources = await contractSources(root);
+  const contracts = sources.flatMap((source) => source.contracts);
+  pages.set(`${folder}/permissions.md`, permissionPage(contracts));
+  for (const source of sources) {
     pages.set(`${folder}/${source.capability}.md`, contractPage(source));
   }
   return pages;
