@@ -122,11 +122,11 @@ async function targetOf({ home, context, options }: LocalContext): Promise<Conte
 }
 
 async function begin(context: LocalContext, logins: Logins): Promise<LoggedIn> {
-  const { options, print } = context;
+  const { options } = context;
   const given = (name: string): string | undefined => textOption({ args: {}, options }, name);
   const [user, code, provider] = [given('user'), given('code'), given('provider')];
   if (provider !== undefined) {
-    return loginByBrowser(logins, provider, print);
+    return loginByBrowser(logins, provider, tell);
   }
   const piped = options['passwordStdin'] === true;
   if (code !== undefined) {
@@ -148,9 +148,14 @@ async function begin(context: LocalContext, logins: Logins): Promise<LoggedIn> {
     if (!isHansaError(error, 'PASSWORD_CHANGE_NEEDED')) {
       throw error;
     }
-    print('Somebody else has set this password: take one of your own.');
+    tell('Somebody else has set this password: take one of your own.');
     return logins.passwordLogin({ user, password, newPassword: await newPassword(piped) });
   }
+}
+
+/** Beside the answer: a program reads that one. */
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 /** Twice on a terminal, where nobody sees what is typed; once from a program. */

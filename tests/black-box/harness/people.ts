@@ -1,9 +1,11 @@
 // People at a cluster: each with a home of their own, who knows the cluster by a name and logs in
 // there as people do, with a password on standard input.
+import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster } from './cluster.ts';
 import { cleanEnvironment, program, temporaryFolder } from './place.ts';
+import { trackProcess } from './processes.ts';
 import { run, type Finished } from './run.ts';
 
 export interface Person {
@@ -11,6 +13,8 @@ export interface Person {
   hansa(...args: string[]): Promise<Finished>;
   /** With lines on standard input, as a program gives passwords. */
   says(lines: readonly string[], ...args: string[]): Promise<Finished>;
+  /** Runs on while the test does something else: what it said so far, and how it ended. */
+  begins(...args: string[]): { said(): string; readonly ended: Promise<number | null> };
   /** The text of the session that was kept. */
   session(): string;
 }
@@ -26,8 +30,21 @@ export function makePerson(cluster: Cluster, name: string): Person {
     const input = lines.map((line) => `${line}\n`).join('');
     return run(process.execPath, [program, ...given], { cwd: home, env, input });
   };
+  const begins = (...args: string[]) => {
+    const given = [program, '-o', 'json', '--context', cluster.name, ...args];
+    const child = spawn(process.execPath, given, { cwd: home, env });
+    trackProcess(child);
+    let said = '';
+    child.stdin.end();
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (said += text));
+    }
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { said: () => said, ended };
+  };
   return {
     home,
+    begins,
     says,
     hansa: (...args) => says([], ...args),
     session() {
