@@ -217,11 +217,6 @@ function authority(found: HansaError | undefined): TokenAuthority {
       expect(token).toBe('a.b.c');
       return ledgerCaller;
     },
-    authorise(_caller, permission) {
-      if (permission !== 'links.read') {
-        throw new HansaError('TOKEN_SCOPE', 'too narrow');
-      }
-    },
     lapse: () => expect.fail('nothing is held'),
   };
 }
