@@ -1,5 +1,6 @@
 // Clusters that issue, hold and show tokens, in one process and under a test's hand.
 import type { AccessControl } from '@hansa/capabilities/access/contract';
+import type { KeyBook } from '@hansa/capabilities/identity/contract';
 import { tokensCapability } from '@hansa/capabilities/tokens/capability';
 import type { Tokens } from '@hansa/capabilities/tokens/contract';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
@@ -52,6 +53,7 @@ interface Ground {
   readonly store?: KeyValueStore;
   readonly people?: HandDirectories;
   readonly access?: AccessControl;
+  readonly keys?: KeyBook;
 }
 
 export function startedClock(): HandClock {
@@ -85,7 +87,7 @@ export async function makeTokenCluster(
     log,
     signer: createTestSigner(crypto, byte, name),
     peers,
-    keys: createTestKeys(),
+    keys: ground.keys ?? createTestKeys(),
     directories: () => people,
     access: () => ground.access,
     remark: (peer) => remarks.get(peer),
@@ -170,7 +172,7 @@ export async function tokenFederation(
 }
 
 /** Every two of them, both ways. */
-export function connectAll({ lubeck: a, bergen: b, riga: c }: TokenFederation): void {
+function connectAll({ lubeck: a, bergen: b, riga: c }: TokenFederation): void {
   const places = [
     { made: a, byte: 1, id: lubeck, name: 'lubeck' },
     { made: b, byte: 11, id: bergen, name: 'bergen' },

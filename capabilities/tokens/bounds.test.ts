@@ -1,8 +1,9 @@
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createMemoryStore } from '@hansa/store-memory';
 import { expect, test } from 'vitest';
-import { makeTokenCluster, startedClock } from '../../testkit/token-clusters.ts';
-import { issuedMax, originsMax } from './contract.ts';
+import { createTestKeys } from '../../testkit/test-keys.ts';
+import { lubeck, makeTokenCluster, startedClock } from '../../testkit/token-clusters.ts';
+import { issuedMax, keysShownMax, originsMax } from './contract.ts';
 import { tokenTables } from './keys.ts';
 
 test('tokens issue one another so many times; one more is TOKEN_TOO_DEEP and is not kept', async () => {
@@ -56,4 +57,14 @@ test('so many tokens are known; one more is STORE_LIMIT until those that ran out
   const kept = (await tokens.list({})).tokens.map((row) => row.jti);
   expect(kept).toContain(jti);
   expect(kept).toHaveLength(2);
+});
+
+test('of its keys a cluster shows the last few, the newest first', async () => {
+  const key = new Uint8Array(32);
+  const present = () => ({ keyIndex: 40, key });
+  const keys = { ...createTestKeys(), keyOf: () => key, present };
+  const { tokens } = await makeTokenCluster(1, 'lubeck', { keys });
+  const { keys: shown } = await tokens.keys({});
+  expect(shown).toHaveLength(keysShownMax);
+  expect(shown[0]).toMatchObject({ kid: `cluster:${lubeck}#40`, kty: 'OKP', alg: 'EdDSA' });
 });

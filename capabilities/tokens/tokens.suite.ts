@@ -1,9 +1,12 @@
 // What the owner's tokens must do, whatever road the owner comes by.
 import { describe, expect, test } from 'vitest';
 import type { Road } from '../../testkit/roads.ts';
-import type { IssueRequest, Tokens } from './contract.ts';
+import type { DelegateRequest, Tokens } from './contract.ts';
 
-const hour: IssueRequest = { audience: ['bearer'], caps: ['api:kv.read'] };
+const hour: Pick<DelegateRequest, 'audience' | 'caps'> = {
+  audience: ['bearer'],
+  caps: ['api:kv.read'],
+};
 
 export function tokensSuite({ name: road, make }: Road<Tokens>): void {
   describe(`tokens ${road}`, () => {
@@ -63,6 +66,22 @@ export function tokensSuite({ name: road, make }: Road<Tokens>): void {
         expect((await tokens.list({})).tokens).toEqual([]);
       }),
     );
+
+    test('the keys that tokens are signed with are shown to whoever verifies them', () =>
+      withTokens(async (tokens) => {
+        const { token } = await tokens.issue(hour);
+        const { keys } = await tokens.keys({});
+        const [link] = (await tokens.check({ token })).chain;
+        expect(keys).toMatchObject([{ kid: `${link?.issuer}#0`, crv: 'Ed25519', use: 'sig' }]);
+      }));
+
+    test('who is nobody in particular has no tokens of their own', () =>
+      withTokens(async (tokens) => {
+        const nobody = expect.objectContaining({ code: 'FORBIDDEN' });
+        await expect(tokens.issueOwn({ caps: ['api:kv.read'] })).rejects.toEqual(nobody);
+        await expect(tokens.own({})).rejects.toEqual(nobody);
+        await expect(tokens.revokeOwn({ jti: 'a'.repeat(22) })).rejects.toEqual(nobody);
+      }));
 
     test('what was never received cannot be forgotten or delegated', () =>
       withTokens(async (tokens) => {
