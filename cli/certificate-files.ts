@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CertificateFiles } from '@hansa/capabilities/certificates/cli-files';
+import type { CertificateFiles } from '@hansa/capabilities/certificates/cli';
 import { HansaError } from '@hansa/foundation';
 
 export const certificateFiles: CertificateFiles = {

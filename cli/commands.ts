@@ -31,6 +31,7 @@ import { trustCommands } from '@hansa/capabilities/trust/cli';
 import type { Command } from '@hansa/foundation';
 import { auditTerminal } from './audit-terminal.ts';
 import { certificateFiles } from './certificate-files.ts';
+import { contextAdd } from './context-add.ts';
 import { localCommands, type LocalCommand } from './local-commands.ts';
 import { loginCommands } from './login-commands.ts';
 import { loginTerminal } from './secret-input.ts';
@@ -78,5 +79,6 @@ export const commands: readonly (Command | LocalCommand)[] = [
   ...tokenCommands,
   ...verifyCommands,
   ...loginCommands,
+  contextAdd,
   ...localCommands,
 ];

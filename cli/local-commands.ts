@@ -8,7 +8,6 @@ import {
   type Context,
   type Home,
 } from './contexts.ts';
-import { contextAdd } from './context-add.ts';
 import { answerGit } from './credential.ts';
 import { dropSession, readSession } from './kept-sessions.ts';
 import { runUp } from './up.ts';
@@ -198,7 +197,6 @@ const credential: LocalCommand = {
 };
 
 export const localCommands: readonly LocalCommand[] = [
-  contextAdd,
   contextList,
   contextUse,
   contextRemove,

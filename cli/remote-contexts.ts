@@ -1,7 +1,7 @@
 // Contexts of clusters that run elsewhere: an address, and the certificates that both sides show.
 import { readFile, stat } from 'node:fs/promises';
 import { request } from 'node:https';
-import { resolve } from 'node:path';
+import { join } from 'node:path';
 import { nodeIdentity, type ClientTls } from '@hansa/client';
 import { HansaError } from '@hansa/foundation';
 import { z } from 'zod';
@@ -46,7 +46,7 @@ export interface ContextFile {
   readonly tls: TlsFiles;
 }
 
-/** The values of a context file, which `hansa cert issue --context-file` writes; paths beside it. */
+/** A context file as `hansa cert issue --context-file` writes it; its paths are beside it. */
 export async function readContextFile(path: string): Promise<ContextFile> {
   const schema = z.object({
     url: z.string(),
@@ -56,7 +56,7 @@ export async function readContextFile(path: string): Promise<ContextFile> {
   });
   try {
     const { url, ...files } = schema.parse(JSON.parse(await readFile(path, 'utf8')));
-    const beside = (file: string): string => resolve(path, '..', file);
+    const beside = (file: string): string => join(path, '..', file);
     const { ca, cert, key } = files;
     const tls = { ca: beside(ca), cert: beside(cert), key: beside(key) };
     return url === '' ? { tls } : { url, tls };

@@ -41,72 +41,24 @@ interface Known {
   readonly proven: ProvenCertificate;
 }
 
-export async function createTlsFront({ trust, clock, log }: TlsFrontNeeds): Promise<TlsFront> {
+export async function createTlsFront(needs: TlsFrontNeeds): Promise<TlsFront> {
+  const { trust, log } = needs;
   let identity = await trust.listener();
-  let generation = 0;
+  const connections = createConnections(needs);
   const servers = new Set<Server>();
-  const known = new Map<TLSSocket, Known>();
   const renewing = createMutex();
-  const prove = async (socket: TLSSocket): Promise<ProvenCertificate> => {
-    const held = known.get(socket);
-    if (held?.generation === generation && clock.now() < held.proven.notAfterMs) {
-      return held.proven;
-    }
-    const asked = generation;
-    const proven = await trust.verify(certificateOf(socket));
-    if (!known.has(socket) && !socket.destroyed) {
-      watch(socket);
-    }
-    known.set(socket, { generation: asked, proven });
-    return proven;
-  };
-  const endUnlessGood = (socket: TLSSocket): Promise<void> =>
-    prove(socket).then(
-      () => undefined,
-      (error: unknown) => {
-        log.event('certificate.let-go', { reason: codeOf(error) });
-        socket.destroy();
-      },
-    );
-  /** Streams last: who holds one is looked at again when the certificate ends. */
-  const watch = (socket: TLSSocket): void => {
-    const gone = new AbortController();
-    socket.once('close', () => {
-      known.delete(socket);
-      gone.abort();
-    });
-    void (async () => {
-      while (!socket.destroyed) {
-        const leftMs = (known.get(socket)?.proven.notAfterMs ?? 0) - clock.now();
-        await clock.sleep(Math.max(1, Math.min(lookAgainMaxMs, leftMs)), gone.signal);
-        await endUnlessGood(socket);
-      }
-    })().catch(() => undefined);
-  };
   const renew = (): Promise<void> =>
     renewing.run(async () => {
       identity = await trust.listener();
       servers.forEach((server) => server.setSecureContext(contextOf(identity)));
     });
   const stop = trust.subscribe(() => {
-    generation += 1;
     renew().catch((error: unknown) => log.problem('certificate.not-shown', error));
-    [...known.keys()].forEach((socket) => void endUnlessGood(socket));
+    connections.lookAgain();
   });
   return {
     serve(options, handler) {
-      const server = createServer(
-        {
-          ...options,
-          ...contextOf(identity),
-          handshakeTimeout: handshakeTimeoutMs,
-          ALPNProtocols: ['http/1.1'],
-          requestCert: true,
-          // The library would take any authority for any name: it is checked, with its reason, here.
-          rejectUnauthorized: false,
-        },
-        handler,
-      );
+      const server = createServer({ ...options, ...clientsOnly, ...contextOf(identity) }, handler);
       // What fails before there is a channel gets no answer by it.
       server.removeAllListeners('tlsClientError');
       server.on('tlsClientError', (error, socket) => {
@@ -117,14 +69,76 @@ export async function createTlsFront({ trust, clock, log }: TlsFrontNeeds): Prom
       server.once('close', () => servers.delete(server));
       return server;
     },
-    async check(request) {
-      const { socket } = request;
-      if (!(socket instanceof TLSSocket)) {
-        return undefined;
-      }
-      return { caller: callerOf(await prove(socket)) };
+    async check({ socket }) {
+      return socket instanceof TLSSocket
+        ? { caller: callerOf(await connections.prove(socket)) }
+        : undefined;
     },
     close: () => stop(),
+  };
+}
+
+const clientsOnly = {
+  handshakeTimeout: handshakeTimeoutMs,
+  ALPNProtocols: ['http/1.1'],
+  requestCert: true,
+  // The library would take any authority for any name: it is checked here, with its reason.
+  rejectUnauthorized: false,
+} as const;
+
+interface Connections {
+  /** Who is at the far end; looked up once, and again when something has changed. */
+  prove(socket: TLSSocket): Promise<ProvenCertificate>;
+  /** Ends those whose certificates count no more. */
+  lookAgain(): void;
+}
+
+function createConnections({ trust, clock, log }: TlsFrontNeeds): Connections {
+  let generation = 0;
+  const known = new Map<TLSSocket, Known>();
+  const prove = async (socket: TLSSocket): Promise<ProvenCertificate> => {
+    const held = known.get(socket);
+    if (held?.generation === generation && clock.now() < held.proven.notAfterMs) {
+      return held.proven;
+    }
+    const asked = generation;
+    const proven = await trust.verify(certificateOf(socket));
+    const isNew = !known.has(socket) && !socket.destroyed;
+    if (!socket.destroyed) {
+      known.set(socket, { generation: asked, proven });
+    }
+    if (isNew) {
+      watch(socket).catch(() => undefined); // it was closed
+    }
+    return proven;
+  };
+  const endUnlessGood = async (socket: TLSSocket): Promise<void> => {
+    await prove(socket).catch((error: unknown) => {
+      log.event('certificate.let-go', { reason: codeOf(error) });
+      socket.destroy();
+    });
+  };
+  /** Streams last: who holds one is looked at again when the certificate ends. */
+  const watch = async (socket: TLSSocket): Promise<void> => {
+    const gone = new AbortController();
+    socket.once('close', () => {
+      known.delete(socket);
+      gone.abort();
+    });
+    while (!socket.destroyed) {
+      const leftMs = (known.get(socket)?.proven.notAfterMs ?? 0) - clock.now();
+      await clock.sleep(Math.max(1, Math.min(lookAgainMaxMs, leftMs)), gone.signal);
+      await endUnlessGood(socket);
+    }
+  };
+  return {
+    prove,
+    lookAgain() {
+      generation += 1;
+      for (const socket of known.keys()) {
+        void endUnlessGood(socket);
+      }
+    },
   };
 }
 

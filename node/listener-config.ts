@@ -29,14 +29,14 @@ function isDuration(text: string): boolean {
 }
 
 export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, '').toLowerCase();
-  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
+  const name = bare(host);
+  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
 }
 
 /** Whether the listener speaks TLS; CONFIG_INVALID where it would leave loopback without. */
 export function tlsWanted(mode: TlsMode, host: string): boolean {
   if (mode === 'off' && !isLoopback(host)) {
-    throw new HansaError('CONFIG_INVALID', `the API would leave this machine without TLS`, {
+    throw new HansaError('CONFIG_INVALID', 'the API would leave this machine without TLS', {
       fix: 'leave out --tls off, or let the API listen on 127.0.0.1',
       facts: { host },
     });
@@ -59,7 +59,7 @@ export function certificateValidities(textOf: (setting: string) => string): Vali
   return { rootMs, nodeMs: parseDuration(textOf('cert-node-validity')), refreshHintMs };
 }
 
-/** What the node's certificate is for: where it listens, this machine, and what else it is called. */
+/** What the node's certificate is for: where it listens, this machine, and its other names. */
 export function certificateNames(
   host: string,
   names: readonly string[],

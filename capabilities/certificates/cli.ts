@@ -20,6 +20,7 @@ import { authorityCommands } from './cli-authority.ts';
 import { bundleCommands } from './cli-bundles.ts';
 import type { CertificateFiles } from './cli-files.ts';
 import { roleCommands } from './cli-roles.ts';
+import { subjectText } from './cli-shown.ts';
 import {
   certificatesContract,
   type CertificateRow,
@@ -27,7 +28,8 @@ import {
   type ExpiryRow,
   type IssuedCertificate,
 } from './contract.ts';
-import { subjectText } from './subject-text.ts';
+
+export type { CertificateFiles } from './cli-files.ts';
 
 const issue = (files: CertificateFiles): Command => ({
   noun: 'cert',

@@ -49,7 +49,7 @@ export const rolePatternsMax = 32; // per role and kind of name; every issue wal
 export const certificatesMax = 10_000; // that have not run out; a certificate is a kilobyte
 export const certificatePageMax = 500; // rows of one answer
 export const certificateRevocationsMax = 4_096; // of one bundle: they travel in one message
-export const certificateRootsMax = 8; // of one bundle: the present one, the next, and those that end
+export const certificateRootsMax = 8; // of one bundle: present and next, and those that end
 export const certificateTextMax = 32_768; // PEM of a certificate or request with its names
 export const dnsNameMax = 253; // RFC 1035
 

@@ -3,8 +3,7 @@ import { durationText, HansaError, reportOf, type ErrorReport } from '@hansa/fou
 import type { IssuedRecord } from './keys.ts';
 import type { CertificateParts } from './parts.ts';
 import type { Roots } from './roots.ts';
-import { trustDomain } from './spiffe.ts';
-import { subjectText } from './subject-text.ts';
+import { readSpiffeId, trustDomain } from './spiffe.ts';
 import type { CertificateExpiries, Expiry } from './uses.ts';
 import { backdatedMs, renewBeforeMs } from './validity.ts';
 
@@ -143,8 +142,13 @@ function nameOf(what: Expiry['what'], subject: string): string {
     case 'node':
       return 'the node’s own';
     case 'issued':
-      return subjectText(subject);
+      return subjectOf(subject);
     case 'peer root':
       return `the authority of ${subject.slice('spiffe://'.length, 'spiffe://'.length + 8)}`;
   }
+}
+
+function subjectOf(id: string): string {
+  const read = readSpiffeId(id);
+  return read === undefined ? id : `${read.kind}:${read.name}`;
 }

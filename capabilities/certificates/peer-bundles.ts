@@ -9,7 +9,7 @@ import type { TrustBundle } from './wire.ts';
 
 export const peerBundlesMax = 1_024; // as many as there may be links
 
-/** BUNDLE_REWOUND, BUNDLE_FORKED or CERTIFICATE_UNFIT where it is not taken; then what was stays. */
+/** BUNDLE_REWOUND, BUNDLE_FORKED or CERTIFICATE_UNFIT where it is not taken: what was, stays. */
 export async function takeBundle(
   parts: CertificateParts,
   cluster: ClusterId,

@@ -26,6 +26,7 @@ export interface TendingNeeds {
 export async function tend(needs: TendingNeeds, signal: AbortSignal): Promise<void> {
   let saidMs = Number.NEGATIVE_INFINITY;
   for (;;) {
+    signal.throwIfAborted();
     await tendOnce(needs);
     saidMs = say(needs, saidMs);
     await pause(needs, signal);
@@ -99,6 +100,7 @@ function say({ parts, expiring }: TendingNeeds, saidMs: number): number {
 
 /** Until something is due, or has changed. */
 async function pause(needs: TendingNeeds, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
   const { clock } = needs.parts;
   const done = new AbortController();
   const either = AbortSignal.any([signal, done.signal]);

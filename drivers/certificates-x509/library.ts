@@ -1,8 +1,9 @@
 // The certificate library and the few constants that all rooms here use. It costs 20 MB and 200 ms:
 // loaded when the first certificate is made or read.
 import { webcrypto } from 'node:crypto';
+import type * as X509 from '@peculiar/x509';
 
-export type Library = typeof import('@peculiar/x509');
+export type Library = typeof X509;
 
 export const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 export const signAlgorithm = { name: 'ECDSA', hash: 'SHA-256' } as const;

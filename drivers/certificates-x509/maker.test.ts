@@ -69,7 +69,7 @@ describe('certificates, with openssl as the judge', () => {
 
   test('a leaf of another authority does not', async () => {
     file('other.pem', (await makeRoot('4a01')).certificate);
-    expect(() => openssl('verify', '-CAfile', 'other.pem', 'leaf.pem')).toThrow();
+    expect(() => openssl('verify', '-CAfile', 'other.pem', 'leaf.pem')).toThrow(/verif/);
   });
 
   test('a leaf signs no other certificate', () => {
@@ -157,7 +157,8 @@ describe('what is read', () => {
     );
     const at = der.length - 1;
     der[at] = (der[at] ?? 0) ^ 1;
-    const forged = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
+    const what = 'CERTIFICATE REQUEST-----\n';
+    const forged = `-----BEGIN ${what}${der.toString('base64')}\n-----END ${what}`;
     await expect(maker.readRequest(forged)).rejects.toMatchObject(code);
     const wrong = ['genpkey', '-algorithm', 'ed25519', '-out', 'ed.pem'];
     openssl(...wrong);
