@@ -182,6 +182,7 @@ describe('what is counted', () => {
     const bench = await open();
     bench.sink.request(entryOf({ contract: 'http', method: 'GET /health', permission: 'open' }));
     bench.sink.request(entryOf({ contract: 'link-peer', method: 'beat', permission: 'peer' }));
+    bench.sink.request(entryOf({ contract: 'logins', method: 'ways', permission: 'open' }));
     await bench.sink.request(
       entryOf({ contract: 'link-peer', method: 'redeem', permission: 'peer' }),
     );
@@ -222,6 +223,18 @@ describe('what is counted', () => {
     expect(flood).toHaveLength(refusalsPerSourceMax + 1);
     expect(flood[0]).toMatchObject({ act: 'requests.refused', count: 500 - refusalsPerSourceMax });
     expect(found.some(({ source }) => source === '10.0.0.2')).toBe(true);
+  });
+
+  test('logins that fail are refusals as well, by where they come from', async () => {
+    const bench = await open();
+    const facts = { source: '10.0.0.9', by: 'password' };
+    const login = { act: 'login.refused', principal: 'user:anna', outcome: 'LOGIN_REFUSED', facts };
+    for (let at = 0; at < refusalsPerSourceMax * 2; at += 1) {
+      await bench.sink.act(login);
+    }
+    const found = await rows(bench);
+    expect(found).toHaveLength(refusalsPerSourceMax);
+    expect(found[0]).toMatchObject({ source: '10.0.0.9', principal: 'user:anna' });
   });
 
   test('from a thousand sources it is bounded as well', async () => {

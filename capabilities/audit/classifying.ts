@@ -15,7 +15,7 @@ const dataActs: ReadonlySet<string> = new Set(['apps.call']);
 /** What peers may do that changes what this cluster is to them. */
 const peerActs: ReadonlySet<string> = new Set([
   'identity-peer.rotated',
-  'lanes-peer.offer',
+  'lane-peer.offer',
   'link-peer.redeem',
   'receipts-peer.restore',
   'receipts-peer.withdraw',
@@ -28,6 +28,12 @@ const alwaysAllowed: ReadonlySet<string> = new Set([
   'recovery.write',
 ]);
 const loginContract = 'logins';
+// Which ways there are, and one's own sessions: looked at by every page that a browser shows.
+const loginReads: ReadonlySet<string> = new Set([
+  'logins.ownSessions',
+  'logins.session',
+  'logins.ways',
+]);
 const refusedStatuses: ReadonlySet<number> = new Set([401, 403, 429]);
 
 /** `refused` and `kept` have a record each; `passed` has none. */
@@ -40,7 +46,7 @@ export function classOf(entry: AuditEntry): Class {
     return 'refused';
   }
   if (contract === loginContract && permission?.endsWith('.read') !== true) {
-    return 'kept';
+    return loginReads.has(act) ? 'passed' : 'kept';
   }
   if (permission === 'peer') {
     return peerActs.has(act) ? 'kept' : 'passed';
@@ -51,7 +57,7 @@ export function classOf(entry: AuditEntry): Class {
   return isAdministrative(permission) && !dataActs.has(act) ? 'kept' : 'counted';
 }
 
-function isRefusal(outcome: string): boolean {
+export function isRefusal(outcome: string): boolean {
   const known = outcome in errorCodes ? errorCodes[outcome as ErrorCode] : undefined;
   return known !== undefined && refusedStatuses.has(known.status);
 }

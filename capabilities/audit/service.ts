@@ -12,14 +12,20 @@ import type { Peers } from '../links/contract.ts';
 import type { History } from '../resources/contract.ts';
 import { namesOf } from './classifying.ts';
 import { chosenChains, oneChain } from './choosing.ts';
-import { auditId, type Audit, type AuditPeerStatus, type AuditProblem } from './contract.ts';
+import {
+  auditId,
+  type Audit,
+  type AuditPeerStatus,
+  type AuditProblem,
+  type AuditVerifying,
+} from './contract.ts';
 import { exportChain, type ExportingNeeds } from './exporting.ts';
 import { sequenceOf, type CountersignedRow, type WitnessedRow } from './keys.ts';
 import { listRecords } from './listing.ts';
 import { fullness, planPrune, prune, type PruningNeeds } from './pruning.ts';
 import type { Showing } from './showing.ts';
 import type { AuditChain } from './chain.ts';
-import { verifyChain, type Attested, type VerifyingNeeds } from './verifying.ts';
+import { progressEvery, verifyChain, type Attested, type VerifyingNeeds } from './verifying.ts';
 import { watchRecords, type FollowingNeeds } from './watching.ts';
 import { forked, type Witnessing } from './witnessing.ts';
 
@@ -51,7 +57,7 @@ export function createAudit(needs: AuditServiceNeeds): AuditService {
     watch: (filter, call) => watchRecords(needs, filter, call?.signal),
     async *verify({ cluster }) {
       for (const chain of await chosenChains(needs, cluster)) {
-        const problems = chain.own ? await lookAgain(needs) : [];
+        const problems = chain.own ? yield* lookAgain(needs, chain) : [];
         yield* verifyChain(needs, chain, { attested: attestedOf(needs, chain), problems });
       }
     },
@@ -117,10 +123,10 @@ function attestedOf(needs: AuditServiceNeeds, chain: AuditChain): readonly Attes
  * Each stored entry against the digest that heads of the resource sign: a store that was changed
  * behind our back still has the old digest.
  */
-async function lookAgain({
-  resources,
-  history,
-}: AuditServiceNeeds): Promise<readonly AuditProblem[]> {
+async function* lookAgain(
+  { resources, history }: AuditServiceNeeds,
+  chain: AuditChain,
+): AsyncGenerator<AuditVerifying, readonly AuditProblem[]> {
   const there = resources.find(auditId) !== undefined;
   const snapshot = there ? await resources.snapshot(auditId) : undefined;
   if (snapshot === undefined) {
@@ -128,7 +134,13 @@ async function lookAgain({
   }
   await signedNow(resources, history, snapshot.position);
   const problems: AuditProblem[] = [];
+  const total = (await chain.tail())?.sequence ?? 0;
+  let done = 0;
   for await (const { key, hash } of snapshot.trie.leaves([])) {
+    done += 1;
+    if (done % progressEvery === 0) {
+      yield { type: 'progress', clusterName: `${chain.name}, digest`, done, total };
+    }
     const entry = await snapshot.entry(key);
     if (entry === undefined || !equalBytes(hash, history.leaf(entry))) {
       const sequence = sequenceOf(key);

@@ -1,7 +1,7 @@
 // What gates and capabilities of this node write to: texts are cut to what a record holds, and only
 // names come in, never inputs.
 import { fromUtf8, HansaError, utf8, type AuditEntry, type Clock } from '@hansa/foundation';
-import { classOf, mustBeKept, namesOf } from './classifying.ts';
+import { classOf, isRefusal, mustBeKept, namesOf } from './classifying.ts';
 import { createCounting } from './counting.ts';
 import { auditFactsMax, auditTextMax, type AuditFacts } from './record.ts';
 import type { Act, AuditSink } from './uses.ts';
@@ -34,18 +34,21 @@ export function createSink(needs: {
       }
       return writer.write({ ...said, count: 1, facts: factsOf(facts) });
     },
-    act: ({ act, principal, target = '', outcome, facts }) =>
-      writer.write({
+    async act({ act, principal, target = '', outcome, facts }) {
+      const said = {
         principal: cut(principal),
         via: '',
-        source: '',
+        source: cut(String(facts?.['source'] ?? '')),
         act: cut(act),
         permission: '',
         target: cut(target),
         outcome: cut(outcome),
-        count: 1,
-        facts: factsOf(facts),
-      }),
+      };
+      // Logins that fail are acts, too: whoever tries all night fills no audit.
+      if (!isRefusal(outcome) || counting.refused(said)) {
+        await writer.write({ ...said, count: 1, facts: factsOf(facts) });
+      }
+    },
     requireReady({ permission }) {
       const problem = mustBeKept(permission) ? writer.problem() : undefined;
       if (problem !== undefined) {

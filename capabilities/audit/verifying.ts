@@ -10,7 +10,7 @@ import { requireAnchor, requireCountersignature, type Checking } from './signing
 import type { AuditChain, ChainNeeds } from './chain.ts';
 
 const problemsMax = 20; // the first of them matter; a store that is torn would name a million
-const progressEvery = 10_000; // a fraction of a second's work
+export const progressEvery = 10_000; // a fraction of a second's work
 
 export interface VerifyingNeeds extends ChainNeeds, Checking {}
 
