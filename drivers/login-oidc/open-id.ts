@@ -8,12 +8,12 @@ import type {
 } from '@hansa/capabilities/logins/oidc';
 import { HansaError } from '@hansa/foundation';
 import * as openId from 'openid-client';
+import { boundedFetch, isAskable, isLoopback } from './bounded-fetch.ts';
 
 const answerWithinS = 10; // of one request to a provider; a person waits
 const knownForMs = 3_600_000; // what a provider says of itself; its keys are read anew as needed
 const knownMax = 32; // twice as many as a cluster may have
 const skewS = 60; // clocks differ; the same tolerance as tokens have
-const loopback: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 interface Known {
   readonly at: number;
@@ -49,7 +49,7 @@ export function createOpenIdProvider({ monotonicMs }: OpenIdNeeds): OpenIdProvid
       const configuration = await reached(configurationOf(settings), signal);
       const verifier = openId.randomPKCECodeVerifier();
       const expected = { state: openId.randomState(), nonce: openId.randomNonce(), verifier };
-      const url = openId.buildAuthorizationUrl(configuration, {
+      const url = addressFor(settings, configuration, {
         redirect_uri: settings.callback,
         scope: ['openid', ...settings.scopes].join(' '),
         state: expected.state,
@@ -72,7 +72,8 @@ async function discover({
   secret,
 }: ProviderSettings): Promise<openId.Configuration> {
   const server = new URL(issuer);
-  const plain = server.protocol === 'http:' && loopback.has(server.hostname);
+  const plain = isLoopback(server);
+  const asking = boundedFetch(server);
   const configuration = await openId.discovery(
     server,
     client,
@@ -81,10 +82,32 @@ async function discover({
     {
       timeout: answerWithinS,
       execute: plain ? [openId.allowInsecureRequests] : [],
+      [openId.customFetch]: asking,
     },
   );
   configuration.timeout = answerWithinS;
+  configuration[openId.customFetch] = asking;
   return configuration;
+}
+
+/** What a browser is sent to is the provider's word: it is an address of the web, or nothing. */
+function addressFor(
+  { issuer }: ProviderSettings,
+  configuration: openId.Configuration,
+  parameters: Record<string, string>,
+): URL {
+  let url: URL;
+  try {
+    url = openId.buildAuthorizationUrl(configuration, parameters);
+  } catch (error) {
+    throw told(error);
+  }
+  if (!isAskable(url, new URL(issuer))) {
+    throw new HansaError('PROVIDER_FAILED', 'the provider sends browsers to no web address', {
+      facts: { reason: 'address' },
+    });
+  }
+  return url;
 }
 
 async function finish(given: {

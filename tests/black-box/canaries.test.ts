@@ -130,7 +130,7 @@ async function provoke(): Promise<void> {
     ['GET', '/status', `${bearer}x`],
     ['GET', '/status', bearer],
     ['GET', '/status', `${session}x`],
-    ['POST', '/kv/put', session, { space: 'secrets', key: 'a', text: sealedValue }],
+    ['PUT', '/kv/entry', session, { space: 'secrets', key: 'a', text: sealedValue }],
     ['GET', `/links/${encodeURIComponent(bearer)}`, lubeck.token()],
     ['GET', `/${session}`, lubeck.token()],
     ['GET', `/links?token=${encodeURIComponent(bearer)}`, lubeck.token()],
