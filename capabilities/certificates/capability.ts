@@ -3,10 +3,13 @@
 import {
   capability,
   createMutex,
+  HansaError,
+  reportOf,
   watchedTable,
   type Capability,
   type Clock,
   type Codec,
+  type ErrorReport,
   type KeyValueStore,
   type Log,
   type Random,
@@ -71,7 +74,10 @@ export function certificatesCapability(needs: CertificatesCapabilityNeeds): {
   const stopping = new AbortController();
   const changed = (signal: AbortSignal): Promise<void> => nextChange(parts, signal);
   return {
-    expiries: expiring,
+    expiries: {
+      expiries: expiring.expiries,
+      warnings: () => [...expiring.warnings(), ...refusedBundles(parts)],
+    },
     trust: {
       listener: () => listenerOf(parts, roots, own),
       verify: createVerifier(parts, roots),
@@ -133,6 +139,16 @@ async function listenerOf(parts: CertificateParts, roots: Roots, own: NodeCertif
   );
   const authorities = [...roots.all(), ...theirs].map((root) => root.certificate);
   return { certificate, privateKey, authorities };
+}
+
+/** What linked clusters told of themselves and nobody here believes. */
+function refusedBundles({ refused, peers }: CertificateParts): readonly ErrorReport[] {
+  return [...refused].flatMap(([cluster, { code, message }]) => {
+    const { active, name = cluster.slice(0, 8) } = peers.standing(cluster);
+    return active
+      ? [reportOf(new HansaError(code, `the trust bundle of ${name} is refused: ${message}`))]
+      : [];
+  });
 }
 
 function subscribeAll(parts: CertificateParts, listener: () => void): () => void {
