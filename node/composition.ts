@@ -90,7 +90,11 @@ export function compose(needs: CompositionNeeds): Composition {
   const writing = lanesCapability({ ...mirroring, ...scoped('lanes'), news });
   const granting = lateAccess();
   const { requireGrantable } = granting;
-  const knowing = directoryCapability({ ...mirroring, requireGrantable });
+  const knowing = directoryCapability({
+    ...mirroring,
+    ...scoped('directory'),
+    requireGrantable,
+  });
   const { directories } = knowing;
   const deciding = accessCapability({
     ...federating,

@@ -10,6 +10,7 @@ import {
   HansaError,
   localId,
   remote,
+  scopeStore,
   silentLog,
   utf8,
   type Caller,
@@ -36,7 +37,11 @@ const kind = 'directory';
 
 export interface HandMirrors extends Mirrors {
   /** What stands in a mirror, by key: `user/anna`; undefined where it is removed. */
-  set(resource: FederatedId, entries: Readonly<Record<string, unknown>> | undefined): void;
+  set(
+    resource: FederatedId,
+    entries: Readonly<Record<string, unknown>> | undefined,
+    state?: MirrorState,
+  ): void;
   state(resource: FederatedId, state: MirrorState): void;
 }
 
@@ -69,6 +74,8 @@ export async function openDirectory(given: BenchGiven = {}): Promise<OpenDirecto
   peers.set(linked(bergen, 'bergen'));
   const granted: (readonly string[])[] = [];
   const service = createDirectory({
+    store: scopeStore(bench.store, 'directory'),
+    clock: bench.clock,
     codec,
     signer: bench.signer,
     resources: log,
@@ -121,13 +128,13 @@ function createHandMirrors(): HandMirrors {
       listeners.add(changed);
       return () => listeners.delete(changed);
     },
-    set(resource, entries) {
+    set(resource, entries, state = 'current') {
       sequence += 1;
       if (entries === undefined) {
         held.delete(resource);
       } else {
         const stored = Object.entries(entries).map(([key, value]) => stands(key, value, sequence));
-        held.set(resource, { entries: stored, mirror: mirrorAt(resource, sequence) });
+        held.set(resource, { entries: stored, mirror: { ...mirrorAt(resource, sequence), state } });
       }
       tell(resource);
     },

@@ -9,7 +9,8 @@ import {
 } from '@hansa/foundation';
 import { builtInRole, builtInRoles } from './built-in.ts';
 import type { AccountEntry, AccountType, GroupEntry, Holding, RoleEntry } from './entries.ts';
-import type { Followed, HeldDirectory } from './followed.ts';
+import type { Followed } from './followed.ts';
+import type { HeldDirectory } from './reading.ts';
 import type { Account, Directories, RoleDefinition, RoleGrant } from './uses.ts';
 
 /** An entry and the directory that holds it. */

@@ -6,6 +6,7 @@ import {
   type Caller,
   type Principal,
 } from '@hansa/foundation';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   bergen,
@@ -87,6 +88,42 @@ describe('who is known', () => {
     }
   });
 
+  test('what was followed change by change is what is read anew, whatever was done', async () => {
+    const bench = createResourceBench();
+    const one = await openDirectory({ bench });
+    const { directory } = one;
+    const user = fc.constantFrom('anna', 'bo', 'carl');
+    const group = fc.constantFrom('ops', 'crew');
+    const act = fc.oneof(
+      fc.tuple(user).map(([name]) => directory.putUser.bind(directory, { user: name })),
+      fc.tuple(user).map(([name]) => directory.removeUser.bind(directory, { user: name })),
+      fc.tuple(group).map(([name]) => directory.putGroup.bind(directory, { group: name })),
+      fc.tuple(group).map(([name]) => directory.removeGroup.bind(directory, { group: name })),
+      fc
+        .tuple(group, user)
+        .map(([name, member]) => directory.addMember.bind(directory, { group: name, member })),
+      fc
+        .tuple(user)
+        .map(([to]) => directory.assign.bind(directory, { role: 'viewer', to, cluster: 'bergen' })),
+      fc.constant(directory.removeDirectory.bind(directory, { directory: 'people' })),
+    );
+    const known = ({ followed }: OpenDirectory): unknown =>
+      followed.own().map(({ entries, epoch, sequence }) => ({
+        epoch,
+        sequence,
+        entries: [...entries.values()].map(({ entry }) => JSON.stringify(entry)).toSorted(),
+      }));
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { maxLength: 12 }), async (acts) => {
+        for (const run of acts) {
+          await run().catch(() => undefined);
+        }
+        expect(known(one)).toEqual(known(await openDirectory({ bench })));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
   test.each(['anna', 'user:anna@lubeck', 'cluster:x', 'workload:web', 'user:../x', ''])(
     '%j is nobody',
     async (text) => {
@@ -159,6 +196,29 @@ describe('somebody of another cluster', () => {
       expect(all).toMatchObject([{ name: 'people', counts: false, state }]);
       mirrors.state(people, 'current');
       expect(directories.find(annaThere)).toBeDefined();
+    },
+  );
+
+  test.each(['absent', 'halted'] as const)(
+    'that was once %s counts no more after a restart either, until its home shows it again',
+    async (state) => {
+      const bench = createResourceBench();
+      const one = await openDirectory({ bench });
+      one.mirrors.set(people, { 'user/anna': stored });
+      await untilSeen(() => one.directories.find(annaThere) !== undefined);
+      one.mirrors.state(people, state);
+      one.mirrors.state(people, 'waiting');
+      expect(one.directories.find(annaThere)).toBeUndefined();
+      const two = await openDirectory({ bench });
+      two.mirrors.set(people, { 'user/anna': stored }, 'waiting');
+      await two.followed.refresh(people);
+      expect(two.followed.find(people)).toBeDefined();
+      expect(two.directories.find(annaThere)).toBeUndefined();
+      two.mirrors.state(people, 'current');
+      expect(two.directories.find(annaThere)).toBeDefined();
+      await untilSeen(() => one.followed.counts(people) === false);
+      two.mirrors.state(people, 'waiting');
+      await untilSeen(() => two.directories.find(annaThere) !== undefined);
     },
   );
 

@@ -23,7 +23,7 @@ import {
   type RoleEntry,
   type StoredAccount,
 } from './entries.ts';
-import type { HeldDirectory } from './followed.ts';
+import type { HeldDirectory } from './reading.ts';
 import { directoryUnknown } from './placing.ts';
 import { changedAccounts, groupRoles, scopesOf, type Plan } from './planning.ts';
 import {

@@ -13,7 +13,7 @@ import {
   type GroupEntry,
   type Holding,
 } from './entries.ts';
-import type { HeldDirectory } from './followed.ts';
+import type { HeldDirectory } from './reading.ts';
 import { entryKey } from './keys.ts';
 
 /** One entry put or taken away, in a directory by its name. */

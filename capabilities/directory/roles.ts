@@ -10,7 +10,7 @@ import {
   type GroupEntry,
   type RoleEntry,
 } from './entries.ts';
-import type { HeldDirectory } from './followed.ts';
+import type { HeldDirectory } from './reading.ts';
 import { requireAccount, requireGroup } from './people.ts';
 import {
   changedAccounts,

@@ -22,7 +22,8 @@ import {
   type DirectoryEntry,
   type GroupEntry,
 } from './entries.ts';
-import type { Followed, FollowedNeeds, HeldDirectory } from './followed.ts';
+import type { Followed, FollowedNeeds } from './followed.ts';
+import type { HeldDirectory } from './reading.ts';
 
 export interface ShowingNeeds extends FollowedNeeds {
   readonly followed: Followed;

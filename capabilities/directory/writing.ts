@@ -17,7 +17,8 @@ import {
   directoryKind,
   entriesMax,
 } from './contract.ts';
-import type { Followed, FollowedNeeds, HeldDirectory } from './followed.ts';
+import type { Followed, FollowedNeeds } from './followed.ts';
+import type { HeldDirectory } from './reading.ts';
 import { entryBytes, keyBytes } from './keys.ts';
 import { requireOwnerLeft, withEdits, type Edit, type Plan } from './planning.ts';
 
