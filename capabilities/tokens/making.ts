@@ -65,7 +65,7 @@ function make(
     | { readonly member: Member; readonly ancestors: readonly Member[]; readonly text: string }
     | undefined,
 ): Made {
-  const jti = toBase64Url(random.bytes(idBytes));
+  const jti = newId(random);
   const exp = Math.floor(wish.expiresMs / 1_000);
   const iat = Math.floor(wish.nowMs / 1_000);
   const payload = {
@@ -98,6 +98,12 @@ function make(
     });
   }
   return { text, jti, expiresMs: exp * 1_000 };
+}
+
+/** People type it: none begins as an option of a command does. */
+function newId(random: Random): string {
+  const id = toBase64Url(random.bytes(idBytes));
+  return id.startsWith('-') ? newId(random) : id;
 }
 
 function requirePlaces(members: readonly Member[]): void {
