@@ -48,7 +48,9 @@ export function createEntering(needs: EnteringNeeds): Entering {
     await audit?.act({ act, principal: who, outcome, facts: { by, source } });
   };
 
-  /** Whatever comes of an attempt is told; what is no fault of who asks is not held against them. */
+  /**
+   * Whatever comes of an attempt is told; what is no fault of who asks is not held against them.
+   */
   const attempting = async <T>(
     given: { by: string; user: string | undefined; keys: readonly LockKey[] },
     call: Call | undefined,
