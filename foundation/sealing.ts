@@ -2,7 +2,7 @@
 // outside the data folder; stores and key files are given it.
 
 export interface Sealer {
-  /** `context` says what the bytes are and where they belong: sealed elsewhere, they do not open. */
+  /** `context` says what the bytes are and where they belong: elsewhere they do not open. */
   seal(context: Uint8Array, plain: Uint8Array): Uint8Array;
   /** STORE_DAMAGED where these are not bytes that were sealed for this very place. */
   open(context: Uint8Array, sealed: Uint8Array): Uint8Array;

@@ -1,10 +1,9 @@
 // The decisions of the roads of people and programs: HTTP with the owner token, a session or a
 // capability token, and calls the transport has proven. What only linked clusters may ask, nothing
 // of these opens.
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { AccessControl } from '@hansa/capabilities/access/contract';
 import type { AuditSink } from '@hansa/capabilities/audit/contract';
-import { sessionMark, type Sessions } from '@hansa/capabilities/logins/contract';
+import type { Sessions } from '@hansa/capabilities/logins/contract';
 import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
 import {
   HansaError,
@@ -12,13 +11,12 @@ import {
   type AuditEntry,
   type Caller,
   type Clock,
-  type Credential,
-  type ErrorCode,
   type Gate,
   type HttpRoute,
   type Log,
 } from '@hansa/foundation';
 import { createBuckets, gateLimits, take, type Buckets, type GateLimits } from './gate-limits.ts';
+import { createIdentifying } from './identifying.ts';
 
 /** Raw routes have no contract; they are audited and limited under this name. */
 export const rawContract = 'http';
@@ -42,49 +40,15 @@ export interface ApiGateNeeds {
 }
 
 export function createApiGate(needs: ApiGateNeeds): Gate {
-  const { clock, log, tokens, sessions, access, audit, limits = gateLimits } = needs;
-  const expected = digest(needs.token);
+  const { clock, log, access, audit, limits = gateLimits } = needs;
   const writes = writeNames(needs.contracts ?? [], needs.routes ?? []);
-  const requests = createBuckets({
-    clock,
-    perSecond: limits.requestsPerSecond,
-    burst: limits.requestsBurst,
-    sourcesMax: limits.sourcesMax,
-  });
-  const callers = createBuckets({
-    clock,
-    perSecond: limits.callerRequestsPerSecond,
-    burst: limits.callerRequestsBurst,
-    sourcesMax: limits.sourcesMax,
-  });
-  const failures = createBuckets({
-    clock,
-    perSecond: limits.failuresPerMinute / 60,
-    burst: limits.failuresPerMinute,
-    sourcesMax: limits.sourcesMax,
-  });
-  const identify = async (credential: Credential): Promise<Caller> => {
-    if (credential.token === undefined) {
-      return { kind: 'anonymous' }; // for what is open to everybody, and refused everything else
-    }
-    // The right token is let in even while its source is limited: all programs of this machine
-    // share one source, and a stranger's wrong guesses at 256 bits must not lock the owner out.
-    if (timingSafeEqual(digest(credential.token), expected)) {
-      return { kind: 'owner' };
-    }
-    if (sessions !== undefined && credential.token.startsWith(sessionMark)) {
-      return sessions.authenticate(credential.token);
-    }
-    if (tokens === undefined || !credential.token.includes('.')) {
-      refuse(failures, credential, log);
-    }
-    const { token, possession } = credential;
-    try {
-      return tokens.authenticate({ token, possession });
-    } catch (error) {
-      refuseToken(error, { failures, credential, log });
-    }
-  };
+  const { sourcesMax } = limits;
+  const bucketsOf = (perSecond: number, burst: number): Buckets =>
+    createBuckets({ clock, perSecond, burst, sourcesMax });
+  const requests = bucketsOf(limits.requestsPerSecond, limits.requestsBurst);
+  const callers = bucketsOf(limits.callerRequestsPerSecond, limits.callerRequestsBurst);
+  const failures = bucketsOf(limits.failuresPerMinute / 60, limits.failuresPerMinute);
+  const identify = createIdentifying(needs, failures);
   return {
     admit(credential) {
       // This process's own calls are bounded by whoever caused them; a limit here would only
@@ -181,42 +145,6 @@ function idOf(caller: Caller): string {
     default:
       return caller.kind;
   }
-}
-
-function refuse(failures: Buckets, credential: Credential, log: Log): never {
-  take(failures, credential.source, 'too many wrong tokens from here');
-  log.event('token.refused', { source: credential.source });
-  throw new HansaError('UNAUTHENTICATED', 'the token is not the owner’s');
-}
-
-// Only these can be guesses: who has a token that ran out or is too narrow was given one.
-const guesses: ReadonlySet<ErrorCode> = new Set([
-  'TOKEN_ALGORITHM',
-  'TOKEN_FORGED',
-  'TOKEN_ISSUER',
-  'TOKEN_KEY_UNKNOWN',
-  'TOKEN_MALFORMED',
-  'TOKEN_SUBJECT',
-  'TOKEN_TOO_DEEP',
-  'TOKEN_TOO_LARGE',
-]);
-
-function refuseToken(
-  error: unknown,
-  { failures, credential, log }: { failures: Buckets; credential: Credential; log: Log },
-): never {
-  if (error instanceof HansaError) {
-    if (guesses.has(error.code)) {
-      take(failures, credential.source, 'too many wrong tokens from here');
-    }
-    log.event('token.refused', { source: credential.source, reason: error.code });
-  }
-  throw error;
-}
-
-// Equal lengths for the comparison, whatever was sent; the token itself has the entropy.
-function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
 }
 
 function writeNames(

@@ -25,7 +25,7 @@ const other = 'other';
 const refusals = /^(?:UNAUTHENTICATED|LOGIN_|PASSWORD_|PRINCIPAL_|CERTIFICATE_|TOKEN_(?!SCOPE))/;
 const loginsContract = 'logins';
 
-/** `rawContract` is what gates call routes without a contract, `doorMethod` a refusal before any. */
+/** `rawContract` is what gates call routes without a contract, `doorMethod` one before any. */
 export function createCounts(
   served: () => Counted,
   names: { readonly rawContract: string; readonly doorMethod: string },

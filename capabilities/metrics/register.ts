@@ -1,6 +1,6 @@
 // The register of metrics: every name with what it counts, in which unit, under which labels. What
-// is served, listed and documented is made of it. Label values are few and known beforehand: states,
-// codes and names of methods, never what somebody sent.
+// is served, listed and documented is made of it. Label values are few and known beforehand:
+// states, codes and names of methods, never what somebody sent.
 
 export interface MetricEntry {
   readonly type: 'counter' | 'gauge' | 'info';

@@ -32,7 +32,7 @@ export interface LmdbStoreNeeds {
 
 export interface SealedLmdbNeeds extends LmdbStoreNeeds {
   readonly sealer: Sealer;
-  /** Whether a file that is not sealed yet is one of before, to be sealed now; else it is damage. */
+  /** Whether a file in plain is one of before, to be sealed now; else it is damage. */
   readonly sealsFirst: boolean;
   /** Called once nobody else has the folder, and before anything is sealed. */
   readonly establish: () => Promise<void>;
