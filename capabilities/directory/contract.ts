@@ -72,7 +72,8 @@ export const defaultDirectory = 'people';
 export const directoriesMax = 100; // own ones: a tenth of a second to read all at a start
 // of one directory: all of them are held in memory, and read anew when it changes
 export const entriesMax = 10_000;
-export const directoryBytesMax: number = 8 * 1_024 * 1_024; // of the same: what one owner may cost us
+// of the same: what one owner may cost us in memory
+export const directoryBytesMax: number = 8 * 1_024 * 1_024;
 /**
  * What is not said stays as it is. Names are `anna`; of another cluster, to be read alone,
  * `anna@<peer>`.

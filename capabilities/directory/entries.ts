@@ -14,7 +14,7 @@ export const emailLengthMax = 254; // the longest that mail can deliver to (RFC 
 export const descriptionLengthMax = 512; // a sentence or two beside a name
 export const groupsPerAccountMax = 64; // each is looked up when its member acts
 export const rolesPerHolderMax = 256; // over all clusters together; more are a role of their own
-export const clustersPerAccountMax = 256; // that tokens are made for; more are not chosen one by one
+export const clustersPerAccountMax = 256; // for tokens; more are not chosen one by one
 export const scopesPerRoleMax = 256; // each is looked at by every decision of who has the role
 export const wordLengthMax = 64; // the name of a group or role, as one types it
 

@@ -79,8 +79,8 @@ export function requireOwnerLeft(
   if (owner !== undefined && ownerIn(after, cluster) === undefined) {
     throw new HansaError('LAST_OWNER', `${owner} is the last user who owns this cluster`, {
       fix:
-        'give another user the role first: hansa role assign owner <user>; whoever reads the data ' +
-        'folder remains an owner by its owner.token',
+        'give another user the role first: hansa role assign owner <user>; whoever reads the ' +
+        'data folder remains an owner by its owner.token',
       facts: { user: owner },
     });
   }
