@@ -16,6 +16,7 @@ import {
   type Resources,
 } from '@hansa/capabilities/resources/contract';
 import { syncContract, type Sync } from '@hansa/capabilities/sync/contract';
+import { tokensContract, type Tokens } from '@hansa/capabilities/tokens/contract';
 import { tracingContract, type Tracing } from '@hansa/capabilities/tracing/contract';
 import {
   near,
@@ -53,6 +54,7 @@ export interface Services {
   readonly resources: Resources;
   readonly catalog: Catalog;
   readonly sync: Sync;
+  readonly tokens: Tokens;
   readonly tracing: Tracing;
   /** In process: what a kind appends with. */
   readonly log: ResourceLog;
@@ -291,6 +293,7 @@ function servicesOf(capabilities: readonly Capability[]): Omit<Services, 'log' |
     resources: remote(resourcesContract, carrier),
     catalog: remote(catalogContract, carrier),
     sync: remote(syncContract, carrier),
+    tokens: remote(tokensContract, carrier),
     tracing: remote(tracingContract, carrier),
   };
 }
