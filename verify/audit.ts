@@ -54,7 +54,8 @@ function take({ audits }: Checking, cluster: string, point: Point): void {
   );
   demand(
     other === undefined,
-    `${short(cluster)} has signed two audits: at record ${point.sequence} another head says otherwise`,
+    `${short(cluster)} has signed two audits: at record ${point.sequence} another head says ` +
+      'otherwise',
   );
   points.push(point);
 }
@@ -146,7 +147,8 @@ export function verifyCountersignature(item: Node, checking: Checking): Verified
   );
   const atMs = requireSigned(checking, item, { by: witness, said, what: 'countersignature' });
   take(checking, cluster, { sequence, hash, by: witness, atMs });
-  const sentence = `${short(witness)} was shown record ${sequence} of ${short(cluster)} at ${moment(atMs)}`;
+  const shown = `record ${sequence} of ${short(cluster)}`;
+  const sentence = `${short(witness)} was shown ${shown} at ${moment(atMs)}`;
   return { of: cluster, sentence };
 }
 
@@ -260,25 +262,22 @@ function requirePoints({ shelf, sequence, hash, cluster }: Walk): void {
   for (const point of shelf.points) {
     demand(
       point.sequence !== sequence || point.hash.equals(hash),
-      `record ${sequence} is not the one that ${short(point.by)} signed at ${moment(point.atMs)}: ` +
-        `it, or one before it, was changed by ${short(cluster)} or since`,
+      `record ${sequence} of ${short(cluster)} is not the one that ${short(point.by)} signed ` +
+        `at ${moment(point.atMs)}: it, or one before it, was changed`,
     );
   }
 }
 
 function requireEnd({ shelf, sequence }: Walk): void {
-  let last: Point | undefined;
-  for (const point of shelf.points) {
-    last = point.sequence > (last?.sequence ?? -1) ? point : last;
+  const signed = shelf.points.filter((point) => point.sequence >= sequence);
+  const [last] = signed.toSorted((a, b) => b.sequence - a.sequence);
+  if (last === undefined) {
+    throw new Problem(`no verified head says that the records end at ${sequence}`);
   }
   demand(
-    last !== undefined && last.sequence >= sequence,
-    `no verified head says that the records end at ${sequence}`,
-  );
-  demand(
-    last === undefined || last.sequence === sequence,
-    `${spanText(sequence + 1, last?.sequence ?? 0)} missing at the end: ` +
-      `${short(last?.by ?? '')} signed ${last?.sequence ?? 0} at ${moment(last?.atMs ?? 0)}`,
+    last.sequence === sequence,
+    `${spanText(sequence + 1, last.sequence)} missing at the end: ` +
+      `${short(last.by)} signed ${last.sequence} at ${moment(last.atMs)}`,
   );
 }
 

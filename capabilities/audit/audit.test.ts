@@ -119,7 +119,9 @@ describe('what is kept', () => {
     let changes = 0;
     bench.log.subscribe((id) => (changes += id === auditId ? 1 : 0));
     await Promise.all(
-      Array.from({ length: count }, (_, at) => bench.sink.request(entryOf({ target: `a/${at}` }))),
+      Array.from({ length: count }, async (_, at) =>
+        bench.sink.request(entryOf({ target: `a/${at}` })),
+      ),
     );
     const found = (await rows(bench)).toReversed();
     expect(found.map(({ target }) => target)).toEqual(
@@ -165,24 +167,26 @@ describe('what is counted', () => {
     for (let at = 0; at < 50; at += 1) {
       expect(bench.sink.request(read)).toBeUndefined();
       expect(
-        bench.sink.request({ ...read, method: 'put', permission: 'kv.write' }),
+        void bench.sink.request({ ...read, method: 'put', permission: 'kv.write' }),
       ).toBeUndefined();
     }
     expect(await rows(bench)).toEqual([]);
     await bench.close();
     const again = await open({ store });
     const found = await rows(again);
-    expect(found.map(({ act, count }) => [act, count]).toSorted()).toEqual([
-      ['kv.get', 50],
-      ['kv.put', 50],
+    expect(found.map(({ act, count }) => `${act} ${count}`).toSorted()).toEqual([
+      'kv.get 50',
+      'kv.put 50',
     ]);
   });
 
   test('what nobody asks about is not recorded: health, and what peers tell each other', async () => {
     const bench = await open();
-    bench.sink.request(entryOf({ contract: 'http', method: 'GET /health', permission: 'open' }));
-    bench.sink.request(entryOf({ contract: 'link-peer', method: 'beat', permission: 'peer' }));
-    bench.sink.request(entryOf({ contract: 'logins', method: 'ways', permission: 'open' }));
+    void bench.sink.request(
+      entryOf({ contract: 'http', method: 'GET /health', permission: 'open' }),
+    );
+    void bench.sink.request(entryOf({ contract: 'link-peer', method: 'beat', permission: 'peer' }));
+    void bench.sink.request(entryOf({ contract: 'logins', method: 'ways', permission: 'open' }));
     await bench.sink.request(
       entryOf({ contract: 'link-peer', method: 'redeem', permission: 'peer' }),
     );
@@ -193,7 +197,7 @@ describe('what is counted', () => {
     const bench = await open();
     const strange = { contract: 'x', method: 'secret-text', outcome: 'METHOD_UNKNOWN' };
     const { permission: _permission, ...entry } = entryOf(strange);
-    bench.sink.request(entry);
+    void bench.sink.request(entry);
     await bench.capability.stop();
     expect(JSON.stringify(await rows(bench))).not.toContain('secret-text');
   });
@@ -202,7 +206,7 @@ describe('what is counted', () => {
     const store = createMemoryStore({ clock: createMovedClock() });
     const bench = await openAudit(1, 'lubeck', { store });
     for (let at = 0; at < countedRowsMax + 500; at += 1) {
-      bench.sink.request({ ...read, target: `kv/${at}` });
+      void bench.sink.request({ ...read, target: `kv/${at}` });
     }
     await bench.close();
     const again = await open({ store });
@@ -214,7 +218,7 @@ describe('what is counted', () => {
     const store = createMemoryStore({ clock: createMovedClock() });
     const bench = await openAudit(1, 'lubeck', { store });
     const refused = entryOf({ outcome: 'UNAUTHENTICATED', source: '10.0.0.1' });
-    await Promise.all(Array.from({ length: 500 }, () => bench.sink.request(refused)));
+    await Promise.all(Array.from({ length: 500 }, async () => bench.sink.request(refused)));
     await bench.sink.request({ ...refused, source: '10.0.0.2' });
     await bench.close();
     const again = await open({ store });

@@ -24,7 +24,7 @@ import { auditPeerContract } from './wire.ts';
 import { createWitnessing } from './witnessing.ts';
 import { createWriter, type WritingNeeds } from './writing.ts';
 
-const countEveryMs = 60_000; // what is counted is a record a minute for whoever does it all the time
+const countEveryMs = 60_000; // whoever does a thing all the time has a record of it a minute
 
 export interface AuditNeeds extends WritingNeeds {
   readonly store: KeyValueStore;

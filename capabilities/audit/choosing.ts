@@ -7,7 +7,7 @@ export interface ChoosingNeeds extends ChainNeeds {
   readonly peers: Pick<Peers, 'resolve'>;
 }
 
-/** MIRROR_NOT_FOUND where the cluster's audit is not here; LINK_NOT_FOUND where nobody is so called. */
+/** MIRROR_NOT_FOUND where that audit is not here; LINK_NOT_FOUND where nobody is so called. */
 export async function chosenChains(
   needs: ChoosingNeeds,
   cluster: string | undefined,

@@ -26,6 +26,7 @@ import {
 } from './record.ts';
 
 export type { Act, AuditSink } from './uses.ts';
+export { auditHeadSchema, countersignatureSchema } from './record.ts';
 export type { AuditAnchor, AuditHead, AuditPoint, AuditRecord, Countersignature };
 
 export const auditKind = 'audit';

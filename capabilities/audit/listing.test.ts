@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 
 interface TestMirrors extends Mirrors {
-  hold(cluster: ClusterId, name: string, records: readonly AuditRecord[]): Promise<void>;
+  holdCopy(cluster: ClusterId, name: string, records: readonly AuditRecord[]): Promise<void>;
 }
 
 function mirrorsOf(): TestMirrors {
@@ -56,7 +56,7 @@ function mirrorsOf(): TestMirrors {
       listeners.add(changed);
       return () => listeners.delete(changed);
     },
-    async hold(cluster: ClusterId, name: string, records: readonly AuditRecord[]) {
+    async holdCopy(cluster: ClusterId, name: string, records: readonly AuditRecord[]) {
       const resource = federatedId(cluster, auditId);
       held.set(resource, { name, entries: storedChain(records) });
       listeners.forEach((listener) => listener(resource));
@@ -107,8 +107,8 @@ describe('the consolidated view', () => {
       .map((list) => list.toSorted((a, b) => a - b));
     await fc.assert(
       fc.asyncProperty(times, times, fc.integer({ min: 1, max: 9 }), async (one, other, limit) => {
-        await mirrors.hold(bergen, 'bergen', chainAt(bergen, one));
-        await mirrors.hold(riga, 'riga', chainAt(riga, other));
+        await mirrors.holdCopy(bergen, 'bergen', chainAt(bergen, one));
+        await mirrors.holdCopy(riga, 'riga', chainAt(riga, other));
         const rows = await allPages(bench, { limit });
         expect(rows).toHaveLength(one.length + other.length);
         expect(new Set(rows.map(placeOf)).size).toBe(rows.length);
@@ -124,7 +124,7 @@ describe('the consolidated view', () => {
   test('is narrowed by who, what, to what, with what outcome, and whose', async () => {
     const mirrors = mirrorsOf();
     const bench = await open(mirrors);
-    await mirrors.hold(bergen, 'bergen', chainAt(bergen, [1, 2]));
+    await mirrors.holdCopy(bergen, 'bergen', chainAt(bergen, [1, 2]));
     await bench.sink.request(entryOf({ target: 'git/a', outcome: 'OK' }));
     await bench.sink.request(entryOf({ target: 'kv/b', outcome: 'FORBIDDEN' }));
     await bench.sink.act({ act: 'certificate.renewed', principal: 'node', outcome: 'OK' });
@@ -162,7 +162,7 @@ describe('the consolidated view', () => {
     const mirrors = mirrorsOf();
     const bench = await open(mirrors);
     await bench.sink.request(entryOf({ target: 'a/before' }));
-    await mirrors.hold(bergen, 'bergen', chainAt(bergen, [1]));
+    await mirrors.holdCopy(bergen, 'bergen', chainAt(bergen, [1]));
     const leave = new AbortController();
     const watching = bench.audit.watch({ act: 'links.*' }, { signal: leave.signal });
     const seen: string[] = [];
@@ -177,7 +177,7 @@ describe('the consolidated view', () => {
         return seen.length;
       })
       .toBeGreaterThan(1);
-    await mirrors.hold(bergen, 'bergen', chainAt(bergen, [1, 2, 3]));
+    await mirrors.holdCopy(bergen, 'bergen', chainAt(bergen, [1, 2, 3]));
     await expect
       .poll(() => seen.filter((each) => each.startsWith('bergen')))
       .toEqual(['bergen 2', 'bergen 3']);

@@ -1,6 +1,6 @@
 // Records of several audits as one list, newest first. Each audit's own records are in the order of
 // their time, so a page begins where a search by halves finds it, and only what is shown is read.
-import { HansaError, type ClusterId } from '@hansa/foundation';
+import { HansaError } from '@hansa/foundation';
 import { auditPageDefault, type AuditFilter, type AuditRecord, type AuditRow } from './contract.ts';
 import { chosenChains, type ChoosingNeeds } from './choosing.ts';
 import type { AuditChain } from './chain.ts';
@@ -21,58 +21,68 @@ interface Reader {
   next: AuditRecord | undefined;
 }
 
+interface Asked extends AuditFilter {
+  readonly limit?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+
 export async function listRecords(
   needs: ChoosingNeeds,
-  asked: AuditFilter & {
-    readonly limit?: number | undefined;
-    readonly cursor?: string | undefined;
-  },
+  asked: Asked,
 ): Promise<{ records: readonly AuditRow[]; cursor?: string }> {
-  const { limit = auditPageDefault, cursor, untilMs = Number.MAX_SAFE_INTEGER } = asked;
-  const after = cursor === undefined ? undefined : readCursor(cursor);
-  const chains = await chosenChains(needs, asked.cluster);
-  const found = await Promise.all(chains.map((chain) => openReader(chain, { after, untilMs })));
-  const readers = found.flatMap((each) => each ?? []);
+  const { limit = auditPageDefault, sinceMs = 0 } = asked;
+  const readers = await openReaders(needs, asked);
   const records: AuditRow[] = [];
   for (let looked = 0; ; looked += 1) {
     const newest = newestOf(readers);
-    const record = newest?.next;
-    if (newest === undefined || record === undefined || record.atMs < (asked.sinceMs ?? 0)) {
+    if (newest === undefined || newest.next.atMs < sinceMs) {
       return { records };
     }
+    const { chain, next: record } = newest;
     if (records.length >= limit || looked >= lookedAtMax) {
-      const last = looked >= lookedAtMax ? undefined : records.at(-1);
-      return { records, cursor: cursorOf(last ?? before({ ...record, ...newest.chain })) };
+      return { records, cursor: cursorBefore({ ...record, cluster: chain.cluster }) };
     }
     if (fits(record, asked)) {
-      records.push(rowOf(newest.chain, record));
+      records.push(rowOf(chain, record));
     }
-    newest.next = await earlier(newest, record.sequence - 1);
+    await advance(newest, record.sequence - 1);
   }
+}
+
+async function openReaders(
+  needs: ChoosingNeeds,
+  { cursor, cluster, untilMs = Number.MAX_SAFE_INTEGER }: Asked,
+): Promise<readonly Reader[]> {
+  const after = cursor === undefined ? undefined : readCursor(cursor);
+  const chains = await chosenChains(needs, cluster);
+  const found = await Promise.all(chains.map((chain) => openReader(chain, { after, untilMs })));
+  return found.flatMap((each) => each ?? []);
 }
 
 export function rowOf({ cluster, name }: AuditChain, record: AuditRecord): AuditRow {
   return { ...record, cluster, clusterName: name };
 }
 
-/** Just before a record that was not shown yet: the next page begins with it. */
-function before(place: Place): Place {
-  return { ...place, sequence: place.sequence + 1 };
-}
+/** One that has something left. */
+type Waiting = Reader & { next: AuditRecord };
 
-function newestOf(readers: readonly Reader[]): Reader | undefined {
-  let newest: Reader | undefined;
+function newestOf(readers: readonly Reader[]): Waiting | undefined {
+  let newest: Waiting | undefined;
   for (const reader of readers) {
-    if (reader.next !== undefined && (newest === undefined || comesFirst(reader, newest))) {
+    if (isWaiting(reader) && (newest === undefined || comesFirst(reader, newest))) {
       newest = reader;
     }
   }
   return newest;
 }
 
+function isWaiting(reader: Reader): reader is Waiting {
+  return reader.next !== undefined;
+}
+
 /** The later first; of one time, by cluster. */
-function comesFirst(one: Reader, other: Reader): boolean {
-  const [a, b] = [one.next?.atMs ?? 0, other.next?.atMs ?? 0];
+function comesFirst(one: Waiting, other: Waiting): boolean {
+  const [a, b] = [one.next.atMs, other.next.atMs];
   return a === b ? one.chain.cluster < other.chain.cluster : a > b;
 }
 
@@ -89,7 +99,7 @@ async function openReader(
   const last = await lastUpTo(chain, range, lastMs(chain, { after, untilMs }));
   const ours = after?.cluster === chain.cluster ? after.sequence - 1 : last;
   const reader: Reader = { chain, first: range.first, next: undefined };
-  reader.next = await earlier(reader, Math.min(last, ours));
+  await advance(reader, Math.min(last, ours));
   return reader;
 }
 
@@ -104,7 +114,7 @@ function lastMs(
   return Math.min(untilMs, cluster < after.cluster ? after.atMs - 1 : after.atMs);
 }
 
-/** The last record that is not later than a time, by halving; one before the first where none is. */
+/** The last record that is not later than a time, by halving; before the first where none is. */
 async function lastUpTo(
   chain: AuditChain,
   { first, last }: { readonly first: number; readonly last: number },
@@ -124,18 +134,12 @@ async function lastUpTo(
   return low;
 }
 
-/** The next readable record at or before a sequence. */
-async function earlier(
-  { chain, first }: Reader,
-  sequence: number,
-): Promise<AuditRecord | undefined> {
-  for (let at = sequence; at >= first; at -= 1) {
-    const record = await chain.record(at);
-    if (record !== undefined) {
-      return record;
-    }
+/** To the next readable record at or before a sequence. */
+async function advance(reader: Reader, sequence: number): Promise<void> {
+  reader.next = undefined;
+  for (let at = sequence; at >= reader.first && reader.next === undefined; at -= 1) {
+    reader.next = await reader.chain.record(at);
   }
-  return undefined;
 }
 
 export function fits(record: AuditRecord, filter: AuditFilter): boolean {
@@ -157,8 +161,9 @@ function matches(value: string, wanted: string | undefined): boolean {
   return wanted.endsWith('*') ? value.startsWith(wanted.slice(0, -1)) : value === wanted;
 }
 
-function cursorOf({ atMs, sequence, cluster }: Place): string {
-  return `${atMs}.${sequence}.${cluster}`;
+/** Just before a record that was not shown yet: the next page begins with it. */
+function cursorBefore({ atMs, sequence, cluster }: Place): string {
+  return `${atMs}.${sequence + 1}.${cluster}`;
 }
 
 function readCursor(cursor: string): Place {
@@ -166,5 +171,5 @@ function readCursor(cursor: string): Place {
   if (cluster === undefined) {
     throw new HansaError('INPUT_INVALID', 'the cursor is none that a page ended with');
   }
-  return { atMs: Number(atMs), sequence: Number(sequence), cluster: cluster as ClusterId };
+  return { atMs: Number(atMs), sequence: Number(sequence), cluster };
 }

@@ -57,8 +57,9 @@ export function createAudit(needs: AuditServiceNeeds): AuditService {
     watch: (filter, call) => watchRecords(needs, filter, call?.signal),
     async *verify({ cluster }) {
       for (const chain of await chosenChains(needs, cluster)) {
-        const problems = chain.own ? yield* lookAgain(needs, chain) : [];
-        yield* verifyChain(needs, chain, { attested: attestedOf(needs, chain), problems });
+        const seen = chain.own ? yield* lookAgain(needs, chain) : [];
+        const attested = attestedOf(needs, chain);
+        yield* verifyChain(needs, chain, { attested, problems: seen });
       }
     },
     async *export({ cluster }) {
@@ -161,7 +162,7 @@ async function signedNow(
   const id: LocalId = auditId;
   const head = await resources.sign(id, position).catch((error: unknown) => {
     if (error instanceof HansaError && error.code === 'FEDERATION_OFF') {
-      return undefined; // without its key a cluster has no heads; its chain is looked at all the same
+      return undefined; // without its key a cluster has no heads; its chain is looked at anyhow
     }
     throw error;
   });

@@ -36,7 +36,7 @@ const hexOf = (key: Uint8Array): string => Buffer.from(key).toString('hex');
 const keyOf = (sequence: number): string => hexOf(recordKey(sequence));
 
 function attestedAt(sequence: number): Attested {
-  const record = records[sequence - 1] as AuditRecord;
+  const record = records[sequence - 1];
   return { name: 'bergen', countersignature: witnessOf(7, { byte, record }) };
 }
 
@@ -141,7 +141,7 @@ describe('an audit', () => {
 
   test('that was written anew, with keys and all, contradicts who has countersigned it', async () => {
     const [first] = records;
-    const forged = [first as AuditRecord];
+    const forged = [first];
     for (const said of records.slice(1)) {
       const lie = said.sequence === 4 ? { ...said, principal: 'user:mallory' } : said;
       const { sequence: _sequence, previous: _previous, hash: _hash, ...rest } = lie;
@@ -154,7 +154,7 @@ describe('an audit', () => {
 
   test('begins at a signed anchor where it was pruned, and nowhere else', async () => {
     const signer = createTestSigner(crypto, byte, 'lubeck');
-    const anchor = signAnchor(signer, records[3] as AuditRecord, 1_800_000_000_000);
+    const anchor = signAnchor(signer, records[3], 1_800_000_000_000);
     const rest = records.slice(4);
     const kept = await verify(storedChain(rest, anchor), [attestedAt(12), attestedAt(2)]);
     expect(kept).toMatchObject({ verified: true, records: 8, prunedTo: 4 });
@@ -163,7 +163,7 @@ describe('an audit', () => {
     const moved = await verify(storedChain(rest, { ...anchor, sequence: 3 }));
     expect(moved.problems[0]).toMatchObject({ what: 'anchor' });
     const other = createTestSigner(crypto, 9, 'riga');
-    const foreign = signAnchor(other, records[3] as AuditRecord, 1);
+    const foreign = signAnchor(other, records[3], 1);
     await expect(verify(storedChain(rest, foreign))).resolves.toMatchObject({ verified: false });
   });
 

@@ -159,7 +159,7 @@ function stepRecord(
     after.hash !== '' &&
     record.previous !== after.hash
   ) {
-    const sentence = `record ${sequence} follows another record than ${after.sequence} as it is here`;
+    const sentence = `record ${sequence} follows another ${after.sequence} than is here`;
     found(walk, { what: 'changed', sequence, sentence });
   } else if (record.atMs < walk.atMs) {
     const sentence = `record ${sequence} is dated before the one that it follows`;

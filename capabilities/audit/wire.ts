@@ -6,7 +6,7 @@ import {
   countersignatureSchema,
   type AuditHead,
   type Countersignature,
-} from './record.ts';
+} from './contract.ts';
 
 export interface AuditPeer {
   /** What was countersigned last of the caller's; LINK_NOT_FOUND without a link. */

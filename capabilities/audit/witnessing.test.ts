@@ -109,7 +109,7 @@ test('an owner that was restored from an older copy hears of it, and so does its
 
 const cluster = clusterOf(crypto, 1);
 const records = chainOf(cluster, 5);
-const at = (sequence: number): AuditRecord => records[sequence - 1] as AuditRecord;
+const at = (sequence: number): AuditRecord => records[sequence - 1];
 
 async function peerAt(bergen: AuditBench): Promise<AuditPeer> {
   const lubeck = await open(1, 'lubeck');

@@ -16,7 +16,7 @@ import { auditId, auditKind, auditName } from './contract.ts';
 import { readAnchor, readPoint, readRecord, recordKey, tailKey, anchorKey } from './keys.ts';
 import { firstHash, nextRecord, type AuditPoint, type AuditSaid } from './record.ts';
 
-// with the end of the chain beside them, and what the log adds, below a transaction's 100 operations
+// with the end of the chain, and what the log adds, below a transaction's 100 operations
 export const recordsPerChangeMax = 80;
 export const auditWaitingMax = 10_000; // records held in memory while the store refuses: some MiB
 export const auditRecordsMax = 1_000_000; // about half a gigabyte, with their changes and digests

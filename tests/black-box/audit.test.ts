@@ -1,12 +1,11 @@
-// The audit over real processes: who did what on two linked clusters, in one view; that a file, a
-// copy of the data folder and a crash are told apart from what was written.
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// The audit over real processes: who did what on two linked clusters, in one view; that neither a
+// crash nor a file that was changed passes for what was written.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AuditReport, AuditRow, AuditStatus } from '@hansa/capabilities/audit/contract';
-import type { DaemonStatus } from '@hansa/capabilities/daemon/contract';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { callApi, startCluster, type Cluster } from './harness/cluster.ts';
-import { linkClusters, must, untilLinked } from './harness/linking.ts';
+import { linkClusters, must } from './harness/linking.ts';
 import { untilState } from './harness/mirroring.ts';
 import { temporaryFolder } from './harness/place.ts';
 import { notYet, until } from './harness/until.ts';
@@ -106,12 +105,10 @@ describe('what was done', () => {
     const { verified, reports } = await must<Verification>(bergen, 'audit', 'verify');
     expect(verified).toBe(true);
     expect(reports.map(({ clusterName }) => clusterName)).toEqual(['bergen', 'lubeck']);
-    const first = await must<{ records: AuditRow[]; cursor: string }>(
-      bergen,
-      ...['audit', 'list', '--limit', '3'],
-    );
+    const three = ['audit', 'list', '--limit', '3'];
+    const first = await must<{ records: AuditRow[]; cursor: string }>(bergen, ...three);
     const next = await list(bergen, '--limit', '3', '--cursor', first.cursor);
-    const pages = [...first.records, ...next].map(({ sequence, cluster }) => `${cluster}${sequence}`);
+    const pages = [...first.records, ...next].map((row) => `${row.cluster}${row.sequence}`);
     expect(new Set(pages).size).toBe(6);
   });
 
@@ -161,41 +158,4 @@ describe('what was done', () => {
     const { verified } = await must<Verification>(bergen, 'audit', 'verify', '--cluster', 'own');
     expect(verified).toBe(true);
   });
-});
-
-test('an owner that is restored from an older copy is named by itself and by its peer', async () => {
-  const [visby, riga] = (await Promise.all(
-    ['visby', 'riga'].map((name) => startCluster({ name, flags: fast })),
-  )) as [Cluster, Cluster];
-  await linkClusters(visby, riga);
-  const backup = join(temporaryFolder('backup'), 'data');
-  await visby.stop();
-  cpSync(visby.data, backup, { recursive: true });
-  await visby.restart();
-  await untilLinked(riga, 'visby');
-  await must(visby, 'link', 'invite');
-  const lost = await lastOf(visby);
-  await untilSigned(visby, lost);
-
-  await visby.stop();
-  rmSync(visby.data, { recursive: true });
-  cpSync(backup, visby.data, { recursive: true });
-  await visby.restart();
-  const warned = async (cluster: Cluster): Promise<DaemonStatus['warnings'][number]> =>
-    until(`${cluster.name} says that audits contradict each other`, async () => {
-      const { warnings } = (await cluster.api<DaemonStatus>('GET', '/status')).body;
-      return warnings.find(({ code }) => code === 'AUDIT_FORKED') ?? notYet(warnings);
-    });
-  expect((await warned(visby)).message).toContain('riga has countersigned');
-  expect((await warned(riga)).message).toContain('has signed two audits');
-  const { code, stdout } = await visby.hansaPlain('audit', 'verify');
-  expect(code).toBe(7);
-  expect(stdout).toMatch(/FALSE .*riga/);
-  const doctor = await riga.hansaPlain('doctor');
-  expect(doctor.stdout).toContain('has signed two audits');
-
-  await must(riga, 'audit', 'accept', 'visby', '--yes');
-  await must(visby, 'audit', 'accept', 'riga', '--yes');
-  await untilSigned(visby, await lastOf(visby));
-  await must<Verification>(visby, 'audit', 'verify');
 });
