@@ -41,7 +41,7 @@ export interface Codes {
 }
 
 export function createCodes(needs: CodesNeeds): Codes {
-  const { store, clock, crypto, random, tables, codes } = needs;
+  const { store, clock, crypto, tables, codes } = needs;
   const isGood = (code: CodeRecord): boolean => code.expiresMs > clock.now();
   const rows = (): readonly CodeRecord[] => [...codes.rows.values()].map(({ value }) => value);
   const write = async (op: Parameters<KeyValueStore['transact']>[0]): Promise<boolean> => {
@@ -51,19 +51,12 @@ export function createCodes(needs: CodesNeeds): Codes {
     }
     return succeeded;
   };
-  const made = (user: string): { shown: OneTimeCode; kept: CodeRecord } => {
-    const code = codeText(random);
-    const expiresMs = clock.now() + oneTimeCodeMs;
-    const hash = hashText(crypto, plainCode(code));
-    const whose = user === ownersName ? {} : { user };
-    return { shown: { ...whose, code, expiresMs }, kept: { user, hash, expiresMs } };
-  };
   return {
     async make(user) {
       if (rows().filter((each) => isGood(each) && each.user !== user).length >= invitesMax) {
         throw new HansaError('STORE_LIMIT', `${invitesMax} one-time codes wait to be used`);
       }
-      const { shown, kept } = made(user);
+      const { shown, kept } = made(needs, user);
       await write({ if: [], then: [tables.codes.put([user], kept)] });
       return shown;
     },
@@ -103,7 +96,7 @@ export function createCodes(needs: CodesNeeds): Codes {
     },
     async first() {
       const key = tables.marks.key('first');
-      const { shown, kept } = made(ownersName);
+      const { shown, kept } = made(needs, ownersName);
       const succeeded = await write({
         if: [{ key, target: 'modRevision', op: '=', operand: 0 }],
         then: [
@@ -114,4 +107,15 @@ export function createCodes(needs: CodesNeeds): Codes {
       return succeeded ? shown : undefined;
     },
   };
+}
+
+function made(
+  { clock, crypto, random }: CodesNeeds,
+  user: string,
+): { readonly shown: OneTimeCode; readonly kept: CodeRecord } {
+  const code = codeText(random);
+  const expiresMs = clock.now() + oneTimeCodeMs;
+  const hash = hashText(crypto, plainCode(code));
+  const whose = user === ownersName ? {} : { user };
+  return { shown: { ...whose, code, expiresMs }, kept: { user, hash, expiresMs } };
 }

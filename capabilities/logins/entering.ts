@@ -1,6 +1,6 @@
 // The way in, however it was opened: by a password, by a one-time code, or because a provider
 // vouches. What fails is counted, told alike to everybody, and said to the audit.
-import { HansaError, isHansaError, type Call, type Log } from '@hansa/foundation';
+import { HansaError, isHansaError, reportOf, type Call, type Log } from '@hansa/foundation';
 import type { AuditSink } from '../audit/contract.ts';
 import type { Account, Directories } from '../directory/contract.ts';
 import { ownersName, type Codes } from './codes.ts';
@@ -8,7 +8,14 @@ import type { LoggedIn, Logins } from './contract.ts';
 import type { CodeRecord } from './keys.ts';
 import type { Attempt, LockKey, LockOut } from './lock-out.ts';
 import type { Passwords } from './passwords.ts';
-import { accountOf, ownerRole, principalOf, requireEnabled, type PeopleBook } from './people.ts';
+import {
+  accountOf,
+  nameOf,
+  ownerRole,
+  principalOf,
+  requireEnabled,
+  type PeopleBook,
+} from './people.ts';
 import type { SessionBook } from './sessions.ts';
 
 export interface EnteringNeeds {
@@ -38,57 +45,11 @@ interface Told {
 }
 
 export function createEntering(needs: EnteringNeeds): Entering {
-  const { directories, people, passwords, codes, book, lockOut, audit, log } = needs;
-
-  const told: Entering['told'] = async ({ by, user, outcome }, call) => {
-    const act = outcome === 'OK' ? 'login.succeeded' : 'login.refused';
-    const source = call?.source ?? '';
-    log.event(act, { by, source, outcome, ...(user === undefined ? {} : { user }) });
-    const who = user === undefined ? 'anonymous' : principalOf(user);
-    await audit?.act({ act, principal: who, outcome, facts: { by, source } });
-  };
-
-  /**
-   * Whatever comes of an attempt is told; what is no fault of who asks is not held against them.
-   */
-  const attempting = async <T>(
-    given: { by: string; user: string | undefined; keys: readonly LockKey[] },
-    call: Call | undefined,
-    run: (attempt: Attempt) => Promise<T>,
-  ): Promise<T> => {
-    const { by, user } = given;
-    try {
-      const attempt = lockOut.begin(given.keys);
-      const answer = await run(attempt).catch((error: unknown) => {
-        if (!isHansaError(error, 'LOGIN_REFUSED')) {
-          attempt.void();
-        }
-        throw error;
-      });
-      return answer;
-    } catch (error) {
-      const outcome = error instanceof HansaError ? error.code : 'INTERNAL';
-      await told({ by, user, outcome }, call);
-      throw error;
-    }
-  };
-
-  const requirePassword: Entering['requirePassword'] = async (user, password, call) => {
-    const known = accountOf(directories, user) !== undefined;
-    const kind = known ? 'user' : 'stranger';
-    const keys: LockKey[] = [`${kind}:${user}`, `from:${call?.source ?? ''}`];
-    const given = { by: 'password', user: known ? user : undefined, keys };
-    await attempting(given, call, async (attempt) => {
-      const right = await passwords.isRight(user, password);
-      if (!right || accountOf(directories, user) === undefined) {
-        throw wrongPassword();
-      }
-      attempt.right();
-    });
-  };
-
+  const told = telling(needs);
+  const requirePassword = requiringPassword(needs, told);
+  const { book } = needs;
   const enter: Entering['enter'] = async ({ account, by }, call) => {
-    const user = account.principal.slice('user:'.length);
+    const user = nameOf(account.principal);
     try {
       requireEnabled(account);
     } catch (error) {
@@ -99,34 +60,80 @@ export function createEntering(needs: EnteringNeeds): Entering {
     await told({ by, user, outcome: 'OK' }, call);
     return begun;
   };
-
-  /** Spent first, so that it lets in one of those who come at once; given back where it failed. */
-  const useCode = async (code: CodeRecord, user: string, password: string): Promise<Account> => {
-    if (!(await codes.spend(code))) {
-      throw wrongCode();
-    }
-    try {
-      const known = accountOf(directories, user);
-      if (code.user === ownersName) {
-        await makeOwner(people, user, known);
-      }
-      const account = accountOf(directories, user);
-      if (account === undefined) {
-        throw wrongCode();
-      }
-      requireEnabled(account);
-      await passwords.set({ user, password, mustChange: false });
-      return account;
-    } catch (error) {
-      await codes.giveBack(code);
-      throw error;
-    }
-  };
-
   return {
     enter,
     requirePassword,
     told,
+    ...byPassword(needs, { enter, requirePassword }),
+    ...byCode(needs, { enter, told }),
+  };
+}
+
+function telling({ audit, log }: EnteringNeeds): Entering['told'] {
+  return async ({ by, user, outcome }, call) => {
+    const act = outcome === 'OK' ? 'login.succeeded' : 'login.refused';
+    const source = call?.source ?? '';
+    log.event(act, { by, source, outcome, ...(user === undefined ? {} : { user }) });
+    const who = user === undefined ? 'anonymous' : principalOf(user);
+    await audit?.act({ act, principal: who, outcome, facts: { by, source } });
+  };
+}
+
+interface Attempting {
+  readonly by: string;
+  readonly user: string | undefined;
+  readonly keys: readonly LockKey[];
+  readonly call: Call | undefined;
+}
+
+/**
+ * What comes of an attempt is told, unless it was not looked at; what is no fault of who asks is
+ * not held against them.
+ */
+async function attempt<T>(
+  { lockOut, told }: Pick<EnteringNeeds, 'lockOut'> & Pick<Entering, 'told'>,
+  { by, user, keys, call }: Attempting,
+  run: (attempt: Attempt) => Promise<T>,
+): Promise<T> {
+  const begun = lockOut.begin(keys);
+  try {
+    return await run(begun);
+  } catch (error) {
+    if (!isHansaError(error, 'LOGIN_REFUSED')) {
+      begun.void();
+    }
+    if (!isHansaError(error, 'RATE_LIMITED')) {
+      await told({ by, user, outcome: reportOf(error).code }, call);
+    }
+    throw error;
+  }
+}
+
+function requiringPassword(
+  needs: EnteringNeeds,
+  told: Entering['told'],
+): Entering['requirePassword'] {
+  const { directories, passwords, lockOut } = needs;
+  return async (user, password, call) => {
+    const known = accountOf(directories, user) !== undefined;
+    const kind = known ? 'user' : 'stranger';
+    const keys: LockKey[] = [`${kind}:${user}`, `from:${call?.source ?? ''}`];
+    const given = { by: 'password', user: known ? user : undefined, keys, call };
+    await attempt({ lockOut, told }, given, async (begun) => {
+      const right = await passwords.isRight(user, password);
+      if (!right || accountOf(directories, user) === undefined) {
+        throw wrongPassword();
+      }
+      begun.right();
+    });
+  };
+}
+
+function byPassword(
+  { directories, passwords, book }: EnteringNeeds,
+  { enter, requirePassword }: Pick<Entering, 'enter' | 'requirePassword'>,
+): Pick<Logins, 'passwordLogin'> {
+  return {
     async passwordLogin({ user, password, newPassword }, call) {
       await requirePassword(user, password, call);
       const account = accountOf(directories, user);
@@ -144,27 +151,58 @@ export function createEntering(needs: EnteringNeeds): Entering {
       }
       return enter({ account, by: 'password' }, call);
     },
+  };
+}
+
+function byCode(
+  needs: EnteringNeeds,
+  { enter, told }: Pick<Entering, 'enter' | 'told'>,
+): Pick<Logins, 'codeLogin'> {
+  const { passwords, codes, book, lockOut } = needs;
+  return {
     async codeLogin({ code: text, password, user: wanted }, call) {
       const keys: LockKey[] = [`code-from:${call?.source ?? ''}`];
-      const account = await attempting(
-        { by: 'code', user: undefined, keys },
-        call,
-        async (attempt) => {
-          const code = codes.find(text);
-          if (code === undefined) {
-            throw wrongCode();
-          }
-          attempt.right();
-          const user = whose(code, wanted);
-          passwords.requireFit(user, password);
-          const used = await useCode(code, user, password);
-          await book.end(({ principal }) => principal === used.principal);
-          return used;
-        },
-      );
+      const given = { by: 'code', user: undefined, keys, call };
+      const account = await attempt({ lockOut, told }, given, async (begun) => {
+        const code = codes.find(text);
+        if (code === undefined) {
+          throw wrongCode();
+        }
+        begun.right();
+        const user = whose(code, wanted);
+        passwords.requireFit(user, password);
+        const used = await useCode(needs, { code, user, password });
+        await book.end(({ principal }) => principal === used.principal);
+        return used;
+      });
       return enter({ account, by: 'code' }, call);
     },
   };
+}
+
+/** Spent first, so that it lets in one of those who come at once; given back where it failed. */
+async function useCode(
+  { directories, people, passwords, codes }: EnteringNeeds,
+  { code, user, password }: { code: CodeRecord; user: string; password: string },
+): Promise<Account> {
+  if (!(await codes.spend(code))) {
+    throw wrongCode();
+  }
+  try {
+    if (code.user === ownersName) {
+      await makeOwner(people, user, accountOf(directories, user));
+    }
+    const account = accountOf(directories, user);
+    if (account === undefined) {
+      throw wrongCode();
+    }
+    requireEnabled(account);
+    await passwords.set({ user, password, mustChange: false });
+    return account;
+  } catch (error) {
+    await codes.giveBack(code);
+    throw error;
+  }
 }
 
 export function requireAnother(password: string, newPassword: string): void {

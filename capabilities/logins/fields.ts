@@ -1,5 +1,5 @@
 // The words that logins are written in, and their bounds: for the contract and for what is stored.
-import { accountNameSchema } from '@hansa/foundation';
+import { accountNameSchema, principalSchema, type Principal } from '@hansa/foundation';
 import { z } from 'zod';
 
 // without a second factor, shorter ones are guessed from what leaked elsewhere
@@ -21,7 +21,7 @@ const pageMax = 500; // rows of one answer
 /** A session as people see it; never its text. */
 export interface SessionRow {
   readonly id: string;
-  readonly principal: string;
+  readonly principal: Principal;
   /** `password`, `code`, or the provider. */
   readonly by: string;
   readonly createdMs: number;
@@ -57,7 +57,7 @@ export const loginFields: LoginFields = {
   subject: textual(256).regex(/^\P{C}*$/u),
   session: z.object({
     id: z.string(),
-    principal: z.string(),
+    principal: principalSchema,
     by: z.string(),
     createdMs: z.number(),
     usedMs: z.number(),

@@ -14,7 +14,7 @@ import type { Account, Directories } from '../directory/contract.ts';
 import type { LoggedIn, Logins } from './contract.ts';
 import type { Entering } from './entering.ts';
 import type { OidcExpectation, OidcIdentity, OpenIdProvider } from './oidc.ts';
-import { accountOf, ownUserByEmail, requireEnabled, type PeopleBook } from './people.ts';
+import { accountOf, nameOf, ownUserByEmail, requireEnabled, type PeopleBook } from './people.ts';
 import type { ProviderBook } from './provider-book.ts';
 import type { Provider } from './providers.ts';
 import { newUserOf, mappedGroups } from './provider-claims.ts';
@@ -77,52 +77,29 @@ export interface OidcLoginsNeeds {
   readonly entering: Entering;
 }
 
-export function createOidcLogins(needs: OidcLoginsNeeds): OidcLogins {
-  const { clock, crypto, random, directories, openId, book, entering } = needs;
-  const pending = new Map<string, Pending>();
-  const proven = new Map<string, Proven>();
+/** What is under way, by hashes of what comes back. */
+interface UnderWay {
+  readonly pending: Map<string, Pending>;
+  readonly proven: Map<string, Proven>;
+}
 
+export function createOidcLogins(needs: OidcLoginsNeeds): OidcLogins {
+  const under: UnderWay = { pending: new Map(), proven: new Map() };
+  return { ...starting(needs, under), ...arriving(needs, under), ...finishing(needs, under) };
+}
+
+function starting(
+  { clock, crypto, random, openId, book }: OidcLoginsNeeds,
+  { pending }: UnderWay,
+): Pick<OidcLogins, 'startBrowser' | 'oidcStart'> {
   const begin = async (name: string, starter: Starter, call: Call | undefined): Promise<string> => {
     const settings = book.settings(book.get(name));
     const { url, ...expected } = await openId.begin(settings, call?.signal);
     const untilMs = clock.monotonicMs() + oidcWithinMs;
-    keepBounded(pending, hashText(crypto, expected.state), {
-      provider: name,
-      expected,
-      starter,
-      untilMs,
-    });
+    const waiting: Pending = { provider: name, expected, starter, untilMs };
+    keepBounded(pending, hashText(crypto, expected.state), waiting);
     return url;
   };
-
-  /** Once: a state that was used, or is another provider's, is none. */
-  const take = (provider: string, state: string): Pending => {
-    const key = hashText(crypto, state);
-    const held = pending.get(key);
-    pending.delete(key);
-    if (held === undefined || held.provider !== provider || held.untilMs < clock.monotonicMs()) {
-      throw refused('no login that was begun here waits for this answer');
-    }
-    return held;
-  };
-
-  const proveUser = async (
-    held: Pending,
-    query: Readonly<Record<string, string>>,
-    call: Call | undefined,
-  ): Promise<Account> => {
-    const provider = book.get(held.provider);
-    const given = { query: queryText(query), expected: held.expected };
-    const identity = await openId.finish(book.settings(provider), given, call?.signal);
-    const user = await userOf(needs, provider, identity);
-    const account = accountOf(directories, user);
-    if (account === undefined) {
-      throw unbound(provider, identity);
-    }
-    requireEnabled(account);
-    return account;
-  };
-
   return {
     async startBrowser({ provider, then }, call) {
       const binding = secretText(random);
@@ -131,36 +108,42 @@ export function createOidcLogins(needs: OidcLoginsNeeds): OidcLogins {
     },
     async oidcStart({ provider, port }, call) {
       const ticket = secretText(random);
-      const url = await begin(
-        provider,
-        { kind: 'command', ticket: hashText(crypto, ticket), port },
-        call,
-      );
+      const starter: Starter = { kind: 'command', ticket: hashText(crypto, ticket), port };
+      const url = await begin(provider, starter, call);
       return { url, ticket, expiresMs: clock.now() + oidcWithinMs };
     },
+  };
+}
+
+function arriving(needs: OidcLoginsNeeds, under: UnderWay): Pick<OidcLogins, 'arrive'> {
+  const { clock, crypto, random, entering } = needs;
+  const end = async (
+    { starter, provider }: Pending,
+    account: Account,
+    call: Call | undefined,
+  ): Promise<OidcArrival> => {
+    if (starter.kind === 'browser') {
+      const login = await entering.enter({ account, by: provider }, call);
+      return { kind: 'browser', login, then: starter.then };
+    }
+    const code = secretText(random);
+    keepBounded(under.proven, starter.ticket, {
+      user: nameOf(account.principal),
+      by: provider,
+      code: hashText(crypto, code),
+      untilMs: clock.monotonicMs() + oidcWithinMs,
+    });
+    return { kind: 'command', port: starter.port, code };
+  };
+  return {
     async arrive({ provider, query, binding }, call) {
-      const held = take(provider, query['state'] ?? '');
+      const held = take(needs, under, { provider, state: query['state'] ?? '' });
       const { starter } = held;
-      const mine =
-        starter.kind === 'command' ||
-        (binding !== undefined && sameText(crypto, hashText(crypto, binding), starter.binding));
-      if (!mine) {
-        throw refused('another browser began this login');
+      if (starter.kind === 'browser') {
+        requireBrowser(crypto, starter.binding, binding);
       }
       try {
-        const account = await proveUser(held, query, call);
-        if (starter.kind === 'browser') {
-          const login = await entering.enter({ account, by: provider }, call);
-          return { kind: 'browser', login, then: starter.then };
-        }
-        const code = secretText(random);
-        keepBounded(proven, starter.ticket, {
-          user: account.principal.slice('user:'.length),
-          by: provider,
-          code: hashText(crypto, code),
-          untilMs: clock.monotonicMs() + oidcWithinMs,
-        });
-        return { kind: 'command', port: starter.port, code };
+        return await end(held, await proveUser(needs, { held, query, call }), call);
       } catch (error) {
         await entering.told({ by: provider, user: undefined, outcome: reportOf(error).code }, call);
         if (starter.kind === 'command' && starter.port !== undefined && isHansaError(error)) {
@@ -169,6 +152,14 @@ export function createOidcLogins(needs: OidcLoginsNeeds): OidcLogins {
         throw error;
       }
     },
+  };
+}
+
+function finishing(
+  { clock, crypto, directories, entering }: OidcLoginsNeeds,
+  { proven }: UnderWay,
+): Pick<OidcLogins, 'oidcFinish'> {
+  return {
     async oidcFinish({ ticket, code }, call) {
       const key = hashText(crypto, ticket);
       const held = proven.get(key);
@@ -184,6 +175,48 @@ export function createOidcLogins(needs: OidcLoginsNeeds): OidcLogins {
       return entering.enter({ account, by: held.by }, call);
     },
   };
+}
+
+/** Once: a state that was used, or is another provider's, is none. */
+function take(
+  { clock, crypto }: OidcLoginsNeeds,
+  { pending }: UnderWay,
+  { provider, state }: { provider: string; state: string },
+): Pending {
+  const key = hashText(crypto, state);
+  const held = pending.get(key);
+  pending.delete(key);
+  if (held === undefined || held.provider !== provider || held.untilMs < clock.monotonicMs()) {
+    throw refused('no login that was begun here waits for this answer');
+  }
+  return held;
+}
+
+function requireBrowser(crypto: Crypto, hash: string, binding: string | undefined): void {
+  if (binding === undefined || !sameText(crypto, hashText(crypto, binding), hash)) {
+    throw refused('another browser began this login');
+  }
+}
+
+async function proveUser(
+  needs: OidcLoginsNeeds,
+  given: {
+    readonly held: Pending;
+    readonly query: Readonly<Record<string, string>>;
+    readonly call: Call | undefined;
+  },
+): Promise<Account> {
+  const { directories, openId, book } = needs;
+  const { held, query, call } = given;
+  const provider = book.get(held.provider);
+  const answer = { query: queryText(query), expected: held.expected };
+  const identity = await openId.finish(book.settings(provider), answer, call?.signal);
+  const account = accountOf(directories, await userOf(needs, provider, identity));
+  if (account === undefined) {
+    throw unbound(provider, identity);
+  }
+  requireEnabled(account);
+  return account;
 }
 
 function keepBounded<T>(map: Map<string, T>, key: string, value: T): void {

@@ -41,9 +41,7 @@ export interface ProviderBook {
 }
 
 export function createProviderBook(needs: ProviderBookNeeds): ProviderBook {
-  const { store, tables, providers, secrets, bindings, address } = needs;
-  const all = (): Binding[] => [...bindings.rows.values()].map(({ value }) => value);
-  const baseOf = ({ at }: Provider): string => (at ?? address()).replace(/\/$/, '');
+  const { providers, secrets, address } = needs;
   const get = (name: string): Provider => {
     const held = providers.find(name)?.value;
     if (held === undefined) {
@@ -51,89 +49,103 @@ export function createProviderBook(needs: ProviderBookNeeds): ProviderBook {
     }
     return held;
   };
-  const unbind: ProviderBook['unbind'] = async (which) => {
-    const away = all().filter(which);
-    for (let at = 0; at < away.length; at += deletesPerTransaction) {
-      const some = away.slice(at, at + deletesPerTransaction);
-      const { revision } = await store.transact({
-        if: [],
-        then: some.map(({ provider, subject }) => tables.bindings.delete([provider, subject])),
-      });
-      await bindings.reached(revision);
-    }
-    return away;
-  };
+  const baseOf = ({ at }: Provider): string => (at ?? address()).replace(/\/$/, '');
   return {
     get,
     baseOf,
-    unbind,
+    ...bindingBook(needs),
     list: () =>
       [...providers.rows.values()]
         .map(({ value }) => value)
         .toSorted((a, b) => (a.provider < b.provider ? -1 : 1)),
-    bindings: all,
-    bound: (provider, subject) => bindings.find(provider, subject)?.value,
     settings(provider) {
       const { issuer, client, scopes, provider: name } = provider;
       const secret = secrets.find(name)?.value.secret;
-      return {
-        issuer,
-        client,
-        secret,
-        scopes,
-        callback: `${baseOf(provider)}${callbackPath(name)}`,
-      };
+      const callback = `${baseOf(provider)}${callbackPath(name)}`;
+      return { issuer, client, secret, scopes, callback };
     },
-    async put(wish) {
-      const held = providers.find(wish.provider)?.value;
-      if (held === undefined && providers.rows.size >= providersMax) {
-        throw new HansaError('STORE_LIMIT', `${providersMax} identity providers are known already`);
-      }
-      requireSecure(wish.issuer, 'the issuer');
-      requireSecure(wish.at ?? wish.issuer, 'the address of this cluster');
-      if (held !== undefined && held.issuer !== wish.issuer) {
-        // Its subjects are other people.
-        await unbind(({ provider }) => provider === wish.provider);
-      }
-      const { secret } = wish;
-      const hadSecret = secrets.find(wish.provider) !== undefined;
-      const provider = providerOf(wish, secret === undefined ? hadSecret : secret !== '');
-      const { revision } = await store.transact({
-        if: [],
-        then: [
-          tables.providers.put([wish.provider], provider),
-          ...(secret === undefined ? [] : [secretOp(tables, wish.provider, secret)]),
-        ],
-      });
-      await providers.reached(revision);
-      if (secret !== undefined && (secret !== '' || hadSecret)) {
-        await secrets.reached(revision);
-      }
-      return provider;
-    },
+    put: (wish) => put(needs, wish),
     async remove(name) {
       get(name);
-      await unbind(({ provider }) => provider === name);
-      const { revision } = await store.transact({
+      await unbind(needs, ({ provider }) => provider === name);
+      const { revision } = await needs.store.transact({
         if: [],
-        then: [tables.providers.delete([name]), tables.secrets.delete([name])],
+        then: [needs.tables.providers.delete([name]), needs.tables.secrets.delete([name])],
       });
       await providers.reached(revision);
     },
+  };
+}
+
+type BindingBook = Pick<ProviderBook, 'bindings' | 'bound' | 'bind' | 'unbind'>;
+
+function bindingBook(needs: ProviderBookNeeds): BindingBook {
+  const { store, tables, bindings } = needs;
+  return {
+    bindings: () => bindingsOf(needs),
+    bound: (provider, subject) => bindings.find(provider, subject)?.value,
+    unbind: (which) => unbind(needs, which),
     async bind(binding) {
-      if (bindings.rows.size >= bindingsMax) {
-        throw new HansaError(
-          'STORE_LIMIT',
-          `${bindingsMax} subjects of providers are bound already`,
-        );
-      }
       const { provider, subject } = binding;
-      const put = tables.bindings.put([provider, subject], binding);
-      const { revision } = await store.transact({ if: [], then: [put] });
+      const isNew = bindings.find(provider, subject) === undefined;
+      if (isNew && bindings.rows.size >= bindingsMax) {
+        throw new HansaError('STORE_LIMIT', `${bindingsMax} subjects are bound already`);
+      }
+      const op = tables.bindings.put([provider, subject], binding);
+      const { revision } = await store.transact({ if: [], then: [op] });
       await bindings.reached(revision);
       return binding;
     },
   };
+}
+
+function bindingsOf({ bindings }: ProviderBookNeeds): Binding[] {
+  return [...bindings.rows.values()].map(({ value }) => value);
+}
+
+async function unbind(
+  needs: ProviderBookNeeds,
+  which: (binding: Binding) => boolean,
+): Promise<readonly Binding[]> {
+  const { store, tables, bindings } = needs;
+  const away = bindingsOf(needs).filter(which);
+  for (let at = 0; at < away.length; at += deletesPerTransaction) {
+    const some = away.slice(at, at + deletesPerTransaction);
+    const { revision } = await store.transact({
+      if: [],
+      then: some.map(({ provider, subject }) => tables.bindings.delete([provider, subject])),
+    });
+    await bindings.reached(revision);
+  }
+  return away;
+}
+
+async function put(needs: ProviderBookNeeds, wish: ProviderWish): Promise<Provider> {
+  const { store, tables, providers, secrets } = needs;
+  const { provider: name, secret } = wish;
+  const held = providers.find(name)?.value;
+  if (held === undefined && providers.rows.size >= providersMax) {
+    throw new HansaError('STORE_LIMIT', `${providersMax} identity providers are known already`);
+  }
+  requireSecure(wish.issuer, 'the issuer');
+  requireSecure(wish.at ?? wish.issuer, 'the address of this cluster');
+  if (held !== undefined && held.issuer !== wish.issuer) {
+    await unbind(needs, ({ provider }) => provider === name); // its subjects are other people
+  }
+  const hadSecret = secrets.find(name) !== undefined;
+  const provider = providerOf(wish, secret === undefined ? hadSecret : secret !== '');
+  const { revision } = await store.transact({
+    if: [],
+    then: [
+      tables.providers.put([name], provider),
+      ...(secret === undefined ? [] : [secretOp(tables, name, secret)]),
+    ],
+  });
+  await providers.reached(revision);
+  if (secret !== undefined && (secret !== '' || hadSecret)) {
+    await secrets.reached(revision);
+  }
+  return provider;
 }
 
 export function callbackPath(provider: string): string {

@@ -57,10 +57,9 @@ export interface SessionBook {
 }
 
 export function createSessionBook(needs: SessionsNeeds): SessionBook {
-  const { store, clock, crypto, random, log, tables, sessions } = needs;
-  const writing = new Set<string>();
+  const { clock, crypto, sessions } = needs;
   const beginning = createMutex(); // so that two logins do not make room for one
-
+  const use = using(needs);
   const isOver = (session: SessionRow): boolean => endsMs(session) <= clock.now();
   const find = (id: string): SessionRecord | undefined => {
     const held = sessions.find(id)?.value;
@@ -75,25 +74,62 @@ export function createSessionBook(needs: SessionsNeeds): SessionBook {
     }
     return held;
   };
-  const all = (): SessionRecord[] => [...sessions.rows.values()].map(({ value }) => value);
-
-  const end = async (which: (session: SessionRecord) => boolean): Promise<number> => {
-    const ids = all()
-      .filter(which)
-      .map(({ id }) => id);
-    for (let at = 0; at < ids.length; at += deletesPerTransaction) {
-      const some = ids.slice(at, at + deletesPerTransaction);
-      const { revision } = await store.transact({
-        if: [],
-        then: some.map((id) => tables.sessions.delete([id])),
-      });
-      await sessions.reached(revision);
-    }
-    return ids.length;
+  return {
+    find,
+    endsMs,
+    end: (which) => end(needs, which),
+    rows: () =>
+      allOf(needs)
+        .filter((each) => !isOver(each))
+        .toSorted((a, b) => b.createdMs - a.createdMs || (a.id < b.id ? -1 : 1)),
+    begin: (given, call) => beginning.run(() => begin(needs, given, call)),
+    authenticate(text) {
+      const session = ofText(text);
+      use(session);
+      const { id, principal, expiresMs } = session;
+      return { kind: 'principal', principal, proof: `${proofPrefix}${id}`, expiresMs };
+    },
+    requireMark(text, mark) {
+      if (mark === undefined || !sameText(crypto, ofText(text).mark, mark)) {
+        throw new HansaError('FORBIDDEN', 'the request does not carry its session’s mark', {
+          fix: 'send what GET /session answers as "mark" in the header Hansa-Mark',
+        });
+      }
+    },
   };
+}
 
-  /** In passing: a request does not wait for it, and one that ended meanwhile stays ended. */
-  const use = ({ id, usedMs }: SessionRecord): void => {
+function allOf({ sessions }: SessionsNeeds): SessionRecord[] {
+  return [...sessions.rows.values()].map(({ value }) => value);
+}
+
+async function end(
+  needs: SessionsNeeds,
+  which: (session: SessionRecord) => boolean,
+): Promise<number> {
+  const { store, tables, sessions } = needs;
+  const ending = allOf(needs).filter(which);
+  for (let at = 0; at < ending.length; at += deletesPerTransaction) {
+    const some = ending.slice(at, at + deletesPerTransaction);
+    const { revision } = await store.transact({
+      if: [],
+      then: some.map(({ id }) => tables.sessions.delete([id])),
+    });
+    await sessions.reached(revision);
+  }
+  return ending.length;
+}
+
+/** In passing: a request does not wait for it, and one that ended meanwhile stays ended. */
+function using({
+  store,
+  clock,
+  log,
+  tables,
+  sessions,
+}: SessionsNeeds): (session: SessionRecord) => void {
+  const writing = new Set<string>();
+  return ({ id, usedMs }) => {
     const row = sessions.find(id);
     if (row === undefined || clock.now() - usedMs < sessionUseGapMs || writing.has(id)) {
       return;
@@ -110,60 +146,36 @@ export function createSessionBook(needs: SessionsNeeds): SessionBook {
       .catch((error: unknown) => log.problem('session.use-not-kept', error))
       .finally(() => writing.delete(id));
   };
+}
 
-  const begin: SessionBook['begin'] = async ({ user, by }, call) => {
-    const principal = principalOf(user);
-    await makeRoom(all(), principal, end);
-    const text = sessionText(random);
-    const nowMs = clock.now();
-    const session: SessionRecord = {
-      id: sessionId(crypto, text),
-      hash: hashText(crypto, text),
-      principal,
-      by,
-      mark: markText(random),
-      createdMs: nowMs,
-      usedMs: nowMs,
-      expiresMs: nowMs + sessionTotalMs,
-      source: shown(call?.source),
-      agent: shown(call?.agent),
-    };
-    const { id, mark, expiresMs } = session;
-    const put = tables.sessions.put([id], session);
-    const { revision } = await store.transact({ if: [], then: [put] });
-    await sessions.reached(revision);
-    log.event('session.begun', { user, by, source: session.source, id });
-    return { session: text, id, mark, principal, expiresMs };
+async function begin(
+  needs: SessionsNeeds,
+  { user, by }: { user: string; by: string },
+  call: Call | undefined,
+): Promise<LoggedIn> {
+  const { store, clock, crypto, random, log, tables, sessions } = needs;
+  const principal = principalOf(user);
+  await makeRoom(needs, principal);
+  const text = sessionText(random);
+  const nowMs = clock.now();
+  const session: SessionRecord = {
+    id: sessionId(crypto, text),
+    hash: hashText(crypto, text),
+    principal,
+    by,
+    mark: markText(random),
+    createdMs: nowMs,
+    usedMs: nowMs,
+    expiresMs: nowMs + sessionTotalMs,
+    source: shown(call?.source),
+    agent: shown(call?.agent),
   };
-
-  return {
-    find,
-    endsMs,
-    end,
-    rows: () =>
-      all()
-        .filter((each) => !isOver(each))
-        .toSorted((a, b) => b.createdMs - a.createdMs || (a.id < b.id ? -1 : 1)),
-    begin: (given, call) => beginning.run(() => begin(given, call)),
-    authenticate(text) {
-      const session = ofText(text);
-      use(session);
-      const { id, principal } = session;
-      return {
-        kind: 'principal',
-        principal: principal as PrincipalCaller['principal'],
-        proof: `${proofPrefix}${id}`,
-        expiresMs: session.expiresMs,
-      };
-    },
-    requireMark(text, mark) {
-      if (mark === undefined || !sameText(crypto, ofText(text).mark, mark)) {
-        throw new HansaError('FORBIDDEN', 'the request does not carry its session’s mark', {
-          fix: 'send what GET /session answers as "mark" in the header Hansa-Mark',
-        });
-      }
-    },
-  };
+  const { id, mark, expiresMs } = session;
+  const put = tables.sessions.put([id], session);
+  const { revision } = await store.transact({ if: [], then: [put] });
+  await sessions.reached(revision);
+  log.event('session.begun', { user, by, source: session.source, id });
+  return { session: text, id, mark, principal, expiresMs };
 }
 
 function endsMs({ usedMs, expiresMs }: SessionRow): number {
@@ -171,15 +183,11 @@ function endsMs({ usedMs, expiresMs }: SessionRow): number {
 }
 
 function mayLogIn({ directories }: SessionsNeeds, { principal }: SessionRow): boolean {
-  return directories.find(principal as PrincipalCaller['principal'])?.disabled === false;
+  return directories.find(principal)?.disabled === false;
 }
 
 /** The one that was unused the longest gives way: of the same user, or of all. */
-async function makeRoom(
-  all: readonly SessionRecord[],
-  principal: string,
-  end: SessionBook['end'],
-): Promise<void> {
+async function makeRoom(needs: SessionsNeeds, principal: string): Promise<void> {
   const over = (some: readonly SessionRecord[], max: number): readonly string[] =>
     some.length < max
       ? []
@@ -187,10 +195,11 @@ async function makeRoom(
           .toSorted((a, b) => a.usedMs - b.usedMs)
           .slice(0, some.length - max + 1)
           .map(({ id }) => id);
+  const all = allOf(needs);
   const own = all.filter((each) => each.principal === principal);
   const leaving = new Set([...over(own, sessionsPerUserMax), ...over(all, sessionsMax)]);
   if (leaving.size > 0) {
-    await end(({ id }) => leaving.has(id));
+    await end(needs, ({ id }) => leaving.has(id));
   }
 }
 

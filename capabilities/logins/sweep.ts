@@ -1,6 +1,6 @@
 // What users who left leave behind: sessions of those who may not log in, and the password, codes
 // and bindings of those who are known no more, so that nobody who takes their name later has them.
-import type { Clock, Log, Mutex, Principal } from '@hansa/foundation';
+import type { Clock, Log, Mutex } from '@hansa/foundation';
 import type { Directories } from '../directory/contract.ts';
 import type { Codes } from './codes.ts';
 import type { Passwords } from './passwords.ts';
@@ -31,9 +31,7 @@ export function createSweep(needs: {
   let ended = false;
 
   const look = async (gone: readonly string[]): Promise<void> => {
-    const out = await book.end(
-      ({ principal }) => directories.find(principal as Principal)?.disabled !== false,
-    );
+    const out = await book.end(({ principal }) => directories.find(principal)?.disabled !== false);
     if (gone.length > 0) {
       await passwords.forget(gone);
       await codes.forget(gone);
