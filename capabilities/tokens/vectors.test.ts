@@ -17,7 +17,13 @@ const vectors = z
     parts: z.array(
       z.object({ ...named, seed: z.string(), header: z.string(), payload: z.string() }),
     ),
-    wholes: z.array(z.object(named)),
+    wholes: z.array(
+      z.object({
+        ...named,
+        speaksFor: z.string().optional(),
+        clusters: z.array(z.string()).optional(),
+      }),
+    ),
     proof: z.object({ token: z.string(), method: z.string(), path: z.string(), text: z.string() }),
     scopes: z.array(z.object({ outer: z.string(), inner: z.string(), contains: z.boolean() })),
   })
@@ -41,7 +47,7 @@ describe('the vectors of tokens', () => {
     },
   );
 
-  test.each(vectors.wholes)('$name: taken', ({ text }) => {
+  test.each(vectors.wholes)('$name: taken', ({ text, speaksFor, clusters }) => {
     const token = verifyChain(text, {
       crypto,
       nowMs: vectors.nowMs,
@@ -50,6 +56,7 @@ describe('the vectors of tokens', () => {
       isRevoked: () => false,
     });
     expect(token.root).toBe(vectors.cluster);
+    expect([token.speaksFor, token.clusters]).toEqual([speaksFor, clusters]);
   });
 
   test('a child names the hash of its parent', () => {
