@@ -79,13 +79,13 @@ test('a certificate says who calls; without one nobody does', async () => {
 test('what did not come by TLS shows nothing', async () => {
   const { front } = await open();
   const plain = createServer((asked, answer) => {
-    void front.check(asked).then((shown) => answer.end(shown === undefined ? 'nothing' : 'something'));
+    void front.check(asked).then((shown) => answer.end(shown === undefined ? 'none' : 'some'));
   });
   plain.listen(0, '127.0.0.1');
   await once(plain, 'listening');
   onTestFinished(() => void plain.close());
   const { port } = plain.address() as AddressInfo;
-  expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('nothing');
+  expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('none');
 });
 
 test('a connection that is kept ends when its certificate is revoked', async () => {

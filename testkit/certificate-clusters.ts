@@ -1,4 +1,5 @@
 // Clusters that make, hold and follow certificates, in one process and under a test's hand.
+import type { AccessControl } from '@hansa/capabilities/access/contract';
 import { certificatesCapability } from '@hansa/capabilities/certificates/capability';
 import type {
   Certificates,
@@ -47,6 +48,8 @@ export interface CertificateGround {
   readonly clock?: HandClock;
   readonly store?: KeyValueStore;
   readonly validities?: Validities;
+  /** Who may pass on what; without it only the owner issues what others log in with. */
+  readonly access?: Pick<AccessControl, 'requireGrantable' | 'scopesOf'>;
   /** Without its duties nothing happens by itself. */
   readonly idle?: boolean;
 }
@@ -54,7 +57,7 @@ export interface CertificateGround {
 export async function makeCertificateCluster(
   ground: CertificateGround = {},
 ): Promise<CertificateCluster> {
-  const { byte = 1, name = 'lubeck', validities } = ground;
+  const { byte = 1, name = 'lubeck', validities, access } = ground;
   const clock = ground.clock ?? startedClock();
   const store = ground.store ?? createMemoryStore({ clock });
   const peers = createTestPeers();
@@ -75,6 +78,7 @@ export async function makeCertificateCluster(
     peers,
     maker,
     ...(validities === undefined ? {} : { validities }),
+    ...(access === undefined ? {} : { access: () => access }),
   });
   const life = new AbortController();
   const { capability } = made;

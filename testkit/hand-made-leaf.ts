@@ -1,9 +1,7 @@
 // Authorities and certificates that none of our checks has seen: what an attacker, or a careless
 // authority, would make.
-import { webcrypto } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
 import { derOf } from '@hansa/capabilities/certificates/roots';
-import 'reflect-metadata';
-import * as x509 from '@peculiar/x509';
 import { maker } from './certificate-clusters.ts';
 
 const hourMs = 3_600_000;
@@ -21,34 +19,16 @@ export async function handMadeRoot(cluster: string, nowMs: number): Promise<Hand
   return { certificate, privateKey: key.privateKey };
 }
 
-/** The first URI by the maker; a second one as a cunning authority would add it. */
+/** One URI by the maker; more of them as a cunning authority would have it. */
 export async function handMadeLeaf(
   root: HandMadeRoot,
   uris: readonly string[],
   nowMs: number,
 ): Promise<Uint8Array> {
-  const { publicKey } = await maker.makeKey();
-  const issuer = new x509.X509Certificate(root.certificate);
   if (uris.length > 1) {
-    const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-    const pkcs8 = derOf(root.privateKey).slice().buffer;
-    const signingKey = await webcrypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign']);
-    const made = await x509.X509CertificateGenerator.create({
-      serialNumber: '4412',
-      subject: 'CN=x',
-      issuer: issuer.subjectName,
-      notBefore: new Date(nowMs - hourMs),
-      notAfter: new Date(nowMs + hourMs),
-      signingAlgorithm: algorithm,
-      signingKey,
-      publicKey: new x509.PublicKey(publicKey.slice().buffer),
-      extensions: [
-        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
-        new x509.SubjectAlternativeNameExtension(uris.map((value) => ({ type: 'url', value }))),
-      ],
-    });
-    return new Uint8Array(made.rawData);
+    return leafForSeveral(uris);
   }
+  const { publicKey } = await maker.makeKey();
   const text = await maker.issue(root, {
     publicKey,
     serial: '4412',
@@ -61,4 +41,17 @@ export async function handMadeLeaf(
     notAfterMs: nowMs + hourMs,
   });
   return derOf(text);
+}
+
+/** By stock openssl: our own maker has no words for it. */
+function leafForSeveral(uris: readonly string[]): Uint8Array {
+  const names = uris.map((uri) => `URI:${uri}`).join(',');
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', '-'];
+  const uses = ['-addext', 'extendedKeyUsage=clientAuth', '-addext', 'basicConstraints=CA:FALSE'];
+  const named = ['-subj', '/CN=x', '-addext', `subjectAltName=${names}`];
+  const text = execFileSync('openssl', ['req', '-x509', ...key, ...named, ...uses], {
+    encoding: 'utf8',
+    stdio: 'pipe',
+  });
+  return derOf(text.slice(text.indexOf('-----BEGIN CERTIFICATE-----')));
 }

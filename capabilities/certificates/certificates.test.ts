@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HansaError } from '@hansa/foundation';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   issueTo as issue,
@@ -119,19 +120,42 @@ describe('issuing', () => {
     });
   });
 
-  test('who is not the owner issues nothing that others log in with', async () => {
+  const caller = {
+    kind: 'token',
+    holder: 'bearer',
+    subject: 'x',
+    scopes: ['api:certificates.write'],
+    chain: ['x'],
+    expiresMs: 0,
+  } as const;
+
+  test('without anybody to ask, only the owner issues what others log in with', async () => {
     const { certificates } = await makeCertificateCluster();
-    const caller = {
-      kind: 'token',
-      holder: 'bearer',
-      subject: 'x',
-      scopes: ['api:certificates.write'],
-      chain: ['x'],
-      expiresMs: 0,
-    } as const;
-    await expect(certificates.issue({ subject: 'user:anna' }, { caller })).rejects.toMatchObject({
-      code: 'FORBIDDEN',
+    const issued = certificates.issue({ subject: 'user:anna' }, { caller });
+    await expect(issued).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  });
+
+  test('nobody issues a certificate of somebody who may more than they do', async () => {
+    const held: Readonly<Record<string, 'all' | readonly string[]>> = {
+      'user:anna': ['api:kv.write'],
+      'user:olga': 'all',
+    };
+    const { certificates } = await makeCertificateCluster({
+      access: {
+        scopesOf: (principal) => held[principal] ?? [],
+        requireGrantable(_caller, scopes) {
+          if (scopes.length > 0) {
+            throw new HansaError('GRANT_WIDENED', `${scopes.join(', ')} is more than you have`);
+          }
+        },
+      },
     });
+    const issue = (subject: string) => certificates.issue({ subject }, { caller });
+    await expect(issue('user:anna')).rejects.toMatchObject({ code: 'GRANT_WIDENED' });
+    await expect(issue('user:olga')).rejects.toThrow('api:*');
+    await expect(issue('user:ben')).resolves.toBeDefined();
+    const owner = { caller: { kind: 'owner' } } as const;
+    await expect(certificates.issue({ subject: 'user:olga' }, owner)).resolves.toBeDefined();
   });
 
   test('everything is as it was after a restart', async () => {

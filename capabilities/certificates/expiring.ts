@@ -123,7 +123,8 @@ function warningsOf(ending: readonly Expiry[]): readonly ErrorReport[] {
     .slice(0, namedInWarningMax)
     .map(({ what, subject, leftMs }) => `${nameOf(what, subject)} ${inText(leftMs)}`);
   const more = ending.length - named.length;
-  const sentence = `certificates run out: ${named.join(', ')}${more > 0 ? `, and ${more} more` : ''}`;
+  const others = more > 0 ? `, and ${more} more` : '';
+  const sentence = `certificates run out: ${named.join(', ')}${others}`;
   return [
     reportOf(
       new HansaError('CERTIFICATE_ENDING', sentence, { facts: { certificates: ending.length } }),
