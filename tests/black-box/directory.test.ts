@@ -37,13 +37,15 @@ beforeAll(async () => {
   ]);
   mirrors = [bergen, visby, narvik];
   await must(lubeck, 'user', 'add', 'anna', '--role', 'owner');
-  for (const other of mirrors) {
-    await linkClusters(lubeck, other);
-    const sharing = ['share', 'add', 'directory/people', '--to', other.name];
-    rules.set(other.name, (await must<ShownRule>(lubeck, ...sharing)).id);
-    await must<Mirror>(other, 'mirror', 'add', people);
-  }
+  await Promise.all(mirrors.map((other) => shareWith(other)));
 }, 60_000);
+
+async function shareWith(other: Cluster): Promise<void> {
+  await linkClusters(lubeck, other);
+  const sharing = ['share', 'add', 'directory/people', '--to', other.name];
+  rules.set(other.name, (await must<ShownRule>(lubeck, ...sharing)).id);
+  await must<Mirror>(other, 'mirror', 'add', people);
+}
 
 async function ask<T>(cluster: Cluster, method: string, path: string, body?: unknown): Promise<T> {
   const answer = await cluster.api<T>(method, path, body);
