@@ -159,7 +159,7 @@ export async function passFor(
   clock.advance(1_800_000_000_000);
   const holder = createHolder({ crypto, random: createSeededRandom(99), clock });
   const root = await owner.tokens.issue({
-    audience: [holder.principalOf(seed)],
+    audience: [holder.holderOf(seed)],
     caps: ['app:*'],
     delegable: true,
     subject: 'ada',

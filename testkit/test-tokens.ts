@@ -1,5 +1,10 @@
 // Tokens for tests: made by keys that a test holds, in the proper way and past every check.
-import { issuerRefused, proofHash, readChain, type Judging } from '@hansa/capabilities/tokens/chain';
+import {
+  issuerRefused,
+  proofHash,
+  readChain,
+  type Judging,
+} from '@hansa/capabilities/tokens/chain';
 import { writeJws, type Issuer, type Signing } from '@hansa/capabilities/tokens/jws';
 import {
   attenuateToken,

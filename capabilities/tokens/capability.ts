@@ -1,5 +1,5 @@
 // Ties tokens to their host: what people call, what peers show, what policy, apps and the node's
-// gate ask; and the duties that show received tokens and clean the lists.
+// gate ask; and the duties that show received tokens, hear of revocations and clean the lists.
 import {
   capability,
   watchedTable,
@@ -17,21 +17,21 @@ import type { Directories } from '../directory/contract.ts';
 import type { KeyBook, Signer } from '../identity/contract.ts';
 import type { Peers } from '../links/contract.ts';
 import { createAuthority } from './authority.ts';
+import { createChecks } from './checks.ts';
 import type { PresentedTokens } from '../policies/contract.ts';
 import { tokensContract, type TokenAuthority, type TokenChecks } from './contract.ts';
 import { createJudge } from './judge.ts';
 import type { KeyOf } from './jws.ts';
 import { tokenTables } from './keys.ts';
 import { createLapsing } from './lapsing.ts';
-import { attenuateToken } from './making.ts';
 import { createFollowed } from './followed.ts';
 import { followRevocations } from './following.ts';
-import { createTokenPeer, requireUnspoken } from './peer-service.ts';
+import { createTokenPeer } from './peer-service.ts';
 import { createPresented } from './presented.ts';
 import { createPresenting } from './presenting.ts';
 import { createLedger, type Ledger } from './revoking.ts';
 import { makingOf } from './issuing.ts';
-import { createTokens, receivedText } from './service.ts';
+import { createTokens } from './service.ts';
 import { createRevocationsPeer } from './spreading.ts';
 import { revocationsPeerContract, tokenPeerContract } from './wire.ts';
 
@@ -91,28 +91,7 @@ export function tokensCapability(needs: TokensNeeds): {
     presented,
     counted: () => caches.issued.rows.size,
     authority,
-    checks: {
-      verify(text) {
-        const token = judge.verify(text);
-        requireUnspoken(token);
-        return token;
-      },
-      inspect: (text) => judge.verifyForeign(text),
-      received: (jti) => receivedText(caches.received, jti),
-      pass(text, { to, caps, ttlMs, facts }) {
-        const nowMs = clock.now();
-        const { expiresMs, delegable, subject } = judge.verifyForeign(text);
-        return attenuateToken(makingOf(needs), text, {
-          subject,
-          audience: [`cluster:${to}`],
-          caps,
-          nowMs,
-          expiresMs: Math.min(nowMs + ttlMs, expiresMs),
-          delegable,
-          facts,
-        }).text;
-      },
-    },
+    checks: createChecks({ ...parts, judge, making: makingOf(needs) }),
     capability: capability({
       name: tokensContract.name,
       serves: [{ contract: tokensContract, service: tokens }],

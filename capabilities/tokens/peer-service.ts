@@ -68,8 +68,8 @@ function judgeOne(judge: Judge, text: string, peer: ClusterId): Judged {
 }
 
 /**
- * TOKEN_WRONG_AUDIENCE where another cluster shows it than may use it, or where it is somebody's own:
- * a cluster where it was used has seen it, and must not come back with it.
+ * TOKEN_WRONG_AUDIENCE where another cluster shows it than may use it, or where it is somebody's
+ * own: a cluster where it was used has seen it, and must not come back with it.
  */
 export function requireHolder(token: VerifiedToken, holder: ClusterId): void {
   requireUnspoken(token);

@@ -79,8 +79,8 @@ function one(needs: SpreadingNeeds, peer: ClusterId, jti: string): readonly Told
 }
 
 /**
- * What speaks for somebody is good where it says, so nobody else hears of it. Others may be shown to
- * whoever honours us, which we do not know; their ids tell nothing.
+ * What speaks for somebody is good where it says, so nobody else hears of it. Others may be shown
+ * to whoever honours us, which we do not know; their ids tell nothing.
  */
 function concerning(
   { issued }: SpreadingNeeds,

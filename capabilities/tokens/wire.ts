@@ -5,7 +5,7 @@ import { errorReportSchema, type Call, type Contract, type ErrorReport } from '@
 import { z } from 'zod';
 import { presentedPerPeerMax, tokenBytesMax, tokenFields, type Revocation } from './contract.ts';
 
-export const toldPerItemMax = 500; // revocations: some 30 KiB, which control traffic carries at once
+export const toldPerItemMax = 500; // revocations: some 30 KiB, which control traffic carries well
 
 /** What the cluster that a token is shown to makes of it. */
 export interface Verdict {
