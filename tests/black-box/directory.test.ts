@@ -9,7 +9,7 @@ import type {
 import type { ShownRule } from '@hansa/capabilities/policies/contract';
 import type { Mirror } from '@hansa/capabilities/sync/contract';
 import { beforeAll, expect, test } from 'vitest';
-import { startCluster, type Cluster } from './harness/cluster.ts';
+import { callApi, startCluster, type Cluster } from './harness/cluster.ts';
 import { linkClusters, must } from './harness/linking.ts';
 import { untilState } from './harness/mirroring.ts';
 import { notYet, until } from './harness/until.ts';
@@ -179,6 +179,25 @@ test('what its home withdraws lets nobody in any more', async () => {
     'list',
   );
   expect(directories).toMatchObject([{ name: 'people', counts: false, state: 'frozen' }]);
+});
+
+test('whoever may write the directory gives nobody more than they have, and is nobody once removed', async () => {
+  await putUser('clerk', { roles: ['admin'] });
+  const words = ['token', 'issue', '--for', 'clerk', '--cap', 'api:*', '--cap', '*:*:**'];
+  const { token } = await must<{ token: string }>(lubeck, ...words, '--cap', 'app:*');
+  const { url } = lubeck;
+  const give = async (role: string): Promise<string> => {
+    const body = { role, to: 'clerk' };
+    const path = '/directory/assignments';
+    const answer = await callApi<{ code?: string }>({ url, token, method: 'POST', path, body });
+    return answer.body.code ?? 'OK';
+  };
+  expect(await give('viewer')).toBe('OK');
+  expect(await give('owner')).toBe('GRANT_WIDENED');
+  await must(lubeck, 'user', 'remove', 'clerk', '--yes');
+  expect(await give('viewer')).not.toBe('OK');
+  const refused = { url, token, method: 'GET', path: '/directory/users' };
+  expect([401, 403, 404]).toContain((await callApi(refused)).status);
 });
 
 test('the last user who owns a cluster cannot be taken from it', async () => {
