@@ -73,6 +73,58 @@ test('issue asks for what was typed and shows the token once, with how to withdr
   expect(output.next?.join()).toContain(`hansa token revoke ${jti}`);
 });
 
+test.each<[string, object, string, object]>([
+  ['oneself, here', {}, 'tokens.issueOwn', {}],
+  [
+    'oneself, at a key of one’s own',
+    { at: ['bergen', 'visby'], audience: [`key:${peer}`] },
+    'tokens.issueOwn',
+    { at: ['bergen', 'visby'], audience: [`key:${peer}`] },
+  ],
+  [
+    'a service account',
+    { for: 'service:ci', at: ['bergen'], cap: ['api:kv.read'], ttl: '30d' },
+    'tokens.issue',
+    { for: 'service:ci', at: ['bergen'], caps: ['api:kv.read'], ttlMs: 2_592_000_000 },
+  ],
+  ['holders alone', { audience: ['bearer'] }, 'tokens.issue', { audience: ['bearer'] }],
+])('issue for %s asks for that', async (_, options, method, asked) => {
+  const answers = { [method]: { ...issued, speaksFor: 'user:anna' } };
+  const { calls, shown, output } = await runCommand(command('issue'), { answers, options });
+  expect(calls).toMatchObject([[method, asked]]);
+  expect(shown).toContain('It speaks for user:anna.');
+  expect(output.next?.some((line) => line.includes('--mine'))).toBe(method.endsWith('Own'));
+});
+
+test('of one’s own tokens there is a list, and an end', async () => {
+  const answers = {
+    'tokens.own': { tokens: [], more: false },
+    'tokens.revokeOwn': { jti, revokedMs: 0, untilMs: 1, issuedHere: true, alsoRevoked: [] },
+  };
+  const options = { mine: true };
+  const listed = await runCommand(command('list'), { answers, options });
+  expect(listed.calls).toEqual([['tokens.own', { after: undefined }]]);
+  const ended = await runCommand(command('revoke'), { answers, options, args: { id: jti } });
+  expect(ended.calls).toEqual([['tokens.revokeOwn', { jti }]]);
+  expect(ended.shown).toContain('Linked clusters hear of it');
+});
+
+test('keys shows each with the id that tokens name', async () => {
+  const key = { kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', use: 'sig', kid: 'cluster:1#0', x: 'eA' };
+  const { shown } = await runCommand(command('keys'), {
+    answers: { 'tokens.keys': { keys: [key] } },
+  });
+  expect(shown).toContain('cluster:1#0');
+});
+
+test('a report says whom a token speaks for, and where', () => {
+  const clusters = [{ cluster: peer as never, name: 'bergen' }, { cluster: jti as never }];
+  const said = { chain: [link], usable: true, speaksFor: 'user:anna' as never, clusters };
+  expect(JSON.stringify(reportView(said))).toContain(
+    `It speaks for user:anna, at bergen, cluster:${jti}.`,
+  );
+});
+
 test('issue for longer than a month asks nobody', async () => {
   const calls: (readonly [string, unknown])[] = [];
   const line = { answers: {}, options: { audience: ['x'], cap: ['app:a'], ttl: '31d' } };
