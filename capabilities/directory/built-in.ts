@@ -16,6 +16,7 @@ const running = [
   'kinds',
   'lanes',
   'links',
+  'metrics',
   'policies',
   'quarantine',
   'receipts',
@@ -26,7 +27,7 @@ const running = [
   'trust',
 ];
 // Who is let in, and to what.
-const people = ['access', 'audit', 'certificates', 'directory', 'logins', 'tokens'];
+const people = ['access', 'certificates', 'directory', 'logins', 'tokens'];
 
 const readable = [...content, 'daemon', 'links', 'resources', 'sync', 'tracing'];
 
@@ -43,7 +44,7 @@ function role(name: string, description: string, scopes: readonly string[]): Rol
 }
 
 export const builtInRoles: readonly RoleDefinition[] = [
-  role('admin', 'All but the keys of the cluster: its identity and what it recovers.', [
+  role('admin', 'All but the cluster’s own keys, its recovery, and the pruning of its audit.', [
     'api:*.read',
     ...writes([...content, ...running.filter((name) => name !== 'recovery'), ...people]),
     '*:*:**',
@@ -62,7 +63,7 @@ export const builtInRoles: readonly RoleDefinition[] = [
     'app:*',
   ]),
   role('operator', 'Runs the cluster and its links; neither people nor what they may.', [
-    ...reads([...running, ...content, 'audit', 'certificates', 'identity']),
+    ...reads([...running, ...content, 'audit', 'certificates', 'identity', 'sealing']),
     ...writes(running.filter((name) => name !== 'recovery' && name !== 'trust')),
     'see:*:**',
     'pull:*:**',

@@ -141,6 +141,14 @@ describe('roles that are built in', () => {
     }
   });
 
+  test('only the owner touches the cluster’s keys, its past, or the record of who did what', () => {
+    for (const contract of ['audit', 'identity', 'recovery', 'sealing']) {
+      const write = `api:${contract}.write`;
+      const holders = builtInRoles.filter(({ role }) => covers(role, write));
+      expect(holders.map(({ role }) => role)).toEqual(['owner']);
+    }
+  });
+
   test('a viewer and an auditor write nothing', () => {
     for (const role of ['viewer', 'auditor']) {
       const scopes = scopesOf(role);
