@@ -1,5 +1,5 @@
-// Sessions that `hansa login` has begun, one file for each context, for this user alone. While there
-// is one, commands go there as whoever has logged in.
+// Sessions that `hansa login` has begun, one file for each context, for this user alone. While
+// there is one, commands go there as whoever has logged in.
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HansaError } from '@hansa/foundation';

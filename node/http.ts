@@ -230,8 +230,6 @@ async function prove(
   request: IncomingMessage,
   { gate, open, requireMark, tls }: Proving,
 ): Promise<Caller> {
-  const { headers, method = '' } = request;
-  const { byCookie, token = '' } = credential;
   // Beside a token or session the certificate has to be good, and they say who it is.
   const certified = (await tls?.check(request))?.caller;
   const given =
@@ -240,7 +238,7 @@ async function prove(
       : { ...credential, proven: certified };
   const proven = await gate.authenticate(given).catch((error: unknown): Caller => {
     // A browser goes on sending the cookie of a session that is over, to the login page too.
-    if (open && byCookie) {
+    if (open && credential.byCookie) {
       return { kind: 'anonymous' };
     }
     throw error;
@@ -248,11 +246,16 @@ async function prove(
   if (proven.kind === 'anonymous' && !open) {
     throw unauthenticated();
   }
-  if (byCookie && !open && !safeMethods.has(method)) {
-    const mark = headers[markHeader];
-    requireMark?.(token, typeof mark === 'string' ? mark : undefined);
+  if (changesByCookie(credential, request) && !open) {
+    const mark = request.headers[markHeader];
+    requireMark?.(credential.token ?? '', typeof mark === 'string' ? mark : undefined);
   }
   return proven;
+}
+
+/** A browser sends its cookie along with whatever any page makes it send. */
+function changesByCookie({ byCookie }: Presented, { method = '' }: IncomingMessage): boolean {
+  return byCookie && !safeMethods.has(method);
 }
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);

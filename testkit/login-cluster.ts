@@ -4,7 +4,7 @@ import type { AccessControl } from '@hansa/capabilities/access/contract';
 import type { Act } from '@hansa/capabilities/audit/contract';
 import type { Account, Directories } from '@hansa/capabilities/directory/contract';
 import { loginsCapability, type LoginsCapability } from '@hansa/capabilities/logins/capability';
-import type { Logins } from '@hansa/capabilities/logins/contract';
+import type { LoggedIn, Logins } from '@hansa/capabilities/logins/contract';
 import type { OidcIdentity, OpenIdProvider } from '@hansa/capabilities/logins/oidc';
 import type { PasswordHashing } from '@hansa/capabilities/logins/password-hashing';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
@@ -119,6 +119,22 @@ export async function makeLoginCluster(ground: Ground = {}): Promise<LoginCluste
     },
   };
 }
+
+/** With a user who has come by an invitation, and can log in by `a right password`. */
+export async function withAnna(): Promise<{
+  readonly cluster: LoginCluster;
+  login(): Promise<LoggedIn>;
+}> {
+  const cluster = await makeLoginCluster();
+  cluster.people.put('user:anna', {});
+  const { code } = await cluster.logins.invite({ user: 'anna' });
+  const password = 'a right password';
+  await cluster.logins.codeLogin({ code, password });
+  return { cluster, login: () => cluster.logins.passwordLogin({ user: 'anna', password }) };
+}
+
+/** What was begun in passing has been done. */
+export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function withEmails(people: HandDirectories, emails: ReadonlyMap<string, string>): Directories {
   const withEmail = (account: Account): Account => {

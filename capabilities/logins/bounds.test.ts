@@ -1,5 +1,5 @@
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
-import type { KeyValueStore, Op } from '@hansa/foundation';
+import type { KeyValueStore, Op, Principal } from '@hansa/foundation';
 import { createMemoryStore } from '@hansa/store-memory';
 import { expect, test } from 'vitest';
 import { createHandDirectories } from '../../testkit/access-cluster.ts';
@@ -33,7 +33,7 @@ async function filled(
   return { clock, store };
 }
 
-test(`${passwordsMax} users have passwords; one more is STORE_LIMIT, and those go on changing theirs`, async () => {
+test(`${passwordsMax} users have passwords; one more is STORE_LIMIT`, async () => {
   const ground = await filled(passwordsMax, ({ passwords }, at) => {
     const user = `u${at}`;
     return passwords.put([user], { user, phc: `plain:${right}`, setMs: 0, mustChange: false });
@@ -49,7 +49,7 @@ test(`${passwordsMax} users have passwords; one more is STORE_LIMIT, and those g
 test(`${sessionsMax} sessions go on at a time; the one unused the longest gives way`, async () => {
   const ground = await filled(sessionsMax, ({ sessions }, at) => {
     const id = String(at).padStart(16, '0');
-    const principal = `user:u${at}`;
+    const principal = `user:u${at}` as Principal;
     const times = { createdMs: 0, usedMs: at, expiresMs: 1_000_000 };
     const where = { source: '', agent: '', by: 'password', mark: '', hash: '0'.repeat(64) };
     return sessions.put([id], { id, principal, ...times, ...where });
@@ -67,7 +67,7 @@ test(`${sessionsMax} sessions go on at a time; the one unused the longest gives 
   expect([await of('u0'), await of('u1'), await of('anna')]).toEqual([0, 1, 1]);
 });
 
-test(`${providersMax} providers are known; one more is STORE_LIMIT, and those can be changed`, async () => {
+test(`${providersMax} providers are known; one more is STORE_LIMIT`, async () => {
   const { logins } = await makeLoginCluster();
   const put = (at: number) =>
     logins.putProvider({ provider: `p${at}`, issuer: 'https://id.example', client: 'c' });

@@ -103,7 +103,8 @@ function leave(needs: BrowserLogins): HttpRoute {
       }
       const then = localPath(request.query['then']);
       const { url, binding } = await needs.startBrowser({ provider, then }, call);
-      const kept = `${bindingCookie}=${binding}; HttpOnly; SameSite=Lax; Path=/login/oidc; Max-Age=600`;
+      const scope = 'HttpOnly; SameSite=Lax; Path=/login/oidc; Max-Age=600';
+      const kept = `${bindingCookie}=${binding}; ${scope}`;
       const secure = request.secure === true ? '; Secure' : '';
       return {
         status: 302,

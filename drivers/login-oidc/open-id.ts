@@ -171,7 +171,7 @@ async function reached<T>(work: Promise<T>, signal: AbortSignal | undefined): Pr
 
 /**
  * What the provider, or the library for it, says against the answer is a refusal; what keeps us
- * from asking is a failure. The texts of the library may quote what came, so they are not passed on.
+ * from asking is a failure. Texts of the library may quote what came, so they are not passed on.
  */
 function told(cause: unknown): HansaError {
   if (cause instanceof HansaError) {

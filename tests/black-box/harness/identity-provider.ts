@@ -70,60 +70,22 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
   let seated = '';
   let handle: ((request: unknown, response: unknown) => void) | undefined;
   const allow = (...callbacks: readonly string[]): void => {
-    const provider: Library = new Provider(issuer, settings({ client, secret, callbacks, people }));
+    const known = { client, secret, callbacks, people };
+    const provider: Library = new Provider(
+      issuer,
+      settings(known, () => provider),
+    );
     const library = provider.callback();
-    handle = (request, response) => {
-      if (String((request as { url?: string }).url).startsWith('/interaction/')) {
+    handle = (asked, response) => {
+      if (String((asked as { url?: string }).url).startsWith('/interaction/')) {
         const result = { login: { accountId: seated } };
-        provider.interactionFinished(request, response, result).catch(() => undefined);
+        provider.interactionFinished(asked, response, result).catch(() => undefined);
       } else {
-        library(request, response);
+        library(asked, response);
       }
     };
-    function settings(given: {
-      readonly client: string;
-      readonly secret: string;
-      readonly callbacks: readonly string[];
-      readonly people: ReadonlyMap<string, ProvidedPerson>;
-    }): object {
-      return {
-        clients: [
-          {
-            client_id: given.client,
-            client_secret: given.secret,
-            redirect_uris: given.callbacks,
-            token_endpoint_auth_method: 'client_secret_post',
-          },
-        ],
-        cookies: { keys: ['only for this test'] },
-        pkce: { required: () => true },
-        scopes: ['openid', 'email', 'profile', 'groups'],
-        claims: {
-          openid: ['sub'],
-          email: ['email', 'email_verified'],
-          profile: ['name', 'preferred_username'],
-          groups: ['groups'],
-        },
-        features: { devInteractions: { enabled: false } },
-        interactions: {
-          url: (_context: unknown, { uid }: { uid: string }) => `/interaction/${uid}`,
-        },
-        findAccount: (_context: unknown, id: string) => ({
-          accountId: id,
-          claims: async () => given.people.get(id),
-        }),
-        // Whoever logs in agrees to everything.
-        async loadExistingGrant({ oidc }: Context) {
-          const { accountId } = oidc.session;
-          const grant = new provider.Grant({ accountId, clientId: oidc.client.clientId });
-          grant.addOIDCScope(oidc.params.scope);
-          await grant.save();
-          return grant;
-        },
-      };
-    }
   };
-  server.on('request', (request, response) => handle?.(request, response));
+  server.on('request', (asked, response) => handle?.(asked, response));
   return {
     issuer,
     client,
@@ -139,6 +101,52 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
+  };
+}
+
+interface Known {
+  readonly client: string;
+  readonly secret: string;
+  readonly callbacks: readonly string[];
+  readonly people: ReadonlyMap<string, ProvidedPerson>;
+}
+
+function settings({ client, secret, callbacks, people }: Known, library: () => Library): object {
+  return {
+    clients: [
+      {
+        client_id: client,
+        client_secret: secret,
+        redirect_uris: callbacks,
+        token_endpoint_auth_method: 'client_secret_post',
+      },
+    ],
+    cookies: { keys: ['only for this test'] },
+    pkce: { required: () => true },
+    scopes: ['openid', 'email', 'profile', 'groups'],
+    claims: {
+      openid: ['sub'],
+      email: ['email', 'email_verified'],
+      profile: ['name', 'preferred_username'],
+      groups: ['groups'],
+    },
+    features: { devInteractions: { enabled: false } },
+    interactions: {
+      url: (_context: unknown, { uid }: { uid: string }) => `/interaction/${uid}`,
+    },
+    findAccount: (_context: unknown, id: string) => ({
+      accountId: id,
+      claims: async () => people.get(id),
+    }),
+    // Whoever logs in agrees to everything.
+    async loadExistingGrant({ oidc }: Context) {
+      const { Grant } = library();
+      const { accountId } = oidc.session;
+      const grant = new Grant({ accountId, clientId: oidc.client.clientId });
+      grant.addOIDCScope(oidc.params.scope);
+      await grant.save();
+      return grant;
+    },
   };
 }
 
