@@ -31,7 +31,10 @@ const texts = [
   'read',
 ];
 
-/** With what the schema's own rules ask for besides. Throws where nothing that is known fits: then the test that walks says what to add. */
+/**
+ * With what the schema's own rules ask for besides. Throws where nothing that is known fits: then
+ * the test that walks says what to add.
+ */
 export function sampleInput(contract: AnyContract, method: string, more: object = {}): unknown {
   const { input } = contract.methods[method] ?? {};
   const json = input?.toJSONSchema({ unrepresentable: 'any', io: 'input', cycles: 'ref' });

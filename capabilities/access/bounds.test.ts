@@ -82,7 +82,7 @@ const subject: PolicySubject = {
   groups: [],
 };
 
-/** An engine that counts how often it is asked, and compiles what does not say that it is broken. */
+/** An engine that counts how often it is asked, and reads whatever does not say it is broken. */
 function counting(written: () => readonly string[]) {
   let generation = 0;
   const counts = { asked: 0, compiled: 0, released: 0 };

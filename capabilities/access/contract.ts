@@ -16,7 +16,8 @@ export type { Decision, AccessControl } from './uses.ts';
 /** Whoever has it may everything; that it is so stands here, and not in its scopes. */
 export const ownerRoleName = 'owner';
 
-export const mapsMax = 1_024; // as many as there may be links; a decision reads those of one cluster
+// as many as there may be links; a decision reads those of one cluster
+export const mapsMax = 1_024;
 export const accessPoliciesMax = 256; // every decision that is not kept asks all of them
 export const policyTextLengthMax: number = 8 * 1_024; // pages; who needs more needs two policies
 // each some hundred bytes: a few MiB for what people do again and again

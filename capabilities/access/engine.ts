@@ -1,7 +1,7 @@
 // What access asks of a policy engine, and nothing of what an engine is: policies as text go in, a
 // verdict with the ids that led to it comes out. A driver keeps this promise.
 
-/** Which of a principal's forms an engine tells apart; a token here speaks for nobody but itself. */
+/** Which of a principal's forms an engine tells apart; a token here speaks for nobody else. */
 export type SubjectKind = 'user' | 'service' | 'workload' | 'token';
 
 export interface PolicySubject {

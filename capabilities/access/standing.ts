@@ -69,7 +69,7 @@ function withoutHome({ kind, name }: PrincipalParts): Principal {
   return `${kind}:${name}` as Principal;
 }
 
-/** A workload has no account: its certificate speaks for it, and policies alone permit it things. */
+/** A workload has no account: its certificate speaks for it, and policies alone permit things. */
 function refusalOf(
   { peers, cluster }: StandingNeeds,
   given: {

@@ -23,7 +23,7 @@ export function readTarget(needs: TargetNeeds, spelled: string): PolicyTarget | 
   }
   const kind = local.slice(0, slash);
   const name = local.slice(slash + 1);
-  // Where this cluster keeps what it writes for another's resource, it is that resource it is about.
+  // Where this cluster keeps what it writes for another's resource, that resource is meant.
   const [, laneOwner, laneName] = /^@([0-9a-f]{64})\/(.+)$/.exec(name) ?? [];
   return laneOwner !== undefined && laneName !== undefined
     ? { kind, name: laneName, own: false, owner: laneOwner }

@@ -3,7 +3,7 @@ import type { RolePermit, RolePolicy } from '@hansa/capabilities/access/engine';
 import { nameCondition, quoted } from './names.ts';
 
 export function roleText({ role, permits }: RolePolicy): string {
-  // A role that permits nothing is a policy that never applies, so that it may be named like others.
+  // A role that permits nothing is a policy that never applies: it can be named like others.
   const conditions = permits.length === 0 ? ['false'] : permits.map(conditionOf);
   return (
     `permit(principal in Role::${quoted(role)}, action, resource)\n` +

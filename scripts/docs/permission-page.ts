@@ -24,23 +24,23 @@ export function permissionPage(contracts: readonly AnyContract[]): string {
   return [
     '# Permissions',
     '',
-    'Made from the contracts and the built-in roles by `npm run docs`; edit those instead. What stands',
-    'here is held by `testkit/permission-matrix.test.ts`: it asks every call over HTTP without a token,',
-    'with every permission but its own, and with its own alone.',
+    'Made from the contracts and the built-in roles by `npm run docs`; edit those instead. What',
+    'stands here is held by `testkit/permission-matrix.test.ts`: it asks every call over HTTP',
+    'without a token, with every permission but its own, and with its own alone.',
     '',
     '## Who may what',
     '',
-    'Roles as every cluster has them from the first day, wherever they are not bound to names. A role of',
-    'one’s own is any list of such permissions: `hansa role define`. Policies may take away from all',
-    'but the owner token: `hansa access why` tells. Git’s own addresses take `forge.read` to fetch, and',
-    '`forge.write` to push.',
+    'Roles as every cluster has them from the first day, where they are not bound to names. A role',
+    'of one’s own is any list of such permissions: `hansa role define`. Policies may take away',
+    'from all but the owner token: `hansa access why` tells. Git’s own addresses take `forge.read`',
+    'to fetch, and `forge.write` to push.',
     '',
     `| permission | ${roles.join(' | ')} |`,
     `| --- | ${roles.map(() => ':-:').join(' | ')} |`,
-    ...ruled.map(
-      (permission) =>
-        `| \`${permission}\` | ${roles.map((role) => (has(role, permission) ? 'yes' : '')).join(' | ')} |`,
-    ),
+    ...ruled.map((permission) => {
+      const cells = roles.map((role) => (has(role, permission) ? 'yes' : ''));
+      return `| \`${permission}\` | ${cells.join(' | ')} |`;
+    }),
     '',
     '## What needs it',
     '',
