@@ -73,7 +73,7 @@ test('issue asks for what was typed and shows the token once, with how to withdr
   expect(output.next?.join()).toContain(`hansa token revoke ${jti}`);
 });
 
-test.each<[string, object, string, object]>([
+test.each<[string, Record<string, string | readonly string[]>, string, object]>([
   ['oneself, here', {}, 'tokens.issueOwn', {}],
   [
     'oneself, at a key of one’s own',
