@@ -2,7 +2,10 @@
 // in the answer, and the next request is served.
 import { connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { HansaError } from '@hansa/foundation';
+import { HansaError, silentLog } from '@hansa/foundation';
+import { createSystemClock } from '@hansa/system-node';
+import { createApiGate } from './gate.ts';
+import { gateLimits } from './gate-limits.ts';
 import { httpLimits } from './http-limits.ts';
 import { securityHeaders } from './http-guard.ts';
 import type { HttpRoad } from './http.ts';
@@ -163,6 +166,17 @@ test('whoever is told to come less often is told when', async () => {
   expect([limited.status, limited.headers['retry-after']]).toEqual([429, '1']);
   const spent = await ask(road, '/books/x', { method: 'DELETE' });
   expect([spent.status, spent.headers['retry-after']]).toEqual([429, '90']);
+});
+
+test('paths that cannot be decoded count like all that an address asks', async () => {
+  const limits = { ...gateLimits, requestsPerSecond: 1, requestsBurst: 2 };
+  const gate = createApiGate({ token, clock: createSystemClock(), log: silentLog, limits });
+  const road = await openShelves({ needs: { gate } });
+  const statuses: number[] = [];
+  for (let at = 0; at < 4; at += 1) {
+    statuses.push((await ask(road, '/%E0%A4%A', { anonymous: true })).status);
+  }
+  expect(statuses).toEqual([400, 400, 429, 429]);
 });
 
 test('one address holds so many connections: connectionsPerAddressMax; room comes back', async () => {

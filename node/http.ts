@@ -109,7 +109,20 @@ function closeServer(server: WebServer): Promise<void> {
   });
 }
 
-function createApp(needs: ErrorNeeds): { app: FastifyInstance; handler: RequestListener } {
+/** Who sends nonsense is bounded like everybody else. */
+function refusalOf(request: IncomingMessage, { gate }: Pick<HttpNeeds, 'gate'>): unknown {
+  try {
+    gate.admit(credentialOf(request));
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function createApp(needs: ErrorNeeds & Pick<HttpNeeds, 'gate'>): {
+  app: FastifyInstance;
+  handler: RequestListener;
+} {
   const { limits } = needs;
   let handler: RequestListener | undefined;
   const app = Fastify({
@@ -118,7 +131,7 @@ function createApp(needs: ErrorNeeds): { app: FastifyInstance; handler: RequestL
     routerOptions: { maxParamLength: limits.paramLengthMax },
     // A path that cannot be decoded meets no door: nothing is behind it, and it is told so alike.
     frameworkErrors(error, request, reply) {
-      void answerError(error, { request, reply, needs });
+      void answerError(refusalOf(request.raw, needs) ?? error, { request, reply, needs });
     },
     // The framework's own server never listens: two of ours share its handler.
     serverFactory(given) {
