@@ -5,7 +5,7 @@ import type { NewUser } from './people.ts';
 import type { Provider } from './providers.ts';
 
 const claimedGroupsMax = 1_000; // of one person; what comes behind them is not looked at
-const groupLengthMax = 256;
+const groupLengthMax = 256; // of a name; longer ones nobody has mapped
 const mailable = /^[^\s@"(),:;<>[\\\]]{1,64}@[A-Za-z0-9.-]{1,180}$/;
 const shownLengthMax = 128; // of a name that is printed
 
