@@ -78,11 +78,12 @@ export function accountOf(
   home?: ClusterId,
 ): Account {
   const { type, name, value } = entry;
-  const { displayName, email, disabled, groups, clusters } = value;
+  const { displayName, email, sinceMs, disabled, groups, clusters } = value;
   return {
     principal: principal({ kind: type, name, ...(home === undefined ? {} : { home }) }),
     ...(displayName === undefined ? {} : { displayName }),
     ...(email === undefined ? {} : { email }),
+    sinceMs,
     disabled,
     groups,
     roles: allGrants(directories, entry),

@@ -16,6 +16,7 @@ const anna: ShownAccount = {
   ...place,
   name: 'anna',
   principal: 'user:anna' as ShownAccount['principal'],
+  sinceMs: 0,
   displayName: 'Anna Berg',
   disabled: false,
   groups: ['ops'],

@@ -57,6 +57,20 @@ describe('who is known', () => {
     expect(directories.find(annaHere)).toBeUndefined();
   });
 
+  test('is somebody else than who had the name before', async () => {
+    const bench = createResourceBench();
+    const { directory, directories } = await openDirectory({ bench });
+    await directory.putUser({ user: 'anna' });
+    const since = directories.find(annaHere)?.sinceMs;
+    expect(since).toBe(bench.clock.now());
+    bench.clock.advance(1_000);
+    await directory.putUser({ user: 'anna', disabled: true });
+    expect(directories.find(annaHere)?.sinceMs).toBe(since);
+    await directory.removeUser({ user: 'anna' });
+    await directory.putUser({ user: 'anna' });
+    expect(directories.find(annaHere)?.sinceMs).toBe(bench.clock.now());
+  });
+
   test('is known again after a restart, and by another node at once', async () => {
     const bench = createResourceBench();
     const one = await openDirectory({ bench });
@@ -276,7 +290,12 @@ describe('a directory in its log', () => {
     }
     expect(entries).toEqual({
       'group/ops': { roles: [], clusterRoles: {} },
-      'user/anna': { ...emptyAccount, groups: ['ops'], displayName: 'Anna' },
+      'user/anna': {
+        ...emptyAccount,
+        sinceMs: expect.any(Number),
+        groups: ['ops'],
+        displayName: 'Anna',
+      },
     });
   });
 

@@ -31,6 +31,8 @@ export interface Holding {
 
 /** A user or service account. Lists are ascending, and name each once. */
 export interface StoredAccount extends Holding {
+  /** When it was made: whoever had the name before is somebody else. */
+  readonly sinceMs: number;
   readonly displayName?: string | undefined;
   /** Of users alone. */
   readonly email?: string | undefined;
@@ -112,6 +114,7 @@ const fewRoles = [
 
 const accountFields = {
   ...holding,
+  sinceMs: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER),
   displayName: displayNameSchema.optional(),
   disabled: z.boolean(),
   groups: ascending(wordSchema, groupsPerAccountMax),
@@ -132,6 +135,7 @@ export const storedRoleSchema: z.ZodType<StoredRole> = z.strictObject({
 });
 
 export const emptyAccount: StoredAccount = {
+  sinceMs: 0,
   disabled: false,
   groups: [],
   roles: [],

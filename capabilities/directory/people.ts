@@ -36,6 +36,12 @@ import {
 } from './showing.ts';
 import { rolesIn } from './accounts.ts';
 
+/** With what the plan cannot find out. */
+type GivenWords = AccountWords & {
+  readonly tokensFor: readonly ClusterId[] | undefined;
+  readonly nowMs: number;
+};
+
 export type AccountWords = Omit<PutUser & PutService, 'user' | 'service'>;
 
 /** RESOURCE_READ_ONLY for what another cluster writes, naming it. */
@@ -95,13 +101,13 @@ function placeOf<E extends AccountEntry | GroupEntry | RoleEntry>(
 export function planAccount(
   own: readonly HeldDirectory[],
   party: { readonly type: AccountType; readonly name: string },
-  words: AccountWords & { readonly tokensFor?: readonly ClusterId[] | undefined },
+  words: GivenWords,
 ): Plan {
   const { directory, before } = placeOf<AccountEntry>(own, party, words);
   if (before === undefined && words.expect === 'present') {
     throw accountUnknown(party);
   }
-  const old = before?.value ?? emptyAccount;
+  const old = before?.value ?? { ...emptyAccount, sinceMs: words.nowMs };
   requireKnown(own, old, words);
   const value = accountAfter(old, words);
   return {
@@ -111,7 +117,8 @@ export function planAccount(
   };
 }
 
-function onlyDisables({ expect: _expect, ...words }: AccountWords): boolean {
+function onlyDisables(given: GivenWords): boolean {
+  const { expect: _expect, nowMs: _now, ...words } = given;
   const said = Object.entries(words).filter(([, value]) => value !== undefined);
   return said.length === 1 && words.disabled === true;
 }
@@ -139,14 +146,12 @@ function requireKnown(
   }
 }
 
-function accountAfter(
-  old: StoredAccount,
-  words: AccountWords & { readonly tokensFor?: readonly ClusterId[] | undefined },
-): StoredAccount {
+function accountAfter(old: StoredAccount, words: GivenWords): StoredAccount {
   const { displayName = old.displayName, email = old.email, tokensFor } = words;
   return {
     ...(displayName === undefined || displayName === '' ? {} : { displayName }),
     ...(email === undefined || email === '' ? {} : { email }),
+    sinceMs: old.sinceMs,
     disabled: words.disabled ?? old.disabled,
     groups: ordered(words.groups ?? old.groups),
     roles: ordered(words.roles ?? old.roles),

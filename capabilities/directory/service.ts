@@ -88,7 +88,11 @@ function people(parts: Parts): People {
     call: Call | undefined,
   ): Promise<ShownAccount> => {
     const { name } = ownParty(parts, spelled, type);
-    const given = { ...words, tokensFor: clusterIds(parts, words.clusters) };
+    const given = {
+      ...words,
+      tokensFor: clusterIds(parts, words.clusters),
+      nowMs: parts.clock.now(),
+    };
     await parts.writing.run((own) => planAccount(own, { type, name }, given), call);
     return showAccount(parts, name, type);
   };

@@ -22,6 +22,7 @@ interface Shown {
 /** A user or service account. */
 export interface ShownAccount extends Shown {
   readonly principal: Principal;
+  readonly sinceMs: number;
   readonly displayName?: string | undefined;
   readonly email?: string | undefined;
   readonly disabled: boolean;
@@ -86,6 +87,7 @@ const grant: z.ZodType<RoleGrant> = z.object({
 export const accountSchema: z.ZodType<ShownAccount> = z.object({
   ...shownFields,
   principal: z.string() as unknown as z.ZodType<Principal>,
+  sinceMs: natural,
   displayName: z.string().optional(),
   email: z.string().optional(),
   disabled: z.boolean(),

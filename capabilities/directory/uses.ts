@@ -16,6 +16,8 @@ export interface Account {
   readonly principal: Principal;
   readonly displayName?: string | undefined;
   readonly email?: string | undefined;
+  /** When it was made, by its home's clock: what was made for the name before is not its. */
+  readonly sinceMs?: number | undefined;
   /** Known, and let in nowhere. */
   readonly disabled: boolean;
   /** Of its home, by name. */
