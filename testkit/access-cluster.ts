@@ -35,6 +35,7 @@ export interface WrittenAccount {
   readonly roles?: readonly (string | RoleGrant)[];
   readonly disabled?: boolean;
   readonly clusters?: readonly ClusterId[];
+  readonly sinceMs?: number;
 }
 
 export interface HandDirectories extends Directories {
@@ -64,7 +65,7 @@ export function createHandDirectories(): HandDirectories {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    put(principal, { groups = [], roles: given = [], disabled = false, clusters = [] }) {
+    put(principal, { groups = [], roles: given = [], disabled = false, clusters = [], sinceMs = 0 }) {
       const { home = lubeck } = splitPrincipal(principal);
       accounts.set(principal, {
         principal: principal as Principal,
@@ -74,6 +75,7 @@ export function createHandDirectories(): HandDirectories {
           typeof one === 'string' ? { role: one, by: splitHome(principal) } : one,
         ),
         clusters,
+        sinceMs,
         directory: `${home}:directory/people` as Account['directory'],
       });
       changed();

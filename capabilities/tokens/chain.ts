@@ -117,6 +117,7 @@ export function verifyChain(text: string, judging: Judging): VerifiedToken {
     speaksFor,
     clusters,
     rootCaps: last.claims.caps,
+    rootIssuedMs: last.claims.iat * 1_000,
     rootKeyIndex: last.jws.keyIndex,
     ids: members.map(({ claims }) => claims.jti),
     endsMs: Math.min(...members.map(({ claims }) => claims.exp * 1_000)) + tokenSkewMs,

@@ -10,11 +10,14 @@ import {
   type Log,
 } from '@hansa/foundation';
 import type { Peers } from '../links/contract.ts';
+import { followedPerPeerMax } from './contract.ts';
 import type { Followed } from './followed.ts';
 import { revocationsPeerContract } from './wire.ts';
 
 const againMs = 1_000; // who takes no stream yet does so when its side of the link is settled
 const unspokenAgainMs = 60_000; // an older program: it may be replaced while the link stands
+// entries of one stream: twice what is kept; who says more begins anew, a second later
+const heardPerStreamMax: number = 2 * followedPerPeerMax;
 
 export interface FollowingNeeds {
   readonly peers: Peers;
@@ -64,6 +67,7 @@ async function follow(
   try {
     // A cluster that only serves us takes its tokens back as well.
     const wire = remote(revocationsPeerContract, peers.observer(peer));
+    let heard = 0;
     for await (const { revoked } of wire.follow({}, { signal })) {
       const fresh = await followed.take(peer, revoked);
       // All of them, those that were known too: the process may have ended in between.
@@ -73,6 +77,10 @@ async function follow(
       );
       if (fresh.length > 0) {
         log.event('tokens.taken-back', { peer, revoked: fresh.length });
+      }
+      heard += 1 + revoked.length;
+      if (heard > heardPerStreamMax) {
+        break;
       }
     }
     return againMs;

@@ -63,7 +63,7 @@ export function createJudge(needs: JudgeNeeds): Judge {
   const requireSpeaker = (token: VerifiedToken): void => {
     const spokenFor = speaker(token);
     if (spokenFor !== undefined) {
-      requireKnown(needs, spokenFor);
+      requireKnown(needs, spokenFor, token.rootIssuedMs);
     }
   };
   const knowing = { crypto, keyOf };
@@ -158,10 +158,14 @@ function requireDealings({ peers, remark }: JudgeNeeds, root: ClusterId): void {
   }
 }
 
-/** PRINCIPAL_UNKNOWN or PRINCIPAL_DISABLED: whoever is gone has no token any more. */
+/**
+ * PRINCIPAL_UNKNOWN or PRINCIPAL_DISABLED: whoever is gone has no token any more, and whoever is
+ * called the same later has none of theirs.
+ */
 export function requireKnown(
   { directories }: Pick<JudgeNeeds, 'directories'>,
   who: Principal,
+  issuedMs: number = Number.MAX_SAFE_INTEGER,
 ): void {
   const { kind, home } = splitPrincipal(who);
   // Workloads stand in no directory: certificates tell of them.
@@ -175,6 +179,12 @@ export function requireKnown(
         home === undefined
           ? 'hansa user list'
           : 'mirror the directory of its home: hansa mirror add <peer>:people',
+    });
+  }
+  // A token knows whole seconds.
+  if (issuedMs < Math.floor((account.sinceMs ?? 0) / 1_000) * 1_000) {
+    throw new HansaError('PRINCIPAL_UNKNOWN', `the token is older than the account of ${who}`, {
+      fix: 'ask for a new one',
     });
   }
   if (account.disabled) {

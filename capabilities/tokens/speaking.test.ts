@@ -135,6 +135,17 @@ describe('a token that speaks for somebody', () => {
     expect(signal.reason).toMatchObject({ code: 'PRINCIPAL_UNKNOWN' });
   });
 
+  test('is not inherited by somebody who is called the same later', async () => {
+    const made = await tokenFederation();
+    const { token } = await made.lubeck.tokens.issueOwn({ at: ['bergen'] }, { caller: session() });
+    const nameAgain = (sinceMs: number): void =>
+      made.bergen.people.put(`user:anna@${lubeck}`, { sinceMs });
+    nameAgain(made.clock.now() + 999);
+    expect(enter(made.bergen, token).principal).toBe(`user:anna@${lubeck}`);
+    nameAgain(made.clock.now() + 1_000);
+    expect(() => enter(made.bergen, token)).toThrow(refused('PRINCIPAL_UNKNOWN'));
+  });
+
   test('for a key as well needs a proof of it, which counts once', async () => {
     const made = await tokenFederation();
     const asked = { at: ['bergen'], audience: [key], caps: ['api:*'] };

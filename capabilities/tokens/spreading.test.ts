@@ -230,7 +230,28 @@ describe('a hostile peer', () => {
     expect(() => made.bergen.authority.authenticate(token)).toThrow(refused('TOKEN_ISSUER'));
     expect(await collect(tables.followed.rows())).toHaveLength(followedPerPeerMax);
     made.clock.advance(tokenTtlMaxMs + 3_600_000);
-    await settled(async () => (await collect(tables.followed.rows())).length === 0);
+    await settled(async () => {
+      const first = await tables.followed.rows()[Symbol.asyncIterator]().next();
+      return first.done === true;
+    });
+  });
+
+  test('that never ends is left after so many entries, and asked again a second later', async () => {
+    const { bergen: before } = await tokenFederation();
+    const receiver = await before.restart();
+    let asked = 0;
+    let items = 0;
+    const service = lying(async function* () {
+      asked += 1;
+      for (items = 0; ; items += 1) {
+        yield { revoked: [] };
+      }
+    });
+    linkLiar(receiver, service);
+    await settled(() => items >= 2 * followedPerPeerMax);
+    expect([asked, items]).toEqual([1, 2 * followedPerPeerMax]);
+    receiver.clock.advance(1_000);
+    await settled(() => asked === 2);
   });
 
   test('cannot have a revocation kept for longer than a token may live', async () => {

@@ -69,6 +69,8 @@ export interface VerifiedToken extends TokenLink {
   readonly clusters?: readonly ClusterId[] | undefined;
   /** What the root was issued for: what honouring it is measured by. */
   readonly rootCaps: readonly string[];
+  /** When the root was made: an account that is younger is somebody else's. */
+  readonly rootIssuedMs: number;
   /** Which of the root cluster's keys signed. */
   readonly rootKeyIndex: number;
   /** Ids, its own first. */
