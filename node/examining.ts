@@ -24,7 +24,7 @@ interface Others {
   readonly writing: { readonly listing: Pick<Lanes, 'list'> };
   readonly recovering: { warnings(): readonly ErrorReport[] };
   readonly quarantining: { reasonOf(peer: ClusterId): string | undefined };
-  readonly auditing: { warnings(): readonly ErrorReport[] };
+  readonly auditing: { warningsOf(peer: ClusterId | undefined): readonly ErrorReport[] };
   readonly peerEdge: { readonly edge: Pick<Edge, 'contracts'> };
 }
 
@@ -47,7 +47,7 @@ export function lookingInto(mirroring: Mirroring, others: Others): readonly Capa
       rewound: () => recovering.warnings(),
       checks: [
         quarantineCheck((peer) => quarantining.reasonOf(peer)),
-        auditCheck(() => auditing.warnings()),
+        auditCheck((peer) => auditing.warningsOf(peer)),
       ],
     }),
   ];
@@ -84,12 +84,11 @@ function quarantineCheck(reasonOf: (peer: ClusterId) => string | undefined): Che
   };
 }
 
-/** An audit that is not written, nearly full, or contradicted is this node's matter, not a link's. */
-function auditCheck(warnings: () => readonly ErrorReport[]): Check {
+/** An audit that is not written is this node's matter; one that is contradicted, a peer's. */
+function auditCheck(warningsOf: (peer: ClusterId | undefined) => readonly ErrorReport[]): Check {
   return {
     async look(peer) {
-      const found = peer === undefined ? warnings() : [];
-      return found.map(({ code, message, fix }): Finding => ({
+      return warningsOf(peer).map(({ code, message, fix }): Finding => ({
         check: 'audit',
         side: 'here',
         passed: false,

@@ -219,6 +219,15 @@ export function chainOf(cluster: ClusterId, count: number): AuditRecord[] {
   });
 }
 
+/** By its sequence, of a chain that has it. */
+export function recordAt(records: readonly AuditRecord[], sequence: number): AuditRecord {
+  const found = records[sequence - 1];
+  if (found === undefined) {
+    throw new Error(`there is no record ${sequence}`);
+  }
+  return found;
+}
+
 /** As they are stored: by the key's hex, in the order of keys. */
 export type StoredAudit = Map<string, Uint8Array>;
 
@@ -237,7 +246,6 @@ export function storedChain(records: readonly AuditRecord[], anchor?: AuditAncho
 }
 
 export function chainFrom(
-  cluster: ClusterId,
   stored: StoredAudit,
   make: (source: Pick<AuditChain, 'entry' | 'entries'>) => AuditChain,
 ): AuditChain {

@@ -44,6 +44,8 @@ export interface AuditCapability {
   readonly audit: Pick<Audit, 'status'>;
   /** What a person has to look at. */
   warnings(): readonly ErrorReport[];
+  /** What of it is about one peer, or about none. */
+  warningsOf(peer: ClusterId | undefined): readonly ErrorReport[];
 }
 
 export function auditCapability(needs: AuditNeeds): AuditCapability {
@@ -66,6 +68,7 @@ export function auditCapability(needs: AuditNeeds): AuditCapability {
     sink,
     audit: service.audit,
     warnings: () => service.problems(),
+    warningsOf: (peer) => service.problemsWith(peer),
     capability: capability({
       name: auditContract.name,
       serves: [{ contract: auditContract, service: service.audit }],

@@ -7,6 +7,7 @@ import {
   auditCrypto as crypto,
   chainOf,
   headOf,
+  recordAt,
   saidAt,
 } from '../../testkit/audit-bench.ts';
 import { clusterOf, createTestSigner } from '../../testkit/test-cluster.ts';
@@ -22,7 +23,7 @@ import { signAnchor } from './signing.ts';
 const owner = clusterOf(crypto, 1);
 const resource = federatedId(owner, auditId);
 const records = chainOf(owner, 8);
-const at = (sequence: number): AuditRecord => records[sequence - 1];
+const at = (sequence: number): AuditRecord => recordAt(records, sequence);
 
 function put(key: Uint8Array, value: object): ChangeOp {
   return { put: { key, value: codec.encode(value), blobs: [] } };

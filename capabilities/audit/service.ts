@@ -46,12 +46,14 @@ export interface AuditServiceNeeds
 
 export interface AuditService {
   readonly audit: Audit;
-  /** What a person has to look at, for status and doctor. */
+  /** What a person has to look at. */
   problems(): readonly ErrorReport[];
+  /** What of it is about one peer, or about none. */
+  problemsWith(peer: AuditPeerStatus['peer'] | undefined): readonly ErrorReport[];
 }
 
 export function createAudit(needs: AuditServiceNeeds): AuditService {
-  const problems = (): readonly ErrorReport[] => problemsOf(needs);
+  const problems = (): readonly ErrorReport[] => allProblems(needs);
   const audit: Audit = {
     list: (asked) => listRecords(needs, asked),
     watch: (filter, call) => watchRecords(needs, filter, call?.signal),
@@ -82,7 +84,7 @@ export function createAudit(needs: AuditServiceNeeds): AuditService {
       return { records: last - start.sequence, last, problems: problems(), peers };
     },
   };
-  return { audit, problems };
+  return { audit, problems, problemsWith: (peer) => problemsOf(needs, peer) };
 }
 
 function authorOf(caller: Caller | undefined): string {
@@ -171,22 +173,38 @@ async function signedNow(
   }
 }
 
-function problemsOf(needs: AuditServiceNeeds): readonly ErrorReport[] {
-  const { witnessed, countersigned, peers, writer } = needs;
-  const nameOf = (cluster: AuditPeerStatus['peer']): string =>
-    peers.standing(cluster).name ?? cluster.slice(0, 8);
-  const failed = writer.problem() ?? fullness(needs);
-  const theirs = [...witnessed.rows.values()].flatMap(({ value }) => {
-    const { head } = value.countersignature;
-    return value.fork === undefined ? [] : [forked(head.cluster, head, value.fork.other)];
-  });
-  const ours = [...countersigned.rows.values()].flatMap(({ value }) => {
-    const last = value.kept.at(-1);
-    return value.fork === undefined || last === undefined
+/** Of the node itself; of a peer, where one is named. */
+function problemsOf(
+  needs: AuditServiceNeeds,
+  peer: AuditPeerStatus['peer'] | undefined,
+): readonly ErrorReport[] {
+  if (peer === undefined) {
+    const failed = needs.writer.problem() ?? fullness(needs);
+    return failed === undefined ? [] : [reportOf(failed)];
+  }
+  const theirs = needs.witnessed.find(peer)?.value;
+  const ours = needs.countersigned.find(peer)?.value;
+  const name = needs.peers.standing(peer).name ?? peer.slice(0, 8);
+  const last = ours?.kept.at(-1);
+  const found = [
+    ours?.fork === undefined || last === undefined
       ? []
-      : [behindOurPast(nameOf(last.witness), last.head.sequence, value.fork)];
-  });
-  return [...(failed === undefined ? [] : [failed]), ...ours, ...theirs].map(reportOf);
+      : [behindOurPast(name, last.head.sequence, ours.fork)],
+    theirs?.fork === undefined
+      ? []
+      : [forked(peer, theirs.countersignature.head, theirs.fork.other)],
+  ];
+  return found.flat().map(reportOf);
+}
+
+/** Of peers that are not linked any more as well: what they showed stays shown. */
+function allProblems(needs: AuditServiceNeeds): readonly ErrorReport[] {
+  const { witnessed, countersigned } = needs;
+  const peers = new Set([
+    ...[...witnessed.rows.values()].map(({ value }) => value.countersignature.head.cluster),
+    ...[...countersigned.rows.values()].flatMap(({ value }) => value.kept.at(-1)?.witness ?? []),
+  ]);
+  return [undefined, ...peers].flatMap((peer) => problemsOf(needs, peer));
 }
 
 function behindOurPast(

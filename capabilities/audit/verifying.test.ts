@@ -5,6 +5,7 @@ import {
   auditCodec as codec,
   auditCrypto as crypto,
   chainOf,
+  recordAt,
   storedChain,
   chainFrom,
   witnessOf,
@@ -36,7 +37,7 @@ const hexOf = (key: Uint8Array): string => Buffer.from(key).toString('hex');
 const keyOf = (sequence: number): string => hexOf(recordKey(sequence));
 
 function attestedAt(sequence: number): Attested {
-  const record = records[sequence - 1];
+  const record = recordAt(records, sequence);
   return { name: 'bergen', countersignature: witnessOf(7, { byte, record }) };
 }
 
@@ -44,7 +45,7 @@ async function verify(
   stored: StoredAudit,
   attested: readonly Attested[] = [],
 ): Promise<AuditReport> {
-  const chain = chainFrom(cluster, stored, (source) =>
+  const chain = chainFrom(stored, (source) =>
     chainReader(needs, { cluster, name: 'lubeck' }, { ...source, own: true }),
   );
   for await (const said of verifyChain(needs, chain, { attested, problems: [] })) {
@@ -140,8 +141,7 @@ describe('an audit', () => {
   });
 
   test('that was written anew, with keys and all, contradicts who has countersigned it', async () => {
-    const [first] = records;
-    const forged = [first];
+    const forged = [recordAt(records, 1)];
     for (const said of records.slice(1)) {
       const lie = said.sequence === 4 ? { ...said, principal: 'user:mallory' } : said;
       const { sequence: _sequence, previous: _previous, hash: _hash, ...rest } = lie;
@@ -154,7 +154,7 @@ describe('an audit', () => {
 
   test('begins at a signed anchor where it was pruned, and nowhere else', async () => {
     const signer = createTestSigner(crypto, byte, 'lubeck');
-    const anchor = signAnchor(signer, records[3], 1_800_000_000_000);
+    const anchor = signAnchor(signer, recordAt(records, 4), 1_800_000_000_000);
     const rest = records.slice(4);
     const kept = await verify(storedChain(rest, anchor), [attestedAt(12), attestedAt(2)]);
     expect(kept).toMatchObject({ verified: true, records: 8, prunedTo: 4 });
@@ -163,7 +163,7 @@ describe('an audit', () => {
     const moved = await verify(storedChain(rest, { ...anchor, sequence: 3 }));
     expect(moved.problems[0]).toMatchObject({ what: 'anchor' });
     const other = createTestSigner(crypto, 9, 'riga');
-    const foreign = signAnchor(other, records[3], 1);
+    const foreign = signAnchor(other, recordAt(records, 4), 1);
     await expect(verify(storedChain(rest, foreign))).resolves.toMatchObject({ verified: false });
   });
 

@@ -11,6 +11,7 @@ import {
   headOf,
   linkAudits,
   openAudit,
+  recordAt,
   type AuditBench,
 } from '../../testkit/audit-bench.ts';
 import { clusterOf, collect } from '../../testkit/test-cluster.ts';
@@ -109,7 +110,7 @@ test('an owner that was restored from an older copy hears of it, and so does its
 
 const cluster = clusterOf(crypto, 1);
 const records = chainOf(cluster, 5);
-const at = (sequence: number): AuditRecord => records[sequence - 1];
+const at = (sequence: number): AuditRecord => recordAt(records, sequence);
 
 async function peerAt(bergen: AuditBench): Promise<AuditPeer> {
   const lubeck = await open(1, 'lubeck');
