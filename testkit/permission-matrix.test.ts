@@ -36,6 +36,7 @@ import { sampleInput } from './sample-input.ts';
 // Everybody may ask these; whoever adds one here says why nothing of the cluster is in its answer.
 const openCalls: readonly string[] = [
   'access.whoami', // who the caller is, to the caller
+  'access.whyMe', // and what they may
   'GET /.well-known/spiffe-bundle', // certificates of the authority: they are there to be known
   // Ways in: nobody has a credential before.
   'GET /login/oidc/:provider',

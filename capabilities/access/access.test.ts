@@ -28,6 +28,31 @@ describe('who asks about themselves', () => {
     expect(await access.whoami({}, { caller: somebody('user:olga') })).toMatchObject({ all: true });
   });
 
+  test('is told why they may not, with no right to look at others', async () => {
+    const { access, directories } = await makeAccessCluster();
+    knownHere(directories, bergen);
+    const asked = { permission: 'kv.write', target: 'kv/prices' };
+    expect(await access.whyMe(asked, { caller: somebody('user:anna') })).toEqual({
+      principal: 'user:anna',
+      ...asked,
+      known: true,
+      allowed: false,
+      reason: 'no role of anna here allows it (viewer)',
+      policies: [],
+      roles: [{ role: 'viewer', because: 'given to user:anna' }],
+    });
+    const token = withToken(['api:kv.read'], 'user:anna');
+    expect(await access.whyMe(asked, { caller: token })).toMatchObject({
+      principal: 'user:anna',
+      reason: 'the token has no scope for it',
+    });
+    expect(await access.whyMe(asked, { caller: { kind: 'anonymous' } })).toMatchObject({
+      principal: 'anonymous',
+      known: false,
+      allowed: false,
+    });
+  });
+
   test('with a token is told the token’s scopes, whoever it speaks for', async () => {
     const { access, directories } = await makeAccessCluster();
     directories.define('owner', ['api:*']);

@@ -1,4 +1,4 @@
-import { utf8 } from '@hansa/foundation';
+import { HansaError, utf8 } from '@hansa/foundation';
 import { expect, test } from 'vitest';
 import { commandNamed, runCommand } from '../../testkit/command-context.ts';
 import { accessCommands } from './cli.ts';
@@ -53,6 +53,33 @@ test('why tells the decision, what led to it, and who else may', async () => {
     'role: viewer: given to group:ops',
   ]);
   expect(output.next).toEqual(['hansa access who-can kv.write kv/prices']);
+});
+
+test('why tells whoever may not look at others about themselves, and nobody else', async () => {
+  const forbidden = new HansaError('FORBIDDEN', 'not yours');
+  const answers = {
+    'access.why': forbidden,
+    'access.whoami': {
+      kind: 'principal',
+      principal: 'user:anna',
+      roles: [],
+      all: false,
+      scopes: [],
+    },
+    'access.whyMe': explained,
+  };
+  const asked = { permission: 'kv.write', target: 'kv/prices' };
+  for (const principal of ['me', 'anna', 'user:anna']) {
+    const { calls, shown } = await runCommand(command('access why'), {
+      answers,
+      args: { principal, ...asked },
+    });
+    expect(calls.at(-1)).toEqual(['access.whyMe', asked]);
+    expect(shown).toContain('decision: refused');
+  }
+  await expect(
+    runCommand(command('access why'), { answers, args: { principal: 'olga', ...asked } }),
+  ).rejects.toBe(forbidden);
 });
 
 test('why with scopes asks as a token of these would', async () => {

@@ -1,5 +1,6 @@
 // `hansa access …` and `hansa whoami`: what people type of decisions, and what they see.
 import {
+  isHansaError,
   listOption,
   momentText,
   remote,
@@ -27,7 +28,7 @@ const why: Command = {
   verb: 'why',
   summary: 'Explain whether somebody may use a permission, and what decides it.',
   args: [
-    { name: '<principal>', description: 'anna, service:ci, workload:web; anna@<peer>' },
+    { name: '<principal>', description: 'me, anna, service:ci, workload:web; anna@<peer>' },
     permissionArgument,
     targetArgument,
   ],
@@ -35,6 +36,7 @@ const why: Command = {
   examples: [
     'hansa access why anna kv.write kv/prices',
     'hansa access why anna@lubeck kv.read --scope "api:*.read"',
+    'hansa access why me links.write',
   ],
   async run(context) {
     const principal = requiredArgument(context, 'principal');
@@ -42,7 +44,7 @@ const why: Command = {
     const { target } = context.args;
     const scopes = listOption(context, 'scope');
     const asked = { principal, permission, target, ...(scopes.length === 0 ? {} : { scopes }) };
-    const data = await accessOf(context).why(asked, { signal: context.signal });
+    const data = await explained(context, asked);
     const about = target === undefined ? '' : ` ${target}`;
     return {
       data,
@@ -51,6 +53,29 @@ const why: Command = {
     };
   },
 };
+
+/** Whoever may not look at others is told about themselves. */
+async function explained(
+  context: CommandContext,
+  asked: Parameters<Access['why']>[0],
+): Promise<Explained> {
+  const { signal } = context;
+  const access = accessOf(context);
+  const { principal, permission, target } = asked;
+  if (principal === 'me') {
+    return access.whyMe({ permission, target }, { signal });
+  }
+  try {
+    return await access.why(asked, { signal });
+  } catch (error) {
+    const me = isHansaError(error, 'FORBIDDEN') ? await access.whoami({}, { signal }) : undefined;
+    const mine = me?.principal;
+    if (mine === undefined || (mine !== principal && mine !== `user:${principal}`)) {
+      throw error;
+    }
+    return access.whyMe({ permission, target }, { signal });
+  }
+}
 
 function explainedView(data: Explained): CommandView {
   const { allowed, reason, displayName, principal, policies, roles, withinScopes } = data;

@@ -116,6 +116,11 @@ export interface Access {
     },
     call?: Call,
   ): Promise<Explained>;
+  /** The same about the caller itself, whoever that is: nobody needs a right to be told. */
+  whyMe(
+    input: { permission: string; target?: string | undefined },
+    call?: Call,
+  ): Promise<Explained>;
   whoCan(
     input: { permission: string; target?: string | undefined },
     call?: Call,
@@ -180,6 +185,18 @@ export const accessFields: {
 } = { from, policyId, policyText };
 
 const countingRoles = z.array(z.object({ role: z.string(), because: z.string() }));
+const explained: z.ZodType<Explained> = z.object({
+  principal: z.string(),
+  displayName: z.string().optional(),
+  permission: z.string(),
+  target: z.string().optional(),
+  known: z.boolean(),
+  withinScopes: z.boolean().optional(),
+  allowed: z.boolean(),
+  reason: z.string(),
+  policies: z.array(z.string()),
+  roles: countingRoles,
+});
 const effect = z.enum(['permit', 'forbid']);
 const map: z.ZodType<RoleMap> = z.object({
   cluster: clusterIdSchema,
@@ -209,19 +226,16 @@ export const accessContract: Contract<Access> = {
         target: target.optional(),
         scopes: z.array(z.string().min(1).max(scopeLengthMax)).max(assumedScopesMax).optional(),
       }),
-      output: z.object({
-        principal: z.string(),
-        displayName: z.string().optional(),
-        permission: z.string(),
-        target: z.string().optional(),
-        known: z.boolean(),
-        withinScopes: z.boolean().optional(),
-        allowed: z.boolean(),
-        reason: z.string(),
-        policies: z.array(z.string()),
-        roles: countingRoles,
-      }),
+      output: explained,
       errors: ['LINK_NOT_FOUND'],
+    },
+    whyMe: {
+      summary: 'Explains to callers whether they may use a permission themselves.',
+      permission: 'open',
+      route: 'POST /whoami/why',
+      input: z.strictObject({ permission, target: target.optional() }),
+      output: explained,
+      errors: [],
     },
     whoCan: {
       summary: 'Lists who may use a permission, and what lets them.',

@@ -43,6 +43,7 @@ export interface AccessServiceNeeds extends JudgingNeeds, MappingNeeds, Policing
 export function createAccess(needs: AccessServiceNeeds): Access {
   return {
     why: async (asked) => explain(needs, asked),
+    whyMe: async (asked, call) => explainTo(needs, call?.caller ?? { kind: 'owner' }, asked),
     whoCan: (asked, call) => whoCan(needs, asked, call),
     whoami: async (_input, call) => whoami(needs, call?.caller ?? { kind: 'owner' }),
     permissions: async () => ({ permissions: needs.rows() }),
@@ -72,6 +73,27 @@ function explain(
     ...(within === undefined ? {} : { withinScopes: within }),
     allowed: allowed && within !== false,
     reason: cut ? `${reason}, and a token of these scopes does not` : reason,
+    policies,
+    roles,
+  };
+}
+
+function explainTo(
+  needs: AccessServiceNeeds,
+  caller: Caller,
+  { permission, target }: Parameters<Access['whyMe']>[0],
+): Explained {
+  requireKnown(needs, permission);
+  const { allowed, reason, policies, roles } = judge(needs, caller, { permission, target });
+  const { principal, displayName, kind } = whoami(needs, caller);
+  return {
+    principal: principal ?? kind,
+    ...(displayName === undefined ? {} : { displayName }),
+    permission,
+    ...(target === undefined ? {} : { target }),
+    known: kind !== 'anonymous',
+    allowed,
+    reason,
     policies,
     roles,
   };
