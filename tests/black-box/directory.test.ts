@@ -8,6 +8,7 @@ import type {
 } from '@hansa/capabilities/directory/contract';
 import type { ShownRule } from '@hansa/capabilities/policies/contract';
 import type { Mirror } from '@hansa/capabilities/sync/contract';
+import type { ErrorReport } from '@hansa/foundation';
 import { beforeAll, expect, test } from 'vitest';
 import { callApi, startCluster, type Cluster } from './harness/cluster.ts';
 import { linkClusters, must } from './harness/linking.ts';
@@ -44,7 +45,7 @@ async function shareWith(other: Cluster): Promise<void> {
   await linkClusters(lubeck, other);
   const sharing = ['share', 'add', 'directory/people', '--to', other.name];
   rules.set(other.name, (await must<ShownRule>(lubeck, ...sharing)).id);
-  await must<Mirror>(other, 'mirror', 'add', people);
+  await ask<Mirror>(other, 'POST', '/mirrors', { resource: people });
 }
 
 async function ask<T>(cluster: Cluster, method: string, path: string, body?: unknown): Promise<T> {
@@ -155,29 +156,31 @@ test('its home being away changes nothing: everybody is known as they were, and 
 }, 60_000);
 
 test('what another cluster writes is read only: the refusal names it', async () => {
-  for (const line of [
-    ['user', 'disable', 'user-01@lubeck'],
-    ['user', 'remove', 'user-01@lubeck', '--yes'],
-    ['role', 'assign', 'viewer', 'user-01@lubeck'],
-    ['directory', 'remove', 'lubeck:people', '--yes'],
-  ]) {
-    const refused = await visby.hansa(...line);
-    expect([refused.code, refused.report().code]).toEqual([4, 'RESOURCE_READ_ONLY']);
-    expect(refused.report().message).toContain('lubeck');
+  const user = 'user-01@lubeck';
+  const to = { role: 'viewer', to: user };
+  const writes = [
+    ['PUT', '/directory/users', { user, disabled: true }],
+    ['DELETE', `/directory/users?user=${encodeURIComponent(user)}`, undefined],
+    ['POST', '/directory/assignments', to],
+    ['DELETE', '/directory/directories?directory=lubeck:people', undefined],
+  ] as const;
+  for (const [method, path, body] of writes) {
+    const refused = await visby.api<ErrorReport>(method, path, body);
+    expect([refused.status, refused.body.code]).toEqual([403, 'RESOURCE_READ_ONLY']);
+    expect(refused.body.message).toContain('lubeck');
   }
+  const typed = await visby.hansa('user', 'disable', user);
+  expect([typed.code, typed.report().code]).toEqual([4, 'RESOURCE_READ_ONLY']);
 });
 
 test('what its home withdraws lets nobody in any more', async () => {
   await untilState(narvik, people, { state: 'current' });
   await must(lubeck, 'share', 'remove', rules.get('narvik') ?? '', '--yes');
   await untilState(narvik, people, { state: 'frozen' });
-  const gone = await narvik.hansa('user', 'show', 'user-01@lubeck');
-  expect(gone.report().code).toBe('PRINCIPAL_UNKNOWN');
-  const { directories } = await must<{ directories: ShownDirectory[] }>(
-    narvik,
-    'directory',
-    'list',
-  );
+  const path = `/directory/users/show?user=${encodeURIComponent('user-01@lubeck')}`;
+  expect((await narvik.api<ErrorReport>('GET', path)).body.code).toBe('PRINCIPAL_UNKNOWN');
+  type Listed = { directories: ShownDirectory[] };
+  const { directories } = await ask<Listed>(narvik, 'GET', '/directory/directories');
   expect(directories).toMatchObject([{ name: 'people', counts: false, state: 'frozen' }]);
 });
 
