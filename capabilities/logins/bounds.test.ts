@@ -79,9 +79,10 @@ test(`${providersMax} providers are known; one more is STORE_LIMIT`, async () =>
 });
 
 test(`${bindingsMax} subjects are bound; one more is STORE_LIMIT`, async () => {
+  const bound = { provider: 'p', user: 'anna', by: 'operator', atMs: 0 };
   const ground = await filled(bindingsMax, ({ bindings }, at) => {
     const subject = `s${at}`;
-    return bindings.put(['p', subject], { provider: 'p', subject, user: 'anna', by: 'operator' });
+    return bindings.put(['p', subject], { ...bound, subject });
   });
   const { logins, people } = await makeLoginCluster(ground);
   people.put('user:anna', {});

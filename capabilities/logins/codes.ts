@@ -34,8 +34,8 @@ export interface Codes {
   spend(code: CodeRecord): Promise<boolean>;
   /** It has let nobody in, after all. */
   giveBack(code: CodeRecord): Promise<void>;
-  /** Of users, whatever the time; and of everybody whose time is over. */
-  forget(users: readonly string[]): Promise<void>;
+  /** Those of users that were made before then; and everybody's whose time is over. */
+  forget(users: readonly string[], beforeMs: number): Promise<void>;
   /** The owner's code at the first start ever; undefined at every later one. */
   first(): Promise<OneTimeCode | undefined>;
 }
@@ -88,9 +88,10 @@ export function createCodes(needs: CodesNeeds): Codes {
         then: [tables.codes.put([code.user], code)],
       });
     },
-    async forget(users) {
-      const away = rows().filter((each) => !isGood(each) || users.includes(each.user));
-      for (const { user } of away) {
+    async forget(users, beforeMs) {
+      const isOld = ({ user, expiresMs }: CodeRecord): boolean =>
+        users.includes(user) && expiresMs - oneTimeCodeMs < beforeMs;
+      for (const { user } of rows().filter((each) => !isGood(each) || isOld(each))) {
         await write({ if: [], then: [tables.codes.delete([user])] });
       }
     },

@@ -47,7 +47,7 @@ export function loginsSuite({ name: road, make }: Road<Logins>): void {
         expect((await logins.providers({})).providers).toMatchObject([wish]);
         expect(await logins.ways({})).toEqual({ providers: ['corp'] });
         const bound = { provider: 'corp', user: 'anna', subject: 'a/subject with a space' };
-        expect(await logins.bind(bound)).toEqual({ ...bound, by: 'operator' });
+        expect(await logins.bind(bound)).toEqual({ ...bound, by: 'operator', atMs: 0 });
         expect((await logins.list({})).logins).toMatchObject([{ bindings: [bound] }]);
         await logins.removeProvider({ provider: 'corp' });
         expect((await logins.list({})).logins).toMatchObject([{ bindings: [] }]);

@@ -165,6 +165,20 @@ describe('passwords', () => {
     await expect(login()).rejects.toMatchObject({ code: 'LOGIN_REFUSED' });
   });
 
+  test('of whom no running node saw leave do not count for the next of the name', async () => {
+    const { cluster } = await withAnna();
+    const { people, clock } = cluster;
+    await cluster.capability.stop();
+    people.remove('user:anna');
+    const again = await cluster.restart();
+    clock.advance(1);
+    people.put('user:anna', {});
+    await settled();
+    await settled();
+    const login = again.logins.passwordLogin({ user: 'anna', password: right });
+    await expect(login).rejects.toMatchObject({ code: 'LOGIN_REFUSED' });
+  });
+
   test('and codes and sessions stand in no log and no act', async () => {
     const { cluster, login } = await withAnna();
     const { session } = await login();

@@ -31,7 +31,8 @@ export interface Passwords {
   /** PASSWORD_WEAK, STORE_LIMIT */
   requireFit(user: string, password: string): void;
   set(given: { user: string; password: string; mustChange: boolean }): Promise<void>;
-  forget(users: readonly string[]): Promise<void>;
+  /** Those that were set before then. */
+  forget(users: readonly string[], beforeMs: number): Promise<void>;
 }
 
 export function createPasswords(needs: PasswordsNeeds): Passwords {
@@ -61,8 +62,9 @@ export function createPasswords(needs: PasswordsNeeds): Passwords {
       const { revision } = await store.transact({ if: [], then: [put] });
       await passwords.reached(revision);
     },
-    async forget(users) {
-      for (const user of users.filter((each) => find(each) !== undefined)) {
+    async forget(users, beforeMs) {
+      const isOld = (user: string): boolean => (find(user)?.setMs ?? beforeMs) < beforeMs;
+      for (const user of users.filter(isOld)) {
         const away = tables.passwords.delete([user]);
         const { revision } = await store.transact({ if: [], then: [away] });
         await passwords.reached(revision);

@@ -1,5 +1,5 @@
 // Identity providers and whom they vouch for, as operators wrote them down.
-import { HansaError, type KeyValueStore, type WatchedTable } from '@hansa/foundation';
+import { HansaError, type Clock, type KeyValueStore, type WatchedTable } from '@hansa/foundation';
 import type { LoginTables, SecretRecord } from './keys.ts';
 import type { ProviderSettings } from './oidc.ts';
 import {
@@ -17,6 +17,7 @@ const loopback: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'
 
 export interface ProviderBookNeeds {
   readonly store: KeyValueStore;
+  readonly clock: Clock;
   readonly tables: Pick<LoginTables, 'providers' | 'secrets' | 'bindings'>;
   readonly providers: WatchedTable<Provider>;
   readonly secrets: WatchedTable<SecretRecord>;
@@ -36,7 +37,7 @@ export interface ProviderBook {
   remove(provider: string): Promise<void>;
   bindings(): readonly Binding[];
   bound(provider: string, subject: string): Binding | undefined;
-  bind(binding: Binding): Promise<Binding>;
+  bind(binding: Omit<Binding, 'atMs'>): Promise<Binding>;
   unbind(which: (binding: Binding) => boolean): Promise<readonly Binding[]>;
 }
 
@@ -80,12 +81,13 @@ export function createProviderBook(needs: ProviderBookNeeds): ProviderBook {
 type BindingBook = Pick<ProviderBook, 'bindings' | 'bound' | 'bind' | 'unbind'>;
 
 function bindingBook(needs: ProviderBookNeeds): BindingBook {
-  const { store, tables, bindings } = needs;
+  const { store, clock, tables, bindings } = needs;
   return {
     bindings: () => bindingsOf(needs),
     bound: (provider, subject) => bindings.find(provider, subject)?.value,
     unbind: (which) => unbind(needs, which),
-    async bind(binding) {
+    async bind(given) {
+      const binding = { ...given, atMs: clock.now() };
       const { provider, subject } = binding;
       const isNew = bindings.find(provider, subject) === undefined;
       if (isNew && bindings.rows.size >= bindingsMax) {

@@ -49,6 +49,7 @@ export interface Binding {
   readonly user: string;
   /** `operator`, `e-mail` or `creation`. */
   readonly by: string;
+  readonly atMs: number;
 }
 
 const word = z
@@ -91,4 +92,5 @@ export const bindingSchema: z.ZodType<Binding> = z.object({
   subject: loginFields.subject,
   user: accountNameSchema,
   by: z.string(),
+  atMs: z.number(),
 });

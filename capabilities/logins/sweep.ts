@@ -15,6 +15,13 @@ export interface Sweep {
   clean(): Promise<void>;
 }
 
+/** Of own users, as it was seen. */
+interface Change {
+  readonly gone: readonly string[];
+  readonly come: readonly string[];
+  readonly atMs: number;
+}
+
 export function createSweep(needs: {
   readonly clock: Clock;
   readonly log: Log;
@@ -30,24 +37,29 @@ export function createSweep(needs: {
   let unsubscribe = (): void => undefined;
   let ended = false;
 
-  const look = async (gone: readonly string[]): Promise<void> => {
-    const out = await book.end(({ principal }) => directories.find(principal)?.disabled !== false);
-    if (gone.length > 0) {
-      await passwords.forget(gone);
-      await codes.forget(gone);
-      await providers.unbind(({ user }) => gone.includes(user));
+  const forget = async (users: readonly string[], beforeMs: number): Promise<void> => {
+    if (users.length > 0) {
+      await passwords.forget(users, beforeMs);
+      await codes.forget(users, beforeMs);
+      await providers.unbind(({ user, atMs }) => users.includes(user) && atMs < beforeMs);
     }
-    if (out > 0 || gone.length > 0) {
-      log.event('logins.swept', { sessions: out, users: gone.length });
+  };
+  const look = async ({ gone, come, atMs }: Change): Promise<void> => {
+    const out = await book.end(({ principal }) => directories.find(principal)?.disabled !== false);
+    await forget(gone, atMs + 1);
+    // Somebody new: what is older than they are was left by another of their name.
+    await forget(come, atMs);
+    if (out > 0) {
+      log.event('logins.swept', { sessions: out });
     }
   };
   const swept = (): void => {
     // Seen at once: whoever leaves and comes back before the work is done has still left.
     const now = ownUsers(directories);
-    const gone = [...known].filter((user) => !now.has(user));
+    const change = { gone: without(known, now), come: without(now, known), atMs: clock.now() };
     known = now;
     order
-      .run(() => (ended ? Promise.resolve() : look(gone)))
+      .run(() => (ended ? Promise.resolve() : look(change)))
       .catch((error: unknown) => log.problem('logins.sweep-failed', error));
   };
   return {
@@ -63,7 +75,7 @@ export function createSweep(needs: {
     },
     async clean() {
       await book.end((session) => book.endsMs(session) <= clock.now());
-      await codes.forget([]);
+      await codes.forget([], clock.now());
     },
   };
 }
@@ -76,4 +88,8 @@ function ownUsers(directories: Directories): Set<string> {
       .filter((each) => each.startsWith('user:') && !each.includes('@'))
       .map(nameOf),
   );
+}
+
+function without(some: ReadonlySet<string>, others: ReadonlySet<string>): readonly string[] {
+  return [...some].filter((user) => !others.has(user));
 }
