@@ -52,7 +52,10 @@ const contextsSchema: z.ZodType<Contexts> = z.object({
   current: z.string().optional(),
   contexts: z.record(
     z.string(),
-    z.union([z.object({ data: z.string().min(1) }), z.object({ url: z.url(), tls: tlsFilesSchema.optional() })]),
+    z.union([
+      z.object({ data: z.string().min(1) }),
+      z.object({ url: z.url(), tls: tlsFilesSchema.optional() }),
+    ]),
   ),
 });
 const apiSchema: z.ZodType<Api> = z.object({
