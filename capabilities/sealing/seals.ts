@@ -2,7 +2,9 @@
 import type { NewKey } from './contract.ts';
 
 export interface SealState {
+  /** What kind of key from outside opens it. */
   readonly by: 'key' | 'age';
+  /** Of the data key that seals now. */
   readonly version: number;
   readonly madeMs: number;
   /** While older data keys are still needed. */

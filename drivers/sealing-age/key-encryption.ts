@@ -3,6 +3,7 @@
 // was sealed.
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
+import type { NewKey } from '@hansa/capabilities/sealing/contract';
 import { fromBase64, fromHex, HansaError, isHansaError, toHex, utf8 } from '@hansa/foundation';
 import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption';
 
@@ -17,11 +18,9 @@ export interface KeyEncryptionKey {
 }
 
 /** Where the key is; one of them, or none. */
-export interface KeySource {
-  readonly keyFile?: string | undefined;
+export interface KeySource extends NewKey {
   /** Hex or base64, as the environment carries it. */
   readonly key?: string | undefined;
-  readonly ageIdentityFile?: string | undefined;
 }
 
 const keyBytes = 32;

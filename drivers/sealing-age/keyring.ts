@@ -3,20 +3,14 @@
 // key, and nothing is read before the keyring was found whole.
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { SealState } from '@hansa/capabilities/sealing/capability';
 import { HansaError, utf8, type Sealer } from '@hansa/foundation';
 import type { KeyEncryptionKey } from './key-encryption.ts';
 import { createSealer } from './record-sealer.ts';
 
-export interface KeyringState {
-  /** What kind of key from outside opens it. */
-  readonly by: 'key' | 'age';
+export interface KeyringState extends SealState {
   /** False until what lay there before has been sealed. */
   readonly complete: boolean;
-  /** Of the data key that seals now. */
-  readonly version: number;
-  readonly madeMs: number;
-  /** While older data keys are still needed for what they sealed. */
-  readonly rotating: boolean;
 }
 
 export interface Keyring {

@@ -1,5 +1,5 @@
-// The other five of OWASP's ten risks for APIs (2023): sensitive flows, requests that a node is made
-// to send, configuration, inventory, and what others answer.
+// The other five of OWASP's ten risks for APIs (2023): sensitive flows, requests that a node is
+// made to send, configuration, inventory, and what others answer.
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PermissionRow } from '@hansa/capabilities/access/contract';
