@@ -65,7 +65,10 @@ export function createHandDirectories(): HandDirectories {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    put(principal, { groups = [], roles: given = [], disabled = false, clusters = [], sinceMs = 0 }) {
+    put(
+      principal,
+      { groups = [], roles: given = [], disabled = false, clusters = [], sinceMs = 0 },
+    ) {
       const { home = lubeck } = splitPrincipal(principal);
       accounts.set(principal, {
         principal: principal as Principal,
