@@ -43,4 +43,5 @@ test('an authority lasts longer than it takes to be followed by the next', () =>
     );
   expect(of('365d', '5m')).toMatchObject({ rootMs: 365 * 86_400_000, refreshHintMs: 300_000 });
   expect(() => of('12s', '2s')).toThrow('six times');
+  expect(() => of('365d', '2d')).toThrow('longer than a day');
 });

@@ -5,6 +5,8 @@ import type { Validities } from '@hansa/capabilities/certificates/contract';
 import { HansaError, parseDuration } from '@hansa/foundation';
 import { z } from 'zod';
 
+const refreshHintMaxMs = 86_400_000; // a day, as the contract between clusters has it
+
 export const tlsModes = ['auto', 'on', 'off'] as const;
 export type TlsMode = (typeof tlsModes)[number];
 
@@ -55,6 +57,11 @@ export function certificateValidities(textOf: (setting: string) => string): Vali
       'cert-root-validity is not more than six times cert-refresh-hint',
       { fix: 'let authorities count longer, or be asked for more often' },
     );
+  }
+  if (refreshHintMs > refreshHintMaxMs) {
+    throw new HansaError('CONFIG_INVALID', 'cert-refresh-hint is longer than a day', {
+      fix: 'linked clusters take no longer hint: write 1d or less',
+    });
   }
   return { rootMs, nodeMs: parseDuration(textOf('cert-node-validity')), refreshHintMs };
 }
