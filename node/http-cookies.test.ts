@@ -7,7 +7,7 @@ const session = `hs_${'A'.repeat(43)}`;
 
 function request(headers: Readonly<Record<string, string>>, encrypted = false): IncomingMessage {
   const socket = { remoteAddress: '127.0.0.1', ...(encrypted ? { encrypted } : {}) };
-  return { headers, socket, method: 'GET', url: '/' } as unknown as IncomingMessage;
+  return { headers, socket, method: 'GET', url: '/' } as IncomingMessage;
 }
 
 test('a session in the cookie of its connection is a token that proves no intent', () => {
