@@ -1,15 +1,12 @@
 // Cedar behind the interface of access: sets of policies are read once and asked many times.
 import { randomUUID } from 'node:crypto';
-import {
-  policyToJson,
-  preparsePolicySet,
-  statefulIsAuthorized,
-  validate,
-  type ActionConstraint,
-  type EntityJson,
-  type EntityUid,
-  type StatefulAuthorizationCall,
-  type TypeAndId,
+import { createRequire } from 'node:module';
+import type {
+  ActionConstraint,
+  EntityJson,
+  EntityUid,
+  StatefulAuthorizationCall,
+  TypeAndId,
 } from '@cedar-policy/cedar-wasm/nodejs';
 import type {
   PolicyEngine,
@@ -26,12 +23,19 @@ import { groupsOf, schemaText } from './schema.ts';
 // Never stored: a policy that is only looked at has to be called something.
 const lookedAt = 'policy';
 
+type Cedar = typeof import('@cedar-policy/cedar-wasm/nodejs');
+
+/**
+ * Cedar is loaded here and no sooner: it takes 27 MB, which a node that only its owner asks never
+ * needs.
+ */
 export function createCedarEngine(permissions: readonly string[]): PolicyEngine {
+  const cedar = createRequire(import.meta.url)('@cedar-policy/cedar-wasm/nodejs') as Cedar;
   const schema = schemaText(permissions);
-  const slots = new Slots();
+  const slots = new Slots(cedar);
   return {
     read(text) {
-      const answer = validate({ schema, policies: { staticPolicies: { [lookedAt]: text } } });
+      const answer = cedar.validate({ schema, policies: { staticPolicies: { [lookedAt]: text } } });
       if (answer.type === 'failure') {
         throw complaint(text, answer.errors);
       }
@@ -43,7 +47,7 @@ export function createCedarEngine(permissions: readonly string[]): PolicyEngine 
           found.map(({ error }) => error),
         );
       }
-      const read = policyToJson(text);
+      const read = cedar.policyToJson(text);
       if (read.type === 'failure') {
         throw complaint(text, read.errors);
       }
@@ -55,36 +59,43 @@ export function createCedarEngine(permissions: readonly string[]): PolicyEngine 
         ...written.map(({ id, text }) => [id, text] as const),
       ];
       const slot = slots.take();
-      const answer = preparsePolicySet(slot, { staticPolicies: Object.fromEntries(policies) });
+      const answer = cedar.preparsePolicySet(slot, {
+        staticPolicies: Object.fromEntries(policies),
+      });
       if (answer.type === 'failure') {
         slots.give(slot);
         throw complaint('', answer.errors);
       }
-      return setIn(slot, slots);
+      return setIn(slot, slots, cedar);
     },
   };
 }
 
 /** Cedar keeps a set under its name as long as the process lives: names are used again. */
 class Slots {
+  readonly #cedar: Cedar;
   readonly #free: string[] = [];
+
+  constructor(cedar: Cedar) {
+    this.#cedar = cedar;
+  }
 
   take(): string {
     return this.#free.pop() ?? randomUUID();
   }
 
   give(slot: string): void {
-    preparsePolicySet(slot, { staticPolicies: {} });
+    this.#cedar.preparsePolicySet(slot, { staticPolicies: {} });
     this.#free.push(slot);
   }
 }
 
-function setIn(slot: string, slots: Slots): PolicySet {
+function setIn(slot: string, slots: Slots, cedar: Cedar): PolicySet {
   let released = false;
   return {
     decide(request) {
       invariant(!released, 'policies were asked after they were let go of');
-      return ask(slot, request);
+      return ask(cedar, slot, request);
     },
     release() {
       if (!released) {
@@ -95,8 +106,8 @@ function setIn(slot: string, slots: Slots): PolicySet {
   };
 }
 
-function ask(slot: string, request: PolicyRequest): PolicyVerdict {
-  const answer = statefulIsAuthorized(callFor(slot, request));
+function ask(cedar: Cedar, slot: string, request: PolicyRequest): PolicyVerdict {
+  const answer = cedar.statefulIsAuthorized(callFor(slot, request));
   if (answer.type === 'failure') {
     const [first] = answer.errors;
     throw new HansaError('INTERNAL', 'the policies cannot be asked', { cause: first?.message });
