@@ -1,9 +1,22 @@
 // Opens what seals the data folder, under the key that settings and environment name; and what the
 // sealing capability asks of the rooms that write to the disk.
-import { join } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { join, sep } from 'node:path';
 import type { Seals } from '@hansa/capabilities/sealing/capability';
-import { createMutex, type Clock, type KeyValueStore, type Log } from '@hansa/foundation';
-import { openKeyring, readKeyEncryptionKey, type Keyring } from '@hansa/sealing-age';
+import {
+  createMutex,
+  HansaError,
+  type Clock,
+  type KeyValueStore,
+  type Log,
+} from '@hansa/foundation';
+import {
+  openKeyring,
+  readKeyEncryptionKey,
+  type KeyEncryptionKey,
+  type Keyring,
+  type KeySource,
+} from '@hansa/sealing-age';
 import { openLmdbStore, openSealedLmdbStore, type SealedLmdbStore } from '@hansa/store-lmdb';
 import {
   sealKeyFiles,
@@ -35,7 +48,7 @@ export async function openSealing(needs: SealingNeeds): Promise<OpenSealing> {
   const { data, environment, clock } = needs;
   const keyring = await openKeyring({
     file: join(data, 'seal.json'),
-    kek: await readKeyEncryptionKey({
+    kek: await readOutside(data, {
       keyFile: needs.sealKeyFile,
       ageIdentityFile: needs.sealAgeIdentity,
       key: environment['HANSA_SEAL_KEY'],
@@ -69,20 +82,38 @@ export async function openSealing(needs: SealingNeeds): Promise<OpenSealing> {
         await sealKeyFiles(keys);
         await keyring.completed();
       }
-      return sealed === undefined ? undefined : sealsOf(keyring, sealed, keys);
+      return sealed === undefined ? undefined : sealsOf({ keyring, data, keys }, sealed);
     },
   };
 }
 
+/** A key beside what it seals is carried away with it: SEAL_KEY_MALFORMED. */
+async function readOutside(data: string, source: KeySource): Promise<KeyEncryptionKey | undefined> {
+  const path = source.keyFile ?? source.ageIdentityFile;
+  if (path !== undefined) {
+    const [folder, file] = await Promise.all([realOf(data), realOf(path)]);
+    if (file.startsWith(`${folder}${sep}`)) {
+      throw new HansaError('SEAL_KEY_MALFORMED', `${path} lies in the folder that it would seal`, {
+        fix: 'keep the key on another disk, or give it as HANSA_SEAL_KEY',
+      });
+    }
+  }
+  return readKeyEncryptionKey(source);
+}
+
+/** As it is written where there is nothing: whoever reads it says so. */
+function realOf(path: string): Promise<string> {
+  return realpath(path).catch(() => path);
+}
+
 function sealsOf(
-  keyring: Keyring,
+  { keyring, data, keys }: { keyring: Keyring; data: string; keys: KeyFolderNeeds },
   { reseal }: Pick<SealedLmdbStore, 'reseal'>,
-  keys: KeyFolderNeeds,
 ): Seals {
   return {
     state: () => keyring.state(),
     async rewrap(to) {
-      const kek = await readKeyEncryptionKey(to);
+      const kek = await readOutside(data, to);
       if (kek !== undefined) {
         await keyring.rewrap(kek);
       }

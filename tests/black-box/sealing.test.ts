@@ -98,6 +98,13 @@ test('a node is sealed, opened by its key alone, put under another, and sealed a
   await lubeck.restart(['--seal-age-identity', age]);
   expect(await valueOf(lubeck, 'grain')).toBe('the-value-that-nobody-reads');
 
+  // Never under a key that is carried away with what it seals.
+  const beside = ['--key-file', join(lubeck.data, 'owner.token'), '--yes'];
+  expect((await lubeck.hansa('seal', 'rewrap', ...beside)).report()).toMatchObject({
+    code: 'SEAL_KEY_MALFORMED',
+    message: expect.stringContaining('lies in the folder'),
+  });
+
   // A new data key, and a kill on the way.
   await must(lubeck, 'seal', 'rotate', '--yes');
   await lubeck.kill();
