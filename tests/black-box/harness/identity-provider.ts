@@ -51,9 +51,9 @@ afterAll(() => {
 });
 
 export async function startIdentityProvider(): Promise<IdentityProvider> {
-  // The library has no types of its own.
-  const name: string = 'oidc-provider';
-  const { default: Provider } = (await import(name)) as {
+  // @ts-expect-error The library has no types of its own.
+  const library: unknown = await import('oidc-provider');
+  const { default: Provider } = library as {
     default: new (issuer: string, settings: object) => Library;
   };
   const server = createServer();
@@ -75,13 +75,13 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
       issuer,
       settings(known, () => provider),
     );
-    const library = provider.callback();
+    const serve = provider.callback();
     handle = (asked, response) => {
       if (String((asked as { url?: string }).url).startsWith('/interaction/')) {
         const result = { login: { accountId: seated } };
         provider.interactionFinished(asked, response, result).catch(() => undefined);
       } else {
-        library(asked, response);
+        serve(asked, response);
       }
     };
   };
