@@ -179,6 +179,11 @@ describe('no secret', () => {
 
   test('is in an answer to whoever made a mistake with it', () => {
     expect(answers.length).toBeGreaterThan(15);
+    // A path of its own making reaches nothing; all others reach what they are about.
+    const unknown = answers.filter(({ text }) => text.includes('METHOD_UNKNOWN'));
+    expect(unknown.map(({ to }) => to.slice(0, 8))).toEqual([
+      `GET /${textOf('session').slice(0, 3)}`,
+    ]);
     const told = answers.flatMap(({ to, text }) =>
       findIn(text, planted).map((what) => `${to}: ${what}`),
     );
