@@ -90,7 +90,14 @@ test('a request passes limit, authentication, validation, permission, service an
   const passed = ['limit', 'authenticate', 'authorise pigeons.write', 'call by owner', 'audit'];
   expect(steps).toEqual(passed);
   expect(audit).toEqual([
-    { contract: 'pigeons', method: 'send', caller: owner, source: 'test', outcome: 'OK' },
+    {
+      contract: 'pigeons',
+      method: 'send',
+      permission: 'pigeons.write',
+      caller: owner,
+      source: 'test',
+      outcome: 'OK',
+    },
   ]);
 });
 
@@ -185,6 +192,58 @@ test('a reader leaves a quiet watch at once, and the service learns it by its si
   await expect(pending).resolves.toMatchObject({ done: true });
   expect(gone?.aborted).toBe(true);
   expect(audit).toMatchObject([{ outcome: 'CANCELLED' }]);
+});
+
+test('a watch ends with the refusal of a reader who may no longer, and is let go of then', async () => {
+  let lapse: (refusal: unknown) => void = () => undefined;
+  let gone: AbortSignal | undefined;
+  let letGo = 0;
+  const arrivals: Pigeons['arrivals'] = (_input, call) => {
+    gone = call?.signal;
+    return { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) };
+  };
+  const { pigeons, audit } = build(
+    { arrivals },
+    {
+      hold({ caller, asked, lapsed }) {
+        expect({ caller, asked }).toMatchObject({
+          caller: owner,
+          asked: { permission: 'pigeons.read' },
+        });
+        lapse = lapsed;
+        return () => void (letGo += 1);
+      },
+    },
+  );
+  const items = pigeons.arrivals({ from: '' })[Symbol.asyncIterator]();
+  const pending = items.next();
+  await expect.poll(() => gone).toBeDefined();
+  lapse(new HansaError('FORBIDDEN', 'the role was taken away'));
+  await expect(pending).rejects.toEqual(code('FORBIDDEN'));
+  expect(gone?.aborted).toBe(true);
+  expect(letGo).toBe(1);
+  expect(audit).toMatchObject([{ outcome: 'FORBIDDEN' }]);
+});
+
+test('a watch that is refused between its permission and its start never runs', async () => {
+  let ran = false;
+  const { pigeons } = build(
+    {
+      arrivals: async function* () {
+        ran = true;
+        yield { flight: 'f1' };
+      },
+    },
+    {
+      hold({ lapsed }) {
+        lapsed(new HansaError('FORBIDDEN', 'the role was taken away'));
+        return () => undefined;
+      },
+    },
+  );
+  const items = pigeons.arrivals({ from: '' })[Symbol.asyncIterator]();
+  await expect(items.next()).rejects.toEqual(code('FORBIDDEN'));
+  expect(ran).toBe(false);
 });
 
 test('a call is CANCELLED by its signal at once, even where the service does not listen', async () => {

@@ -1,7 +1,7 @@
 // The one edge every call passes, whatever road it came by:
 // limit -> authenticate -> validate -> authorise -> call -> validate -> audit.
 import { cancellable, mapItems } from './cancellable.ts';
-import { cancellation } from './cancellation.ts';
+import { cancellation, follow } from './cancellation.ts';
 import type { Served } from './capability.ts';
 import type { AnyContract, Call, Caller, Method, Watch } from './contract.ts';
 import { HansaError, invariant } from './errors.ts';
@@ -51,6 +51,13 @@ export interface Asked {
   readonly target?: string | undefined;
 }
 
+/** What somebody goes on doing because it was allowed. */
+export interface Held {
+  readonly caller: Caller;
+  readonly asked: Asked;
+  lapsed(refusal: unknown): void;
+}
+
 /** The decisions of one road. */
 export interface Gate {
   /** Throws RATE_LIMITED. */
@@ -59,6 +66,11 @@ export interface Gate {
   authenticate(credential: Credential): Promise<Caller>;
   /** Throws FORBIDDEN. */
   authorise(caller: Caller, asked: Asked): void;
+  /**
+   * Calls back once, with the refusal, when somebody who was let in may no longer: for what goes on
+   * after its beginning was allowed. Returns how to let go of it.
+   */
+  hold?(held: Held): () => void;
   /**
    * Hears of every request that was admitted, once, when it is over; who asked gets the answer when
    * this has resolved. Must not throw.
@@ -108,31 +120,49 @@ export function serve(served: readonly Served[], gate: Gate): Edge {
         await visit.recorded;
       }
     },
-    watch(request) {
-      let visit: Visit | undefined;
-      return cancellable(
-        {
-          async open(signal) {
-            gate.admit(request.credential);
-            visit = createVisit(request, gate);
-            const needs = { seats, gate, visit, watch: true };
-            const { seat, input, caller } = await enter(request, needs);
-            const { source, agent } = request.credential;
-            const items = seat.run(input, { signal, caller, source, agent });
-            invariant(isAsyncIterable(items), `${seat.contract}.${seat.method} gave no stream`);
-            return mapItems(items, (item) => checkOutput(seat, item));
-          },
-          ended(failure) {
-            if (failure === undefined) {
-              visit?.done();
-            }
-            return failure === undefined ? undefined : (visit?.failed(failure) ?? failure);
-          },
-        },
-        request.signal,
-      );
-    },
+    watch: (request) => ({
+      [Symbol.asyncIterator]: () => watched(request, { seats, gate }),
+    }),
   };
+}
+
+/** A stream ends when its reader leaves, and when whoever reads it may no longer. */
+function watched(
+  request: EdgeRequest,
+  { seats, gate }: Pick<EnterNeeds, 'seats' | 'gate'>,
+): AsyncIterator<unknown> {
+  const { controller, release } = follow(request.signal);
+  let visit: Visit | undefined;
+  let letGo: (() => void) | undefined;
+  const reading = cancellable<unknown>(
+    {
+      async open(signal) {
+        gate.admit(request.credential);
+        visit = createVisit(request, gate);
+        const needs = { seats, gate, visit, watch: true };
+        const { seat, input, caller, asked } = await enter(request, needs);
+        const lapsed = (refusal: unknown): void => controller.abort(refusal);
+        letGo = gate.hold?.({ caller, asked, lapsed });
+        if (signal.aborted) {
+          throw cancellation(signal);
+        }
+        const { source, agent } = request.credential;
+        const items = seat.run(input, { signal, caller, source, agent });
+        invariant(isAsyncIterable(items), `${seat.contract}.${seat.method} gave no stream`);
+        return mapItems(items, (item) => checkOutput(seat, item));
+      },
+      ended(failure) {
+        release();
+        letGo?.();
+        if (failure === undefined) {
+          visit?.done();
+        }
+        return failure === undefined ? undefined : (visit?.failed(failure) ?? failure);
+      },
+    },
+    controller.signal,
+  );
+  return reading[Symbol.asyncIterator]();
 }
 
 function seatsOf(served: readonly Served[]): ReadonlyMap<string, ReadonlyMap<string, Seat>> {
@@ -188,16 +218,18 @@ function createVisit(request: EdgeRequest, gate: Gate): Visit {
   return visit;
 }
 
+interface EnterNeeds {
+  readonly seats: ReadonlyMap<string, ReadonlyMap<string, Seat>>;
+  readonly gate: Gate;
+  readonly visit: Visit;
+  readonly watch: boolean;
+}
+
 /** The checks before the call, in their fixed order. */
 async function enter(
   request: EdgeRequest,
-  needs: {
-    readonly seats: ReadonlyMap<string, ReadonlyMap<string, Seat>>;
-    readonly gate: Gate;
-    readonly visit: Visit;
-    readonly watch: boolean;
-  },
-): Promise<{ seat: Seat; input: unknown; caller: Caller }> {
+  needs: EnterNeeds,
+): Promise<{ seat: Seat; input: unknown; caller: Caller; asked: Asked }> {
   const caller = await needs.gate.authenticate(request.credential);
   needs.visit.caller = caller;
   if (request.signal.aborted) {
@@ -211,9 +243,10 @@ async function enter(
   const { permission } = seat.promise;
   needs.visit.asked = { permission };
   const input = checkInput(seat, request.input);
-  needs.visit.asked = { permission, target: seat.promise.target?.(input) };
-  needs.gate.authorise(caller, needs.visit.asked);
-  return { seat, input, caller };
+  const asked = { permission, target: seat.promise.target?.(input) };
+  needs.visit.asked = asked;
+  needs.gate.authorise(caller, asked);
+  return { seat, input, caller, asked };
 }
 
 function unknownMethod({ contract, method }: EdgeRequest, seat: Seat | undefined): HansaError {

@@ -59,6 +59,7 @@ export {
   type Edge,
   type EdgeRequest,
   type Gate,
+  type Held,
 } from './edge.ts';
 export { errorCodes, type ErrorCode, type ErrorCodeEntry } from './error-codes.ts';
 export {

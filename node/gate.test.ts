@@ -252,6 +252,51 @@ test('the owner token stays the owner’s where capability tokens are taken', as
   await expect(guess).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
 });
 
+test('who is held to what they were allowed hears of it once when they may no longer', () => {
+  const anna: Caller = {
+    kind: 'principal',
+    principal: principal({ kind: 'user', name: 'anna' }),
+    proof: 'session:s',
+    expiresMs: 1,
+  };
+  const listeners = new Set<() => void>();
+  let may = true;
+  const access: Pick<AccessControl, 'authorise' | 'subscribe'> = {
+    authorise() {
+      if (!may) {
+        throw new HansaError('FORBIDDEN', 'no role');
+      }
+    },
+    subscribe(changed) {
+      listeners.add(changed);
+      return () => listeners.delete(changed);
+    },
+  };
+  const { gate } = build({ access: access as AccessControl });
+  const heard: unknown[] = [];
+  const hold = (caller: Caller) =>
+    gate.hold?.({ caller, asked: { permission: 'kv.read' }, lapsed: (why) => heard.push(why) });
+  const tell = () => listeners.forEach((listener) => listener());
+
+  hold(anna)?.();
+  expect(listeners.size).toBe(0);
+  hold({ kind: 'owner' });
+  expect(listeners.size).toBe(0);
+
+  hold(anna);
+  tell();
+  expect(heard).toEqual([]);
+  may = false;
+  tell();
+  tell();
+  expect(heard).toMatchObject([{ code: 'FORBIDDEN' }]);
+  expect(listeners.size).toBe(0);
+
+  hold(anna); // it has changed since it was allowed
+  expect(heard).toHaveLength(2);
+  expect(listeners.size).toBe(0);
+});
+
 test('a token that nobody issued counts as a guess; one that ran out does not', async () => {
   const tried = async (code: 'TOKEN_FORGED' | 'TOKEN_EXPIRED'): Promise<unknown[]> => {
     const { gate } = build({ tokens: authority(new HansaError(code, 'no')) });

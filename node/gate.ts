@@ -12,6 +12,7 @@ import {
   type Caller,
   type Clock,
   type Gate,
+  type Held,
   type HttpRoute,
   type Log,
 } from '@hansa/foundation';
@@ -82,6 +83,7 @@ export function createApiGate(needs: ApiGateNeeds): Gate {
       }
       audit?.requireReady(asked);
     },
+    hold: ({ caller, asked, lapsed }) => holding(access, { caller, asked, lapsed }),
     record(entry) {
       const kept = audit?.request(entry, deciding(access, entry));
       if (entry.fault !== undefined) {
@@ -92,6 +94,25 @@ export function createApiGate(needs: ApiGateNeeds): Gate {
       return kept;
     },
   };
+}
+
+/** What makes the audit wait ends nothing that is under way: that is only asked at the beginning. */
+function holding(access: AccessControl | undefined, { caller, asked, lapsed }: Held): () => void {
+  if (access === undefined || caller.kind === 'owner' || caller.kind === 'anonymous') {
+    return () => undefined;
+  }
+  const look = (): void => {
+    try {
+      access.authorise(caller, asked);
+    } catch (error) {
+      leave();
+      lapsed(error);
+    }
+  };
+  const leave = access.subscribe(look);
+  // It may have changed since it was allowed; nobody would say so again.
+  look();
+  return leave;
 }
 
 /** The door refuses with the same words, before it reads a body. */

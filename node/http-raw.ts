@@ -75,15 +75,22 @@ async function run(
   caller: Caller,
   asked: Asked,
 ): Promise<void> {
-  const signal = needs.signalOf(reply, 'stream');
   needs.gate.authorise(caller, asked);
-  const { source, agent } = needs.credentialOf(request);
-  const call = { caller, signal, source, agent };
-  const given = await route.handle(requestOf(request, needs), call);
-  await send(reply, given, { ...needs, signal });
-  // What the handler did not want of the body; a client that goes on sending is cut off.
-  if (!(await drain(request.raw, needs))) {
-    request.raw.destroy();
+  const ending = new AbortController();
+  const signal = AbortSignal.any([needs.signalOf(reply, 'stream'), ending.signal]);
+  const lapsed = (refusal: unknown): void => ending.abort(refusal);
+  const letGo = needs.gate.hold?.({ caller, asked, lapsed });
+  try {
+    const { source, agent } = needs.credentialOf(request);
+    const call = { caller, signal, source, agent };
+    const given = await route.handle(requestOf(request, needs), call);
+    await send(reply, given, { ...needs, signal });
+    // What the handler did not want of the body; a client that goes on sending is cut off.
+    if (!(await drain(request.raw, needs))) {
+      request.raw.destroy();
+    }
+  } finally {
+    letGo?.();
   }
 }
 

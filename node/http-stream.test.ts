@@ -1,6 +1,12 @@
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { HansaError, type HttpRequest, type HttpResponse, type HttpRoute } from '@hansa/foundation';
+import {
+  HansaError,
+  type Gate,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpRoute,
+} from '@hansa/foundation';
 import { expect, test } from 'vitest';
 import type { HttpRoad } from './http.ts';
 import { httpLimits } from './http-limits.ts';
@@ -205,6 +211,38 @@ test('a raw answer that fails before its first byte has an error’s status, lat
   });
   const late = await openShelves({ routes: [failing(['some'])] });
   await expect(ask(late, '/raw/x', { method: 'POST' })).rejects.toThrow(/aborted|hang up/);
+});
+
+test('a raw answer breaks off when whoever reads it may no longer', async () => {
+  let lapse: (refusal: unknown) => void = () => undefined;
+  let letGo = 0;
+  const outcomes: string[] = [];
+  const gate: Gate = {
+    admit: () => undefined,
+    authenticate: async () => ({ kind: 'owner' }),
+    authorise: () => undefined,
+    hold({ lapsed }) {
+      lapse = lapsed;
+      return () => void (letGo += 1);
+    },
+    record: ({ outcome }) => void outcomes.push(outcome),
+  };
+  const endless = raw(async () => ({
+    status: 200,
+    headers: {},
+    body: (async function* () {
+      yield Buffer.from('some');
+      await new Promise(() => undefined);
+    })(),
+  }));
+  const road = await openShelves({ routes: [endless], needs: { gate } });
+  const answer = ask(road, '/raw/x', { method: 'POST' }).catch((error: unknown) => error);
+  await expect.poll(() => lapse.length).toBe(1);
+  lapse(new HansaError('FORBIDDEN', 'the role was taken away'));
+  // Its head may or may not have gone out by then: it is told, or it breaks off.
+  await answer;
+  expect(outcomes).toEqual(['FORBIDDEN']);
+  expect(letGo).toBe(1);
 });
 
 test('a body that stops arriving times out: slow loris', async () => {
