@@ -2,13 +2,7 @@
 // cluster is the fix.
 import { createHttpCarrier, type ClientTls } from '@hansa/client';
 import { HansaError, isHansaError, type Carrier } from '@hansa/foundation';
-import {
-  readApi,
-  readOwnerToken,
-  resolveContext,
-  type Context,
-  type Home,
-} from './contexts.ts';
+import { readApi, readOwnerToken, resolveContext, type Context, type Home } from './contexts.ts';
 import { readSession } from './kept-sessions.ts';
 import { freshTls } from './remote-contexts.ts';
 

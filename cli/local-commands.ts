@@ -108,12 +108,7 @@ const contextList: LocalCommand = {
       view: {
         kind: 'table',
         columns: ['CURRENT', 'NAME', 'PLACE', 'AS'],
-        rows: rows.map((row) => [
-          row.current ? '*' : '',
-          row.name,
-          placeOf(row),
-          row.user ?? '',
-        ]),
+        rows: rows.map((row) => [row.current ? '*' : '', row.name, placeOf(row), row.user ?? '']),
         empty: `no cluster is known in ${home}`,
       },
       next: afterList(rows),

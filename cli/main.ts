@@ -158,11 +158,7 @@ function addCommand(program: Program, nouns: Map<string, Program>, adding: Addin
 }
 
 /** `cert`, and in it `cert ca`. */
-function nounOf(
-  parent: Program,
-  nouns: Map<string, Program>,
-  words: readonly string[],
-): Program {
+function nounOf(parent: Program, nouns: Map<string, Program>, words: readonly string[]): Program {
   const noun = words.join(' ');
   const held = nouns.get(noun);
   if (held !== undefined) {

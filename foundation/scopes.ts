@@ -1,5 +1,6 @@
 // What a token or a role lets somebody do, as text: `pull:git:team-a/*`, `api:kv.read`,
-// `api:kv.write:prices/*`, `app:ledger`. Pure: reading a scope, and whether one lies within another.
+// `api:kv.write:prices/*`, `app:ledger`. Pure: reading a scope, and whether one lies within
+// another.
 import { HansaError } from './errors.ts';
 
 export const scopeLengthMax = 256; // the longest verb and kind with a whole resource name
@@ -49,12 +50,16 @@ export function readScope(text: string): Scope | undefined {
   if (verb !== undefined && kind !== undefined && name !== undefined) {
     return { form: 'resource', verb, kind, name };
   }
-  const [, contract, action, own] = apiPattern.exec(text === 'api:*' ? 'api:*.*' : text) ?? [];
-  if (contract !== undefined && action !== undefined) {
-    return { form: 'api', contract, action, ...(own === undefined ? {} : { name: own }) };
-  }
   const [, app] = appPattern.exec(text) ?? [];
-  return app === undefined ? undefined : { form: 'app', app };
+  return app === undefined ? readApiScope(text) : { form: 'app', app };
+}
+
+function readApiScope(text: string): Scope | undefined {
+  const [, contract, action, own] = apiPattern.exec(text === 'api:*' ? 'api:*.*' : text) ?? [];
+  if (contract === undefined || action === undefined) {
+    return undefined;
+  }
+  return { form: 'api', contract, action, ...(own === undefined ? {} : { name: own }) };
 }
 
 /**
@@ -73,8 +78,7 @@ export function scopeContains(outer: Scope, inner: Scope): boolean {
     return (
       wordContains(outer.contract, inner.contract) &&
       wordContains(outer.action, inner.action) &&
-      (outer.name === undefined ||
-        (inner.name !== undefined && patternContains(outer.name, inner.name)))
+      namesContain(outer.name, inner.name)
     );
   }
   return outer.form === 'app' && inner.form === 'app' && wordContains(outer.app, inner.app);
@@ -83,6 +87,11 @@ export function scopeContains(outer: Scope, inner: Scope): boolean {
 /** Whether one of the scopes covers all of `inner`: a union of several is not looked at. */
 export function anyContains(scopes: readonly Scope[], inner: Scope): boolean {
   return scopes.some((outer) => scopeContains(outer, inner));
+}
+
+/** Without names a scope is about all of them. */
+function namesContain(outer: string | undefined, inner: string | undefined): boolean {
+  return outer === undefined || (inner !== undefined && patternContains(outer, inner));
 }
 
 function wordContains(outer: string, inner: string): boolean {

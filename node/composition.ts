@@ -1,26 +1,19 @@
 // One cluster's capabilities put together from drivers that are handed in: the same for the daemon
 // on real disks and sockets, and for a simulated federation on virtual time.
-import { accessCapability } from '@hansa/capabilities/access/capability';
 import type { AccessControl } from '@hansa/capabilities/access/contract';
-import { daemonCapability } from '@hansa/capabilities/daemon/capability';
 import { appsCapability } from '@hansa/capabilities/apps/capability';
-import { auditCapability } from '@hansa/capabilities/audit/capability';
 import type { AuditSink } from '@hansa/capabilities/audit/contract';
 import { catalogCapability } from '@hansa/capabilities/catalog/capability';
-import { directoryCapability } from '@hansa/capabilities/directory/capability';
 import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
 import { identityCapability } from '@hansa/capabilities/identity/capability';
-import { loginsCapability, type LoginsCapability } from '@hansa/capabilities/logins/capability';
+import type { LoginsCapability } from '@hansa/capabilities/logins/capability';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
 import type { Peers } from '@hansa/capabilities/links/contract';
 import { quarantineCapability } from '@hansa/capabilities/quarantine/capability';
 import { receiptsCapability } from '@hansa/capabilities/receipts/capability';
 import { recoveryCapability } from '@hansa/capabilities/recovery/capability';
 import { resourcesCapability } from '@hansa/capabilities/resources/capability';
-import { countingGate } from './counting-gate.ts';
 import type { Counts } from '@hansa/capabilities/metrics/capability';
-import { measuring } from './measuring.ts';
-import { sealingCapability } from '@hansa/capabilities/sealing/capability';
 import { syncCapability } from '@hansa/capabilities/sync/capability';
 import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
@@ -31,13 +24,14 @@ import {
   type Edge,
   type KeyValueStore,
 } from '@hansa/foundation';
-import { certifying, type Certifying } from './certifying.ts';
+import { admitting } from './admitting.ts';
+import type { Certifying } from './certifying.ts';
 import type { CompositionNeeds } from './composition-needs.ts';
-import { lookingInto } from './examining.ts';
+import { countingGate } from './counting-gate.ts';
 import { governing } from './governing.ts';
 import { kindsOf } from './kinds.ts';
-import { lateAccess } from './late-access.ts';
 import { lateEdge } from './late-edge.ts';
+import { reportingOn } from './reporting.ts';
 
 export interface Composition {
   /** In the order of their start. */
@@ -74,12 +68,12 @@ export function compose(needs: CompositionNeeds): Composition {
     resources,
     edge: peerEdge.edge,
     remark: (peer) => quarantining.reasonOf(peer),
-    directories: () => directories,
-    access: () => deciding.control,
+    directories: () => admitted.directories,
+    access: () => admitted.access,
   });
-  const { linking, ruling, trusting, tokening } = standing;
-  const { peers } = linking;
-  const { enforcement, budgets } = ruling;
+  const { tokening } = standing;
+  const { peers } = standing.linking;
+  const { enforcement, budgets } = standing.ruling;
   const federating = { ...needs, signer, keys, peers, resources, history, enforcement };
   const listing = catalogCapability(federating);
   const { news } = listing;
@@ -88,106 +82,43 @@ export function compose(needs: CompositionNeeds): Composition {
   const mirroring = { ...federating, mirrors: syncing.mirrors };
   const quarantining = quarantineCapability({ ...mirroring, ...scoped('quarantine') });
   const writing = lanesCapability({ ...mirroring, ...scoped('lanes'), news });
-  const granting = lateAccess();
-  const { requireGrantable } = granting;
-  const knowing = directoryCapability({
-    ...mirroring,
-    ...scoped('directory'),
-    requireGrantable,
-  });
-  const { directories } = knowing;
-  const deciding = accessCapability({
-    ...federating,
-    ...scoped('access'),
-    directories,
-    served: () => ({
-      contracts: capabilities.flatMap((each) => each.serves.map(({ contract }) => contract)),
-      routes: capabilities.flatMap((each) => each.routes),
-    }),
-  });
-  granting.set(deciding.control);
-  const auditing = auditCapability({ ...mirroring, ...scoped('audit'), intervalMs });
-  const certified = certifying({
-    ...federating,
-    ...scoped('certificates'),
-    access: () => deciding.control,
-    audit: auditing.sink,
-  });
-  const entering =
-    needs.logins &&
-    loginsCapability({
-      ...needs,
-      ...needs.logins,
-      ...scoped('logins'),
-      ...knowing,
-      access: deciding.control,
-      audit: auditing.sink,
-      address: needs.facts.api,
-    });
+  const admitted = admitting(mirroring, () => capabilities);
   const { cluster } = signer;
   const recovering = recoveryCapability({ ...mirroring, ...scoped('recovery'), cluster });
-  const metering = measuring({
-    ...mirroring,
+  const reporting = reportingOn(mirroring, {
+    standing,
+    admitted,
+    writing,
+    recovering,
+    quarantining,
+    peerEdge,
     capabilities: () => capabilities,
-    links: linking.links,
-    audit: auditing.audit,
-    expiries: () => certified.expiries.expiries(),
-    sessions: () => entering?.counted() ?? 0,
-    tokens: () => tokening.counted(),
   });
   const capabilities: readonly Capability[] = [
     identityCapability(identity, { clock: needs.clock, peers }),
     owned.capability,
     // Before anything is served: what is rewound must not be published even once more.
     recovering.capability,
-    trusting.capability,
-    linking.capability,
-    standing.finding,
-    tokening.capability,
-    ruling.capability,
+    ...standing.capabilities,
     listing.capability,
     // Kinds register, and open their caches, before sync settles mirrors into them.
     ...kindsOf({ ...mirroring, lanes: writing.lanes }),
-    knowing.capability,
-    deciding.capability,
-    auditing.capability,
-    ...(entering === undefined ? [] : [entering.capability]),
-    ...certified.capabilities,
+    ...admitted.capabilities,
     syncing.capability,
     writing.capability,
     quarantining.capability,
     receiptsCapability({ ...mirroring, ...scoped('receipts') }),
     appsCapability({ ...federating, ...scoped('apps'), checks: tokening.checks }),
-    ...lookingInto(mirroring, {
-      ...scoped('doctor'),
-      linking,
-      writing,
-      recovering,
-      quarantining,
-      auditing,
-      peerEdge,
-    }),
-    sealingCapability(needs.seals),
-    metering.capability,
+    ...reporting.capabilities,
     createGreetingCapability({ ...needs, ...scoped('greeting') }),
-    daemonCapability({
-      ...mirroring,
-      identity: identity.identity,
-      warnings: () =>
-        [recovering, writing, auditing, certified.expiries].flatMap((each) => each.warnings()),
-      links: linking.links,
-      policies: ruling.policies,
-      trust: trusting.trust,
-    }),
   ];
   const served = serve(
     capabilities.flatMap((each) => each.servesPeers),
-    countingGate(needs.peerGate, metering.counts, 'peer'),
+    countingGate(needs.peerGate, reporting.counts, 'peer'),
   );
   peerEdge.set(served);
-  const { authority: tokens } = tokening;
-  const authorities = { tokens, access: deciding.control, audit: auditing.sink };
+  const { access, auditing, certifying, logins } = admitted;
+  const authorities = { tokens: tokening.authority, access, audit: auditing.sink, certifying };
   const composed = { capabilities, peerEdge: served, resources, peers };
-  const { counts } = metering;
-  return { ...composed, ...authorities, counts, certifying: certified, logins: entering };
+  return { ...composed, ...authorities, logins, counts: reporting.counts };
 }

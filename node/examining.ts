@@ -18,7 +18,7 @@ type Mirroring = Omit<Parameters<typeof tracingCapability>[0], 'lanes'> &
     readonly discovery?: DiscoveryOptions | undefined;
   };
 
-interface Others {
+export interface Others {
   readonly store: KeyValueStore;
   readonly linking: Pick<LinksCapability, 'links' | 'reaching'>;
   readonly writing: { readonly listing: Pick<Lanes, 'list'> };

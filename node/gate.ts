@@ -96,7 +96,9 @@ export function createApiGate(needs: ApiGateNeeds): Gate {
   };
 }
 
-/** What makes the audit wait ends nothing that is under way: that is only asked at the beginning. */
+/**
+ * What makes the audit wait ends nothing that is under way: that is only asked at the beginning.
+ */
 function holding(access: AccessControl | undefined, { caller, asked, lapsed }: Held): () => void {
   if (access === undefined || caller.kind === 'owner' || caller.kind === 'anonymous') {
     return () => undefined;

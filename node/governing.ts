@@ -19,7 +19,8 @@ export function governing(
   readonly ruling: ReturnType<typeof policiesCapability>;
   readonly trusting: ReturnType<typeof trustCapability>;
   readonly tokening: ReturnType<typeof tokensCapability>;
-  readonly finding: Capability;
+  /** In the order of their start. */
+  readonly capabilities: readonly Capability[];
 } {
   const { resources, edge, remark } = given;
   const { signer, keys } = needs.identity;
@@ -37,8 +38,16 @@ export function governing(
   });
   const { peers, reaching } = linking;
   const tokenStore = scopeStore(needs.store, 'tokens');
-  const asking = { directories: given.directories, access: given.access, remark };
-  const tokening = tokensCapability({ ...needs, ...asking, store: tokenStore, signer, keys, peers });
+  const tokening = tokensCapability({
+    ...needs,
+    directories: given.directories,
+    access: given.access,
+    remark,
+    store: tokenStore,
+    signer,
+    keys,
+    peers,
+  });
   const ruling = policiesCapability({
     ...needs,
     store: scopeStore(needs.store, 'policies'),
@@ -61,5 +70,7 @@ export function governing(
     isBlocked: (cluster) => judging.levels.level(cluster) === 'blocked',
     options: needs.discovery,
   });
-  return { linking, ruling, trusting, tokening, finding };
+  const parts = { linking, ruling, trusting, tokening };
+  const started = [trusting.capability, linking.capability, finding, tokening.capability];
+  return { ...parts, capabilities: [...started, ruling.capability] };
 }

@@ -48,8 +48,7 @@ export function createGuard(configuredHosts: readonly string[]): Guard {
     // Browsers remember Basic passwords and send them along with another site's requests.
     const site = headers['sec-fetch-site'];
     const isLink = method === 'GET' && headers['sec-fetch-mode'] === 'navigate';
-    const foreignSite =
-      (site === 'cross-site' || site === 'same-site') && !(crossSite && isLink);
+    const foreignSite = (site === 'cross-site' || site === 'same-site') && !(crossSite && isLink);
     if (foreignSite || (headers.origin !== undefined && !isOwn(headers.origin, host))) {
       throw new HansaError('FORBIDDEN', 'requests from web pages of other origins are refused');
     }

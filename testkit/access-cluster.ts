@@ -35,7 +35,7 @@ export interface WrittenAccount {
   readonly roles?: readonly (string | RoleGrant)[];
   readonly disabled?: boolean;
   readonly clusters?: readonly ClusterId[];
-  readonly sinceMs?: number;
+  readonly sinceMs?: number | undefined;
 }
 
 export interface HandDirectories extends Directories {

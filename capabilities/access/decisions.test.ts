@@ -89,7 +89,7 @@ describe('who may what', () => {
     const made = await withPeople();
     const asked = { permission: 'kv.read' };
     expect(refused(made, somebody('user:nobody'), asked)).toMatchObject({
-      code: 'PRINCIPAL_UNKNOWN',
+      code: 'CALLER_UNKNOWN',
     });
     expect(may(made, somebody('user:anna'), asked)).toBe(true);
     made.directories.put('user:anna', { roles: ['viewer'], disabled: true });
@@ -101,7 +101,7 @@ describe('who may what', () => {
     });
     made.directories.remove('user:anna');
     expect(refused(made, withToken(['api:*'], 'user:anna'), asked)).toMatchObject({
-      code: 'PRINCIPAL_UNKNOWN',
+      code: 'CALLER_UNKNOWN',
     });
   });
 

@@ -91,7 +91,7 @@ function refusalOf(
     });
   }
   return account === undefined && kind !== 'workload'
-    ? new HansaError('PRINCIPAL_UNKNOWN', `nobody is known here as ${principal}`, {
+    ? new HansaError('CALLER_UNKNOWN', `nobody is known here as ${principal}`, {
         fix: 'hansa user list',
       })
     : undefined;

@@ -15,7 +15,7 @@ export interface Decision {
 
 export interface AccessControl {
   /**
-   * FORBIDDEN, or TOKEN_SCOPE where a token says less than its holder may; PRINCIPAL_UNKNOWN and
+   * FORBIDDEN, or TOKEN_SCOPE where a token says less than its holder may; CALLER_UNKNOWN and
    * PRINCIPAL_DISABLED where nobody, or nobody who is let in, stands behind it.
    */
   authorise(caller: Caller, asked: Asked): void;

@@ -178,10 +178,17 @@ function problemsOf(
   needs: AuditServiceNeeds,
   peer: AuditPeerStatus['peer'] | undefined,
 ): readonly ErrorReport[] {
-  if (peer === undefined) {
-    const failed = needs.writer.problem() ?? fullness(needs);
-    return failed === undefined ? [] : [reportOf(failed)];
+  if (peer !== undefined) {
+    return problemsWith(needs, peer);
   }
+  const failed = needs.writer.problem() ?? fullness(needs);
+  return failed === undefined ? [] : [reportOf(failed)];
+}
+
+function problemsWith(
+  needs: AuditServiceNeeds,
+  peer: AuditPeerStatus['peer'],
+): readonly ErrorReport[] {
   const theirs = needs.witnessed.find(peer)?.value;
   const ours = needs.countersigned.find(peer)?.value;
   const name = needs.peers.standing(peer).name ?? peer.slice(0, 8);

@@ -181,7 +181,7 @@ const spelled = z
   .string()
   .min(1)
   .max(nameLengthMax + 128);
-const space: z.ZodType<Space> = z.object({
+const shownSpace: z.ZodType<Space> = z.object({
   resource: federatedIdSchema,
   name: z.string(),
   role: z.enum(['own', 'mirror']),
@@ -223,7 +223,7 @@ export const kvContract: Contract<Kv> = {
         shared: z.boolean().optional(),
       }),
       target: ({ name }) => localId(kvKind, name),
-      output: space,
+      output: shownSpace,
       errors: ['RESOURCE_EXISTS', 'STORE_LIMIT'],
     },
     spaces: {
@@ -231,7 +231,7 @@ export const kvContract: Contract<Kv> = {
       permission: 'kv.read',
       route: 'GET /kv/spaces',
       input: z.strictObject({}),
-      output: z.object({ spaces: z.array(space) }),
+      output: z.object({ spaces: z.array(shownSpace) }),
       errors: [],
     },
     show: {
@@ -240,7 +240,7 @@ export const kvContract: Contract<Kv> = {
       route: 'GET /kv/spaces/show',
       input: oneSpace,
       target: ({ space }) => targetSpelled(kvKind, space),
-      output: space,
+      output: shownSpace,
       errors: unfound,
     },
     remove: {
@@ -249,7 +249,7 @@ export const kvContract: Contract<Kv> = {
       route: 'DELETE /kv/spaces',
       input: oneSpace,
       target: ({ space }) => targetSpelled(kvKind, space),
-      output: space,
+      output: shownSpace,
       errors: [...unfound, 'RESOURCE_READ_ONLY'],
     },
     put: {

@@ -225,7 +225,7 @@ const streamFields = {
   lastMs: natural.optional(),
   limits: limitsSchema,
 };
-const stream: z.ZodType<Stream> = z.object(streamFields);
+const shownStream: z.ZodType<Stream> = z.object(streamFields);
 const consumer: z.ZodType<Consumer> = z.object({
   consumer: z.string(),
   acked: natural,
@@ -256,7 +256,7 @@ export const streamContract: Contract<Streams> = {
         limits: givenLimits.optional(),
       }),
       target: ({ name }) => localId(streamKind, name),
-      output: stream,
+      output: shownStream,
       errors: ['RESOURCE_EXISTS', 'STORE_LIMIT'],
     },
     list: {
@@ -264,7 +264,7 @@ export const streamContract: Contract<Streams> = {
       permission: 'stream.read',
       route: 'GET /streams',
       input: z.strictObject({}),
-      output: z.object({ streams: z.array(stream) }),
+      output: z.object({ streams: z.array(shownStream) }),
       errors: [],
     },
     show: {
@@ -341,7 +341,7 @@ export const streamContract: Contract<Streams> = {
       route: 'POST /streams/trim',
       input: z.strictObject({ stream: spelled, before: positive }),
       target: ({ stream }) => targetSpelled(streamKind, stream),
-      output: stream,
+      output: shownStream,
       errors: [...unfound, 'RESOURCE_READ_ONLY'],
     },
     delete: {
@@ -350,7 +350,7 @@ export const streamContract: Contract<Streams> = {
       route: 'DELETE /streams',
       input: oneStream,
       target: ({ stream }) => targetSpelled(streamKind, stream),
-      output: stream,
+      output: shownStream,
       errors: [...unfound, 'RESOURCE_READ_ONLY'],
     },
   },

@@ -156,7 +156,8 @@ function goodAt(
   speaker: Principal,
 ): readonly TokenHolder[] {
   const { signer, directories } = needs;
-  requireKnown(needs, speaker);
+  // Made now: younger than any account.
+  requireKnown(needs, speaker, { code: 'PRINCIPAL_UNKNOWN', issuedMs: needs.clock.now() });
   const named = audienceOf(needs, [...audience, ...at]);
   const clusters = clustersAmong(named);
   const allowed = directories?.()?.find(speaker)?.clusters ?? [];

@@ -3,6 +3,7 @@
 import {
   type Clock,
   type ClusterId,
+  type ErrorCode,
   HansaError,
   momentText,
   parseScope,
@@ -63,7 +64,7 @@ export function createJudge(needs: JudgeNeeds): Judge {
   const requireSpeaker = (token: VerifiedToken): void => {
     const spokenFor = speaker(token);
     if (spokenFor !== undefined) {
-      requireKnown(needs, spokenFor, token.rootIssuedMs);
+      requireKnown(needs, spokenFor, { code: 'CALLER_UNKNOWN', issuedMs: token.rootIssuedMs });
     }
   };
   const knowing = { crypto, keyOf };
@@ -159,13 +160,13 @@ function requireDealings({ peers, remark }: JudgeNeeds, root: ClusterId): void {
 }
 
 /**
- * PRINCIPAL_UNKNOWN or PRINCIPAL_DISABLED: whoever is gone has no token any more, and whoever is
- * called the same later has none of theirs.
+ * The code, or PRINCIPAL_DISABLED: whoever is gone has no token any more, and whoever is called the
+ * same later has none of theirs.
  */
 export function requireKnown(
   { directories }: Pick<JudgeNeeds, 'directories'>,
   who: Principal,
-  issuedMs: number = Number.MAX_SAFE_INTEGER,
+  { code, issuedMs }: { readonly code: ErrorCode; readonly issuedMs: number },
 ): void {
   const { kind, home } = splitPrincipal(who);
   // Workloads stand in no directory: certificates tell of them.
@@ -174,7 +175,7 @@ export function requireKnown(
   }
   const account = directories?.()?.find(who);
   if (account === undefined) {
-    throw new HansaError('PRINCIPAL_UNKNOWN', `${who} is in no directory that is known here`, {
+    throw new HansaError(code, `${who} is in no directory that is known here`, {
       fix:
         home === undefined
           ? 'hansa user list'
@@ -183,7 +184,7 @@ export function requireKnown(
   }
   // A token knows whole seconds.
   if (issuedMs < Math.floor((account.sinceMs ?? 0) / 1_000) * 1_000) {
-    throw new HansaError('PRINCIPAL_UNKNOWN', `the token is older than the account of ${who}`, {
+    throw new HansaError(code, `the token is older than the account of ${who}`, {
       fix: 'ask for a new one',
     });
   }

@@ -152,7 +152,7 @@ describe('a token made wrongly is refused', () => {
       'TOKEN_MALFORMED',
       () => ({ claims: { sub: `user:anna@${riga}` } }),
     ],
-    ['for somebody who is unknown', 'PRINCIPAL_UNKNOWN', () => ({ claims: { sub: 'user:eve' } })],
+    ['for somebody who is unknown', 'CALLER_UNKNOWN', () => ({ claims: { sub: 'user:eve' } })],
     [
       'that ran out over a minute ago',
       'TOKEN_EXPIRED',

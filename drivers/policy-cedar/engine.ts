@@ -1,6 +1,7 @@
 // Cedar behind the interface of access: sets of policies are read once and asked many times.
 import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
+import type * as cedarLibrary from '@cedar-policy/cedar-wasm/nodejs';
 import type {
   ActionConstraint,
   EntityJson,
@@ -23,7 +24,7 @@ import { groupsOf, schemaText } from './schema.ts';
 // Never stored: a policy that is only looked at has to be called something.
 const lookedAt = 'policy';
 
-type Cedar = typeof import('@cedar-policy/cedar-wasm/nodejs');
+type Cedar = typeof cedarLibrary;
 
 /**
  * Cedar is loaded here and no sooner: it takes 27 MB, which a node that only its owner asks never

@@ -8,8 +8,11 @@ import { forgetLogins, rememberLogin } from './git.ts';
 import { cleanEnvironment, program, removeFolders, temporaryFolder } from './place.ts';
 import { endAll, endProcess, hasEnded, trackProcess } from './processes.ts';
 import { run, type Finished } from './run.ts';
+import type { Answer } from './answer.ts';
 import { askBySocket } from './tls.ts';
 import { until } from './until.ts';
+
+export type { Answer } from './answer.ts';
 
 export interface ClusterOptions {
   readonly name: string;
@@ -19,13 +22,6 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Added to `hansa up`: `['--sync-interval', '2']`. */
   readonly flags?: readonly string[];
-}
-
-export interface Answer<T> {
-  readonly status: number;
-  readonly text: string;
-  /** Undefined where it is no JSON; the caller names the shape. */
-  readonly body: T;
 }
 
 export interface Cluster {

@@ -2,7 +2,7 @@
 // where the address is for certificates alone.
 import { request as plainRequest } from 'node:http';
 import { request as secureRequest, type RequestOptions } from 'node:https';
-import type { Answer } from './cluster.ts';
+import type { Answer } from './answer.ts';
 
 export interface Shown {
   readonly ca: string;
