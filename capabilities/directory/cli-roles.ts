@@ -2,6 +2,7 @@
 // linked clusters mean here is access's to say.
 import {
   flagOption,
+  HansaError,
   isHansaError,
   listOption,
   requiredArgument,
@@ -85,7 +86,10 @@ const define: Command = {
   summary: 'Define a role by its scopes, or change it for all who have it.',
   args: [{ name: '<role>', description: 'lower-case letters, digits, ".", "-" and "_"' }],
   options: [
-    { flags: '--scope <scope...>', description: 'what it lets somebody do; repeatable' },
+    {
+      flags: '--scope <scope...>',
+      description: 'what it lets somebody do, all of it; without any, what it has stays',
+    },
     { flags: '--description <text>', description: 'a line beside its name' },
     { flags: '--plan', description: 'show what would change for whom; change nothing' },
     { flags: '--yes', description: 'change it for those who have it, without being asked' },
@@ -96,9 +100,16 @@ const define: Command = {
   ],
   async run(context) {
     const name = requiredArgument(context, 'role');
-    const scopes = listOption(context, 'scope');
     const before = await findRole(context, name);
     const old = before?.scopes ?? [];
+    const named = listOption(context, 'scope');
+    if (named.length === 0 && before === undefined) {
+      throw new HansaError('USAGE', `there is no role ${name} yet, and no scope is named for it`, {
+        fix: `hansa role define ${name} --scope <scope>`,
+      });
+    }
+    // Whoever changes the description alone takes nothing from anybody.
+    const scopes = named.length === 0 ? old : named;
     const plan = {
       role: name,
       gains: scopes.filter((each) => !old.includes(each)),

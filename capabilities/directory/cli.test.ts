@@ -1,4 +1,4 @@
-import { clusterIdSchema, type Command } from '@hansa/foundation';
+import { clusterIdSchema, HansaError, type Command } from '@hansa/foundation';
 import { describe, expect, test } from 'vitest';
 import { commandNamed, runCommand } from '../../testkit/command-context.ts';
 import { directoryCommands } from './cli.ts';
@@ -217,6 +217,24 @@ describe('hansa role', () => {
       'directory.defineRole',
       { role: 'deployer', scopes: ['api:kv.write'] },
     ]);
+  });
+
+  test('define keeps the scopes of a role where none is named, and makes none without', async () => {
+    const line = { answers, args: { role: 'deployer' }, options: { description: 'it deploys' } };
+    const done = await runCommand(command('role define'), { ...line, confirm: true });
+    expect(done.calls.at(-1)).toEqual([
+      'directory.defineRole',
+      { role: 'deployer', scopes: ['api:kv.read', 'app:ledger'], description: 'it deploys' },
+    ]);
+    const unknown = new HansaError('ROLE_NOT_FOUND', 'no such role');
+    const made = runCommand(command('role define'), {
+      ...line,
+      answers: { ...answers, 'directory.showRole': unknown },
+    });
+    await expect(made).rejects.toMatchObject({
+      code: 'USAGE',
+      fix: 'hansa role define deployer --scope <scope>',
+    });
   });
 
   test('remove asks where somebody has it', async () => {
