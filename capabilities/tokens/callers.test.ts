@@ -1,3 +1,5 @@
+import type { AccessControl } from '@hansa/capabilities/access/contract';
+import { HansaError, principal, type Caller } from '@hansa/foundation';
 import { describe, expect, test } from 'vitest';
 import { createSeededRandom } from '../../testkit/seeded-random.ts';
 import { linked, settled } from '../../testkit/test-cluster.ts';
@@ -6,6 +8,7 @@ import {
   crypto,
   makeTokenCluster,
   startedClock,
+  tokenFederation,
   tokenPair,
 } from '../../testkit/token-clusters.ts';
 import { tokenSkewMs, type TokenAuthority, type TokenCaller } from './contract.ts';
@@ -150,5 +153,44 @@ describe('tokens of another cluster', () => {
     expect(() => issuer.authority.authenticate({ token })).toThrow(
       expect.objectContaining({ code: 'TOKEN_REVOKED' }),
     );
+  });
+});
+
+describe('what this cluster lends', () => {
+  const anna: Caller = {
+    kind: 'principal',
+    principal: principal({ kind: 'user', name: 'anna' }),
+    proof: 'session:1',
+    expiresMs: 2_000_000_000_000,
+  };
+  const access: Pick<AccessControl, 'requireGrantable'> = {
+    requireGrantable(caller, scopes) {
+      if (caller?.kind === 'principal' && scopes.some((scope) => scope !== 'api:kv.read')) {
+        throw new HansaError('GRANT_WIDENED', 'that is more than anna has');
+      }
+    },
+  };
+
+  test('to other clusters’ words is no more than whoever honours them has', async () => {
+    const { lubeck } = await tokenFederation(access as AccessControl);
+    const honour = (caps: readonly string[], caller?: Caller) =>
+      lubeck.tokens.honour({ peer: 'bergen', caps }, caller && { caller });
+    await expect(honour(['api:*'], anna)).rejects.toMatchObject({ code: 'GRANT_WIDENED' });
+    expect((await lubeck.tokens.honoured({})).clusters).toEqual([]);
+    await honour(['api:kv.read'], anna);
+    await honour(['api:*']);
+  });
+
+  test('of what it was given is no more than whoever lends it has', async () => {
+    const { lubeck, bergen: there } = await tokenFederation(access as AccessControl);
+    const wide = ['api:*'];
+    const given = { audience: ['lubeck'], caps: wide, delegable: true };
+    const { token } = await there.tokens.issue(given);
+    const { jti } = await lubeck.tokens.add({ token });
+    const lend = (caps: readonly string[], caller?: Caller) =>
+      lubeck.tokens.delegate({ jti, caps, audience: ['bearer'] }, caller && { caller });
+    await expect(lend(wide, anna)).rejects.toMatchObject({ code: 'GRANT_WIDENED' });
+    await lend(['api:kv.read'], anna);
+    await lend(wide);
   });
 });

@@ -24,7 +24,7 @@ import { attenuateToken } from './making.ts';
 import { requireHolder } from './peer-service.ts';
 import type { Presenting } from './presenting.ts';
 import { saidBy, usableReport } from './said.ts';
-import { requireOwn, tokenCaller } from './who.ts';
+import { requireGrantable } from './who.ts';
 
 export interface TokensServiceNeeds extends IssuingNeeds {
   readonly store: KeyValueStore;
@@ -94,7 +94,7 @@ function receiving(
       call,
     ) {
       const { text, expiresMs: endMs } = held(jti);
-      requireOwn(tokenCaller(call), caps);
+      requireGrantable(needs, caps, call);
       const nowMs = needs.clock.now();
       const audience = audienceOf(needs, to.audience);
       const made = attenuateToken(makingOf(needs), text, {
@@ -168,7 +168,7 @@ function honouring(needs: TokensServiceNeeds): Pick<Tokens, 'honour' | 'dishonou
   return {
     async honour({ peer, caps }, call) {
       const { cluster } = peers.resolve(peer);
-      requireOwn(tokenCaller(call), caps);
+      requireGrantable(needs, caps, call);
       if (cluster === signer.cluster) {
         throw new HansaError('INPUT_INVALID', 'this cluster’s own tokens count here anyway');
       }

@@ -104,14 +104,26 @@ export function requireGivable(
   access: AccessControl | undefined,
 ): void {
   const { asker, speaker, call } = asked;
-  requireOwn(asker.token, caps);
-  const isOwner = asker.principal === undefined && asker.token === undefined;
-  if (!isOwner && speaker !== asker.principal) {
-    if (access === undefined) {
-      throw new HansaError('FORBIDDEN', 'only the owner makes tokens for others here');
-    }
-    access.requireGrantable(call?.caller, caps);
+  if (speaker !== asker.principal) {
+    requireGrantable({ access: () => access }, caps, call);
+  } else {
+    requireOwn(asker.token, caps);
   }
+}
+
+/** Nobody gives what they lack, to people or to other clusters; the owner lacks nothing. */
+export function requireGrantable(
+  { access }: { readonly access?: (() => AccessControl | undefined) | undefined },
+  caps: readonly string[],
+  call: Call | undefined,
+): void {
+  const { principal, token } = askerOf(call);
+  requireOwn(token, caps);
+  const control = access?.();
+  if (principal !== undefined && control === undefined) {
+    throw new HansaError('FORBIDDEN', 'only the owner gives others what they may here');
+  }
+  control?.requireGrantable(call?.caller, caps);
 }
 
 /** The owner may give anything; who came with a token, what that one has. */
