@@ -1,1 +1,1 @@
-export { createOpenIdProvider } from './open-id.ts';
+export { createOpenIdProvider } from './on-demand.ts';

@@ -24,7 +24,7 @@ export interface OpenIdNeeds {
   readonly monotonicMs: () => number;
 }
 
-export function createOpenIdProvider({ monotonicMs }: OpenIdNeeds): OpenIdProvider {
+export function loadedProvider({ monotonicMs }: OpenIdNeeds): OpenIdProvider {
   const known = new Map<string, Known>();
   const configurationOf = (settings: ProviderSettings): Promise<openId.Configuration> => {
     const { issuer, client, secret } = settings;

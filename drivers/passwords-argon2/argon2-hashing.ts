@@ -1,6 +1,6 @@
 // Passwords hashed with argon2id, at the cost that OWASP recommends for it: 19 MiB, two passes, one
 // lane. Outside of the event loop, on the threads of the library.
-import { hash, verify } from '@node-rs/argon2';
+import type * as argon2 from '@node-rs/argon2';
 import type { PasswordHashing } from '@hansa/capabilities/logins/password-hashing';
 
 export const memoryKib = 19_456; // 19 MiB: what makes guessing on graphics cards dear
@@ -11,17 +11,21 @@ const phcLengthMax = 512; // ours have about a hundred letters; what is longer i
 export function createArgon2Hashing(): PasswordHashing {
   return {
     // The library's own choice is argon2id; its constant for it cannot be read module by module.
-    hash: (password) =>
-      hash(password, {
-        memoryCost: memoryKib,
-        timeCost: passes,
-        parallelism: 1,
-      }),
+    async hash(password) {
+      const { hash } = await library();
+      return hash(password, { memoryCost: memoryKib, timeCost: passes, parallelism: 1 });
+    },
     async verify(phc, password) {
       if (!phc.startsWith('$argon2id$') || phc.length > phcLengthMax) {
         return false;
       }
+      const { verify } = await library();
       return verify(phc, password).catch(() => false);
     },
   };
+}
+
+/** Loaded by the first password: a node may run for months without one. */
+function library(): Promise<typeof argon2> {
+  return import('@node-rs/argon2');
 }

@@ -5,7 +5,6 @@ import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:
 import { readFile, stat } from 'node:fs/promises';
 import type { NewKey } from '@hansa/capabilities/sealing/contract';
 import { fromBase64, fromHex, HansaError, isHansaError, toHex, utf8 } from '@hansa/foundation';
-import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption';
 
 export interface KeyEncryptionKey {
   readonly by: 'key' | 'age';
@@ -123,6 +122,8 @@ async function ageKey(path: string): Promise<KeyEncryptionKey> {
   if (identity === undefined || more.length > 0) {
     throw malformed(path);
   }
+  // Loaded where somebody seals by age, and nowhere else.
+  const { Decrypter, Encrypter, identityToRecipient } = await import('age-encryption');
   const recipient = await identityToRecipient(identity).catch(() => {
     throw malformed(path);
   });
