@@ -59,7 +59,8 @@ function addressOf(url: string | undefined): string {
   return url;
 }
 
-function filesOf(given: Partial<Record<keyof TlsFiles, string | undefined>>): TlsFiles {
+/** USAGE where one is missing: a node behind TLS asks who calls before it hears a password. */
+export function filesOf(given: Partial<Record<keyof TlsFiles, string | undefined>>): TlsFiles {
   const parsed = tlsFilesSchema.safeParse(given);
   if (!parsed.success) {
     throw new HansaError('USAGE', `files are missing: ${schemaSentence(parsed.error)}`, {

@@ -52,7 +52,7 @@ async function connect({ home, context, timeout }: ContextCarrierNeeds): Promise
   const kept = await readSession(home, name);
   if ('url' in found && kept === undefined && found.tls === undefined) {
     throw new HansaError('UNAUTHENTICATED', `nobody has logged in at ${found.url} from here`, {
-      fix: `hansa login --context ${name}`,
+      fix: `hansa --context ${name} login --user <name>`,
     });
   }
   const { where, owner } = await reach(found).catch((error: unknown) => {

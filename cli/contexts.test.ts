@@ -13,6 +13,7 @@ import {
   useContext,
   type Home,
 } from './contexts.ts';
+import { keepSession, readSession } from './kept-sessions.ts';
 
 async function folder(): Promise<Home> {
   const path = await realpath(await mkdtemp(join(tmpdir(), 'hansa-home-')));
@@ -40,6 +41,22 @@ test('without any, the home folder is in the user’s own', async () => {
   const own = join(homedir(), '.hansa');
   // A checkout with a federation of its own comes before it.
   expect(found === own || found.endsWith('/.hansa')).toBe(true);
+});
+
+test('a session goes with the node that it is of: another one of the same name is never shown it', async () => {
+  const home = await folder();
+  const session = { session: 's', principal: 'user:anna', id: 'i', expiresMs: 1 } as const;
+  const url = 'https://a.example:1';
+  await rememberContext(home, { name: 'far', url });
+  await keepSession(home, 'far', session);
+  const tls = { ca: '/ca', cert: '/cert', key: '/key' };
+  await rememberContext(home, { name: 'far', url, tls });
+  expect(await readSession(home, 'far')).toMatchObject({ principal: 'user:anna' });
+  await rememberContext(home, { name: 'far', url: 'https://b.example:1' });
+  expect(await readSession(home, 'far')).toBeUndefined();
+  await keepSession(home, 'far', session);
+  await forgetContext(home, 'far');
+  expect(await readSession(home, 'far')).toBeUndefined();
 });
 
 test('what was written is read, for this user alone, and nothing is left beside it', async () => {

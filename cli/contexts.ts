@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { HansaError } from '@hansa/foundation';
 import { z } from 'zod';
+import { dropSession } from './kept-sessions.ts';
 import { tlsFilesSchema, type TlsFiles } from './remote-contexts.ts';
 
 /** The folder that holds contexts.json; absolute. */
@@ -135,14 +136,24 @@ async function writeContexts(home: Home, contexts: Contexts): Promise<void> {
 /** Adds a context; the first one becomes the current. */
 export async function rememberContext(home: Home, context: Context): Promise<void> {
   const place = placeOf(home, context);
-  await changeContexts(home, (known) =>
-    isDeepStrictEqual(known.contexts[context.name], place)
-      ? known
-      : {
-          current: known.current ?? context.name,
-          contexts: { ...known.contexts, [context.name]: place },
-        },
-  );
+  await changeContexts(home, async (known) => {
+    const before = known.contexts[context.name];
+    if (isDeepStrictEqual(before, place)) {
+      return known;
+    }
+    if (before === undefined || whereOf(before) !== whereOf(place)) {
+      await dropSession(home, context.name);
+    }
+    return {
+      current: known.current ?? context.name,
+      contexts: { ...known.contexts, [context.name]: place },
+    };
+  });
+}
+
+/** A session is of one node: under the same name, another one is never shown it. */
+function whereOf(place: Place): string {
+  return 'url' in place ? new URL(place.url).host : place.data;
 }
 
 function placeOf(home: Home, context: Context): Place {
@@ -167,21 +178,27 @@ export async function useContext(home: Home, name: string): Promise<Context> {
 /** The name alone: what lies in the data folder stays, and a node that runs there runs on. */
 export async function forgetContext(home: Home, name: string): Promise<Context> {
   const context = await resolveContext(home, name);
-  await changeContexts(home, ({ current, contexts }) => ({
-    ...(current === name ? {} : { current }),
-    contexts: Object.fromEntries(Object.entries(contexts).filter(([known]) => known !== name)),
-  }));
+  await changeContexts(home, async ({ current, contexts }) => {
+    await dropSession(home, name);
+    return {
+      ...(current === name ? {} : { current }),
+      contexts: Object.fromEntries(Object.entries(contexts).filter(([known]) => known !== name)),
+    };
+  });
   return context;
 }
 
 /** One process at a time: clusters that start together each add their line. */
-async function changeContexts(home: Home, change: (known: Contexts) => Contexts): Promise<void> {
+async function changeContexts(
+  home: Home,
+  change: (known: Contexts) => Contexts | Promise<Contexts>,
+): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 });
   const lock = join(home, 'contexts.lock');
   await takeLock(lock);
   try {
     const known = await readContexts(home);
-    const changed = change(known);
+    const changed = await change(known);
     if (changed !== known) {
       await writeContexts(home, changed);
     }

@@ -4,7 +4,6 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HansaError } from '@hansa/foundation';
 import { z } from 'zod';
-import type { Home } from './contexts.ts';
 
 export interface KeptSession {
   readonly session: string;
@@ -18,7 +17,7 @@ const keptSchema: z.ZodType<KeptSession> = z.object({
   expiresMs: z.number(),
 });
 
-export async function readSession(home: Home, context: string): Promise<KeptSession | undefined> {
+export async function readSession(home: string, context: string): Promise<KeptSession | undefined> {
   const path = fileOf(home, context);
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) {
@@ -36,7 +35,7 @@ export async function readSession(home: Home, context: string): Promise<KeptSess
 
 /** Whole or not at all. */
 export async function keepSession(
-  home: Home,
+  home: string,
   context: string,
   { session, principal, expiresMs }: KeptSession,
 ): Promise<void> {
@@ -53,13 +52,13 @@ export async function keepSession(
   await rename(temporary, path);
 }
 
-export async function dropSession(home: Home, context: string): Promise<void> {
+export async function dropSession(home: string, context: string): Promise<void> {
   await rm(fileOf(home, context), { force: true });
 }
 
-const folder = 'sessions';
+const folder = 'sessions'; // beside contexts.json
 
 // Names of contexts are names of clusters, which have no "/"; escaped all the same.
-function fileOf(home: Home, context: string): string {
+function fileOf(home: string, context: string): string {
   return join(home, folder, `${encodeURIComponent(context)}.json`);
 }

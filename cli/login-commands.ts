@@ -16,11 +16,13 @@ import { rememberContext, resolveContext, type Context } from './contexts.ts';
 import { dropSession, keepSession, readSession } from './kept-sessions.ts';
 import type { LocalCommand, LocalContext } from './local-commands.ts';
 import { loginByBrowser } from './login-browser.ts';
+import { loginTarget } from './login-target.ts';
+import { nextCommands } from './next-commands.ts';
 import { loginTerminal } from './secret-input.ts';
 
 const fromInput: CommandOption = {
   flags: '--password-stdin',
-  description: 'read passwords from standard input, one line for each that would be asked for',
+  description: 'read passwords from standard input, one a line: the present one, then a new one',
 };
 
 const login: LocalCommand = {
@@ -36,11 +38,14 @@ const login: LocalCommand = {
       flags: '--url <address>',
       description: 'a node elsewhere; kept under the name that --context gives',
     },
+    { flags: '--ca <file>', description: 'with https://: its authorities, in PEM' },
+    { flags: '--cert <file>', description: 'with https://: your certificate, in PEM' },
+    { flags: '--key <file>', description: 'and its key' },
     fromInput,
   ],
   examples: ['hansa login --user anna', 'hansa login --code 7KQ2M-… --user anna'],
   async run(context) {
-    const target = await targetOf(context);
+    const target = await loginTarget(context);
     const { where } = await reach(target);
     const logins = remote(loginsContract, createHttpCarrier(where));
     const begun = await begin(context, logins);
@@ -48,7 +53,7 @@ const login: LocalCommand = {
       await rememberContext(context.home, target);
     }
     await keepSession(context.home, target.name, begun);
-    return shown(target, begun);
+    return shown(target, begun, context.context);
   },
 };
 
@@ -62,7 +67,7 @@ const logout: LocalCommand = {
     const kept = await readSession(home, target.name);
     if (kept === undefined) {
       throw new HansaError('SESSION_NOT_FOUND', `nobody is logged in at ${target.name} from here`, {
-        fix: 'hansa login',
+        fix: 'hansa login --user <name>',
       });
     }
     const ended = await endThere(target, kept.session);
@@ -92,33 +97,6 @@ async function endThere(target: Context, session: string): Promise<boolean> {
     }
     throw error;
   }
-}
-
-/** The node at `--url` under the name of `--context`, or its host's; else a known context. */
-async function targetOf({ home, context, options }: LocalContext): Promise<Context> {
-  const url = textOption({ args: {}, options }, 'url');
-  if (url === undefined) {
-    return resolveContext(home, context);
-  }
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    throw new HansaError('USAGE', `"${url}" is no address of a node`, {
-      fix: 'write http://127.0.0.1:4870, or https://…',
-    });
-  }
-  const { hostname, protocol } = new URL(url);
-  if (protocol === 'http:' && !['127.0.0.1', 'localhost', '[::1]'].includes(hostname)) {
-    throw new HansaError('USAGE', 'a password would travel in the open', {
-      fix: 'use https://, or a tunnel that ends on this machine',
-    });
-  }
-  const name = context ?? hostname;
-  const known = await resolveContext(home, name).catch(() => undefined);
-  if (known !== undefined && 'data' in known) {
-    throw new HansaError('USAGE', `${name} is the name of a cluster on this machine`, {
-      fix: 'give the one at the address another name: --context <name>',
-    });
-  }
-  return { name, url };
 }
 
 async function begin(context: LocalContext, logins: Logins): Promise<LoggedIn> {
@@ -167,14 +145,20 @@ async function newPassword(piped: boolean): Promise<string> {
   return password;
 }
 
-function shown(target: Context, { principal, id, expiresMs }: LoggedIn): CommandOutput {
+/** `context` as it was typed: what has its address from `--url` is not the chosen one. */
+function shown(
+  target: Context,
+  { principal, id, expiresMs }: LoggedIn,
+  context: string | undefined,
+): CommandOutput {
   const { name } = target;
+  const typed = 'url' in target ? name : context;
   return {
     data: { context: name, principal, id, expiresMs },
     view: {
       kind: 'text',
       text: `Commands go to ${name} as ${principal}, until ${momentText(expiresMs)} at the latest.`,
     },
-    next: ['hansa session list', 'hansa logout'],
+    next: nextCommands(['hansa session list', 'hansa logout'], typed),
   };
 }

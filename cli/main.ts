@@ -166,6 +166,9 @@ function nounOf(parent: Program, nouns: Map<string, Program>, words: readonly st
   }
   const made = parent.command(words.at(-1) ?? noun).description(nounSummary(noun));
   made.exitOverride().showSuggestionAfterError().helpCommand(false);
+  // What stands behind `hansa login password` is that command's, also where `hansa login` has one
+  // of the same name.
+  made.enablePositionalOptions();
   nouns.set(noun, made);
   return made;
 }

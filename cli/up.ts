@@ -5,6 +5,7 @@ import { readContexts, rememberContext, type Home } from './contexts.ts';
 import { startDetached, waitingParent, type WaitingParent } from './detached.ts';
 import { exitCodeOf, stacksOf } from './failure.ts';
 import { listenForEnd, type End } from './listen-for-end.ts';
+import { nextCommands } from './next-commands.ts';
 import { chooseCluster, type UpTarget } from './up-target.ts';
 
 const loadNode = () => import('@hansa/node');
@@ -96,7 +97,7 @@ async function bringUp(options: UpOptions, target: UpTarget, end: End): Promise<
       `${name} is up: ${node.url}`,
       `data in ${data}`,
       ...(await hintsOf(options.home, name)),
-      ...firstLoginLines(node),
+      ...(await firstLoginLines(options.home, name, node)),
       ...problemLines(node),
     ],
   };
@@ -120,10 +121,18 @@ async function hintsOf(home: Home, name: string): Promise<readonly string[]> {
 }
 
 /** To whoever started it and to nobody else: the log never has it. */
-function firstLoginLines({ ownerCode }: RunningNode): readonly string[] {
-  return ownerCode === undefined
-    ? []
-    : [`first login, once, within a day: hansa login --code ${ownerCode} --user <your name>`];
+async function firstLoginLines(
+  home: Home,
+  name: string,
+  { ownerCode }: RunningNode,
+): Promise<readonly string[]> {
+  if (ownerCode === undefined) {
+    return [];
+  }
+  const { current } = await readContexts(home);
+  const line = `hansa login --code ${ownerCode} --user <your name>`;
+  const next = nextCommands([line], current === name ? undefined : name);
+  return [`first login, once, within a day: ${next.join('')}`];
 }
 
 function problemLines({ problem }: RunningNode): readonly string[] {

@@ -56,6 +56,17 @@ test('one’s own sessions are listed; whoever has none sees those of everybody'
   expect(all.output.data).toEqual({ sessions: [row] });
 });
 
+test('where nobody is, what comes next is to make somebody', async () => {
+  const users = await runCommand(command('login list'), {
+    answers: { 'logins.list': { logins: [], more: false } },
+  });
+  expect(users.output.next).toEqual(['hansa user add <name>']);
+  const sessions = await runCommand(command('session list'), {
+    answers: { 'logins.ownSessions': { sessions: [] } },
+  });
+  expect(sessions.output.next).toEqual([]);
+});
+
 test('ending all sessions of somebody is asked for', async () => {
   const line = {
     options: { user: 'anna' },
@@ -66,12 +77,12 @@ test('ending all sessions of somebody is asked for', async () => {
   await expect(refused).rejects.toMatchObject({ code: 'NOT_CONFIRMED' });
   expect(calls).toEqual([]);
   const done = await runCommand(command('session end'), { ...line, confirm: true });
-  expect(done.shown).toContain('Ended 2 sessions of anna');
+  expect(done.shown).toContain('Ended 2 session(s) of anna');
 });
 
 test('one’s own password takes the old one; another’s does not; nobody sees either', async () => {
   const own = await runCommand(command('login password'), {
-    options: { stdin: true },
+    options: { passwordStdin: true },
     answers: { 'logins.changePassword': { ended: 1 } },
   });
   expect(own.calls).toEqual([
@@ -79,7 +90,7 @@ test('one’s own password takes the old one; another’s does not; nobody sees 
   ]);
   const other = await runCommand(command('login password'), {
     args: { user: 'bob' },
-    options: { stdin: true },
+    options: { passwordStdin: true },
     answers: { 'logins.setPassword': { user: 'bob', ended: 0 } },
   });
   expect(other.calls).toEqual([

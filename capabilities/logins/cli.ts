@@ -56,7 +56,7 @@ const list: Command = {
     return {
       data: { sessions },
       view: { kind: 'table', columns, rows, empty: 'nobody is logged in' },
-      next: ['hansa session end <id>'],
+      next: rows.length === 0 ? [] : ['hansa session end <id>'],
     };
   },
 };
@@ -77,7 +77,7 @@ const end: Command = {
     if (user !== undefined) {
       await requireYes(context, `Log ${user} out everywhere?`);
       const data = await logins.endSessions({ user }, context);
-      return { data, view: textView(`Ended ${data.ended} sessions of ${user}.`) };
+      return { data, view: textView(`Ended ${data.ended} session(s) of ${user}.`) };
     }
     const id = requiredArgument(context, 'id');
     const data = await logins.endOwnSession({ id }, context).catch((error: unknown) => {
@@ -108,7 +108,7 @@ const ways: Command = {
     return {
       data: { logins },
       view: { kind: 'table', columns, rows, empty: 'there are no users' },
-      next: ['hansa login invite <user>'],
+      next: [rows.length === 0 ? 'hansa user add <name>' : 'hansa login invite <user>'],
     };
   },
 };
@@ -150,12 +150,15 @@ const password = (terminal: LoginTerminal): Command => ({
   summary: 'Change your own password, or set somebody else’s until their next login.',
   args: [{ name: '[user]', description: 'somebody else; your own where it is missing' }],
   options: [
-    { flags: '--stdin', description: 'read from standard input, one line for each password' },
+    {
+      flags: '--password-stdin',
+      description: 'read from standard input, one a line: your present one, then the new one',
+    },
   ],
   examples: ['hansa login password', 'hansa login password bob'],
   async run(context) {
     const logins = loginsOf(context);
-    const piped = flagOption(context, 'stdin');
+    const piped = flagOption(context, 'passwordStdin');
     const user = context.args['user'];
     const old = user === undefined ? await terminal.secret('password now', piped) : '';
     const newPassword = await terminal.secret('new password', piped);
@@ -164,10 +167,10 @@ const password = (terminal: LoginTerminal): Command => ({
     }
     if (user === undefined) {
       const data = await logins.changePassword({ password: old, newPassword }, context);
-      return { data, view: textView(`Changed; ${data.ended} other sessions have ended.`) };
+      return { data, view: textView(`Changed; ${data.ended} other session(s) ended.`) };
     }
     const data = await logins.setPassword({ user, newPassword }, context);
-    const said = `Set; ${user} has to change it at the next login. ${data.ended} sessions ended.`;
+    const said = `Set; ${user} has to change it at the next login. ${data.ended} session(s) ended.`;
     return { data, view: textView(said) };
   },
 });

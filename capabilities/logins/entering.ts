@@ -214,13 +214,19 @@ export function requireAnother(password: string, newPassword: string): void {
 }
 
 function wrongPassword(): HansaError {
-  return new HansaError('LOGIN_REFUSED', 'the name or the password is wrong');
+  return new HansaError('LOGIN_REFUSED', 'the name or the password is wrong', {
+    fix: 'who has forgotten it asks an operator for a code: hansa login invite <user>',
+  });
 }
 
 function wrongCode(): HansaError {
-  return new HansaError('LOGIN_REFUSED', 'the code is none, was used, or its time is over', {
-    fix: 'ask for a new one: hansa login invite, or hansa login owner-code on the machine itself',
-  });
+  return new HansaError(
+    'LOGIN_REFUSED',
+    'the code is wrong, was used before, or its time is over',
+    {
+      fix: 'take a new one of this cluster: hansa login invite <user>, or hansa login owner-code',
+    },
+  );
 }
 
 function whose(code: CodeRecord, wanted: string | undefined): string {

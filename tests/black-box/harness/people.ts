@@ -56,7 +56,7 @@ export function makePerson(cluster: Cluster, name: string): Person {
 
 /** The code that the very first start has printed for whoever started it. */
 export function firstCode(cluster: Cluster): string {
-  const [, code] = /hansa login --code ([0-9A-Z-]{23}) --user/.exec(cluster.log()) ?? [];
+  const [, code] = /login --code ([0-9A-Z-]{23}) --user/.exec(cluster.log()) ?? [];
   if (code === undefined) {
     throw new Error(`the first start has printed no code:\n${cluster.log()}`);
   }
