@@ -48,6 +48,7 @@ export function admitting(needs: AdmittingNeeds, served: () => readonly Capabili
     ...needs,
     ...scoped('directory'),
     requireGrantable: (caller, scopes) => granting.requireGrantable(caller, scopes),
+    requireChanges: (caller, changes) => granting.requireChanges(caller, changes),
   });
   const { directories } = knowing;
   const deciding = accessCapability({

@@ -49,7 +49,7 @@ export interface CertificateGround {
   readonly store?: KeyValueStore;
   readonly validities?: Validities;
   /** Who may pass on what; without it only the owner issues what others log in with. */
-  readonly access?: Pick<AccessControl, 'requireGrantable' | 'scopesOf'>;
+  readonly access?: Pick<AccessControl, 'requireStandIn'>;
   /** Without its duties nothing happens by itself. */
   readonly idle?: boolean;
 }

@@ -18,6 +18,7 @@ import {
   type FederatedId,
 } from '@hansa/foundation';
 import { createDirectory, type DirectoryService } from '../capabilities/directory/service.ts';
+import type { ChangedAccount } from '../capabilities/directory/writing.ts';
 import { noMirrors } from './no-mirrors.ts';
 import { createResourceBench, type ResourceBench } from './resource-bench.ts';
 import {
@@ -51,6 +52,8 @@ export interface OpenDirectory extends DirectoryService {
   readonly peers: TestPeers;
   /** Every time somebody had to have some scopes. */
   readonly granted: (readonly string[])[];
+  /** Accounts that acts were about to change. */
+  readonly changed: (readonly ChangedAccount[])[];
   /** The contract as a caller uses it, through every check of the edge. */
   as(caller: Caller): Directory;
 }
@@ -73,6 +76,7 @@ export async function openDirectory(given: BenchGiven = {}): Promise<OpenDirecto
   const peers = createTestPeers();
   peers.set(linked(bergen, 'bergen'));
   const granted: (readonly string[])[] = [];
+  const changed: (readonly ChangedAccount[])[] = [];
   const service = createDirectory({
     store: scopeStore(bench.store, 'directory'),
     clock: bench.clock,
@@ -89,12 +93,13 @@ export async function openDirectory(given: BenchGiven = {}): Promise<OpenDirecto
         throw new HansaError('GRANT_WIDENED', `they lack ${lacks}`);
       }
     },
+    requireChanges: (_caller, changes) => void changed.push(changes),
   });
   mirrors.registerKind(service.kind);
   await service.followed.start();
   const served = [{ contract: directoryContract, service: service.directory }];
   const as = (caller: Caller): Directory => remote(directoryContract, carrierTo(served, caller));
-  return { ...service, log, mirrors, peers, granted, as };
+  return { ...service, log, mirrors, peers, granted, changed, as };
 }
 
 /** Gives way until what was told of a mirror is seen. */

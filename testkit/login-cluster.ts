@@ -202,15 +202,19 @@ function handProvider(vouched: () => OidcIdentity): OpenIdProvider {
 
 function lackingAccess(
   lacks: ReadonlySet<string>,
-): Pick<AccessControl, 'requireGrantable' | 'scopesOf'> {
+): Pick<AccessControl, 'requireGrantable' | 'requireStandIn'> {
+  const requireGrantable = (caller: Caller | undefined, scopes: readonly string[]): void => {
+    const name = nameOf(caller);
+    const lacking = scopes.find((scope) => lacks.has(scope));
+    if (name !== 'owner' && lacking !== undefined) {
+      throw new HansaError('GRANT_WIDENED', `${name} lacks ${lacking}`);
+    }
+  };
   return {
-    scopesOf: (principal) => (principal === 'user:anna' ? 'all' : ['api:kv.read']),
-    requireGrantable(caller, scopes) {
-      const name = nameOf(caller);
-      const lacking = scopes.find((scope) => lacks.has(scope));
-      if (name !== 'owner' && lacking !== undefined) {
-        throw new HansaError('GRANT_WIDENED', `${name} lacks ${lacking}`);
-      }
+    requireGrantable,
+    requireStandIn(caller, principal) {
+      const all = ['api:*.*', '*:*:**', 'app:*'];
+      requireGrantable(caller, principal === 'user:anna' ? all : ['api:kv.read']);
     },
   };
 }

@@ -73,6 +73,7 @@ export function accessCapability(needs: AccessNeeds): {
   const control = createControl({
     ...judging,
     permissions,
+    policies: () => policyTable.rows.size,
     subscribe: (changed) => {
       const stops = [
         directories.subscribe(changed),

@@ -11,7 +11,7 @@ import {
 import { z } from 'zod';
 import type { Decision } from './uses.ts';
 
-export type { Decision, AccessControl } from './uses.ts';
+export type { AccessControl, AccountChange, Decision } from './uses.ts';
 
 /** Whoever has it may everything; that it is so stands here, and not in its scopes. */
 export const ownerRoleName = 'owner';

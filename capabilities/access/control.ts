@@ -20,12 +20,11 @@ import {
   type Judgement,
   type JudgingNeeds,
 } from './judging.ts';
+import { createReaching, type ReachingNeeds } from './reaching.ts';
 import { standingOf } from './standing.ts';
 import type { AccessControl } from './uses.ts';
 
-export interface ControlNeeds extends JudgingNeeds {
-  /** Every permission that there is. */
-  readonly permissions: () => readonly string[];
+export interface ControlNeeds extends ReachingNeeds {
   readonly directories: JudgingNeeds['directories'];
   readonly subscribe: (changed: () => void) => () => void;
 }
@@ -33,6 +32,7 @@ export interface ControlNeeds extends JudgingNeeds {
 export function createControl(needs: ControlNeeds): AccessControl {
   const scopesOf = (principal: Principal): 'all' | readonly string[] =>
     scopesOfPrincipal(needs, principal);
+  const requireGrantable = granting(needs, scopesOf);
   return {
     authorise(caller, asked) {
       const judgement = judge(needs, caller, asked);
@@ -44,24 +44,32 @@ export function createControl(needs: ControlNeeds): AccessControl {
       const { allowed, reason, policies, roles } = judge(needs, caller, asked);
       return { allowed, reason, policies, roles };
     },
-    requireGrantable(caller, scopes) {
-      const wanted = scopes.map((text) => ({ text, scope: parseScope(text) }));
-      if (caller === undefined || caller.kind === 'owner') {
-        return;
-      }
-      const ceilings = ceilingsOf(caller, scopesOf);
-      for (const { text, scope } of wanted) {
-        if (!ceilings.every((ceiling) => covers(ceiling, scope))) {
-          throw widened(text, 'lies outside what you may yourself');
-        }
-        const forbidden = forbiddenWithin(needs, caller, scope);
-        if (forbidden !== undefined) {
-          throw widened(text, `has "${forbidden}" in it, which a policy forbids you`);
-        }
-      }
-    },
+    requireGrantable,
+    ...createReaching(needs, { requireGrantable }),
     scopesOf,
     subscribe: needs.subscribe,
+  };
+}
+
+function granting(
+  needs: ControlNeeds,
+  scopesOf: (principal: Principal) => Ceiling,
+): AccessControl['requireGrantable'] {
+  return (caller, scopes) => {
+    const wanted = scopes.map((text) => ({ text, scope: parseScope(text) }));
+    if (caller === undefined || caller.kind === 'owner') {
+      return;
+    }
+    const ceilings = ceilingsOf(caller, scopesOf);
+    for (const { text, scope } of wanted) {
+      if (!ceilings.every((ceiling) => covers(ceiling, scope))) {
+        throw widened(text, 'lies outside what you may yourself');
+      }
+      const forbidden = forbiddenWithin(needs, caller, scope);
+      if (forbidden !== undefined) {
+        throw widened(text, `has "${forbidden}" in it, which a policy forbids you`);
+      }
+    }
   };
 }
 

@@ -1,4 +1,4 @@
-import { isHansaError, type Caller } from '@hansa/foundation';
+import { invariant, isHansaError, type Caller, type Principal } from '@hansa/foundation';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -194,4 +194,81 @@ test('a role decides as a token of the same scopes does, by own names', async ()
     }),
     { numRuns: 40 },
   );
+});
+
+describe('what policies say of an account', () => {
+  const permit = (who: string): string =>
+    `permit(principal ${who}, action == Action::"forge.write", resource);`;
+
+  async function withPolicy(text: string) {
+    const made = await makeAccessCluster();
+    made.directories.define('helpdesk', ['api:directory.write']);
+    made.directories.put('user:helper', { roles: ['helpdesk'] });
+    made.directories.put('user:anna', { groups: ['ops'] });
+    await made.access.putPolicy({ id: 'said', text });
+    return made;
+  }
+  const helper = somebody('user:helper');
+  const widened = expect.objectContaining({ code: 'GRANT_WIDENED' });
+
+  test.each(['user:anna', 'workload:web'])(
+    'is not had by opening a way in to %s',
+    async (principal) => {
+      const { control } = await withPolicy(
+        permit(principal === 'user:anna' ? '== User::"anna"' : '== Workload::"web"'),
+      );
+      const standIn = (caller: Caller, whom: string) => (): void => {
+        control.requireStandIn(caller, whom as Principal);
+      };
+      expect(standIn(helper, principal)).toThrow(widened);
+      standIn({ kind: 'owner' }, principal)();
+      standIn(helper, 'user:nobody-yet')();
+    },
+  );
+
+  test('counts of whoever is disabled, since they may come back; so do their roles', async () => {
+    const { control, directories } = await withPolicy(permit('== User::"anna"'));
+    directories.define('strong', ['api:access.write']);
+    directories.put('user:anna', { disabled: true });
+    directories.put('user:ben', { disabled: true, roles: ['strong'] });
+    for (const whom of ['user:anna', 'user:ben']) {
+      expect(() => control.requireStandIn(helper, whom as Principal)).toThrow(widened);
+    }
+  });
+
+  test('of a group is not had by joining it, nor escaped by leaving it', async () => {
+    const { control, directories, access } = await withPolicy(permit('in Group::"ops"'));
+    const change = (before: readonly string[], after: readonly string[], who = 'user:helper') => {
+      const of = (groups: readonly string[]) => {
+        directories.put(who, { roles: ['helpdesk'], groups });
+        return directories.find(who as Principal);
+      };
+      const becomes = of(after);
+      const was = of(before);
+      invariant(becomes !== undefined, 'it was put');
+      return () => control.requireChanges(helper, [{ before: was, after: becomes }]);
+    };
+    expect(change([], ['ops'])).toThrow(widened);
+    expect(change([], ['ops'], 'user:other')).toThrow(widened);
+    change(['ops'], [])();
+    change([], ['tea'])();
+
+    const forbid = 'forbid(principal in Group::"guests", action, resource);';
+    await access.putPolicy({ id: 'guests', text: forbid });
+    expect(change(['guests'], [])).toThrow(widened);
+    change([], ['guests'])();
+  });
+
+  test('of a name is not had by making an account of it', async () => {
+    const { control, directories } = await withPolicy(permit('== Service::"deploy"'));
+    directories.put('service:deploy', {});
+    const after = directories.find('service:deploy' as Principal);
+    invariant(after !== undefined, 'it was put');
+    expect(() => control.requireChanges(helper, [{ after }])).toThrow(widened);
+    control.requireChanges(helper, [{ before: after, after }]);
+    const mailed = { ...after, email: 'helper@example.org' };
+    expect(() => control.requireChanges(helper, [{ before: after, after: mailed }])).toThrow(
+      widened,
+    );
+  });
 });

@@ -168,5 +168,7 @@ function permitOf(text: string): readonly RolePermit[] {
 
 function keyOf({ subject, permission, target }: PolicyRequest): string {
   const about = target === undefined ? '' : targetKey(target);
-  return `${subject.kind}:${subject.id}\n${permission}\n${about}`;
+  // Some ask as if somebody were in other groups, or had other roles.
+  const held = `${subject.roles.join(' ')}\n${subject.groups.join(' ')}`;
+  return `${subject.kind}:${subject.id}\n${held}\n${permission}\n${about}`;
 }

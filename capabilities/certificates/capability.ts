@@ -53,7 +53,7 @@ export interface CertificatesCapabilityNeeds {
   readonly validities?: Validities | undefined;
   /** What the node's own certificate is for, besides the node. */
   readonly names?: { readonly dns: readonly string[]; readonly ips: readonly string[] } | undefined;
-  readonly access?: (() => Pick<AccessControl, 'requireGrantable' | 'scopesOf'>) | undefined;
+  readonly access?: (() => Pick<AccessControl, 'requireStandIn'>) | undefined;
   readonly audit?: AuditSink | undefined;
 }
 

@@ -50,7 +50,7 @@ export function createIssuing({ parts, authority, named }: IssuingNeeds): Issuin
       const role = named.find(input.role ?? subject.kind);
       const wanted = wantedOf(input, role);
       requireWithin(role, subject, wanted);
-      requireGrantable(parts, { subject, role, caller });
+      requireStandIn(parts, { subject, role, caller });
       await makeRoom(parts, clean);
       const asked = await keyOf(parts, input, subject);
       const issuer = await authority.issuer();
@@ -105,7 +105,7 @@ function wantedOf(input: IssueRequest, role: CertificateRole) {
   return { dns: input.dns ?? [], ips: input.ips ?? [], ttlMs };
 }
 
-function requireGrantable(
+function requireStandIn(
   { access, cluster }: CertificateParts,
   given: {
     readonly subject: Subject<IssuedKind>;
@@ -122,8 +122,7 @@ function requireGrantable(
   if (control === undefined || whom === undefined) {
     throw new HansaError('FORBIDDEN', 'only the owner issues certificates that others log in with');
   }
-  const scopes = control.scopesOf(whom);
-  control.requireGrantable(caller, scopes === 'all' ? ['*:*:**', 'api:*', 'app:*'] : scopes);
+  control.requireStandIn(caller, whom);
 }
 
 /** The key of a request, or a fresh one that goes out with the certificate. */

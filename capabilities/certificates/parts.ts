@@ -47,7 +47,7 @@ export interface CertificateParts extends CertificateCaches {
   /** DNS names and addresses of this node's own certificate. */
   readonly names: { readonly dns: readonly string[]; readonly ips: readonly string[] };
   /** Nobody is given a certificate of somebody who may more; without it, owners alone issue. */
-  readonly access?: (() => Pick<AccessControl, 'requireGrantable' | 'scopesOf'>) | undefined;
+  readonly access?: (() => Pick<AccessControl, 'requireStandIn'>) | undefined;
   readonly audit?: AuditSink | undefined;
   /** One change of what is published at a time. */
   readonly publishing: Mutex;

@@ -255,7 +255,7 @@ export const directoryContract: Contract<Directory> = {
       route: 'DELETE /directory/groups',
       input: z.strictObject({ group: partySchema }),
       output: groupSchema,
-      errors: [...foreign, ...limits, 'GROUP_NOT_FOUND', 'LAST_OWNER'],
+      errors: [...foreign, ...limits, 'GROUP_NOT_FOUND', 'LAST_OWNER', 'GRANT_WIDENED'],
     },
     addMember: {
       summary: 'Adds a user or service account to a group.',
@@ -271,7 +271,14 @@ export const directoryContract: Contract<Directory> = {
       route: 'DELETE /directory/members',
       input: membershipSchema,
       output: groupWithMembersSchema,
-      errors: [...foreign, ...limits, 'GROUP_NOT_FOUND', 'PRINCIPAL_UNKNOWN', 'LAST_OWNER'],
+      errors: [
+        ...foreign,
+        ...limits,
+        'GROUP_NOT_FOUND',
+        'PRINCIPAL_UNKNOWN',
+        'LAST_OWNER',
+        'GRANT_WIDENED',
+      ],
     },
     defineRole: {
       summary: 'Defines a role by its scopes, or changes it.',
@@ -303,7 +310,7 @@ export const directoryContract: Contract<Directory> = {
       route: 'DELETE /directory/roles',
       input: z.strictObject({ role: wordSchema }),
       output: roleSchema,
-      errors: [...limits, 'ROLE_BUILT_IN', 'ROLE_NOT_FOUND'],
+      errors: [...limits, 'ROLE_BUILT_IN', 'ROLE_NOT_FOUND', 'GRANT_WIDENED'],
     },
     assign: {
       summary: 'Gives a role to a user, service account or group.',
@@ -326,7 +333,14 @@ export const directoryContract: Contract<Directory> = {
       route: 'DELETE /directory/assignments',
       input: assignmentSchema,
       output: assignedSchema,
-      errors: [...foreign, ...limits, 'PRINCIPAL_UNKNOWN', 'GROUP_NOT_FOUND', 'LAST_OWNER'],
+      errors: [
+        ...foreign,
+        ...limits,
+        'PRINCIPAL_UNKNOWN',
+        'GROUP_NOT_FOUND',
+        'LAST_OWNER',
+        'GRANT_WIDENED',
+      ],
     },
     createDirectory: {
       summary: 'Makes an empty directory, to be shared by itself.',

@@ -72,6 +72,22 @@ describe('nobody gives what they lack', () => {
     expect(opened.granted).toEqual([viewer.toSorted()]);
   });
 
+  test('and of every account it is told what it was and what it becomes', async () => {
+    const { opened } = await asClerk();
+    const told = async (act: Promise<unknown>) => {
+      opened.changed.length = 0;
+      await act;
+      return opened.changed.flat().map(({ before, after }) => [before?.groups, after.groups]);
+    };
+    const { directory } = opened;
+    expect(await told(directory.putUser({ user: 'eve' }))).toEqual([[undefined, []]]);
+    expect(await told(directory.addMember({ group: 'ops', member: 'eve' }))).toEqual([
+      [[], ['ops']],
+    ]);
+    expect(await told(directory.removeGroup({ group: 'ops' }))).toEqual([[['ops'], []]]);
+    expect(await told(directory.removeUser({ user: 'eve' }))).toEqual([]);
+  });
+
   test('who acted is named in the history', async () => {
     const { clerk: directory, opened } = await asClerk();
     await directory.putGroup({ group: 'crew' });

@@ -45,7 +45,8 @@ import type { Directories } from './uses.ts';
 import { listDirectories, resolveDirectory, showDirectory } from './placing.ts';
 import { createWriting, type Writing, type WritingNeeds } from './writing.ts';
 
-export type DirectoryNeeds = FollowedNeeds & Pick<WritingNeeds, 'requireGrantable'>;
+export type DirectoryNeeds = FollowedNeeds &
+  Pick<WritingNeeds, 'requireChanges' | 'requireGrantable'>;
 
 export interface DirectoryService {
   readonly directory: Directory;

@@ -17,7 +17,10 @@ import {
   directoryKind,
   entriesMax,
 } from './contract.ts';
+import { accountOf, findIn } from './accounts.ts';
+import type { AccountEntry } from './entries.ts';
 import type { Followed, FollowedNeeds } from './followed.ts';
+import type { Account } from './uses.ts';
 import type { HeldDirectory } from './reading.ts';
 import { entryBytes, keyBytes } from './keys.ts';
 import { requireOwnerLeft, withEdits, type Edit, type Plan } from './planning.ts';
@@ -30,6 +33,14 @@ export interface WritingNeeds extends FollowedNeeds {
   readonly followed: Followed;
   /** GRANT_WIDENED where the caller has less than these scopes. */
   requireGrantable(caller: Caller | undefined, scopes: readonly string[]): void;
+  /** GRANT_WIDENED where accounts may more than before by what the caller may not themselves. */
+  requireChanges(caller: Caller | undefined, changes: readonly ChangedAccount[]): void;
+}
+
+export interface ChangedAccount {
+  /** Absent where it is new. */
+  readonly before?: Account | undefined;
+  readonly after: Account;
 }
 
 /** Works out what is to change, on own directories as they stand; throws why it may not be. */
@@ -101,6 +112,7 @@ async function runOnce(
   const { edits, scopes } = act(own);
   needs.requireGrantable(call?.caller, scopes);
   const after = withEdits(own, edits);
+  needs.requireChanges(call?.caller, changedIn(edits, own, after));
   requireOwnerLeft(own, after, signer.cluster);
   const ops = edits.map((edit) => ({ directory: edit.directory, op: opOf(needs, edit) }));
   requireRoom(own, after, ops);
@@ -110,6 +122,25 @@ async function runOnce(
   for (const group of runsOf(ops)) {
     await append(needs, group, authorOf(needs, call?.caller));
   }
+}
+
+/** Accounts that an act writes, as they are and as they become; groups are in theirs. */
+function changedIn(
+  edits: readonly Edit[],
+  own: readonly HeldDirectory[],
+  after: readonly HeldDirectory[],
+): readonly ChangedAccount[] {
+  return edits.flatMap((edit) => {
+    if (!('put' in edit) || (edit.put.type !== 'user' && edit.put.type !== 'service')) {
+      return [];
+    }
+    const { type, name } = edit.put;
+    const was = findIn<AccountEntry>(own, type, name);
+    const becomes = findIn<AccountEntry>(after, type, name);
+    return becomes === undefined
+      ? []
+      : [{ before: was && accountOf(own, was), after: accountOf(after, becomes) }];
+  });
 }
 
 /** The directory that is made by its first use, as if it were there. */

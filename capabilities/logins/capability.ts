@@ -46,7 +46,7 @@ export interface LoginsNeeds {
   readonly openId: OpenIdProvider;
   readonly directories: Directories;
   readonly directory: Pick<Directory, 'putUser' | 'assign'>;
-  readonly access: Pick<AccessControl, 'requireGrantable' | 'scopesOf'>;
+  readonly access: Pick<AccessControl, 'requireGrantable' | 'requireStandIn'>;
   readonly audit?: Pick<AuditSink, 'act'> | undefined;
   /** Where browsers reach this node: `http://127.0.0.1:4870`. */
   readonly address: () => string;

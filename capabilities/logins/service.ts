@@ -20,7 +20,7 @@ const everything = ['api:*.*', '*:*:**', 'app:*'];
 export interface LoginsServiceNeeds {
   readonly log: Log;
   readonly directories: Directories;
-  readonly access: Pick<AccessControl, 'requireGrantable' | 'scopesOf'>;
+  readonly access: Pick<AccessControl, 'requireGrantable' | 'requireStandIn'>;
   readonly passwords: Passwords;
   readonly codes: Codes;
   readonly book: SessionBook;
@@ -211,8 +211,7 @@ function naming(needs: LoginsServiceNeeds): Pick<Logins, Naming> {
 
 /** Who opens a way in to an account can use it themselves. */
 function requireNoMore({ access }: LoginsServiceNeeds, user: string, call: Call | undefined): void {
-  const scopes = access.scopesOf(principalOf(user));
-  access.requireGrantable(call?.caller, scopes === 'all' ? everything : scopes);
+  access.requireStandIn(call?.caller, principalOf(user));
 }
 
 async function endOne(
