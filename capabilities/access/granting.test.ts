@@ -1,4 +1,10 @@
-import { invariant, isHansaError, type Caller, type Principal } from '@hansa/foundation';
+import {
+  invariant,
+  isHansaError,
+  isPrincipal,
+  type Caller,
+  type Principal,
+} from '@hansa/foundation';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -218,7 +224,8 @@ describe('what policies say of an account', () => {
         permit(principal === 'user:anna' ? '== User::"anna"' : '== Workload::"web"'),
       );
       const standIn = (caller: Caller, whom: string) => (): void => {
-        control.requireStandIn(caller, whom as Principal);
+        invariant(isPrincipal(whom), 'it names somebody');
+        control.requireStandIn(caller, whom);
       };
       expect(standIn(helper, principal)).toThrow(widened);
       standIn({ kind: 'owner' }, principal)();
