@@ -13,7 +13,8 @@ const key = '1'.repeat(64);
 // One for every pattern that a contract has, the plainest first.
 const plain = ['a', 'note/a', key, `${key}:note/a`, '1', '1.0.0', '/a', 'refs/heads/a'];
 const digits = ['1'.repeat(32), '1'.repeat(40), '1'.repeat(128)];
-const samples: Samples = [...plain, ...digits, 'http://127.0.0.1:1'];
+const named = ['user:a', '127.0.0.1', 'a'.repeat(16)];
+const samples: Samples = [...plain, ...digits, ...named, 'http://127.0.0.1:1'];
 
 /** Fields that have to agree with each other, by method: what a schema says only in code. */
 const rule = {
@@ -26,6 +27,9 @@ const rule = {
 };
 const seeds: Readonly<Record<string, object>> = {
   'policies.add': rule,
+  'directory.putUser': { email: 'a@b' },
+  'logins.putProvider': { issuer: 'https://a.example', at: 'https://a.example' },
+  'sealing.rewrap': { ageIdentityFile: undefined },
   'policies.plan': { add: { ...rule, peers: { cluster: key } } },
 };
 
