@@ -85,7 +85,9 @@ function subjectOf(context: CommandContext): string {
   });
   const [subject] = given;
   if (subject === undefined || given.length > 1) {
-    throw new HansaError('USAGE', 'name one of --user, --service and --workload');
+    throw new HansaError('USAGE', 'name one of --user, --service and --workload', {
+      fix: 'hansa cert issue --user <name> --out <folder>',
+    });
   }
   return subject;
 }

@@ -2,6 +2,7 @@
 import {
   accountNameSchema,
   clusterIdSchema,
+  durationText,
   nameLengthMax,
   type Call,
   type Contract,
@@ -102,7 +103,11 @@ const address = z.union([z.ipv4(), z.ipv6()]);
 const serial = z.string().regex(/^[0-9a-f]{1,40}$/, 'a serial is up to 40 hex digits');
 const text = z.string().min(1).max(certificateTextMax);
 const kind: z.ZodType<IssuedKind> = z.enum(issuedKinds);
-const ttlMs = z.number().int().min(leafTtlMinMs).max(leafTtlMaxMs);
+const ttlMs = z
+  .number()
+  .int()
+  .min(leafTtlMinMs, `a certificate counts for at least ${durationText(leafTtlMinMs)}`)
+  .max(leafTtlMaxMs, `a certificate counts for at most ${durationText(leafTtlMaxMs)}`);
 const names = z.array(z.string());
 
 const roleFields = {

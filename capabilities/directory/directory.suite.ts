@@ -202,8 +202,19 @@ function roles(withDirectory: With): void {
     withDirectory(async (directory) => {
       const define = directory.defineRole({ role: 'deployer', scopes: [scope] });
       await expect(define).rejects.toMatchObject({ code: 'INPUT_INVALID' });
+      await expect(define).rejects.toThrow('a scope is verb:kind:name');
     }),
   );
+
+  test('whom nobody has ever added is missed by type and name', () =>
+    withDirectory(async (directory) => {
+      const give = directory.assign({ role: 'viewer', to: 'service:nix' });
+      await expect(give).rejects.toMatchObject({
+        code: 'PRINCIPAL_UNKNOWN',
+        message: 'there is no service nix here',
+        fix: 'hansa service list',
+      });
+    }));
 }
 
 function directories(withDirectory: With): void {

@@ -79,7 +79,10 @@ export const emailSchema: z.ZodType<string> = line(emailLengthMax).refine(
 export const scopeSchema: z.ZodType<string> = z
   .string()
   .max(scopeLengthMax)
-  .refine((text) => readScope(text) !== undefined, 'no scope');
+  .refine(
+    (text) => readScope(text) !== undefined,
+    'a scope is verb:kind:name ("pull:git:team-a/*"), api:permission ("api:kv.read") or app:id',
+  );
 
 /** Ascending, and each once: so equal lists are equal bytes. */
 function ascending<T extends string>(

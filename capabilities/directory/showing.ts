@@ -70,7 +70,8 @@ export function partyOf(spelled: string, type: PartyType): SpelledParty {
 
 export function accountUnknown(party: SpelledParty): HansaError {
   const { type } = party;
-  return new HansaError('PRINCIPAL_UNKNOWN', `there is no ${type} ${spellParty(party)} here`, {
+  const name = spellParty({ ...party, type: 'user' });
+  return new HansaError('PRINCIPAL_UNKNOWN', `there is no ${type} ${name} here`, {
     fix: `hansa ${type} list`,
   });
 }

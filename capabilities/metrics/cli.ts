@@ -13,13 +13,13 @@ const list: Command = {
       view: {
         kind: 'table',
         columns: ['METRIC', 'LABELS', 'VALUE', 'MEANING'],
-        rows: data.metrics.map(({ name, labels, value, meaning }) => [
+        rows: data.metrics.map(({ name, labels, value, meaning }, at) => [
           name,
           Object.entries(labels)
             .map(([label, text]) => `${label}=${text}`)
             .join(' '),
           String(value),
-          meaning,
+          data.metrics[at - 1]?.name === name ? '' : meaning, // once for each metric
         ]),
         empty: 'Nothing is measured yet.',
       },

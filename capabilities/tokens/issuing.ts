@@ -10,6 +10,7 @@ import {
   nameLengthMax,
   type Principal,
   type Random,
+  splitPrincipal,
   toBase64Url,
   type WatchedTable,
 } from '@hansa/foundation';
@@ -163,14 +164,27 @@ function goodAt(
   const allowed = directories?.()?.find(speaker)?.clusters ?? [];
   const refused = clusters.find((one) => one !== signer.cluster && !allowed.includes(one));
   if (refused !== undefined) {
-    const name = needs.peers.standing(refused).name ?? `cluster:${refused}`;
-    throw new HansaError('TOKEN_CLUSTER_REFUSED', `no token of ${speaker} is made for ${name}`, {
-      facts: { cluster: refused },
-    });
+    throw clusterRefused(needs, speaker, { refused, allowed });
   }
   const home: TokenHolder = `cluster:${signer.cluster}`;
   const places = clusters.map((one): TokenHolder => `cluster:${one}`);
   return [...(places.length === 0 ? [home] : places), ...keysAmong(named)];
+}
+
+/** The fix names those again that are open already: `--cluster` says all of them. */
+function clusterRefused(
+  { peers }: IssuingNeeds,
+  speaker: Principal,
+  { refused, allowed }: { readonly refused: ClusterId; readonly allowed: readonly ClusterId[] },
+): HansaError {
+  const nameOf = (one: ClusterId): string => peers.standing(one).name ?? one;
+  const { kind, name } = splitPrincipal(speaker);
+  const flags = [...allowed, refused].map((one) => `--cluster ${nameOf(one)}`).join(' ');
+  const sentence = `no token of ${speaker} is made for ${nameOf(refused)}`;
+  return new HansaError('TOKEN_CLUSTER_REFUSED', sentence, {
+    fix: `hansa ${kind} set ${name} ${flags}`,
+    facts: { cluster: refused },
+  });
 }
 
 export function audienceOf(

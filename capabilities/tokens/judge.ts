@@ -178,7 +178,7 @@ export function requireKnown(
     throw new HansaError(code, `${who} is in no directory that is known here`, {
       fix:
         home === undefined
-          ? 'hansa user list'
+          ? `hansa ${kind} list`
           : 'mirror the directory of its home: hansa mirror add <peer>:people',
     });
   }

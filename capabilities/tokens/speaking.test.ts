@@ -247,6 +247,19 @@ describe('who may have one made', () => {
     await expect(other).rejects.toEqual(refused('FORBIDDEN'));
   });
 
+  test('where a cluster was not chosen for somebody, the fix adds it to those that were', async () => {
+    const made = await tokenFederation();
+    made.lubeck.people.put('user:bob', { clusters: [bergen] });
+    await expect(issue(made, { for: 'bob', at: ['riga'] })).rejects.toMatchObject({
+      code: 'TOKEN_CLUSTER_REFUSED',
+      fix: 'hansa user set bob --cluster bergen --cluster riga',
+    });
+    await expect(issue(made, { for: 'service:nix' })).rejects.toMatchObject({
+      code: 'PRINCIPAL_UNKNOWN',
+      fix: 'hansa service list',
+    });
+  });
+
   test.each<[string, string, IssueRequest]>([
     ['nobody who is known', 'PRINCIPAL_UNKNOWN', { for: 'eve' }],
     ['somebody who is disabled', 'PRINCIPAL_DISABLED', { for: 'dora' }],
