@@ -22,6 +22,8 @@ export type Caller =
       /** `session:<id>` or `certificate:<serial>`: what a person can end. */
       readonly proof: string;
       readonly expiresMs: number;
+      /** Of a certificate, when it was made: a younger account of that name is somebody else’s. */
+      readonly issuedMs?: number | undefined;
     }
   | {
       /** Whoever presents a capability token: may do what its scopes say, until it ends. */

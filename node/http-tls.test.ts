@@ -70,6 +70,7 @@ test('a certificate says who calls; without one nobody does', async () => {
       kind: 'principal',
       principal: 'user:anna',
       proof: `certificate:${anna.serial}`,
+      issuedMs: Math.floor(anna.issuedMs / 1_000) * 1_000,
       expiresMs: anna.notAfterMs,
     },
   });

@@ -162,10 +162,11 @@ function certificateOf(socket: TLSSocket): Uint8Array {
   return certificate.raw;
 }
 
-function callerOf({ principal, serial, notAfterMs }: ProvenCertificate): Caller | undefined {
+function callerOf(proven: ProvenCertificate): Caller | undefined {
+  const { principal, serial, issuedMs, notAfterMs: expiresMs } = proven;
   return principal === undefined
     ? undefined
-    : { kind: 'principal', principal, proof: `certificate:${serial}`, expiresMs: notAfterMs };
+    : { kind: 'principal', principal, proof: `certificate:${serial}`, issuedMs, expiresMs };
 }
 
 function codeOf(error: unknown): string {

@@ -1,4 +1,4 @@
-import type { Asked, Caller } from '@hansa/foundation';
+import { principal, type Asked, type Caller } from '@hansa/foundation';
 import { describe, expect, test } from 'vitest';
 import {
   bergen,
@@ -298,4 +298,23 @@ test('what may be allowed no more is told to whoever listens, until it leaves', 
   const before = told;
   made.directories.remove('user:tim');
   expect(told).toBe(before);
+});
+
+test('a certificate that is older than the account is somebody else’s, who had the name before', async () => {
+  const { control, directories } = await makeAccessCluster();
+  directories.define('reader', ['api:kv.read']);
+  directories.put('user:anna', { roles: ['reader'], sinceMs: 5_900 });
+  const by = (issuedMs: number): Caller => ({
+    kind: 'principal',
+    principal: principal({ kind: 'user', name: 'anna' }),
+    proof: 'certificate:1',
+    expiresMs: 99_000,
+    issuedMs,
+  });
+  for (const permission of ['kv.read', 'self']) {
+    expect(() => control.authorise(by(4_000), { permission })).toThrow(
+      expect.objectContaining({ code: 'CALLER_UNKNOWN' }),
+    );
+    control.authorise(by(5_000), { permission });
+  }
 });

@@ -49,7 +49,7 @@ export function judge(needs: JudgingNeeds, caller: Caller, asked: Asked): Judgem
     case 'anonymous':
       return plain(false, 'nobody has logged in');
     case 'principal':
-      return judgePrincipal(needs, caller.principal, asked);
+      return judgePrincipal(needs, caller, asked);
     default:
       return judgeToken(needs, caller, asked);
   }
@@ -59,9 +59,17 @@ function plain(allowed: boolean, reason: string): Judgement {
   return { allowed, reason, policies: [], roles: [], code: 'FORBIDDEN' };
 }
 
-function judgePrincipal(needs: JudgingNeeds, principal: Principal, asked: Asked): Judgement {
+interface Speaking {
+  readonly principal: Principal;
+  /** When what it comes with was made, where that may be older than the account. */
+  readonly issuedMs?: number | undefined;
+}
+
+function judgePrincipal(needs: JudgingNeeds, speaking: Speaking, asked: Asked): Judgement {
+  const { principal, issuedMs } = speaking;
   const standing = standingOf(needs, principal);
-  const { refusal, roles } = standing;
+  const { roles } = standing;
+  const refusal = standing.refusal ?? olderThan(standing, issuedMs);
   if (refusal !== undefined) {
     const { code, message, fix } = refusal;
     return { allowed: false, reason: message, policies: [], roles, code, fix };
@@ -69,6 +77,19 @@ function judgePrincipal(needs: JudgingNeeds, principal: Principal, asked: Asked)
   return asked.permission === 'self'
     ? plain(true, `${principal} may, about itself`)
     : ruledOn(needs, standing, asked);
+}
+
+/** Whoever had the name before is somebody else; certificates know whole seconds. */
+function olderThan(
+  { account, subject }: Standing,
+  issuedMs: number | undefined,
+): HansaError | undefined {
+  const sinceMs = Math.floor((account?.sinceMs ?? 0) / 1_000) * 1_000;
+  return issuedMs === undefined || issuedMs >= sinceMs
+    ? undefined
+    : new HansaError('CALLER_UNKNOWN', `the certificate is older than the account ${subject.id}`, {
+        fix: 'ask for a new one: hansa cert issue',
+      });
 }
 
 /** What the token says is the most; whom it speaks for may less, perhaps. */
@@ -83,7 +104,7 @@ function judgeToken(needs: JudgingNeeds, caller: TokenCaller, asked: Asked): Jud
   const principal = speaksFor(caller);
   return principal === undefined
     ? ruledOn(needs, issuerStanding(needs, caller), asked)
-    : judgePrincipal(needs, principal, asked);
+    : judgePrincipal(needs, { principal }, asked);
 }
 
 /** A cluster's word about itself is the word of whoever issued the token. */

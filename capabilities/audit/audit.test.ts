@@ -89,6 +89,15 @@ describe('what is kept', () => {
     await expect(verify(bench)).resolves.toMatchObject({ verified: true, records: 3 });
   });
 
+  test('a token that somebody makes for themselves, or takes back, is a record of its own', async () => {
+    const bench = await open();
+    for (const method of ['issueOwn', 'revokeOwn', 'own']) {
+      await bench.sink.request(entryOf({ contract: 'tokens', method, permission: 'self' }));
+    }
+    const found = await rows(bench);
+    expect(found.map(({ act }) => act)).toEqual(['tokens.revokeOwn', 'tokens.issueOwn']);
+  });
+
   test('whoever comes is named, with what they came with by its id', async () => {
     const bench = await open();
     const cluster = 'ab'.repeat(32);

@@ -27,6 +27,8 @@ const alwaysAllowed: ReadonlySet<string> = new Set([
   'daemon.write',
   'recovery.write',
 ]);
+/** Acts about oneself that others have to be able to find: tokens outlive whoever made them. */
+const ownActs: ReadonlySet<string> = new Set(['tokens.issueOwn', 'tokens.revokeOwn']);
 const loginContract = 'logins';
 // Which ways there are, and one's own sessions: looked at by every page that a browser shows.
 const loginReads: ReadonlySet<string> = new Set([
@@ -54,7 +56,9 @@ export function classOf(entry: AuditEntry): Class {
   if (permission === 'open') {
     return 'passed'; // health and the like: asked for by whoever looks after the machine
   }
-  return isAdministrative(permission) && !dataActs.has(act) ? 'kept' : 'counted';
+  return ownActs.has(act) || (isAdministrative(permission) && !dataActs.has(act))
+    ? 'kept'
+    : 'counted';
 }
 
 export function isRefusal(outcome: string): boolean {

@@ -10,6 +10,8 @@ export interface ProvenCertificate {
   /** Whom it speaks for; a node's speaks for nobody. */
   readonly principal?: Principal | undefined;
   readonly serial: string;
+  /** In whole seconds, as its issuer says. */
+  readonly issuedMs: number;
   readonly notAfterMs: number;
 }
 

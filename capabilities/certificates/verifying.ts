@@ -6,6 +6,7 @@ import type { CertificateParts } from './parts.ts';
 import type { Roots } from './roots.ts';
 import { principalOf, readSpiffeId, type SpiffeId } from './spiffe.ts';
 import type { ProvenCertificate } from './uses.ts';
+import { backdatedMs } from './validity.ts';
 
 export function createVerifier(
   parts: CertificateParts,
@@ -40,7 +41,9 @@ export function createVerifier(
     const { cluster, kind, name } = id;
     const principal = principalOf(id, parts.cluster);
     const { serial, notAfterMs } = read;
-    return { cluster, kind, name, serial, notAfterMs, ...(principal && { principal }) };
+    const issuedMs = read.notBeforeMs + backdatedMs;
+    const whose = principal === undefined ? {} : { principal };
+    return { cluster, kind, name, serial, issuedMs, notAfterMs, ...whose };
   };
 }
 
