@@ -9,7 +9,7 @@ const plain = palette(false);
 test('a failure is a sentence with its code, its cause and its fix', () => {
   const cause = new Error('connect ECONNREFUSED', { cause: new Error('no route') });
   const error = new HansaError('NODE_UNREACHABLE', 'no node answers', { cause });
-  expect(tellFailure(error, 'table', plain).split('\n')).toEqual([
+  expect(tellFailure(error, { format: 'table', colours: plain }).split('\n')).toEqual([
     'error: no node answers [NODE_UNREACHABLE]',
     'cause: connect ECONNREFUSED',
     'cause: no route',
@@ -20,7 +20,18 @@ test('a failure is a sentence with its code, its cause and its fix', () => {
 
 test('a far side that reported the failure is named', () => {
   const error = new HansaError('POLICY_DENIED', 'not shared', { reportedBy: 'bergen' });
-  expect(tellFailure(error, 'table', plain)).toContain('[POLICY_DENIED] (reported by bergen)');
+  expect(tellFailure(error, { format: 'table', colours: plain })).toContain(
+    '[POLICY_DENIED] (reported by bergen)',
+  );
+});
+
+test('its fix goes to the cluster that was asked, unless the far side reported it', () => {
+  const telling = { format: 'table', colours: plain, context: 'lubeck' } as const;
+  const unknown = new HansaError('PRINCIPAL_UNKNOWN', 'nobody', { fix: 'hansa user list' });
+  expect(tellFailure(unknown, telling)).toContain('fix: hansa --context lubeck user list\n');
+  const there = { fix: 'hansa user list', reportedBy: 'bergen' };
+  const far = new HansaError('PRINCIPAL_UNKNOWN', 'nobody', there);
+  expect(tellFailure(far, telling)).toContain('fix: hansa user list\n');
 });
 
 test('programs get the report as JSON, or as YAML', () => {
@@ -31,8 +42,8 @@ test('programs get the report as JSON, or as YAML', () => {
     fix: 'hansa link list',
     facts: { peer: 'x' },
   };
-  expect(JSON.parse(tellFailure(error, 'json', plain))).toEqual(report);
-  const yaml = tellFailure(error, 'yaml', plain);
+  expect(JSON.parse(tellFailure(error, { format: 'json', colours: plain }))).toEqual(report);
+  const yaml = tellFailure(error, { format: 'yaml', colours: plain });
   expect(parse(yaml)).toEqual(report);
   expect(yaml).toMatch(/^code: LINK_NOT_FOUND$/m);
 });

@@ -2,11 +2,19 @@
 // JSON or YAML.
 import { errorCodes, HansaError, reportOf, type ErrorCodeEntry } from '@hansa/foundation';
 import { stringify } from 'yaml';
+import { fixInContext } from './next-commands.ts';
 import type { OutputFormat, Palette } from './rendering.ts';
 
 const causesMax = 3; // further ones repeat themselves
 
-export function tellFailure(error: unknown, format: OutputFormat, colours: Palette): string {
+export interface Telling {
+  readonly format: OutputFormat;
+  readonly colours: Palette;
+  /** As it was typed: what is proposed goes to the same cluster. */
+  readonly context?: string | undefined;
+}
+
+export function tellFailure(error: unknown, { format, colours, context }: Telling): string {
   if (format === 'json') {
     return `${JSON.stringify(reportForPrograms(error))}\n`;
   }
@@ -18,9 +26,15 @@ export function tellFailure(error: unknown, format: OutputFormat, colours: Palet
   const lines = [
     `${colours.red('error:')} ${failure.message} [${failure.code}]${by}`,
     ...causesOf(failure).map((cause) => `cause: ${cause}`),
-    ...(failure.fix === undefined ? [] : [`fix: ${failure.fix}`]),
+    ...(failure.fix === undefined ? [] : [`fix: ${fixOf(failure, failure.fix, context)}`]),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Of what another side reports, the fix is for there; of a context that is not, for none. */
+function fixOf(failure: HansaError, fix: string, context: string | undefined): string {
+  const elsewhere = failure.reportedBy !== undefined || failure.code === 'CONTEXT_NOT_FOUND';
+  return elsewhere ? fix : fixInContext(fix, context);
 }
 
 export function exitCodeOf(error: unknown): number {

@@ -61,8 +61,10 @@ export async function main(args: readonly string[]): Promise<number> {
       return interrupted;
     }
     const failure = error instanceof CommanderError ? usageFailure(error.message) : error;
-    const { output, verbose } = terminal.globals();
-    process.stderr.write(tellFailure(failure, output, terminal.colours()));
+    const { output, verbose, context } = terminal.globals();
+    process.stderr.write(
+      tellFailure(failure, { format: output, colours: terminal.colours(), context }),
+    );
     process.stderr.write(verbose ? stacksOf(failure) : '');
     return exitCodeOf(failure);
   }
@@ -153,8 +155,34 @@ function addCommand(program: Program, nouns: Map<string, Program>, adding: Addin
   made.action(async (...given: unknown[]) => {
     const names = (command.args ?? []).map(({ name }) => name.replaceAll(/[<>[\].]/g, ''));
     const args = Object.fromEntries(names.map((name, index) => [name, given[index] as string]));
-    await runCommand(adding, args, made.opts<Options>());
+    await runCommand(adding, args, { ...takenAbove(made), ...made.opts<Options>() });
   });
+}
+
+/**
+ * `hansa login` parses the whole line, and keeps what `hansa login password` has by the same name;
+ * what that one does not have is told, as anywhere.
+ */
+function takenAbove(made: Program): Options {
+  const taken: Record<string, Options[string]> = {};
+  for (const parent of nounsAbove(made)) {
+    for (const option of parent.options) {
+      const key = option.attributeName();
+      if (parent.getOptionValueSource(key) === 'cli') {
+        if (!made.options.some((own) => own.attributeName() === key)) {
+          throw usageFailure(`unknown option '${option.long ?? key}'`);
+        }
+        taken[key] = parent.opts<Options>()[key];
+      }
+    }
+  }
+  return taken;
+}
+
+/** Without the program itself, whose options go everywhere. */
+function nounsAbove({ parent }: Program): readonly Program[] {
+  const isProgram = (parent?.parent ?? null) === null;
+  return parent === null || isProgram ? [] : [parent, ...nounsAbove(parent)];
 }
 
 /** `cert`, and in it `cert ca`. */
@@ -166,9 +194,6 @@ function nounOf(parent: Program, nouns: Map<string, Program>, words: readonly st
   }
   const made = parent.command(words.at(-1) ?? noun).description(nounSummary(noun));
   made.exitOverride().showSuggestionAfterError().helpCommand(false);
-  // What stands behind `hansa login password` is that command's, also where `hansa login` has one
-  // of the same name.
-  made.enablePositionalOptions();
   nouns.set(noun, made);
   return made;
 }

@@ -14,3 +14,11 @@ export function nextCommands(
 function inContext(line: string, context: string): string {
   return line.replaceAll(/(^|&& )hansa /g, `$1hansa --context ${context} `);
 }
+
+/** What a failure proposes, where it is about the cluster that was asked. */
+export function fixInContext(fix: string, context: string | undefined): string {
+  // Contexts are chosen, and nodes of other folders started, whichever cluster is asked.
+  return context === undefined
+    ? fix
+    : fix.replaceAll(/(^|: )hansa (?!--context |context |up )/g, `$1hansa --context ${context} `);
+}

@@ -37,7 +37,7 @@ export const accessErrorCodes = {
     status: 404,
     exit: 3,
     meaning: 'no such identity provider is known here',
-    fix: 'hansa login providers',
+    fix: 'hansa login provider list',
   },
   PROVIDER_FAILED: {
     status: 502,

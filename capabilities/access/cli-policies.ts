@@ -47,7 +47,11 @@ const policies: Command = {
     return {
       data,
       view: { kind: 'table', columns, rows, empty: 'roles alone decide' },
-      next: ['hansa access policy <id>'],
+      next: [
+        rows.length === 0
+          ? 'hansa access put-policy <id> <file> --plan'
+          : 'hansa access policy <id>',
+      ],
     };
   },
 };

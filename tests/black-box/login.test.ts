@@ -95,6 +95,8 @@ test('somebody who is invited as a viewer may list and not write, and is told wh
   const invited = await owner.hansa('login', 'invite', 'bob');
   const { code } = invited.json<{ code: string }>();
   secrets.push(code);
+  // An option of `login` means nothing to what stands behind it.
+  expect((await owner.hansa('login', 'list', '--user', 'bob')).report().code).toBe('USAGE');
   const words = ['login', '--url', lubeck.url, '--code', code.toLowerCase(), '--password-stdin'];
   const done = await second.says([bob.password], ...words);
   expect(done.json()).toMatchObject({ principal: 'user:bob' });
@@ -123,7 +125,7 @@ test('nobody opens a way into an account that may do more than they may', async 
   ]) {
     expect((await carl.hansa(...escalation)).report()).toMatchObject({ code: 'GRANT_WIDENED' });
   }
-  const password = ['login', 'password', 'anna', '--stdin'];
+  const password = ['login', 'password', 'anna', '--password-stdin'];
   const set = await carl.says(['mine from now on'], ...password);
   expect(set.report()).toMatchObject({ code: 'GRANT_WIDENED' });
 });
@@ -208,7 +210,7 @@ test('a password that an operator has set is changed at the next login', async (
   await must(lubeck, 'user', 'enable', 'bob');
   const given = 'until you come back';
   secrets.push(given);
-  const set = await owner.says([given], 'login', 'password', 'bob', '--stdin');
+  const set = await owner.says([given], 'login', 'password', 'bob', '--password-stdin');
   expect(set.json()).toMatchObject({ user: 'bob' });
   const words = ['login', '--url', lubeck.url, '--user', 'bob', '--password-stdin'];
   const attempt = (lines: readonly string[]) =>
