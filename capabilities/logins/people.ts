@@ -88,12 +88,21 @@ export function requireEnabled({ disabled, principal: who }: Account): void {
 
 /** The one own user with this address; undefined where there is none, or more than one. */
 export function ownUserByEmail(directories: Directories, email: string): string | undefined {
-  const wanted = email.trim().toLowerCase();
+  const wanted = folded(email);
   const found = directories
     .accounts()
-    .filter((account) => isOwnUser(account) && account.email?.trim().toLowerCase() === wanted)
+    .filter(isOwnUser)
+    .filter((account) => account.email !== undefined && folded(account.email) === wanted)
     .map(({ principal: who }) => nameOf(who));
   return found.length === 1 ? found[0] : undefined;
+}
+
+/**
+ * Letters of ASCII alone: others have small letters that are somebody else's, as the sign of Kelvin
+ * has "k", and whoever gets an address of those at the same host is not whom we know.
+ */
+function folded(email: string): string {
+  return email.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 function isOwnUser({ principal: who }: Account): boolean {

@@ -42,6 +42,18 @@ describe('providers', () => {
     await put({ issuer: 'http://127.0.0.1:9', at: 'http://localhost:8' });
   });
 
+  test('let in nobody by an address that only looks alike once it is written small', async () => {
+    const cluster = await makeLoginCluster();
+    cluster.people.put('user:kate', {});
+    cluster.emails.set('user:kate', 'kate@example.org');
+    await cluster.logins.putProvider(corp);
+    for (const email of ['\u212Aate@example.org', 'kate@example.org\u00A0']) {
+      cluster.vouched = { ...stranger, email, emailVerified: true };
+      await expect(finish(cluster)).rejects.toMatchObject({ code: 'LOGIN_UNBOUND' });
+      expect((await cluster.logins.list({})).logins[0]?.bindings).toEqual([]);
+    }
+  });
+
   test('let in whom an operator has bound, or whose verified address is a user’s own', async () => {
     const cluster = await makeLoginCluster();
     const { logins, people, emails } = cluster;

@@ -60,10 +60,8 @@ test('whoever makes tokens honours no cluster for more than they may themselves'
     as(eve, 'POST', '/tokens/honoured', { peer: 'mallory', caps });
   expect(await honour(['api:*'])).toMatchObject(widened);
   expect((await honour(['api:kv.read'])).status).toBe(200);
-  const made = await must<IssuedToken>(
-    mallory,
-    ...['token', 'issue', '--audience', 'bearer', '--cap', 'api:*'],
-  );
+  const wide = ['token', 'issue', '--audience', 'bearer', '--cap', 'api:*'];
+  const made = await must<IssuedToken>(mallory, ...wide);
   const owned = await as(made.token, 'POST', '/logins/owner-code', {});
   expect([401, 403]).toContain(owned.status);
 });
