@@ -31,7 +31,7 @@ function nowhere(...args: string[]): Promise<Finished> {
 describe('help', () => {
   const spellings = commands
     .filter((command) => !('hidden' in command && command.hidden === true))
-    .map(({ noun, verb }) => (verb === undefined ? [noun] : [noun, verb]));
+    .map(({ noun, verb }) => (verb === undefined ? [noun] : [noun, ...verb.split(' ')]));
 
   test.each(spellings.map((words) => [words.join(' '), words] as const))(
     'hansa %s --help shows what it is for and an example',
