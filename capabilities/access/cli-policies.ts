@@ -73,7 +73,15 @@ const put = (files: PolicyFiles): Command => ({
   noun: 'access',
   verb: 'put-policy',
   summary: 'Write an access policy in Cedar beside the roles; what forbids wins.',
-  args: [idArgument, { name: '<file>', description: 'the policy in Cedar; - is the input' }],
+  args: [
+    idArgument,
+    {
+      name: '<file>',
+      description:
+        'the policy in Cedar, as in: forbid(principal == User::"anna", action, resource); ' +
+        'from the input where it is -',
+    },
+  ],
   options: planOptions,
   examples: [
     'hansa access put-policy no-secrets no-secrets.cedar --plan --on kv/secret/a',

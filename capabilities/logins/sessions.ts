@@ -69,7 +69,7 @@ export function createSessionBook(needs: SessionsNeeds): SessionBook {
     const held = find(sessionId(crypto, text));
     if (held === undefined || !sameText(crypto, held.hash, hashText(crypto, text))) {
       throw new HansaError('UNAUTHENTICATED', 'the session is over, or never was', {
-        fix: 'log in again: hansa login',
+        fix: 'log in again: hansa login --user <name>; to go on without: hansa logout',
       });
     }
     return held;

@@ -48,7 +48,7 @@ const rewrap: Command = {
     const input = { keyFile, ageIdentityFile };
     const data = await sealingOf(context).rewrap(input, { signal: context.signal });
     const flag = keyFile === undefined ? '--seal-age-identity' : '--seal-key-file';
-    return { data, view: statusView(data), next: [`hansa up ${flag} ${path}`] };
+    return { data, view: statusView(data), next: [`hansa down && hansa up ${flag} ${path}`] };
   },
 };
 
@@ -94,7 +94,7 @@ function rotationText(rotation: Rotation | undefined): string {
 
 function nextOf({ sealed, rotation }: SealStatus): readonly string[] {
   if (!sealed) {
-    return ['hansa up --seal-key-file <file>'];
+    return ['hansa down && hansa up --seal-key-file <file>'];
   }
   return rotation === undefined ? ['hansa seal rotate'] : ['hansa seal status'];
 }

@@ -138,7 +138,7 @@ describe('hansa seal', () => {
       answers: { 'sealing.status': { sealed: false } },
     });
     expect(shown).toContain('Nothing is sealed');
-    expect(output.next).toEqual(['hansa up --seal-key-file <file>']);
+    expect(output.next).toEqual(['hansa down && hansa up --seal-key-file <file>']);
   });
 
   test('rewrap names the flag that the next start needs', async () => {
@@ -152,7 +152,7 @@ describe('hansa seal', () => {
       calls,
     );
     expect(calls).toEqual([['sealing.rewrap', { ageIdentityFile: '/etc/age.txt' }]]);
-    expect(output.next).toEqual(['hansa up --seal-age-identity /etc/age.txt']);
+    expect(output.next).toEqual(['hansa down && hansa up --seal-age-identity /etc/age.txt']);
   });
 
   test('rewrap without a key is not understood, and rotate without --yes is not done', async () => {
