@@ -10,6 +10,7 @@ import {
   type LocalId,
 } from '@hansa/foundation';
 import { z } from 'zod';
+import { aboutRule } from './about.ts';
 import { planRowsSchema, planSchema, type Plan } from './plan.ts';
 import {
   resourceIdSchema,
@@ -249,6 +250,7 @@ export const policiesContract: Contract<Policies> = {
       permission: 'policies.write',
       route: 'POST /rules',
       input: ruleRequestSchema,
+      about: aboutRule,
       output: shownRuleSchema,
       errors: ['LINK_NOT_FOUND', 'STORE_LIMIT', 'CONFLICT'],
     },
@@ -257,6 +259,7 @@ export const policiesContract: Contract<Policies> = {
       permission: 'policies.write',
       route: 'DELETE /rules/:id',
       input: z.strictObject({ id: z.string().min(1).max(32) }),
+      about: ({ id }) => `rule:${id}`,
       output: shownRuleSchema,
       errors: ['RULE_NOT_FOUND', 'CONFLICT'],
     },

@@ -49,6 +49,17 @@ describe('a decision', () => {
     expect(ask([rule(), { ...deny, peers: { public: true } }])).toBe(false);
   });
 
+  test('opens an audit or a directory by a rule that names the kind alone', () => {
+    for (const kind of ['audit', 'directory']) {
+      const named = { ...resource, kind, id: localId(kind, 'team/app') };
+      expect(ask([rule()], { resource: named })).toBe(false);
+      expect(ask([rule({ resources: { name: '**' } })], { resource: named })).toBe(false);
+      const allow = rule({ resources: { kind } });
+      expect(ask([allow], { resource: named })).toBe(true);
+      expect(ask([allow, rule({ id: 'r-2', effect: 'deny' })], { resource: named })).toBe(false);
+    }
+  });
+
   test('does not know a rule from the moment at which it expires', () => {
     expect(ask([rule({ expiresMs: 1_001 })])).toBe(true);
     expect(ask([rule({ expiresMs: 1_000 })])).toBe(false);

@@ -261,9 +261,13 @@ function carries(
   );
 }
 
+// Who may do what here, and who did: nobody who shares "everything" thinks of these.
+const kindsByNameAlone: ReadonlySet<string> = new Set(['audit', 'directory']);
+
 /**
  * `inDoubt` is the answer where type or labels are not known: of something that we mirror, a denial
- * must not miss what it cannot see, and an allowance must not guess.
+ * must not miss what it cannot see, and an allowance must not guess. Some kinds an allowance has to
+ * name.
  */
 export function selects(
   selector: ResourceSelector,
@@ -273,11 +277,15 @@ export function selects(
   const { kind, type, name, labels = {}, owner } = selector;
   return (
     owner === resource.owner &&
-    (kind === undefined || kind === resource.kind) &&
+    isOfKind(kind, resource.kind, inDoubt) &&
     (name === undefined || globMatches(name, resource.name)) &&
     (type === undefined || (resource.type === undefined ? inDoubt : resource.type === type)) &&
     isLabelled(resource, labels, inDoubt)
   );
+}
+
+function isOfKind(wanted: string | undefined, kind: string, inDoubt: boolean): boolean {
+  return wanted === undefined ? inDoubt || !kindsByNameAlone.has(kind) : wanted === kind;
 }
 
 function isLabelled(

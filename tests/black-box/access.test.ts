@@ -171,7 +171,7 @@ test('who is disabled, and who is removed, is refused from the next request on',
   await must(lubeck, 'service', 'disable', 'old');
   expect((await write(token, 'builds')).body.code).toBe('PRINCIPAL_DISABLED');
   await must(lubeck, 'service', 'remove', 'old', '--yes');
-  expect((await write(token, 'builds')).body.code).toBe('PRINCIPAL_UNKNOWN');
+  expect((await write(token, 'builds')).body.code).toBe('CALLER_UNKNOWN');
 });
 
 test('people of another cluster may what they are mapped to here, and nothing before', async () => {

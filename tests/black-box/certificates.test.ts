@@ -195,7 +195,7 @@ describe('linked clusters', () => {
       const code = await outcome(lubeck, await shown());
       return code === 'CERTIFICATE_UNTRUSTED' ? notYet(code) : code;
     });
-    expect(known).toBe('PRINCIPAL_UNKNOWN');
+    expect(known).toBe('CALLER_UNKNOWN');
     await must(bergen, 'share', 'add', 'directory/people', '--to', 'lubeck');
     await must(lubeck, 'mirror', 'add', 'bergen:directory/people');
     await until('ben is known, and nothing counts yet', async () => {
