@@ -158,8 +158,9 @@ describe('a command', () => {
       );
       return Object.hasOwn(scripts, (first === 'run' ? second : first) ?? '');
     }
+    const said = line.split(' ').slice(2).join(' ');
     const isNamed = ({ noun, verb }: Listed): boolean =>
-      noun === first && (verb === undefined || verb === second);
+      noun === first && (verb === undefined || `${said} `.startsWith(`${verb} `));
     return program === 'hansa' && listed.some(isNamed);
   }
 
