@@ -67,6 +67,11 @@ interface Promised<I, O> {
    * may be bound to it. Absent where a method is about all of them, or none.
    */
   readonly target?: (input: I) => string | undefined;
+  /**
+   * Whom or what an act is about, for the audit alone, where it is no resource: a name or an id,
+   * never a secret.
+   */
+  readonly about?: (input: I) => string | undefined;
   readonly output: z.ZodType<O>;
   /** Codes a caller must expect besides those of every road. */
   readonly errors: readonly ErrorCode[];

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import {
   HansaError,
+  nameLengthMax,
   near,
   remote,
   serve,
@@ -94,11 +95,54 @@ test('a request passes limit, authentication, validation, permission, service an
       contract: 'pigeons',
       method: 'send',
       permission: 'pigeons.write',
+      asked: { permission: 'pigeons.write' },
       caller: owner,
       source: 'test',
       outcome: 'OK',
     },
   ]);
+});
+
+test('whom an act is about is told to the audit alone, cut to two names, and only where no resource is', async () => {
+  const audit: AuditEntry[] = [];
+  const asked: unknown[] = [];
+  const { methods } = contract;
+  const forget = { ...methods.forget, about: () => undefined };
+  const arrivals = {
+    ...methods.arrivals,
+    target: ({ from }: { from: string }) => `roof/${from}`,
+    about: () => 'nobody',
+  };
+  const send = {
+    ...methods.send,
+    input: z.object({ to: z.string(), words: z.number().optional() }),
+    about: ({ to }: { to: string }) => `user:${to}`,
+  };
+  const telling: Contract<Pigeons> = { ...contract, methods: { send, forget, arrivals } };
+  const service = { send: async () => ({ flight: 'f1' }), forget() {}, async *arrivals() {} };
+  const edge = serve([{ contract: telling, service }], {
+    admit: () => undefined,
+    authenticate: async () => owner,
+    authorise: (_, what) => void asked.push(what),
+    record: (entry) => void audit.push(entry),
+  });
+  const pigeons = remote(telling, near(edge, me));
+  await pigeons.send({ to: 'ben' });
+  await pigeons.send({ to: 'b'.repeat(1_000) });
+  await pigeons.forget({});
+  await pigeons.arrivals({ from: 'east' })[Symbol.asyncIterator]().next();
+  const wrong = pigeons.send({ to: 7 as unknown as string });
+  await expect(wrong).rejects.toEqual(code('INPUT_INVALID'));
+  const long = `user:${'b'.repeat(1_000)}`.slice(0, 2 * nameLengthMax);
+  const targets = ['user:ben', long, undefined, 'roof/east', undefined];
+  expect(audit.map(({ target }) => target)).toEqual(targets);
+  expect(asked).toEqual([
+    { permission: 'pigeons.write' },
+    { permission: 'pigeons.write' },
+    { permission: 'pigeons.write' },
+    { permission: 'pigeons.read', target: 'roof/east' },
+  ]);
+  expect(audit.slice(0, 4).map((entry) => entry.asked)).toEqual(asked);
 });
 
 test('a wrong input never reaches permission or service, and the sentence names every wrong field', async () => {

@@ -5,6 +5,7 @@ import { cancellation, follow } from './cancellation.ts';
 import type { Served } from './capability.ts';
 import type { AnyContract, Call, Caller, Method, Watch } from './contract.ts';
 import { HansaError, invariant } from './errors.ts';
+import { nameLengthMax } from './ids.ts';
 import { schemaSentence } from './schema-sentence.ts';
 
 /** What a road knows about the sender before anybody believed it. */
@@ -34,7 +35,10 @@ export interface AuditEntry {
   readonly method: string;
   /** What it took; undefined where the request named no method. */
   readonly permission?: string | undefined;
+  /** The resource, or else whom or what it was about. */
   readonly target?: string | undefined;
+  /** What was decided: roles are bound to its target alone. */
+  readonly asked?: Asked | undefined;
   readonly caller: Caller;
   readonly source: string;
   /** `OK`, or the error's code; CANCELLED where the reader of a watch left before its end. */
@@ -185,6 +189,7 @@ function seatsOf(served: readonly Served[]): ReadonlyMap<string, ReadonlyMap<str
 interface Visit {
   caller: Caller;
   asked?: Asked;
+  about?: string | undefined;
   /** Resolves when what is recorded is kept. */
   recorded: void | Promise<void>;
   /** Records the success. */
@@ -198,7 +203,8 @@ function createVisit(request: EdgeRequest, gate: Gate): Visit {
     visit.recorded = gate.record({
       contract: request.contract,
       method: request.method,
-      ...visit.asked,
+      ...(visit.asked && { ...visit.asked, asked: visit.asked }),
+      ...(visit.about !== undefined && { target: visit.about }),
       caller: visit.caller,
       source: request.credential.source,
       ...outcome,
@@ -245,6 +251,7 @@ async function enter(
   const input = checkInput(seat, request.input);
   const asked = { permission, target: seat.promise.target?.(input) };
   needs.visit.asked = asked;
+  needs.visit.about = asked.target ?? seat.promise.about?.(input)?.slice(0, aboutLengthMax);
   needs.gate.authorise(caller, asked);
   return { seat, input, caller, asked };
 }
@@ -258,6 +265,7 @@ function unknownMethod({ contract, method }: EdgeRequest, seat: Seat | undefined
   return new HansaError('METHOD_UNKNOWN', `${name} is ${kind}`);
 }
 
+const aboutLengthMax: number = 2 * nameLengthMax; // two names: somebody, and what they are given
 const nameShownMax = 200; // a stranger's method name, repeated in our sentence
 
 function checkInput(seat: Seat, input: unknown): unknown {

@@ -57,6 +57,7 @@ test('a refusal is told with the policies that decided it, anything else without
     contract: 'links',
     method: 'invite',
     permission: 'links.write',
+    asked: { permission: 'links.write' },
     caller: owner,
     source: 'a',
     outcome: 'FORBIDDEN',

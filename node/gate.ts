@@ -125,12 +125,12 @@ export function unauthenticated(): HansaError {
 /** The policies that forbade it, by their ids. */
 function deciding(
   access: AccessControl | undefined,
-  { caller, permission, target, outcome }: AuditEntry,
+  { caller, asked, outcome }: AuditEntry,
 ): { readonly policies: string } | undefined {
-  if (access === undefined || permission === undefined || outcome !== 'FORBIDDEN') {
+  if (access === undefined || asked === undefined || outcome !== 'FORBIDDEN') {
     return undefined;
   }
-  const { policies } = access.decide(caller, { permission, target });
+  const { policies } = access.decide(caller, asked);
   return policies.length === 0 ? undefined : { policies: policies.join(' ') };
 }
 

@@ -181,6 +181,7 @@ export const certificatesContract: Contract<Certificates> = {
       permission: 'certificates.write',
       route: 'PUT /certificates/roles/:role',
       input: z.strictObject(roleFields),
+      about: ({ role: named }) => `role:${named}`,
       output: role,
       errors: ['CERTIFICATE_OUTSIDE_ROLE', 'STORE_LIMIT'],
     },
@@ -189,6 +190,7 @@ export const certificatesContract: Contract<Certificates> = {
       permission: 'certificates.write',
       route: 'DELETE /certificates/roles/:role',
       input: z.strictObject({ role: accountNameSchema }),
+      about: ({ role: named }) => `role:${named}`,
       output: z.object({ role: z.string() }),
       errors: ['CERTIFICATE_OUTSIDE_ROLE', 'CERTIFICATE_ROLE_NOT_FOUND'],
     },
@@ -207,6 +209,7 @@ export const certificatesContract: Contract<Certificates> = {
         ips: z.array(address).max(certificateNamesMax).optional(),
         ttlMs: ttlMs.optional(),
       }),
+      about: ({ subject }) => subject,
       output: z.object({
         ...rowFields,
         certificate: z.string(),
@@ -252,6 +255,7 @@ export const certificatesContract: Contract<Certificates> = {
           .regex(/^\P{C}*$/u)
           .optional(),
       }),
+      about: ({ serial: which }) => which,
       output: row,
       errors: ['CERTIFICATE_NOT_FOUND', 'STORE_LIMIT'],
     },

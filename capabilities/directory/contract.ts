@@ -9,6 +9,7 @@ import {
 } from '@hansa/foundation';
 import { z } from 'zod';
 import { descriptionSchema } from '../resources/contract.ts';
+import { about } from './about.ts';
 import {
   askingSchema,
   assignmentSchema,
@@ -164,6 +165,7 @@ export const directoryContract: Contract<Directory> = {
       route: 'PUT /directory/users',
       input: putUserSchema,
       target: named,
+      about: about.user,
       output: accountSchema,
       errors: puttingErrors,
     },
@@ -188,6 +190,7 @@ export const directoryContract: Contract<Directory> = {
       permission: 'directory.write',
       route: 'DELETE /directory/users',
       input: z.strictObject({ user: partySchema }),
+      about: about.user,
       output: accountSchema,
       errors: [...foreign, ...limits, 'PRINCIPAL_UNKNOWN', 'LAST_OWNER'],
     },
@@ -197,6 +200,7 @@ export const directoryContract: Contract<Directory> = {
       route: 'PUT /directory/services',
       input: putServiceSchema,
       target: named,
+      about: about.service,
       output: accountSchema,
       errors: puttingErrors,
     },
@@ -221,6 +225,7 @@ export const directoryContract: Contract<Directory> = {
       permission: 'directory.write',
       route: 'DELETE /directory/services',
       input: z.strictObject({ service: partySchema }),
+      about: about.service,
       output: accountSchema,
       errors: [...foreign, ...limits, 'PRINCIPAL_UNKNOWN'],
     },
@@ -230,6 +235,7 @@ export const directoryContract: Contract<Directory> = {
       route: 'PUT /directory/groups',
       input: putGroupSchema,
       target: named,
+      about: about.group,
       output: groupSchema,
       errors: [...foreign, ...limits, 'GROUP_NOT_FOUND', 'NAME_TAKEN', 'RESOURCE_NOT_FOUND'],
     },
@@ -254,6 +260,7 @@ export const directoryContract: Contract<Directory> = {
       permission: 'directory.write',
       route: 'DELETE /directory/groups',
       input: z.strictObject({ group: partySchema }),
+      about: about.group,
       output: groupSchema,
       errors: [...foreign, ...limits, 'GROUP_NOT_FOUND', 'LAST_OWNER', 'GRANT_WIDENED'],
     },
@@ -262,6 +269,7 @@ export const directoryContract: Contract<Directory> = {
       permission: 'directory.write',
       route: 'POST /directory/members',
       input: membershipSchema,
+      about: about.membership,
       output: groupWithMembersSchema,
       errors: [...foreign, ...limits, 'GROUP_NOT_FOUND', 'PRINCIPAL_UNKNOWN', 'GRANT_WIDENED'],
     },
@@ -270,6 +278,7 @@ export const directoryContract: Contract<Directory> = {
       permission: 'directory.write',
       route: 'DELETE /directory/members',
       input: membershipSchema,
+      about: about.membership,
       output: groupWithMembersSchema,
       errors: [
         ...foreign,
@@ -285,6 +294,7 @@ export const directoryContract: Contract<Directory> = {
       permission: 'directory.write',
       route: 'PUT /directory/roles',
       input: definitionSchema,
+      about: about.role,
       output: roleSchema,
       errors: [...limits, 'ROLE_BUILT_IN', 'ROLE_NOT_FOUND', 'NAME_TAKEN', 'GRANT_WIDENED'],
     },
@@ -309,6 +319,7 @@ export const directoryContract: Contract<Directory> = {
       permission: 'directory.write',
       route: 'DELETE /directory/roles',
       input: z.strictObject({ role: wordSchema }),
+      about: about.role,
       output: roleSchema,
       errors: [...limits, 'ROLE_BUILT_IN', 'ROLE_NOT_FOUND', 'GRANT_WIDENED'],
     },
@@ -317,6 +328,7 @@ export const directoryContract: Contract<Directory> = {
       permission: 'directory.write',
       route: 'POST /directory/assignments',
       input: assignmentSchema,
+      about: about.assignment,
       output: assignedSchema,
       errors: [
         ...foreign,
@@ -332,6 +344,7 @@ export const directoryContract: Contract<Directory> = {
       permission: 'directory.write',
       route: 'DELETE /directory/assignments',
       input: assignmentSchema,
+      about: about.assignment,
       output: assignedSchema,
       errors: [
         ...foreign,

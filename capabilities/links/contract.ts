@@ -243,6 +243,7 @@ const nothing = z.strictObject({});
 // after as many rotations as there may be, a token carries all of their records
 const token = z.string().min(1).max(65_536);
 const toPeer = z.strictObject({ peer: z.string().min(1).max(nameLengthMax) });
+const ofPeer = (input: { readonly peer: string }): string => input.peer;
 const labelling: z.ZodType<Labelling> = z.strictObject({
   peer: z.string().min(1).max(nameLengthMax),
   set: labelsSchema.optional(),
@@ -286,6 +287,7 @@ export const linksContract: Contract<Links> = {
       permission: 'links.write',
       route: 'DELETE /links/invitations/:id',
       input: z.strictObject({ id: z.string().min(1).max(64) }),
+      about: ({ id }) => `invitation:${id}`,
       output: z.object({ id: z.string() }),
       errors: ['LINK_TOKEN_UNKNOWN', 'LINK_TOKEN_USED'],
     },
@@ -299,6 +301,7 @@ export const linksContract: Contract<Links> = {
         confirm: z.boolean().optional(),
         name: z.string().min(1).max(nameLengthMax).optional(),
       }),
+      about: ({ name }) => name,
       output: z.object({
         link,
         checks: z.array(
@@ -329,10 +332,8 @@ export const linksContract: Contract<Links> = {
       summary: 'Confirms that the check words are the same on both sides.',
       permission: 'links.write',
       route: 'POST /links/:peer/confirm',
-      input: z.strictObject({
-        peer: z.string().min(1).max(nameLengthMax),
-        words: z.string().max(256).optional(),
-      }),
+      input: toPeer.extend({ words: z.string().max(256).optional() }),
+      about: ofPeer,
       output: link,
       errors: ['LINK_NOT_FOUND', 'LINK_NOT_PENDING', 'LINK_WORDS_DIFFER'],
     },
@@ -365,6 +366,7 @@ export const linksContract: Contract<Links> = {
       permission: 'links.write',
       route: 'DELETE /links/:peer',
       input: toPeer,
+      about: ofPeer,
       output: z.object({ link }),
       errors: ['LINK_NOT_FOUND'],
     },
@@ -373,6 +375,7 @@ export const linksContract: Contract<Links> = {
       permission: 'links.write',
       route: 'POST /links/:peer/labels',
       input: labelling,
+      about: ofPeer,
       output: link,
       errors: ['LINK_NOT_FOUND', 'INPUT_INVALID'],
     },

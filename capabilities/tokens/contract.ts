@@ -11,6 +11,7 @@ import {
   type Contract,
 } from '@hansa/foundation';
 import { z } from 'zod';
+import { about } from './about.ts';
 import {
   formErrors,
   issueErrors,
@@ -234,6 +235,7 @@ export const tokensContract: Contract<Tokens> = {
         for: z.string().min(1).max(nameLengthMax).optional(),
         subject: subject.optional(),
       }),
+      about: about.issue,
       output: issuedToken,
       errors: issueErrors,
     },
@@ -242,6 +244,7 @@ export const tokensContract: Contract<Tokens> = {
       permission: 'self',
       route: 'POST /tokens/own',
       input: z.strictObject(ownAsked),
+      about: about.issue,
       output: issuedToken,
       errors: issueErrors,
       since: 2,
@@ -260,6 +263,7 @@ export const tokensContract: Contract<Tokens> = {
       permission: 'self',
       route: 'POST /tokens/own/:jti/revoke',
       input: z.strictObject({ jti }),
+      about: about.token,
       output: revokedSchema,
       errors: ['STORE_LIMIT', 'TOKEN_NOT_FOUND'],
       since: 2,
@@ -285,6 +289,7 @@ export const tokensContract: Contract<Tokens> = {
       permission: 'tokens.write',
       route: 'POST /tokens/:jti/revoke',
       input: z.strictObject({ jti }),
+      about: about.token,
       output: revokedSchema,
       errors: ['STORE_LIMIT'],
     },
@@ -301,6 +306,7 @@ export const tokensContract: Contract<Tokens> = {
       permission: 'tokens.write',
       route: 'POST /tokens/received',
       input: z.strictObject({ token: tokenText, to: spelledPeer.optional() }),
+      about: ({ to }) => to,
       output: received,
       errors: [
         ...formErrors,
@@ -326,6 +332,7 @@ export const tokensContract: Contract<Tokens> = {
       permission: 'tokens.write',
       route: 'DELETE /tokens/received/:jti',
       input: z.strictObject({ jti }),
+      about: about.token,
       output: z.object({ jti }),
       errors: ['TOKEN_NOT_FOUND'],
     },
@@ -341,6 +348,7 @@ export const tokensContract: Contract<Tokens> = {
         delegable: z.boolean().optional(),
         facts: facts.optional(),
       }),
+      about: about.delegate,
       output: issuedToken,
       errors: [
         'FEDERATION_OFF',
@@ -358,6 +366,7 @@ export const tokensContract: Contract<Tokens> = {
       permission: 'tokens.write',
       route: 'POST /tokens/honoured',
       input: z.strictObject({ peer: spelledPeer, caps: scopes }),
+      about: about.peer,
       output: honoured,
       errors: ['LINK_NOT_FOUND', 'STORE_LIMIT', 'TOKEN_WIDENED'],
     },
@@ -366,6 +375,7 @@ export const tokensContract: Contract<Tokens> = {
       permission: 'tokens.write',
       route: 'DELETE /tokens/honoured/:peer',
       input: z.strictObject({ peer: spelledPeer }),
+      about: about.peer,
       output: z.object({ cluster: clusterIdSchema }),
       errors: ['LINK_NOT_FOUND', 'TOKEN_NOT_FOUND'],
     },

@@ -109,6 +109,7 @@ const request: z.ZodType<TrustRequest> = z.object({
   expiresMs: z.number(),
 });
 const peer = z.string().min(1).max(nameLengthMax);
+const ofPeer = (input: { readonly peer: string }): string => input.peer;
 const nothing = z.strictObject({});
 
 export const trustContract: Contract<Trust> = {
@@ -128,6 +129,7 @@ export const trustContract: Contract<Trust> = {
       permission: 'trust.write',
       route: 'PUT /trust/:peer',
       input: z.strictObject({ peer, level: z.enum(trustLevels), note: noteSchema.optional() }),
+      about: ofPeer,
       output: judgement,
       errors: ['LINK_NOT_FOUND', 'TRUST_FULL', 'INPUT_INVALID', 'CONFLICT'],
     },
@@ -152,6 +154,7 @@ export const trustContract: Contract<Trust> = {
       permission: 'trust.write',
       route: 'POST /trust-requests/:peer/accept',
       input: z.strictObject({ peer, note: noteSchema.optional() }),
+      about: ofPeer,
       output: judgement,
       errors: ['TRUST_REQUEST_NOT_FOUND', 'TRUST_FULL', 'CONFLICT'],
     },
@@ -160,6 +163,7 @@ export const trustContract: Contract<Trust> = {
       permission: 'trust.write',
       route: 'DELETE /trust-requests/:peer',
       input: z.strictObject({ peer }),
+      about: ofPeer,
       output: request,
       errors: ['TRUST_REQUEST_NOT_FOUND', 'CONFLICT'],
     },
@@ -177,6 +181,7 @@ export const trustContract: Contract<Trust> = {
           })
           .optional(),
       }),
+      about: ofPeer,
       output: z.object({ cluster: clusterIdSchema }),
       errors: [
         'LINK_NOT_FOUND',

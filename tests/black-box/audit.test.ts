@@ -77,6 +77,15 @@ describe('what was done', () => {
     expect(all).not.toContain(token);
   });
 
+  test('is found by whom it was done to', async () => {
+    await must(lubeck, 'user', 'add', 'ben');
+    await must(lubeck, 'user', 'disable', 'ben');
+    const rows = await list(lubeck, '--target', 'user:ben', '--limit', '1');
+    expect(rows).toMatchObject([
+      { act: 'directory.putUser', outcome: 'OK', principal: 'owner', target: 'user:ben' },
+    ]);
+  });
+
   test('is countersigned by the other cluster, and verifies', async () => {
     const last = await lastOf(lubeck);
     await untilSigned(lubeck, last);
