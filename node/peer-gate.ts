@@ -23,7 +23,8 @@ export function createPeerGate(log: Log, audit?: () => AuditSink | undefined): G
         const { contract, method, source } = entry;
         log.problem('peer-call.failed', entry.fault, { method: `${contract}.${method}`, source });
       }
-      return audit?.()?.request(entry);
+      // Not waited for: an act may end the connection, and its answer has to be out before.
+      void audit?.()?.request(entry);
     },
   };
 }

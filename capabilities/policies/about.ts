@@ -4,8 +4,9 @@ import type { RuleRequest } from './rule.ts';
 
 export function aboutRule({ resources, peers }: RuleRequest): string {
   const { owner, kind, name, type, labels } = resources;
+  const place = `${owner === undefined ? '' : `${owner}:`}${kind === undefined ? '' : `${kind}/`}`;
   const what = [
-    `${owner === undefined ? '' : `${owner}:`}${kind === undefined ? '' : `${kind}/`}${name ?? '**'}`,
+    `${place}${name ?? '**'}`,
     ...(type === undefined ? [] : [`type ${type}`]),
     ...labelled(labels ?? {}),
   ].join(', ');
