@@ -28,8 +28,8 @@ test('a document is made from the input, shared, mirrored, patched, watched and 
   expect(made.json<Document>()).toMatchObject({ version: 1, type: 'monitoring/dashboard' });
   const sharing = ['share', 'add', 'boards/sales', '--to', 'bergen'];
   const rule = await must<ShownRule>(lubeck, ...sharing);
-  const listing = ['catalog', 'list', '--kind', 'document'];
-  const catalog = await must<{ items: { type: string }[] }>(bergen, ...listing);
+  const asking = ['catalog', 'list', '--kind', 'document'];
+  const catalog = await must<{ items: { type: string }[] }>(bergen, ...asking);
   expect(catalog.items.map(({ type }) => type)).toEqual(['monitoring/dashboard']);
   await must(bergen, 'mirror', 'add', 'lubeck:document/boards/sales');
   const watch = followCommand<DocumentEvent>(bergen, 'document', 'watch', 'lubeck:boards/sales');
