@@ -104,7 +104,9 @@ async function issueOne(
   const speaker = speakerFor(asker, request);
   const audience = speaker === undefined ? heldBy(needs, request) : goodAt(needs, request, speaker);
   const caps = [...new Set(request.caps ?? usualCaps(needs, asker, speaker))];
-  requireGivable({ asker, speaker, call }, caps, needs.access?.());
+  const elsewhere =
+    speaker !== undefined && clustersAmong(audience).some((one) => one !== needs.signer.cluster);
+  requireGivable({ asker, speaker, elsewhere, call }, caps, needs.access?.());
   const made = await mintKept(needs, { ...request, audience, caps }, { asker, speaker });
   return { ...made, ...(speaker === undefined ? {} : { speaksFor: speaker }) };
 }

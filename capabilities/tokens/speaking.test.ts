@@ -42,7 +42,11 @@ const everything: AccessControl = {
       throw new HansaError('GRANT_WIDENED', 'that is more than anna has');
     }
   },
-  requireStandIn: () => undefined,
+  requireStandIn(caller, principal) {
+    if (caller?.kind === 'principal' && principal === 'user:chief') {
+      throw new HansaError('GRANT_WIDENED', 'the chief may more than anna');
+    }
+  },
   requireChanges: () => undefined,
   scopesOf: () => ['api:kv.read', 'api:kv.write', 'api:links.read', 'see:*:**'],
   subscribe: () => () => undefined,
@@ -219,15 +223,28 @@ describe('who may have one made', () => {
     expect((await issue(made, { for: 'me', caps }, session())).speaksFor).toBe(anna);
     const label = issue(made, { ...bearer, subject: 'backup' }, session());
     await expect(label).rejects.toEqual(refused('INPUT_INVALID'));
-    const ci = { for: 'service:ci', at: ['bergen'], ttlMs: 30 * 86_400_000 };
+    const ci = { for: 'service:ci', ttlMs: 30 * 86_400_000 };
     expect(await issue(made, { ...ci, caps }, session())).toMatchObject({
       speaksFor: 'service:ci',
       expiresMs: made.clock.now() + 30 * 86_400_000,
     });
     const wide = issue(made, { ...ci, caps: ['api:kv.write'] }, session());
     await expect(wide).rejects.toEqual(refused('GRANT_WIDENED'));
+    // What it may elsewhere nobody knows here: the owner alone makes it.
+    const elsewhere = { ...ci, caps, at: ['bergen'] };
+    const far = issue(made, elsewhere, session());
+    await expect(far).rejects.toEqual(refused('GRANT_WIDENED'));
+    expect((await issue(made, elsewhere)).speaksFor).toBe('service:ci');
     const said = issue(made, { ...bearer, subject: 'service:ci' }, session());
     expect((await said).speaksFor).toBe('service:ci');
+  });
+
+  test('nobody makes one that speaks for somebody who may more than they', async () => {
+    const made = await tokenFederation(everything);
+    made.lubeck.people.put('user:chief', {});
+    const asked = { for: 'chief', caps: ['api:kv.read'] };
+    await expect(issue(made, asked, session())).rejects.toEqual(refused('GRANT_WIDENED'));
+    expect((await issue(made, asked)).speaksFor).toBe('user:chief');
   });
 
   test('whoever comes with a token gives no more and for no longer than that, to nobody else', async () => {

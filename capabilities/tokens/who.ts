@@ -93,21 +93,31 @@ function requireHome(speaker: Principal): void {
   }
 }
 
-/** Nobody gives others what they lack; what speaks for oneself gives nothing. */
+const everything = ['api:*', 'app:*', '*:*:**'];
+
+/**
+ * Nobody gives others what they lack; what speaks for oneself gives nothing. Whoever makes a token
+ * that speaks for another can use it, so they may no less than the other; and what the other may
+ * elsewhere is not known here, so there the owner alone makes it.
+ */
 export function requireGivable(
   asked: {
     readonly asker: Asker;
     readonly speaker: Principal | undefined;
+    readonly elsewhere: boolean;
     readonly call: Call | undefined;
   },
   caps: readonly string[],
   access: AccessControl | undefined,
 ): void {
-  const { asker, speaker, call } = asked;
-  if (speaker !== asker.principal) {
-    requireGrantable({ access: () => access }, caps, call);
-  } else {
+  const { asker, speaker, elsewhere, call } = asked;
+  if (speaker === asker.principal) {
     requireOwn(asker.token, caps);
+    return;
+  }
+  requireGrantable({ access: () => access }, elsewhere ? everything : caps, call);
+  if (speaker !== undefined) {
+    access?.requireStandIn(call?.caller, speaker);
   }
 }
 
