@@ -31,6 +31,7 @@ import { createPresented } from './presented.ts';
 import { createPresenting } from './presenting.ts';
 import { createLedger, type Ledger } from './revoking.ts';
 import { makingOf } from './issuing.ts';
+import { rememberedSignaturesMax, rememberingSignatures } from './remembering.ts';
 import { createTokens } from './service.ts';
 import { createRevocationsPeer } from './spreading.ts';
 import { revocationsPeerContract, tokenPeerContract } from './wire.ts';
@@ -77,7 +78,8 @@ export function tokensCapability(needs: TokensNeeds): {
   const keyOf: KeyOf = (cluster, claim) => keys.signing(cluster, claim);
   const keyIndex = (): number => keys.present(signer.cluster).keyIndex;
   const parts = { ...needs, ...caches, tables, cluster: signer.cluster, keyOf, keyIndex };
-  const judge = createJudge({ ...parts, followed });
+  const crypto = rememberingSignatures(needs.crypto, rememberedSignaturesMax);
+  const judge = createJudge({ ...parts, crypto, followed });
   const lapsing = createLapsing({ clock, judge });
   const presented = createPresented();
   const presenting = createPresenting(parts);
