@@ -1,5 +1,5 @@
 // The one edge every call passes, whatever road it came by:
-// limit -> authenticate -> validate -> authorise -> call -> validate -> audit.
+// limit -> authenticate -> validate -> authorise -> begin -> call -> validate -> audit.
 import { cancellable, mapItems } from './cancellable.ts';
 import { cancellation, follow } from './cancellation.ts';
 import type { Served } from './capability.ts';
@@ -47,7 +47,12 @@ export interface AuditEntry {
    * The error the service did not mean to throw, where the outcome is INTERNAL: for the log alone.
    */
   readonly fault?: unknown;
+  /** What `begin` gave of it. */
+  readonly begun?: string | undefined;
 }
+
+/** What has been allowed and is about to be done. */
+export type Beginning = Omit<AuditEntry, 'outcome' | 'fault' | 'begun'>;
 
 /** What somebody wants to use, and on which resource as they spelled it. */
 export interface Asked {
@@ -70,6 +75,11 @@ export interface Gate {
   authenticate(credential: Credential): Promise<Caller>;
   /** Throws FORBIDDEN. */
   authorise(caller: Caller, asked: Asked): void;
+  /**
+   * Hears of what has been allowed before it is done, and keeps it where that has to be kept; what
+   * it gives comes back with the entry. Throws AUDIT_UNAVAILABLE: then it is not done.
+   */
+  begin?(beginning: Beginning): Promise<string> | undefined;
   /**
    * Calls back once, with the refusal, when somebody who was let in may no longer: for what goes on
    * after its beginning was allowed. Returns how to let go of it.
@@ -192,6 +202,8 @@ interface Visit {
   about?: string | undefined;
   /** Resolves when what is recorded is kept. */
   recorded: void | Promise<void>;
+  /** It is about to be done: throws where that may not be. */
+  begin(): Promise<void>;
   /** Records the success. */
   done(): void;
   /** Records the failure; returns what the caller may be told of it. */
@@ -199,20 +211,24 @@ interface Visit {
 }
 
 function createVisit(request: EdgeRequest, gate: Gate): Visit {
+  let begun: string | undefined;
+  const said = (): Beginning => ({
+    contract: request.contract,
+    method: request.method,
+    ...(visit.asked && { ...visit.asked, asked: visit.asked }),
+    ...(visit.about !== undefined && { target: visit.about }),
+    caller: visit.caller,
+    source: request.credential.source,
+  });
   const record = (outcome: Pick<AuditEntry, 'outcome' | 'fault'>): void => {
-    visit.recorded = gate.record({
-      contract: request.contract,
-      method: request.method,
-      ...(visit.asked && { ...visit.asked, asked: visit.asked }),
-      ...(visit.about !== undefined && { target: visit.about }),
-      caller: visit.caller,
-      source: request.credential.source,
-      ...outcome,
-    });
+    visit.recorded = gate.record({ ...said(), ...(begun !== undefined && { begun }), ...outcome });
   };
   const visit: Visit = {
     caller: anonymous,
     recorded: undefined,
+    async begin() {
+      begun = await gate.begin?.(said());
+    },
     done: () => record({ outcome: 'OK' }),
     failed(failure) {
       const told = tellable(failure, request.signal);
@@ -251,8 +267,9 @@ async function enter(
   const input = checkInput(seat, request.input);
   const asked = { permission, target: seat.promise.target?.(input) };
   needs.visit.asked = asked;
-  needs.visit.about = asked.target ?? seat.promise.about?.(input)?.slice(0, aboutLengthMax);
+  needs.visit.about = seat.promise.about?.(input)?.slice(0, aboutLengthMax) ?? asked.target;
   needs.gate.authorise(caller, asked);
+  await needs.visit.begin();
   return { seat, input, caller, asked };
 }
 

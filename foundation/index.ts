@@ -55,6 +55,7 @@ export {
   serve,
   type Asked,
   type AuditEntry,
+  type Beginning,
   type Credential,
   type Edge,
   type EdgeRequest,

@@ -1,24 +1,29 @@
-// What the gate asks of the audit before something is done, and what it tells it afterwards.
+// What the gate tells the audit before something is done, and what afterwards.
 import type { AccessControl } from '@hansa/capabilities/access/contract';
 import type { Act, AuditSink } from '@hansa/capabilities/audit/contract';
-import { HansaError, silentLog, type AuditEntry, type Caller } from '@hansa/foundation';
+import {
+  HansaError,
+  serve,
+  silentLog,
+  type AnyContract,
+  type AuditEntry,
+  type Caller,
+} from '@hansa/foundation';
 import { createSystemClock } from '@hansa/system-node';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { createApiGate } from './gate.ts';
 
 type Told = readonly [entry: AuditEntry, facts: Act['facts']];
 
-function sinkOf(ready: (permission: string) => void): {
-  readonly sink: AuditSink;
-  readonly told: Told[];
-} {
+function sinkOf(begin: AuditSink['begin']): { readonly sink: AuditSink; readonly told: Told[] } {
   const told: Told[] = [];
   return {
     told,
     sink: {
       request: async (entry, facts) => void told.push([entry, facts]),
       act: async () => undefined,
-      requireReady: ({ permission }) => ready(permission),
+      begin,
     },
   };
 }
@@ -26,17 +31,52 @@ function sinkOf(ready: (permission: string) => void): {
 const base = { token: 'secret', clock: createSystemClock(), log: silentLog };
 const owner: Caller = { kind: 'owner' };
 
-test('what must be audited is not let through while the audit takes nothing', () => {
-  const { sink } = sinkOf((permission) => {
+test('what must be audited is not done while the audit takes nothing', async () => {
+  const { sink, told } = sinkOf(({ permission }) => {
     if (permission === 'links.write') {
       throw new HansaError('AUDIT_UNAVAILABLE', 'nothing is changed now');
     }
+    return permission === 'links.read' ? undefined : Promise.resolve('b1');
   });
   const gate = createApiGate({ ...base, audit: sink });
-  const unavailable = expect.objectContaining({ code: 'AUDIT_UNAVAILABLE' });
-  expect(() => gate.authorise(owner, { permission: 'links.write' })).toThrow(unavailable);
-  expect(() => gate.authorise(owner, { permission: 'links.read' })).not.toThrow();
+  const contract: AnyContract = {
+    name: 'links',
+    version: 1,
+    methods: {
+      cut: rowFor('links.write'),
+      show: rowFor('links.read'),
+      trust: rowFor('trust.write'),
+    },
+  };
+  const done: string[] = [];
+  const doing = (name: string) => async (): Promise<string> => {
+    done.push(name);
+    return name;
+  };
+  const service = { cut: doing('cut'), show: doing('show'), trust: doing('trust') };
+  const edge = serve([{ contract, service }], gate);
+  const call = (method: string): Promise<unknown> =>
+    edge.call({
+      contract: 'links',
+      method,
+      input: {},
+      credential: { source: 'a', proven: owner },
+      signal: new AbortController().signal,
+    });
+  await expect(call('cut')).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
+  await call('show');
+  await call('trust');
+  expect(done).toEqual(['show', 'trust']);
+  expect(told.map(([{ method, outcome, begun }]) => [method, outcome, begun])).toEqual([
+    ['cut', 'AUDIT_UNAVAILABLE', undefined],
+    ['show', 'OK', undefined],
+    ['trust', 'OK', 'b1'],
+  ]);
 });
+
+function rowFor(permission: `${string}.read` | `${string}.write`): AnyContract['methods'][string] {
+  return { summary: '', permission, input: z.unknown(), output: z.unknown(), errors: [] };
+}
 
 test('whoever may not is told so, whatever state the audit is in', () => {
   const { sink } = sinkOf(() => {

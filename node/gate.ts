@@ -81,8 +81,8 @@ export function createApiGate(needs: ApiGateNeeds): Gate {
           facts: { permission },
         });
       }
-      audit?.requireReady(asked);
     },
+    begin: (beginning) => audit?.begin(beginning),
     hold: ({ caller, asked, lapsed }) => holding(access, { caller, asked, lapsed }),
     record(entry) {
       const kept = audit?.request(entry, deciding(access, entry));
@@ -96,9 +96,6 @@ export function createApiGate(needs: ApiGateNeeds): Gate {
   };
 }
 
-/**
- * What makes the audit wait ends nothing that is under way: that is only asked at the beginning.
- */
 function holding(access: AccessControl | undefined, { caller, asked, lapsed }: Held): () => void {
   if (access === undefined || caller.kind === 'owner' || caller.kind === 'anonymous') {
     return () => undefined;

@@ -44,14 +44,17 @@ async function answer(visit: Visit): Promise<void> {
   const { request, reply, route, needs } = visit;
   const { source, proven: caller = { kind: 'anonymous' } } = needs.credentialOf(request);
   const asked = askedOf(route, request);
+  const method = `${route.method} ${route.path}`;
+  const said = { contract: rawContract, method, ...asked, caller, source };
+  let begun: string | undefined;
   const record = async (failure?: unknown): Promise<void> => {
     const outcome = failure === undefined ? 'OK' : reportOf(failure).code;
     const fault = outcome === 'INTERNAL' ? { fault: failure } : {};
-    const method = `${route.method} ${route.path}`;
-    const entry = { contract: rawContract, method, ...asked, caller, source, outcome, ...fault };
-    await needs.gate.record(entry);
+    await needs.gate.record({ ...said, begun, outcome, ...fault });
   };
   try {
+    needs.gate.authorise(caller, asked);
+    begun = await needs.gate.begin?.(said);
     await run(visit, caller, asked);
     await record();
   } catch (error) {
@@ -75,7 +78,6 @@ async function run(
   caller: Caller,
   asked: Asked,
 ): Promise<void> {
-  needs.gate.authorise(caller, asked);
   const ending = new AbortController();
   const signal = AbortSignal.any([needs.signalOf(reply, 'stream'), ending.signal]);
   const lapsed = (refusal: unknown): void => ending.abort(refusal);

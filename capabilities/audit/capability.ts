@@ -7,6 +7,7 @@ import {
   type ClusterId,
   type ErrorReport,
   type KeyValueStore,
+  type Random,
 } from '@hansa/foundation';
 import type { KeyBook, Signer } from '../identity/contract.ts';
 import type { Peers } from '../links/contract.ts';
@@ -14,6 +15,7 @@ import type { History } from '../resources/contract.ts';
 import type { Mirrors } from '../sync/contract.ts';
 import { auditContract, type Audit, type AuditHead, type AuditSink } from './contract.ts';
 import { auditTables, type WitnessedRow } from './keys.ts';
+import { createBeginnings } from './beginning.ts';
 import { createAuditKind } from './mirrored.ts';
 import { pruneOld } from './pruning.ts';
 import { createAudit } from './service.ts';
@@ -32,6 +34,7 @@ export interface AuditNeeds extends WritingNeeds {
   readonly keys: KeyBook;
   readonly peers: Peers;
   readonly mirrors: Mirrors;
+  readonly random: Random;
   readonly history: History;
   /** How often heads are shown at least. */
   readonly intervalMs?: number | undefined;
@@ -54,7 +57,8 @@ export function auditCapability(needs: AuditNeeds): AuditCapability {
   const witnessed = watchedTable(store, tables.witnessed);
   const countersigned = watchedTable(store, tables.countersigned);
   const writer = createWriter(needs);
-  const sink = createSink({ clock, writer });
+  const beginnings = createBeginnings({ ...needs, tables });
+  const sink = createSink({ clock, writer, beginnings });
   const chain = ownChain(needs);
   const parts = { ...needs, tables, witnessed, countersigned, writer, chain };
   const witnessing = createWitnessing(parts);
@@ -92,10 +96,12 @@ export function auditCapability(needs: AuditNeeds): AuditCapability {
           countersigned.start(caches.signal, clock),
         ]);
         await writer.start();
+        await sink.start();
       },
       async stop() {
         await sink.flush();
         await writer.stop();
+        await beginnings.rest();
         caches.abort();
       },
     }),

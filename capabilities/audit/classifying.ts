@@ -1,5 +1,11 @@
 // What of a request is kept by itself, and what is only counted: and how a caller is named.
-import { errorCodes, type AuditEntry, type Caller, type ErrorCode } from '@hansa/foundation';
+import {
+  errorCodes,
+  type AuditEntry,
+  type Beginning,
+  type Caller,
+  type ErrorCode,
+} from '@hansa/foundation';
 
 // Their changes are in logs that are signed already, and come by the thousand.
 const dataContracts: ReadonlySet<string> = new Set([
@@ -72,10 +78,11 @@ function isAdministrative(permission: string | undefined): boolean {
 }
 
 /** Whether it may not be done where it cannot be kept. */
-export function mustBeKept(permission: string): boolean {
-  // Calls of apps are data, and cannot be told from the rest of their contract by a permission.
+export function mustBeKept({ contract, method, permission = '' }: Beginning): boolean {
+  const act = `${contract}.${method}`;
   return (
-    isAdministrative(permission) && permission !== 'apps.write' && !alwaysAllowed.has(permission)
+    ownActs.has(act) ||
+    (isAdministrative(permission) && !dataActs.has(act) && !alwaysAllowed.has(permission))
   );
 }
 

@@ -6,12 +6,14 @@ import {
   auditAnchorSchema,
   auditHeadSchema,
   auditPointSchema,
+  auditRecordFields,
   auditRecordSchema,
   countersignatureSchema,
   type AuditAnchor,
   type AuditHead,
   type AuditPoint,
   type AuditRecord,
+  type AuditSaid,
   type Countersignature,
 } from './record.ts';
 
@@ -76,7 +78,12 @@ export interface CountersignedRow {
     | undefined;
 }
 
+/** What is being done, as its record would begin. */
+export type BegunRow = Omit<AuditSaid, 'count' | 'facts' | 'outcome' | 'sinceMs'>;
+
 export interface AuditTables {
+  /** By an id of chance; only while it lasts. */
+  readonly begun: Table<BegunRow>;
   /** By the cluster whose heads they are. */
   readonly witnessed: Table<WitnessedRow>;
   /** By the cluster that signed. */
@@ -92,8 +99,20 @@ const countersigned: z.ZodType<CountersignedRow> = z.object({
   fork: z.object({ sequence: z.number(), hash: z.string(), seenMs: z.number() }).optional(),
 });
 
+const { atMs, principal, via, source, act, permission, target } = auditRecordFields;
+const begun: z.ZodType<BegunRow> = z.object({
+  atMs,
+  principal,
+  via,
+  source,
+  act,
+  permission,
+  target,
+});
+
 export function auditTables(store: KeyValueStore, codec: Codec): AuditTables {
   return {
+    begun: table({ store, codec, name: 'begun', schema: begun }),
     witnessed: table({ store, codec, name: 'witnessed', schema: witnessed }),
     countersigned: table({ store, codec, name: 'countersigned', schema: countersigned }),
   };

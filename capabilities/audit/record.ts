@@ -33,7 +33,7 @@ export interface AuditSaid {
   readonly act: string;
   readonly permission: string;
   readonly target: string;
-  /** `OK`, or an error's code. */
+  /** `OK`, an error's code, or `INTERRUPTED` where the node ended first. */
   readonly outcome: string;
   readonly facts: AuditFacts;
 }

@@ -1,6 +1,7 @@
 // What gates and capabilities of this node write to: texts are cut to what a record holds, and only
 // names come in, never inputs.
 import { fromUtf8, HansaError, utf8, type AuditEntry, type Clock } from '@hansa/foundation';
+import { interrupted, type Beginnings } from './beginning.ts';
 import { classOf, isRefusal, mustBeKept, namesOf } from './classifying.ts';
 import { createCounting } from './counting.ts';
 import { auditFactsMax, auditTextMax, type AuditFacts } from './record.ts';
@@ -10,29 +11,39 @@ import type { AuditWriter } from './writing.ts';
 export interface Sink extends AuditSink {
   /** Writes down what was counted. */
   flush(): Promise<void>;
+  /** Writes down what an earlier process began, and was not there to see the end of. */
+  start(): Promise<void>;
 }
 
 export function createSink(needs: {
   readonly clock: Clock;
   readonly writer: Pick<AuditWriter, 'write' | 'problem'>;
+  readonly beginnings: Beginnings;
 }): Sink {
-  const { writer, clock } = needs;
+  const { writer, clock, beginnings } = needs;
   const counting = createCounting(clock);
+  const endOf = (id: string | undefined) => (): void => {
+    if (id !== undefined) {
+      beginnings.ended(id);
+    }
+  };
+  /** Whether it is to have a record of its own; what is counted has been. */
+  const isKept = (entry: AuditEntry, said: SaidOfOne): boolean => {
+    const kind = classOf(entry);
+    if (kind === 'counted') {
+      counting.add(said);
+    }
+    return kind === 'kept' || (kind === 'refused' && counting.refused(said));
+  };
   return {
     request(entry, facts) {
-      const kind = classOf(entry);
-      if (kind === 'passed') {
-        return undefined;
-      }
       const said = saidOf(entry);
-      if (kind === 'counted') {
-        counting.add(said);
-        return undefined;
+      const ended = endOf(entry.begun);
+      if (isKept(entry, said)) {
+        return writer.write({ ...said, count: 1, facts: factsOf(facts) }, ended);
       }
-      if (kind === 'refused' && !counting.refused(said)) {
-        return undefined;
-      }
-      return writer.write({ ...said, count: 1, facts: factsOf(facts) });
+      ended();
+      return undefined;
     },
     async act({ act, principal, target = '', outcome, facts }) {
       const said = {
@@ -49,12 +60,23 @@ export function createSink(needs: {
         await writer.write({ ...said, count: 1, facts: factsOf(facts) });
       }
     },
-    requireReady({ permission }) {
-      const problem = mustBeKept(permission) ? writer.problem() : undefined;
+    begin(beginning) {
+      if (!mustBeKept(beginning)) {
+        return undefined;
+      }
+      const problem = writer.problem();
       if (problem !== undefined) {
         throw new HansaError('AUDIT_UNAVAILABLE', `nothing is changed now: ${problem.message}`, {
           cause: problem,
         });
+      }
+      const { outcome: _none, ...said } = saidOf({ ...beginning, outcome: '' });
+      return beginnings.keep({ ...said, atMs: clock.now() });
+    },
+    async start() {
+      for (const { id, atMs: sinceMs, ...said } of await beginnings.left()) {
+        const record = { ...said, sinceMs, count: 1, outcome: interrupted, facts: {} };
+        void writer.write(record, endOf(id));
       }
     },
     async flush() {

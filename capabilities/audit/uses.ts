@@ -1,6 +1,6 @@
 // What writes to the audit, in process: the node's gates, and capabilities whose acts no request
 // shows (a role mapped by a peer's change, a certificate that renewed itself).
-import type { Asked, AuditEntry } from '@hansa/foundation';
+import type { AuditEntry, Beginning } from '@hansa/foundation';
 
 /** An act that came by no request. Never a secret: names, ids and outcomes alone. */
 export interface Act {
@@ -19,6 +19,9 @@ export interface AuditSink {
    */
   request(entry: AuditEntry, facts?: Act['facts']): void | Promise<void>;
   act(act: Act): Promise<void>;
-  /** AUDIT_UNAVAILABLE where this would have to be kept and cannot be: asked before it is done. */
-  requireReady(asked: Asked): void;
+  /**
+   * Asked before something is done: keeps that it was allowed, where it has to be kept, until
+   * `request` hears with the id that this gives how it ended. AUDIT_UNAVAILABLE where it cannot be.
+   */
+  begin(beginning: Beginning): Promise<string> | undefined;
 }

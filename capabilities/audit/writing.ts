@@ -37,8 +37,11 @@ export interface WritingNeeds {
 export type Said = Omit<AuditSaid, 'atMs' | 'sinceMs'> & { readonly sinceMs?: number };
 
 export interface AuditWriter {
-  /** Resolves when it is stored, or when the store has refused it for now. Never rejects. */
-  write(said: Said): Promise<void>;
+  /**
+   * Resolves when it is stored, or when the store has refused it for now. Never rejects. `stored`
+   * is called only when it is.
+   */
+  write(said: Said, stored?: () => void): Promise<void>;
   /** Other writes to the resource, while no record is written. */
   alone(ops: readonly ChangeOp[]): Promise<void>;
   /** Why nothing can be written at present. */
@@ -58,6 +61,7 @@ export interface AuditWriter {
 interface Waiting {
   readonly said: AuditSaid;
   done(): void;
+  readonly stored?: (() => void) | undefined;
 }
 
 interface Chain {
@@ -113,7 +117,7 @@ class Writer implements AuditWriter {
       : this.#failure;
   }
 
-  write(said: Said): Promise<void> {
+  write(said: Said, stored?: () => void): Promise<void> {
     const nowMs = this.#needs.clock.now();
     const full = this.problem() !== undefined && this.#waiting.length >= auditWaitingMax;
     // A prune must be told even of a full audit: it is how room is made.
@@ -124,7 +128,7 @@ class Writer implements AuditWriter {
     }
     return new Promise((done) => {
       const atMs = Math.max(nowMs, said.sinceMs ?? 0);
-      this.#waiting.push({ said: { ...said, atMs, sinceMs: said.sinceMs ?? atMs }, done });
+      this.#waiting.push({ said: { ...said, atMs, sinceMs: said.sinceMs ?? atMs }, done, stored });
       this.#drainSoon();
     });
   }
@@ -230,7 +234,10 @@ class Writer implements AuditWriter {
     const all = [...ops, put(tailKey, codec.encode(tail))];
     await resources.append(auditId, all, { author: signer.cluster, expect });
     this.#chain = { ...chain, tail, atMs };
-    this.#waiting.splice(0, group.length).forEach(({ done }) => done());
+    for (const { done, stored } of this.#waiting.splice(0, group.length)) {
+      stored?.();
+      done();
+    }
     this.#listeners.forEach((listener) => listener());
   }
 
