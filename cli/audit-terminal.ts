@@ -17,6 +17,7 @@ export const auditTerminal: AuditTerminal = {
     const file = await open(path, 'wx', 0o600).catch((cause: unknown) => {
       throw new HansaError('INPUT_INVALID', `${path} cannot be made, or is there already`, {
         cause,
+        fix: 'name a new file in a folder that is there: nothing is written over',
       });
     });
     return {

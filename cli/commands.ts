@@ -1,4 +1,5 @@
 // Every command, in the order of their nouns: what `hansa --help` lists.
+import { resolve } from 'node:path';
 import { accessCommands } from '@hansa/capabilities/access/cli';
 import { appsCommands } from '@hansa/capabilities/apps/cli';
 import { auditCommands } from '@hansa/capabilities/audit/cli';
@@ -65,7 +66,7 @@ export const nodeCommands: readonly Command[] = [
   ...quarantineCommands,
   ...receiptsCommands,
   ...recoveryCommands,
-  ...sealingCommands,
+  ...sealingCommands((path) => resolve(path)),
   ...streamCommands(lastingTerminal),
   ...syncCommands,
   ...tokensCommands(readToken),

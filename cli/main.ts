@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline/promises';
 import { errorCodes, HansaError, type Command, type CommandOutput } from '@hansa/foundation';
 import { Command as Program, CommanderError, Option } from 'commander';
+import { createClusterNames } from './cluster-names.ts';
 import { commands } from './commands.ts';
 import { createContextCarrier } from './context-carrier.ts';
 import { findHome, type Home } from './contexts.ts';
@@ -51,6 +52,8 @@ export async function main(args: readonly string[]): Promise<number> {
   for (const command of commands) {
     addCommand(program, nouns, { command, terminal, set, ending });
   }
+  // Of `hansa login` what is too much is the slip of a verb, and told as one.
+  nouns.forEach((noun) => noun.allowExcessArguments(noun.commands.length > 0));
   try {
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
@@ -153,10 +156,22 @@ function addCommand(program: Program, nouns: Map<string, Program>, adding: Addin
   const examples = command.examples.map((line) => `  $ ${line}`).join('\n');
   made.addHelpText('after', `\nExamples:\n${examples}\n`);
   made.action(async (...given: unknown[]) => {
+    refuseStray(made);
     const names = (command.args ?? []).map(({ name }) => name.replaceAll(/[<>[\].]/g, ''));
     const args = Object.fromEntries(names.map((name, index) => [name, given[index] as string]));
     await runCommand(adding, args, { ...takenAbove(made), ...made.opts<Options>() });
   });
+}
+
+/** A word that is no argument: whoever looks for verbs says which one is near. */
+function refuseStray({ args, commands: verbs, registeredArguments }: Program): void {
+  const strays = args.slice(registeredArguments.length);
+  if (strays.length > 0) {
+    const noun = new Program().exitOverride().showSuggestionAfterError();
+    noun.configureOutput({ outputError: () => undefined });
+    verbs.forEach((verb) => noun.command(verb.name()));
+    noun.parse(strays.slice(0, 1), { from: 'user' });
+  }
 }
 
 /**
@@ -221,23 +236,27 @@ async function runCommand(
   }
   const interrupt = (): void => ending.abort(new HansaError('CANCELLED', 'interrupted'));
   process.once('SIGINT', interrupt);
+  const carrier = createContextCarrier(() => {
+    const { context, timeout } = globals();
+    return { home, context, timeout };
+  });
+  const names = createClusterNames(carrier, terminal.signal);
   try {
-    const output = await command.run({
-      carrier: createContextCarrier(() => {
-        const { context, timeout } = globals();
-        return { home, context, timeout };
-      }),
+    const answer = await command.run({
+      carrier,
       args,
       options,
       signal: terminal.signal,
       confirm: (question) => confirm(question, terminal),
       readData: readDataFile,
+      named: names.named,
       progress: (line) => {
         if (globals().output === 'table') {
           process.stderr.write(`${terminal.colours().dim(line)}\n`);
         }
       },
     });
+    const output = globals().output === 'table' ? await names.shown(answer) : answer;
     set(show(terminal, { ...output, next: nextCommands(output.next ?? [], globals().context) }));
   } finally {
     process.off('SIGINT', interrupt);

@@ -21,6 +21,11 @@ export interface CommandArgument {
 export interface CommandOutput {
   readonly data: unknown;
   readonly view: CommandView;
+  /**
+   * Whether the view says clusters by their ids, as in `user:anna@<id>`: then people read the names
+   * that the asked cluster has for them.
+   */
+  readonly namesClusters?: boolean;
   /** Exact commands to try now, shown as *next:* lines. */
   readonly next?: readonly string[];
   /** Non-zero where the answer itself is a failure (`hansa why` on a refusal stays 0). */
@@ -57,6 +62,11 @@ export interface CommandContext {
   confirm(question: string): Promise<boolean>;
   /** A YAML or JSON file as data; `-` is the input. Absent where the host has no files. */
   readData?(path: string): Promise<unknown>;
+  /**
+   * Clusters in a line as people here call them, for what is shown before a command ends; absent
+   * where nobody knows names.
+   */
+  named?(line: string): Promise<string>;
   /** Lines for a person while something lasts; to stderr, silent with -o json|yaml. */
   progress(line: string): void;
 }

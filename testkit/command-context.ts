@@ -21,6 +21,8 @@ export interface CommandLine {
   readonly confirm?: boolean;
   /** Takes what is told on the way, for commands that reject. */
   readonly told?: string[];
+  /** Absent: ids stay as they are. */
+  readonly named?: NonNullable<CommandContext['named']>;
   /** Absent: there are no files. */
   readonly readData?: NonNullable<CommandContext['readData']>;
 }
@@ -62,6 +64,7 @@ export async function runCommand(
       progress.push(told);
     },
     ...(line.readData === undefined ? {} : { readData: line.readData }),
+    ...(line.named === undefined ? {} : { named: line.named }),
   });
   return { output, calls, questions, progress, shown: shownText(output.view) };
 }

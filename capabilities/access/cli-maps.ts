@@ -43,11 +43,17 @@ const unmap: Command = {
   verb: 'unmap',
   summary: 'Let it have that role no more; without a role, none.',
   args: [peerArgument, fromArgument, { name: '[role]', description: 'one of this cluster' }],
-  examples: ['hansa role unmap lubeck role:admin', 'hansa role unmap lubeck user:anna operator'],
+  options: [{ flags: '--yes', description: 'do not ask' }],
+  examples: [
+    'hansa role unmap lubeck role:admin --yes',
+    'hansa role unmap lubeck user:anna operator --yes',
+  ],
   async run(context) {
     const { peer, theirs: from } = sides(context);
     const { role } = context.args;
     const { signal } = context;
+    const lost = role === undefined ? 'any role' : `the role ${role}`;
+    await requireYes(context, `Let whoever has ${from} in ${peer} no longer have ${lost} here?`);
     const data = await accessOf(context).unmap({ peer, from, role }, { signal });
     const roles = data.removed.map((one) => one.role).join(', ');
     return {

@@ -145,7 +145,7 @@ async function planned(
   const targets = listOption(context, 'on');
   const input = { ...asked, ...(targets.length === 0 ? {} : { targets }) };
   const data = await accessOf(context).planPolicy(input, { signal: context.signal });
-  return { data, view: planView(data), next: [next] };
+  return { data, view: planView(data), namesClusters: true, next: [next] };
 }
 
 function planView(plan: PolicyPlan): CommandView {

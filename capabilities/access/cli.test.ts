@@ -235,10 +235,14 @@ test('role map asks, tells what is what here, and how to undo it', async () => {
 
 test('role unmap and role maps tell what is left', async () => {
   const map = { cluster: 'b'.repeat(64), from: 'role:admin', role: 'viewer' };
-  const unmapped = await runCommand(command('role unmap'), {
+  const line = {
     answers: { 'access.unmap': { removed: [map] } },
     args: { peer: 'lubeck', theirs: 'role:admin' },
+  };
+  await expect(runCommand(command('role unmap'), line)).rejects.toMatchObject({
+    code: 'NOT_CONFIRMED',
   });
+  const unmapped = await runCommand(command('role unmap'), { ...line, options: { yes: true } });
   expect(unmapped.shown).toBe('role:admin of lubeck has no role viewer here any more.');
   const listed = await runCommand(command('role maps'), {
     answers: { 'access.maps': { maps: [map] } },

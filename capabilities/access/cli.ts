@@ -49,6 +49,7 @@ const why: Command = {
     return {
       data,
       view: explainedView(data),
+      namesClusters: true,
       next: [`hansa access who-can ${permission}${about}`],
     };
   },
@@ -131,6 +132,7 @@ const whoCan: Command = {
     return {
       data,
       view: data.truncated ? { kind: 'stack', views: [table, cut] } : table,
+      namesClusters: true,
       next: [`hansa access why <principal> ${permission}`],
     };
   },
@@ -161,7 +163,12 @@ const whoami: Command = {
   examples: ['hansa whoami'],
   async run(context) {
     const data = await accessOf(context).whoami({}, { signal: context.signal });
-    return { data, view: myselfView(data), next: ['hansa access permissions'] };
+    return {
+      data,
+      view: myselfView(data),
+      namesClusters: true,
+      next: ['hansa access permissions'],
+    };
   },
 };
 

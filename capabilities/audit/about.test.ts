@@ -50,6 +50,7 @@ test.each([
   ['certificates.revoke', { serial: '4f' }, '4f'],
   ['certificates.putRole', { role: 'web' }, 'role:web'],
   ['tokens.issue', { for: 'ben', audience: ['bergen', 'visby'] }, 'ben to bergen, visby'],
+  ['tokens.issueOwn', { at: ['bergen'] }, 'at bergen'],
   ['tokens.issue', {}, undefined],
   ['tokens.revoke', { jti }, `token:${jti}`],
   ['tokens.delegate', { jti, audience: ['visby'] }, `token:${jti} to visby`],

@@ -61,14 +61,19 @@ test('audit list asks for what the options say, and shows who did what', async (
   expect(output.next).toEqual(['hansa audit list --cursor 1.2.c']);
 });
 
-test('ids of clusters are cut where people read, and whole for programs', async () => {
+test('clusters are shown by name, and those of a watch at once', async () => {
   const [row] = rows;
   const peer = { ...row, principal: `cluster:${cluster}`, via: '' };
-  const { shown, output } = await runCommand(command('audit list'), {
+  const { output } = await runCommand(command('audit list'), {
     answers: { 'audit.list': { records: [peer] } },
   });
-  expect(shown).toContain('|cluster:abababab|');
-  expect(JSON.stringify(output.data)).toContain(cluster);
+  expect(output.namesClusters).toBe(true);
+  const out = written();
+  await runCommand(command('audit watch', out), {
+    answers: { 'audit.watch': [peer] },
+    named: async (line) => line.replace(cluster, 'lubeck'),
+  });
+  expect(out.printed[0]).toContain('  cluster:lubeck  ');
 });
 
 test('audit watch prints each record as it comes', async () => {

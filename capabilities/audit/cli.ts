@@ -72,6 +72,7 @@ const list = (terminal: AuditTerminal): Command => ({
     return {
       data,
       view: rowsView(data.records),
+      namesClusters: true,
       next:
         data.cursor === undefined
           ? ['hansa audit verify']
@@ -97,12 +98,8 @@ function rowsView(records: readonly AuditRow[]): CommandView {
   };
 }
 
-const idShown = 8; // of a cluster: enough to tell apart those that one knows
-
-/** Ids are cut: a row is to fit a screen, and -o json has them whole. */
 function whoText({ principal, via }: AuditRow): string {
-  const short = principal.replaceAll(/[0-9a-f]{64}/g, (id) => id.slice(0, idShown));
-  return via === '' || principal === via ? short : `${short} (${via.split(':')[0] ?? ''})`;
+  return via === '' || principal === via ? principal : `${principal} (${via.split(':')[0] ?? ''})`;
 }
 
 const watch = (terminal: AuditTerminal): Command => ({
@@ -116,7 +113,8 @@ const watch = (terminal: AuditTerminal): Command => ({
     const filter = filterOf(terminal, context);
     for await (const row of auditOf(context).watch(filter, { signal: context.signal })) {
       const line = [momentText(row.atMs), row.clusterName, whoText(row), row.act, row.target];
-      await terminal.print(row, [...line, row.outcome].filter((text) => text !== '').join('  '));
+      const text = [...line, row.outcome].filter((word) => word !== '').join('  ');
+      await terminal.print(row, (await context.named?.(text)) ?? text);
       records += 1;
     }
     return { data: { records }, view: textView(`The watch ended after ${records} record(s).`) };

@@ -1,3 +1,4 @@
+import { HansaError } from '@hansa/foundation';
 import { describe, expect, test } from 'vitest';
 import { commandNamed, runCommand } from '../../testkit/command-context.ts';
 import { certificatesCommands, type CertificateFiles } from './cli.ts';
@@ -38,8 +39,10 @@ function folder(there: readonly string[] = []) {
   return { written, command };
 }
 
+const unseen = new HansaError('FORBIDDEN', 'not yours to see');
+
 describe('hansa cert issue', () => {
-  const answers = { 'certificates.issue': made };
+  const answers = { 'certificates.issue': made, 'directory.showUser': unseen };
 
   test('shows certificate and key once where no folder is named', async () => {
     const { command } = folder();
@@ -71,6 +74,17 @@ describe('hansa cert issue', () => {
     expect(run.output.next?.[0]).toContain('hansa context add');
   });
 
+  test('warns where there is no such account', async () => {
+    const { command } = folder();
+    const unknown = new HansaError('PRINCIPAL_UNKNOWN', 'there is no service ci here');
+    const { shown, output } = await runCommand(command('cert issue'), {
+      answers: { ...answers, 'directory.showService': unknown },
+      options: { service: 'ci' },
+    });
+    expect(shown).toContain('There is no service ci: nobody gets in by this certificate');
+    expect(output.next).toEqual(['hansa service add ci  # and issue it again']);
+  });
+
   test('asks for nothing where a file is in the way', async () => {
     const { command } = folder(['key.pem']);
     const calls: (readonly [string, unknown])[] = [];
@@ -79,7 +93,7 @@ describe('hansa cert issue', () => {
     expect(calls).toEqual([]);
     const yes = { ...line, options: { ...line.options, yes: true } };
     await runCommand(command('cert issue'), yes, calls);
-    expect(calls).toHaveLength(1);
+    expect(calls[0]?.[0]).toBe('certificates.issue');
   });
 
   test('is for one of them, and sends a request where the key stays', async () => {

@@ -5,6 +5,7 @@ import {
   durationText,
   flagOption,
   HansaError,
+  isHansaError,
   listOption,
   momentText,
   remote,
@@ -14,8 +15,10 @@ import {
   textView,
   type Command,
   type CommandContext,
+  type CommandOutput,
   type CommandView,
 } from '@hansa/foundation';
+import { directoryContract } from '../directory/contract.ts';
 import { authorityCommands } from './cli-authority.ts';
 import { bundleCommands } from './cli-bundles.ts';
 import type { CertificateFiles } from './cli-files.ts';
@@ -63,9 +66,10 @@ const issue = (files: CertificateFiles): Command => ({
     if (out !== undefined && !flagOption(context, 'yes')) {
       await files.requireFree(out, ['cert.pem', 'key.pem', 'ca.pem', 'context.json']);
     }
+    const subject = subjectOf(context);
     const data = await certificatesOf(context).issue(
       {
-        subject: subjectOf(context),
+        subject,
         role: textOption(context, 'role'),
         ...(file === undefined ? {} : { request: await files.read(file) }),
         dns: listOption(context, 'dns'),
@@ -74,7 +78,8 @@ const issue = (files: CertificateFiles): Command => ({
       },
       { signal },
     );
-    return out === undefined ? shownOnce(data) : kept(context, files, { data, out });
+    const shown = out === undefined ? shownOnce(data) : await kept(context, files, { data, out });
+    return (await isUnknown(context, subject)) ? warned(shown, subject) : shown;
   },
 });
 
@@ -92,7 +97,36 @@ function subjectOf(context: CommandContext): string {
   return subject;
 }
 
-function shownOnce(data: IssuedCertificate) {
+/** Whether there is no such account; whoever may not look is not told. */
+async function isUnknown(context: CommandContext, subject: string): Promise<boolean> {
+  const directory = remote(directoryContract, context.carrier);
+  const [kind, name = ''] = subject.split(':');
+  const { signal } = context;
+  try {
+    if (kind === 'user') {
+      await directory.showUser({ user: name }, { signal });
+    } else if (kind === 'service') {
+      await directory.showService({ service: name }, { signal });
+    }
+    return false;
+  } catch (error) {
+    return isHansaError(error, 'PRINCIPAL_UNKNOWN');
+  }
+}
+
+function warned(output: CommandOutput, subject: string): CommandOutput {
+  const [kind = '', name = ''] = subject.split(':');
+  const words =
+    `There is no ${kind} ${name}: nobody gets in by this certificate, and none counts that is ` +
+    'older than its account.';
+  return {
+    ...output,
+    view: { kind: 'stack', views: [output.view, textView(words)] },
+    next: [`hansa ${kind} add ${name}  # and issue it again`],
+  };
+}
+
+function shownOnce(data: IssuedCertificate): CommandOutput {
   const texts = [data.certificate, data.privateKey ?? ''].filter((text) => text !== '');
   const until = `It counts until ${momentText(data.notAfterMs)}.`;
   const once = data.privateKey === undefined ? '' : ' The key is not shown again.';
@@ -107,7 +141,7 @@ async function kept(
   context: CommandContext,
   files: CertificateFiles,
   { data, out }: { readonly data: IssuedCertificate; readonly out: string },
-) {
+): Promise<CommandOutput> {
   const { certificate, privateKey, authorities, ...row } = data;
   const asContext = flagOption(context, 'contextFile');
   const described = {

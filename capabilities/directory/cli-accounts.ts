@@ -2,6 +2,7 @@
 import {
   countOption,
   flagOption,
+  HansaError,
   listOption,
   momentText,
   remote,
@@ -11,6 +12,7 @@ import {
   textView,
   type Command,
   type CommandContext,
+  type CommandOption,
   type CommandOutput,
   type CommandView,
 } from '@hansa/foundation';
@@ -151,11 +153,23 @@ function setCommand(noun: Noun): Command {
     ],
     async run(context) {
       const name = requiredArgument(context, 'name');
-      const words = { name, expect: 'present' as const, ...givenWords(context) };
+      const given = givenWords(context);
+      if (Object.keys(given).length === 0) {
+        throw nothingToSet(`hansa ${noun.noun} set ${name}`, wordOptions(noun));
+      }
+      const words = { name, expect: 'present' as const, ...given };
       const data = await noun.put(directoryOf(context), words, context);
       return shownOutput(noun, data);
     },
   };
+}
+
+/** USAGE: what a change without any word could have said. */
+export function nothingToSet(line: string, options: readonly CommandOption[]): HansaError {
+  const flags = options.map(({ flags: each }) => each.replace('...>', '>'));
+  return new HansaError('USAGE', 'nothing is said that could be set', {
+    fix: `say it: ${line} ${flags.join(', or ')}`,
+  });
 }
 
 function letInCommand(noun: Noun, verb: 'disable' | 'enable'): Command {
@@ -211,21 +225,21 @@ function shownOutput({ noun }: Noun, data: ShownAccount): CommandOutput {
     ['groups', wordsText(groups)],
     ['roles', rolesText(data)],
     ['by groups', wordsText(grants.filter(({ by }) => by.startsWith('group:')).map(grantText))],
-    ['tokens for', wordsText(clusters.map((each) => each.slice(0, 8)))],
+    ['tokens for', wordsText(clusters.map((each) => `cluster ${each}`))],
     ['directory', data.directory.slice(data.directory.indexOf(':') + 1)],
   ];
   const next =
     data.role === 'own'
       ? [`hansa role assign <role> ${spelledAccount(data)}`]
       : [`hansa role map ${ownerName} ${noun}:${data.name} <role>`];
-  return { data, view: { kind: 'record', fields }, next };
+  return { data, view: { kind: 'record', fields }, namesClusters: true, next };
 }
 
 function grantText({ role, by, cluster }: ShownAccount['grants'][number]): string {
-  return `${role} (${by}${cluster === undefined ? '' : `, in ${cluster.slice(0, 8)}`})`;
+  return `${role} (${by}${cluster === undefined ? '' : `, in cluster ${cluster}`})`;
 }
 
-/** Roles as one line: `viewer, editor in 1a2b3c4d`. */
+/** Roles as one line: `viewer, editor in cluster <id>`, which is shown by its name. */
 export function rolesText({
   roles,
   clusterRoles,
@@ -234,7 +248,7 @@ export function rolesText({
   readonly clusterRoles: ClusterRoles;
 }): string {
   const there = Object.entries(clusterRoles).flatMap(([cluster, list]) =>
-    list.map((role) => `${role} in ${cluster.slice(0, 8)}`),
+    list.map((role) => `${role} in cluster ${cluster}`),
   );
   return wordsText([...roles, ...there]);
 }
@@ -276,6 +290,7 @@ function listCommand(noun: Noun): Command {
       return {
         data,
         view: accountsTable(noun, accounts),
+        namesClusters: true,
         next:
           cursor === undefined
             ? [`hansa ${noun.noun} ${accounts.length === 0 ? 'add' : 'show'} <name>`]
@@ -324,7 +339,7 @@ function removeCommand(noun: Noun): Command {
         const { data, view } = shownOutput(noun, shown);
         const views = [view, textView('This is a plan: nothing was changed.')];
         const next = [`hansa ${noun.noun} remove ${shown.name}`];
-        return { data, view: { kind: 'stack', views }, next };
+        return { data, view: { kind: 'stack', views }, namesClusters: true, next };
       }
       if (shown.role === 'own') {
         const roles = new Set(shown.grants.map(({ role }) => role));

@@ -2,7 +2,6 @@
 import {
   flagOption,
   requiredArgument,
-  requiredOption,
   requireYes,
   textOption,
   textView,
@@ -12,6 +11,7 @@ import {
 import {
   askedPage,
   directoryOf,
+  nothingToSet,
   onlyGiven,
   pageOptions,
   rolesText,
@@ -51,17 +51,21 @@ const add: Command = {
   },
 };
 
+const setOptions = [{ flags: '--description <text>', description: 'a line; "" takes it away' }];
+
 const set: Command = {
   noun: 'group',
   verb: 'set',
   summary: 'Change the description of a group.',
   args: [own],
-  options: [{ flags: '--description <text>', description: 'a line; "" takes it away' }],
+  options: setOptions,
   examples: ['hansa group set ops --description "Who is on call"'],
   async run(context) {
     const group = requiredArgument(context, 'group');
-    const description =
-      textOption(context, 'description') ?? requiredOption(context, 'description');
+    const description = textOption(context, 'description');
+    if (description === undefined) {
+      throw nothingToSet(`hansa group set ${group}`, setOptions);
+    }
     const words = { group, expect: 'present' as const, description };
     const data = await directoryOf(context).putGroup(words, { signal: context.signal });
     return { data, view: textView(`Changed group ${data.name}.`) };
@@ -90,6 +94,7 @@ const list: Command = {
         ]),
         empty: 'No groups yet.',
       },
+      namesClusters: true,
       next:
         data.cursor === undefined
           ? [data.groups.length === 0 ? 'hansa group add <group>' : 'hansa group show <group>']
@@ -125,6 +130,7 @@ function shownOutput(data: GroupWithMembers): CommandOutput {
         ['members', wordsText(members.map((each) => each.split('@')[0] ?? each))],
       ],
     },
+    namesClusters: true,
     next: [
       isOwn
         ? `hansa role assign <role> group:${name}`
@@ -151,11 +157,13 @@ const remove: Command = {
     if (flagOption(context, 'plan')) {
       const { data, view } = shownOutput(shown);
       const views = [view, textView('This is a plan: nothing was changed.')];
-      return { data, view: { kind: 'stack', views }, next: [`hansa group remove ${group}`] };
+      const next = [`hansa group remove ${group}`];
+      return { data, view: { kind: 'stack', views }, namesClusters: true, next };
     }
     if (shown.role === 'own' && shown.memberCount > 0) {
       const lose = `${shown.memberCount} members lose ${rolesText(shown)}.`;
-      await requireYes(context, `Remove group ${shown.name}? ${lose}`);
+      const question = `Remove group ${shown.name}? ${lose}`;
+      await requireYes(context, (await context.named?.(question)) ?? question);
     }
     const data = await directory.removeGroup({ group }, { signal });
     return { data, view: textView(`Removed group ${data.name}.`), next: ['hansa group list'] };

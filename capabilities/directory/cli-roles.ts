@@ -207,7 +207,8 @@ const assign: Command = {
   async run(context) {
     const data = await directoryOf(context).assign(assignment(context), { signal: context.signal });
     const { to } = data.given;
-    return { data, view: textView(`${to} has ${rolesText(data.given)}.`), next: [showing(to)] };
+    const view = textView(`${to} has ${rolesText(data.given)}.`);
+    return { data, view, namesClusters: true, next: [showing(to)] };
   },
 };
 
@@ -223,7 +224,8 @@ const unassign: Command = {
     const data = await directoryOf(context).unassign(asked, { signal: context.signal });
     const { to, roles } = data.given;
     const left = roles.length === 0 ? 'no role of its own everywhere' : rolesText(data.given);
-    return { data, view: textView(`${to} has ${left}.`), next: [showing(to)] };
+    const view = textView(`${to} has ${left}.`);
+    return { data, view, namesClusters: true, next: [showing(to)] };
   },
 };
 

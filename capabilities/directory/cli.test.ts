@@ -94,6 +94,9 @@ describe('hansa user and hansa service', () => {
       email: '',
       clusters: [],
     });
+    const unsaid = runCommand(command('service set'), { answers: {}, args: { name: 'ci' } });
+    const fix = 'say it: hansa service set ci --display-name <text>, or --cluster <peer>';
+    await expect(unsaid).rejects.toMatchObject({ code: 'USAGE', fix });
   });
 
   test.each([
@@ -112,7 +115,7 @@ describe('hansa user and hansa service', () => {
       answers: { 'directory.showUser': anna },
       args,
     });
-    expect(own.shown).toContain('roles: viewer, editor in cdcdcdcd');
+    expect(own.shown).toContain(`roles: viewer, editor in cluster ${bergen}`);
     expect(own.shown).toContain('by groups: operator (group:ops)');
     const there = await runCommand(command('user show'), {
       answers: { 'directory.showUser': mirrored },
@@ -127,7 +130,9 @@ describe('hansa user and hansa service', () => {
       options: { limit: '2', home: 'bergen' },
     });
     expect(calls[0]?.[1]).toStrictEqual({ home: 'bergen', limit: 2 });
-    expect(shown).toContain('anna@bergen|bergen|Anna Berg|yes|ops|viewer, editor in cdcdcdcd');
+    expect(shown).toContain(
+      `anna@bergen|bergen|Anna Berg|yes|ops|viewer, editor in cluster ${bergen}`,
+    );
     expect(output.next).toEqual(['hansa user list --home bergen --cursor anna@x']);
   });
 
@@ -176,7 +181,8 @@ describe('hansa group', () => {
     const set = await runCommand(command('group set'), { answers, args, options });
     expect(set.calls[0]?.[1]).toStrictEqual({ group: 'ops', expect: 'present', description: '' });
     const unsaid = runCommand(command('group set'), { answers, args });
-    await expect(unsaid).rejects.toMatchObject({ code: 'USAGE' });
+    const fix = 'say it: hansa group set ops --description <text>';
+    await expect(unsaid).rejects.toMatchObject({ code: 'USAGE', fix });
   });
 
   test('with members is removed after a yes alone', async () => {
@@ -255,7 +261,7 @@ describe('hansa role', () => {
     const options = { cluster: 'bergen' };
     const assign = await runCommand(command('role assign'), { ...line, options });
     expect(assign.calls[0]?.[1]).toStrictEqual({ ...line.args, cluster: 'bergen' });
-    expect(assign.shown).toBe('group:ops has viewer in cdcdcdcd.');
+    expect(assign.shown).toBe(`group:ops has viewer in cluster ${bergen}.`);
     expect(assign.output.next).toEqual(['hansa group show ops']);
     const unassign = await runCommand(command('role unassign'), line);
     expect(unassign.calls[0]?.[1]).toStrictEqual(line.args);

@@ -22,7 +22,10 @@ const status: Command = {
   },
 };
 
-const rewrap: Command = {
+/** From where the person is to where the node can read it. */
+export type WholePath = (path: string) => string;
+
+const rewrap = (wholePath: WholePath): Command => ({
   noun: 'seal',
   verb: 'rewrap',
   summary: 'Put the data keys under another key; the next start needs that one.',
@@ -34,10 +37,13 @@ const rewrap: Command = {
     },
     { flags: '--yes', description: 'do not ask' },
   ],
-  examples: ['hansa seal rewrap --key-file /etc/hansa/seal-2.key --yes'],
+  examples: ['hansa seal rewrap --key-file seal-2.key --yes'],
   async run(context) {
-    const keyFile = textOption(context, 'keyFile');
-    const ageIdentityFile = textOption(context, 'ageIdentity');
+    const given = (name: string): string | undefined => {
+      const typed = textOption(context, name);
+      return typed === undefined ? undefined : wholePath(typed);
+    };
+    const [keyFile, ageIdentityFile] = [given('keyFile'), given('ageIdentity')];
     const path = keyFile ?? ageIdentityFile;
     if (path === undefined) {
       throw new HansaError('USAGE', 'which key is the new one?', {
@@ -50,7 +56,7 @@ const rewrap: Command = {
     const flag = keyFile === undefined ? '--seal-age-identity' : '--seal-key-file';
     return { data, view: statusView(data), next: [`hansa down && hansa up ${flag} ${path}`] };
   },
-};
+});
 
 const rotate: Command = {
   noun: 'seal',
@@ -65,7 +71,12 @@ const rotate: Command = {
   },
 };
 
-export const sealingCommands: readonly Command[] = [status, rewrap, rotate];
+/** The host has the files. */
+export const sealingCommands = (wholePath: WholePath): readonly Command[] => [
+  status,
+  rewrap(wholePath),
+  rotate,
+];
 
 function statusView(data: SealStatus): CommandView {
   if (!data.sealed) {

@@ -121,7 +121,14 @@ describe('sealing', () => {
 
 const sealed: SealStatus = { sealed: true, by: 'age', version: 2, madeMs: 1_700_000_000_000 };
 const run = (name: string, line: CommandLine, calls: (readonly [string, unknown])[] = []) =>
-  runCommand(commandNamed(sealingCommands, name), line, calls);
+  runCommand(
+    commandNamed(
+      sealingCommands((path) => (path.startsWith('/') ? path : `/here/${path}`)),
+      name,
+    ),
+    line,
+    calls,
+  );
 
 describe('hansa seal', () => {
   test('status shows what seals, and how a rotation goes', async () => {
@@ -153,6 +160,13 @@ describe('hansa seal', () => {
     );
     expect(calls).toEqual([['sealing.rewrap', { ageIdentityFile: '/etc/age.txt' }]]);
     expect(output.next).toEqual(['hansa down && hansa up --seal-age-identity /etc/age.txt']);
+  });
+
+  test('rewrap takes a path from where the person is', async () => {
+    const line = { answers: { 'sealing.rewrap': sealed }, options: { keyFile: 'k', yes: true } };
+    const { calls, output } = await run('seal rewrap', line);
+    expect(calls).toEqual([['sealing.rewrap', { keyFile: '/here/k', ageIdentityFile: undefined }]]);
+    expect(output.next).toEqual(['hansa down && hansa up --seal-key-file /here/k']);
   });
 
   test('rewrap without a key is not understood, and rotate without --yes is not done', async () => {

@@ -4,13 +4,15 @@
 interface Given {
   readonly for?: string | undefined;
   readonly audience?: readonly string[] | undefined;
+  readonly at?: readonly string[] | undefined;
 }
 
 export const about = {
-  /** `anna to bergen, visby`. */
-  issue: ({ for: whom, audience }: Given): string | undefined => {
+  /** `anna to bearer at bergen, visby`. */
+  issue: ({ for: whom, audience, at }: Given): string | undefined => {
     const to = audience === undefined ? [] : [`to ${audience.join(', ')}`];
-    const words = [...(whom === undefined ? [] : [whom]), ...to];
+    const where = at === undefined ? [] : [`at ${at.join(', ')}`];
+    const words = [...(whom === undefined ? [] : [whom]), ...to, ...where];
     return words.length === 0 ? undefined : words.join(' ');
   },
   /** As principals that came with it are told of. */

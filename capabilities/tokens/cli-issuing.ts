@@ -9,6 +9,7 @@ import {
   momentText,
   remote,
   requiredArgument,
+  requireYes,
   textOption,
   textView,
   type Command,
@@ -95,6 +96,7 @@ const issue: Command = {
     return {
       data,
       view: onceShown(data),
+      namesClusters: true,
       next: [
         `hansa token inspect <token>`,
         `hansa token revoke ${data.jti}${mine}  # to withdraw it`,
@@ -146,15 +148,17 @@ const list: Command = {
     const rows = data.tokens.map((row) => [
       row.jti,
       row.subject,
+      row.audience.join(' '),
       row.caps.join(' '),
       momentText(row.expiresMs),
       row.revoked ? 'revoked' : 'counts',
     ]);
-    const columns = ['ID', 'SUBJECT', 'SCOPES', 'EXPIRES', 'STATE'];
+    const columns = ['ID', 'SUBJECT', 'FOR', 'SCOPES', 'EXPIRES', 'STATE'];
     const again = mine ? ' --mine' : '';
     return {
       data,
       view: { kind: 'table', columns, rows, empty: 'no token is out' },
+      namesClusters: true,
       next: data.more
         ? [`hansa token list${again} --after ${data.tokens.at(-1)?.jti ?? ''}`]
         : ['hansa token issue --audience <peer> --cap <scope>'],
@@ -167,10 +171,14 @@ const revoke: Command = {
   verb: 'revoke',
   summary: 'Kill a token and all that descend from it, here and at linked clusters.',
   args: [{ name: '<id>', description: 'of the token, as hansa token list or inspect shows it' }],
-  options: [mineOption],
-  examples: ['hansa token revoke 4Zq3mJk0v9pXh2cQe7sWbA'],
+  options: [mineOption, { flags: '--yes', description: 'do not ask' }],
+  examples: [
+    'hansa token revoke 4Zq3mJk0v9pXh2cQe7sWbA',
+    'hansa token revoke 4Zq3mJk0v9pXh2cQe7sWbA --mine --yes',
+  ],
   async run(context) {
     const jti = requiredArgument(context, 'id');
+    await requireYes(context, `Revoke token ${jti}? It cannot be made to count again.`);
     const tokens = tokensOf(context);
     const call = { signal: context.signal };
     const data = await (flagOption(context, 'mine')

@@ -104,7 +104,11 @@ test('of one’s own tokens there is a list, and an end', async () => {
   const options = { mine: true };
   const listed = await runCommand(command('list'), { answers, options });
   expect(listed.calls).toEqual([['tokens.own', { after: undefined }]]);
-  const ended = await runCommand(command('revoke'), { answers, options, args: { id: jti } });
+  const line = { answers, options, args: { id: jti } };
+  await expect(runCommand(command('revoke'), line)).rejects.toMatchObject({
+    code: 'NOT_CONFIRMED',
+  });
+  const ended = await runCommand(command('revoke'), { ...line, confirm: true });
   expect(ended.calls).toEqual([['tokens.revokeOwn', { jti }]]);
   expect(ended.shown).toContain('Linked clusters hear of it');
 });
@@ -144,7 +148,7 @@ test.each<[string, object, object, string]>([
       },
     },
     {},
-    `ID|SUBJECT|SCOPES|EXPIRES|STATE\n${jti}|ada|app:ledger|2027-01-15 08:00:00 UTC|revoked`,
+    `STATE\n${jti}|ada|cluster:${peer}|app:ledger|2027-01-15 08:00:00 UTC|revoked`,
   ],
   ['list', { 'tokens.list': { tokens: [], more: false } }, {}, 'no token is out'],
   [
@@ -196,7 +200,7 @@ test.each<[string, object, object, string]>([
     'its time is over or has not begun: clocks may differ by 1 minute.',
   ],
 ])('%s tells what came of it', async (words, answers, args, told) => {
-  const { shown } = await runCommand(command(words), { answers, args } as never);
+  const { shown } = await runCommand(command(words), { answers, args, confirm: true } as never);
   expect(shown).toContain(told);
 });
 

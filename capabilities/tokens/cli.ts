@@ -44,7 +44,8 @@ const check = (readToken: ReadToken): Command => ({
   async run(context) {
     const token = await readToken(requiredArgument(context, 'token'));
     const data = await tokensOf(context).check({ token }, { signal: context.signal });
-    return { data, view: reportView(data), next: ['hansa token revocations'] };
+    const next = ['hansa token revocations'];
+    return { data, view: reportView(data), namesClusters: true, next };
   },
 });
 
@@ -117,7 +118,8 @@ const delegate: Command = {
     const jti = requiredArgument(context, 'id');
     const input = { ...askedFor(context), jti };
     const data = await tokensOf(context).delegate(input, { signal: context.signal });
-    return { data, view: onceShown(data), next: ['hansa token inspect <token>'] };
+    const next = ['hansa token inspect <token>'];
+    return { data, view: onceShown(data), namesClusters: true, next };
   },
 };
 

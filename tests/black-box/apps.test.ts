@@ -145,7 +145,7 @@ test('a call goes over three clusters with the caller’s own token, and no furt
   const own = [...forLubeck, '--cap', 'app:ledger', '--fact', 'proxy', '--ttl', '10m'];
   const mine = await must<IssuedToken>(lubeck, 'token', 'issue', ...own);
   expect((await call(mine.token)).report().code).toBe('TOKEN_ISSUER');
-  await must(riga, 'token', 'revoke', root.jti);
+  await must(riga, 'token', 'revoke', root.jti, '--yes');
   expect((await call(good)).report().code).toBe('TOKEN_REVOKED');
   expect(asked).toHaveLength(count);
 });

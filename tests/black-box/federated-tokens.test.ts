@@ -146,7 +146,7 @@ test('taken back at home, it is refused at both within seconds, and what it stre
   expect(stream.status).toBe(200);
   const rest = stream.text();
   const sinceMs = performance.now();
-  expect((await anna.hansa('token', 'revoke', jti, '--mine')).code).toBe(0);
+  expect((await anna.hansa('token', 'revoke', jti, '--mine', '--yes')).code).toBe(0);
   const tookMs = await Promise.all(
     [bergen, visby].map((cluster) => untilRevoked(cluster, token, { sinceMs })),
   );
@@ -159,7 +159,7 @@ test('taken back at home, it is refused at both within seconds, and what it stre
 test('a cluster that was away hears of it when it is back', async () => {
   const { token, jti } = await issue('--at', 'bergen');
   await bergen.stop();
-  expect((await anna.hansa('token', 'revoke', jti, '--mine')).code).toBe(0);
+  expect((await anna.hansa('token', 'revoke', jti, '--mine', '--yes')).code).toBe(0);
   await bergen.restart();
   await untilLinked(bergen, 'lubeck');
   const tookMs = await untilRevoked(bergen, token, { withinMs: caughtUpWithinMs });
@@ -183,7 +183,7 @@ test('it dies with its person, everywhere', async () => {
 test('with its home away it goes on counting, what was revoked does not, and local logins work', async () => {
   const good = await issue('--at', 'bergen');
   const revoked = await issue('--at', 'bergen');
-  expect((await anna.hansa('token', 'revoke', revoked.jti, '--mine')).code).toBe(0);
+  expect((await anna.hansa('token', 'revoke', revoked.jti, '--mine', '--yes')).code).toBe(0);
   await untilRevoked(bergen, revoked.token);
   await lubeck.stop();
   expect(await tried(bergen, good.token)).toBe('OK');

@@ -127,7 +127,7 @@ describe('over HTTP', () => {
     const stream = await fetch(`${lubeck.url}/links/changes`, { headers });
     expect(stream.status).toBe(200);
     const rest = stream.text();
-    await must<Revocation>(lubeck, 'token', 'revoke', jti);
+    await must<Revocation>(lubeck, 'token', 'revoke', jti, '--yes');
     expect(await refusal(token)).toBe('TOKEN_REVOKED');
     expect((await rest).trim().split('\n').at(-1)).toContain('TOKEN_REVOKED');
     await lubeck.restart();
@@ -170,7 +170,7 @@ describe('over HTTP', () => {
     await lubeck.restart();
     expect((await ask(child.token, '/links')).status).toBe(200);
     expect(await refusal(child.token, '/rules')).toBe('TOKEN_SCOPE');
-    await must(lubeck, 'token', 'revoke', report.chain[1]?.jti ?? '');
+    await must(lubeck, 'token', 'revoke', report.chain[1]?.jti ?? '', '--yes');
     expect(await refusal(child.token)).toBe('TOKEN_REVOKED');
   });
 
@@ -270,7 +270,7 @@ describe('over a link', () => {
     await until('bergen shows its token again', async () =>
       (await seenBy(bergen).catch(() => [])).length === 1 ? true : undefined,
     );
-    await must(lubeck, 'token', 'revoke', jti);
+    await must(lubeck, 'token', 'revoke', jti, '--yes');
     expect(await seenBy(bergen)).toEqual([]);
     await until('the mirror is refused', async () => {
       const { state } = await showMirror(bergen, 'lubeck:alpha-one');
