@@ -33,6 +33,8 @@ export type Caller =
       readonly subject: string;
       /** Whom it speaks for; it may do no more than they may. None: for whoever issued it. */
       readonly principal?: Principal | undefined;
+      /** The cluster whose word it is; this one where absent. */
+      readonly root?: ClusterId | undefined;
       readonly scopes: readonly string[];
       /** Ids of the token and of all it descends from, its own first. */
       readonly chain: readonly string[];
@@ -68,8 +70,8 @@ interface Promised<I, O> {
    */
   readonly target?: (input: I) => string | undefined;
   /**
-   * Whom or what an act is about, for the audit alone, where it is no resource: a name or an id,
-   * never a secret.
+   * Whom or what an act is about, for the audit alone, where it is not its target: a name or an
+   * id, never a secret.
    */
   readonly about?: (input: I) => string | undefined;
   readonly output: z.ZodType<O>;
