@@ -5,7 +5,7 @@ import type { BlobInfo } from './blobs.ts';
 import { concatBytes, fromHex, toHex } from './bytes.ts';
 import type { Crypto } from './crypto.ts';
 import { blobIdSchema, type BlobId } from './ids.ts';
-import { transcript } from './transcript.ts';
+import { hashTranscript } from './transcript.ts';
 
 /**
  * The chunk ids are one field, 32 bytes each in their order: their number follows from the size.
@@ -13,5 +13,5 @@ import { transcript } from './transcript.ts';
 export function manifestId(crypto: Crypto, info: BlobInfo, chunks: readonly BlobId[]): BlobId {
   const ids = concatBytes(chunks.map((chunk) => fromHex(chunk)));
   const fields = [fromHex(info.id), info.sizeBytes, ids];
-  return blobIdSchema.parse(toHex(crypto.hash(transcript('hansa/blob-manifest/1', fields))));
+  return blobIdSchema.parse(toHex(hashTranscript(crypto, 'hansa/blob-manifest/1', fields)));
 }

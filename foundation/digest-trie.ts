@@ -3,7 +3,7 @@
 // sixteen children in order. A branch with one leaf below is that leaf, so the shape depends on the
 // content alone. Vectors: protocol/vectors/digest.json.
 import type { Crypto } from './crypto.ts';
-import { transcript } from './transcript.ts';
+import { hashTranscript } from './transcript.ts';
 import { toHex } from './bytes.ts';
 
 interface Leaf {
@@ -42,7 +42,7 @@ function trieOf(crypto: Crypto, top: Node | undefined): DigestTrie {
   return {
     root: top?.hash ?? emptyRoot,
     set({ key, version, valueHash }) {
-      const hash = crypto.hash(transcript('hansa/trie-leaf/1', [key, version, valueHash]));
+      const hash = hashTranscript(crypto, 'hansa/trie-leaf/1', [key, version, valueHash]);
       return trieOf(
         crypto,
         insert(crypto, { node: top, depth: 0 }, { path: pathOf(crypto, key), hash }),
@@ -96,11 +96,10 @@ function childrenOf(leaf: Leaf, depth: number): (Node | undefined)[] {
 }
 
 function branch(crypto: Crypto, children: readonly (Node | undefined)[]): Branch {
-  const hash = crypto.hash(
-    transcript(
-      'hansa/trie-branch/1',
-      children.map((child) => child?.hash ?? ''),
-    ),
+  const hash = hashTranscript(
+    crypto,
+    'hansa/trie-branch/1',
+    children.map((child) => child?.hash ?? ''),
   );
   return { children, hash };
 }

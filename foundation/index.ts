@@ -148,7 +148,7 @@ export {
 } from './store/store.ts';
 export { deletePrefix } from './store/delete-prefix.ts';
 export { table, type Row, type Table } from './store/table.ts';
-export { transcript, type TranscriptField } from './transcript.ts';
+export { hashTranscript, transcript, type TranscriptField } from './transcript.ts';
 export {
   dialTimeoutMs,
   frameBytesMax,
@@ -161,16 +161,9 @@ export { packTuple, unpackTuple, type TuplePart } from './store/tuple.ts';
 export { fromBase64Url, toBase64Url } from './base64url.ts';
 export { bytesSchema, hashSchema, signatureSchema } from './byte-schema.ts';
 export { emptyTrie, type DigestTrie, type TrieEntry } from './digest-trie.ts';
-export type { TrieChange, TrieDraft } from './digest/trie-draft.ts';
-export {
-  childrenBytes,
-  nodeBytes,
-  nodeKind,
-  pathBytes,
-  pathDigits,
-  type TrieHasher,
-  type TrieLeaf,
-} from './digest/trie-hash.ts';
+export type { TrieDraft } from './digest/trie-draft.ts';
+export { childrenBytes, nodeBytes, nodeKind, type TrieHasher } from './digest/trie-hash.ts';
+export { pathBytes, pathDigits, type TrieChange, type TrieLeaf } from './digest/trie-leaf.ts';
 export { createTrieStore, type PagedTrie, type TrieStore } from './digest/trie-store.ts';
 export {
   childNode,

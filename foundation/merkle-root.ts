@@ -2,7 +2,7 @@
 // hashed under different domains, so no inner node can pass for a leaf (RFC 6962 section 2.1 gives
 // the attack); an odd node is carried up unchanged.
 import type { Crypto } from './crypto.ts';
-import { transcript } from './transcript.ts';
+import { hashTranscript } from './transcript.ts';
 
 export interface MerkleStep {
   readonly side: 'left' | 'right';
@@ -63,5 +63,5 @@ export function rootFromPath(
 }
 
 function joinHashes(crypto: Crypto, left: Uint8Array, right: Uint8Array): Uint8Array {
-  return crypto.hash(transcript('hansa/merkle-node/1', [left, right]));
+  return hashTranscript(crypto, 'hansa/merkle-node/1', [left, right]);
 }

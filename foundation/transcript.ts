@@ -3,26 +3,73 @@
 // purposes. Layout: for the domain and then each field, u32 big-endian length, then the bytes.
 // Numbers are u64 big-endian; text is UTF-8. Vectors: protocol/vectors/transcript.json.
 import { emptyBytes, utf8 } from './bytes.ts';
+import type { Crypto } from './crypto.ts';
 
 export type TranscriptField = Uint8Array | string | number;
 
 const lengthBytes = 4;
 const numberBytes = 8;
 
+/** By domain, its length and its bytes: as many as the code has domains. */
+const beginnings = new Map<string, Uint8Array>();
+
+// What is hashed at once is laid out in one memory again and again: it is done with before anybody
+// else can ask. Longer ones are rare, and would be kept for nothing.
+const scratch = new Uint8Array(4_096);
+const scratchView = new DataView(scratch.buffer);
+
 /**
  * `domain` names purpose and version, e.g. `hansa/head/1`. Numbers are safe non-negative integers.
  */
 export function transcript(domain: string, fields: readonly TranscriptField[]): Uint8Array {
-  // Into one piece of memory: everything that is hashed goes through here.
-  const name = utf8(domain);
+  const { length, texts } = measure(domain, fields);
+  const whole = new Uint8Array(length);
+  layOut(domain, fields, { whole, view: new DataView(whole.buffer), texts });
+  return whole;
+}
+
+/** BLAKE3 of the transcript: 32 bytes. */
+export function hashTranscript(
+  crypto: Pick<Crypto, 'hash'>,
+  domain: string,
+  fields: readonly TranscriptField[],
+): Uint8Array {
+  const { length, texts } = measure(domain, fields);
+  if (length > scratch.length) {
+    return crypto.hash(transcript(domain, fields));
+  }
+  layOut(domain, fields, { whole: scratch, view: scratchView, texts });
+  return crypto.hash(scratch.subarray(0, length));
+}
+
+interface Measured {
+  readonly length: number;
+  /** The text fields as bytes, in their order. */
+  readonly texts: readonly Uint8Array[];
+}
+
+function measure(domain: string, fields: readonly TranscriptField[]): Measured {
   const texts: Uint8Array[] = [];
-  let length = lengthBytes + name.length;
+  let { length } = beginningOf(domain);
   for (const field of fields) {
     length += lengthBytes + sizeOf(field, texts);
   }
-  const whole = new Uint8Array(length);
-  const view = new DataView(whole.buffer);
-  let at = putBytes(whole, view, { at: 0, bytes: name });
+  return { length, texts };
+}
+
+interface Into extends Pick<Measured, 'texts'> {
+  readonly whole: Uint8Array;
+  readonly view: DataView;
+}
+
+function layOut(
+  domain: string,
+  fields: readonly TranscriptField[],
+  { whole, view, texts }: Into,
+): void {
+  const beginning = beginningOf(domain);
+  whole.set(beginning);
+  let at = beginning.length;
   let text = 0;
   for (const field of fields) {
     if (typeof field === 'number') {
@@ -36,7 +83,18 @@ export function transcript(domain: string, fields: readonly TranscriptField[]): 
     text += typeof field === 'string' ? 1 : 0;
     at = putBytes(whole, view, { at, bytes });
   }
-  return whole;
+}
+
+function beginningOf(domain: string): Uint8Array {
+  const known = beginnings.get(domain);
+  if (known !== undefined) {
+    return known;
+  }
+  const bytes = utf8(domain);
+  const beginning = new Uint8Array(lengthBytes + bytes.length);
+  putBytes(beginning, new DataView(beginning.buffer), { at: 0, bytes });
+  beginnings.set(domain, beginning);
+  return beginning;
 }
 
 function sizeOf(field: TranscriptField, texts: Uint8Array[]): number {

@@ -4,6 +4,7 @@ import {
   clusterIdSchema,
   fromHex,
   toHex,
+  hashTranscript,
   transcript,
   type ClusterId,
   type Crypto,
@@ -137,7 +138,7 @@ export const countersignatureSchema: z.ZodType<Countersignature> =
 
 /** What the first record of a cluster follows. */
 export function firstHash(crypto: Crypto, cluster: ClusterId): string {
-  return toHex(crypto.hash(transcript('hansa/audit-first/1', [cluster])));
+  return toHex(hashTranscript(crypto, 'hansa/audit-first/1', [cluster]));
 }
 
 export function recordHash(crypto: Crypto, record: Omit<AuditRecord, 'hash'>): string {

@@ -8,7 +8,7 @@ import {
   hashSchema,
   nodeIdSchema,
   toHex,
-  transcript,
+  hashTranscript,
   type ClusterId,
   type Codec,
   type Crypto,
@@ -49,7 +49,7 @@ const schema = z.object({
 
 /** One cluster has one place, whichever of its keys signs: the salt is made of its id. */
 export function itemSalt(crypto: Crypto, cluster: ClusterId): Uint8Array {
-  return crypto.hash(transcript('hansa/directory/1', [fromHex(cluster)])).slice(0, 20);
+  return hashTranscript(crypto, 'hansa/directory/1', [fromHex(cluster)]).slice(0, 20);
 }
 
 /** Whatever does not fit is left out from the end: addresses first, then nodes, then the name. */

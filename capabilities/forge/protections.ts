@@ -6,6 +6,7 @@ import {
   signatureSchema,
   startsWith,
   toHex,
+  hashTranscript,
   transcript,
   type Codec,
   type Crypto,
@@ -63,7 +64,7 @@ export function protectOp({ codec }: ProtectionNeeds, table: readonly Protection
 export function signatureOp({ codec, crypto }: ProtectionNeeds, move: SignedMove): ChangeOp {
   const { ref, from, to, delegate } = move;
   // A ref's name may be longer than a key.
-  const about = crypto.hash(transcript('hansa/ref-move-key/1', [ref, from, to]));
+  const about = hashTranscript(crypto, 'hansa/ref-move-key/1', [ref, from, to]);
   const key = packTuple(['signature', about, delegate]);
   return { put: { key, value: codec.encode(move), blobs: [] } };
 }

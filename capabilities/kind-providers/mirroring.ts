@@ -4,7 +4,7 @@ import {
   HansaError,
   splitFederatedId,
   toHex,
-  transcript,
+  hashTranscript,
   type Crypto,
   type FederatedId,
   type Log,
@@ -111,7 +111,7 @@ export function workOf(
 ): Work {
   const { resource, epoch, sequence } = at;
   const fields = [type, resource, epoch, sequence ?? 0];
-  const hash = crypto.hash(transcript('hansa/kind-work/1', fields));
+  const hash = hashTranscript(crypto, 'hansa/kind-work/1', fields);
   const { name, owner } = splitFederatedId(resource);
   return {
     type,

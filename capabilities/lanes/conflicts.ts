@@ -5,7 +5,7 @@ import {
   splitFederatedId,
   splitLocalId,
   toHex,
-  transcript,
+  hashTranscript,
   type ErrorReport,
   type FederatedId,
   type Op,
@@ -54,7 +54,7 @@ export async function bringConflicts(
 }
 
 function conflictId({ crypto }: LaneParts, lane: FederatedId, key: string): string {
-  const hash = crypto.hash(transcript('hansa/conflict/1', [lane, key]));
+  const hash = hashTranscript(crypto, 'hansa/conflict/1', [lane, key]);
   return `c-${toHex(hash.subarray(0, idBytes))}`;
 }
 

@@ -1,6 +1,6 @@
 // Six words that both sides of a new link compare by voice: 48 bits of a hash over both clusters
 // and both nonces, so that whoever took the token in between shows other words.
-import { fromHex, transcript, type ClusterId, type Crypto } from '@hansa/foundation';
+import { fromHex, hashTranscript, type ClusterId, type Crypto } from '@hansa/foundation';
 import { checkWordList } from './word-list.ts';
 
 export const checkWordsCount = 6;
@@ -14,14 +14,12 @@ export function checkWords(
     readonly accepterNonce: Uint8Array;
   },
 ): string {
-  const hash = crypto.hash(
-    transcript('hansa/check-words/1', [
-      fromHex(sides.inviter),
-      fromHex(sides.accepter),
-      sides.inviterNonce,
-      sides.accepterNonce,
-    ]),
-  );
+  const hash = hashTranscript(crypto, 'hansa/check-words/1', [
+    fromHex(sides.inviter),
+    fromHex(sides.accepter),
+    sides.inviterNonce,
+    sides.accepterNonce,
+  ]);
   return Array.from(hash.subarray(0, checkWordsCount), (byte) => checkWordList[byte] ?? '').join(
     ' ',
   );

@@ -5,6 +5,7 @@ import {
   HansaError,
   rootFromPath,
   splitFederatedId,
+  hashTranscript,
   transcript,
   type Crypto,
   type FederatedId,
@@ -25,7 +26,7 @@ import type {
 
 /** The chain before the first change of an epoch. */
 export function firstChain(crypto: Crypto, resource: FederatedId, epoch: number): Uint8Array {
-  return crypto.hash(transcript('hansa/chain-first/1', [resource, epoch]));
+  return hashTranscript(crypto, 'hansa/chain-first/1', [resource, epoch]);
 }
 
 export function nextChain(crypto: Crypto, before: Uint8Array, change: Change): Uint8Array {
@@ -34,7 +35,7 @@ export function nextChain(crypto: Crypto, before: Uint8Array, change: Change): U
 
 /** The same, where the bytes of the change are at hand. */
 export function chainAfter(crypto: Crypto, before: Uint8Array, change: Uint8Array): Uint8Array {
-  return crypto.hash(transcript('hansa/chain/1', [before, change]));
+  return hashTranscript(crypto, 'hansa/chain/1', [before, change]);
 }
 
 export function changeBytes(change: Change): Uint8Array {
@@ -65,7 +66,7 @@ export function valueHash(
   crypto: Crypto,
   entry: { readonly value: Uint8Array; readonly blobs: readonly BlobReference[] },
 ): Uint8Array {
-  return crypto.hash(transcript('hansa/value/1', [entry.value, blobFields(entry.blobs)]));
+  return hashTranscript(crypto, 'hansa/value/1', [entry.value, blobFields(entry.blobs)]);
 }
 
 /** What a change does to the digest trie; a version of 0 belongs to a key that it deleted. */
@@ -85,7 +86,7 @@ export function trieChanges(
 
 export function leafOf(crypto: Crypto, entry: ResourceEntry): Uint8Array {
   const { key, version } = entry;
-  return crypto.hash(transcript('hansa/trie-leaf/1', [key, version, valueHash(crypto, entry)]));
+  return hashTranscript(crypto, 'hansa/trie-leaf/1', [key, version, valueHash(crypto, entry)]);
 }
 
 export function headBytes(resource: FederatedId, position: Position): Uint8Array {
@@ -94,7 +95,7 @@ export function headBytes(resource: FederatedId, position: Position): Uint8Array
 }
 
 export function headLeaf(crypto: Crypto, salt: Uint8Array, head: Uint8Array): Uint8Array {
-  return crypto.hash(transcript('hansa/head-leaf/1', [salt, head]));
+  return hashTranscript(crypto, 'hansa/head-leaf/1', [salt, head]);
 }
 
 export function tickBytes(tick: Omit<Tick, 'signature'>): Uint8Array {

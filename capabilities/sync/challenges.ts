@@ -7,7 +7,7 @@ import {
   isPeer,
   nodeKind,
   splitFederatedId,
-  transcript,
+  hashTranscript,
   type Call,
   type ClusterId,
   type Crypto,
@@ -51,7 +51,7 @@ export function challengeAnswer(
   entries: readonly ResourceEntry[],
 ): Uint8Array {
   const fields = entries.flatMap((entry) => [entry.key, entry.version, history.valueHash(entry)]);
-  return crypto.hash(transcript('hansa/challenge/2', [asked.salt, asked.prefix, ...fields]));
+  return hashTranscript(crypto, 'hansa/challenge/2', [asked.salt, asked.prefix, ...fields]);
 }
 
 /** What is stored of the leaves under a prefix; an entry that is lost is missing in it. */

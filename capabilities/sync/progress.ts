@@ -6,7 +6,7 @@ import {
   remote,
   reportOf,
   splitFederatedId,
-  transcript,
+  hashTranscript,
   type ClusterId,
   type Crypto,
   type FederatedId,
@@ -63,7 +63,7 @@ export function rowsRoot(crypto: Crypto, rows: readonly HeldRow[]): Uint8Array {
     sequence,
     digest,
   ]);
-  return crypto.hash(transcript('hansa/held/1', fields));
+  return hashTranscript(crypto, 'hansa/held/1', fields);
 }
 
 export interface Progress extends ProgressSource {

@@ -1,15 +1,18 @@
 // What a digest trie would be after some changes, computed beside it: nothing of it is seen before
 // it is committed, and a draft that is dropped leaves nothing behind.
-import { compareBytes } from '../bytes.ts';
 import { HansaError } from '../errors.ts';
-import { childrenBytes, digitOf, nodeBytes, rootOf } from './trie-hash.ts';
 import {
-  emptyPage,
-  overlaid,
-  presentLeaves,
   type PendingLeaf,
-  type TriePage,
-} from './trie-page.ts';
+  type PlacedLeaf,
+  type TrieChange,
+  comparePaths,
+  digitAt,
+  overlaid,
+  pendingLeaves,
+  presentLeaves,
+} from './trie-leaf.ts';
+import { childrenBytes, nodeBytes, rootOf } from './trie-hash.ts';
+import { emptyPage, type TriePage } from './trie-page.ts';
 import {
   childrenAt,
   cleanPage,
@@ -25,12 +28,6 @@ import {
 // 64 times what a page holds on average: by chance it never happens, and whoever looks for keys
 // that meet in one page does not get us to read and write megabytes for each of its changes
 const pageLeavesMax = 16_384;
-
-/** A leaf that is set, or, without a hash, removed. */
-export interface TrieChange {
-  readonly key: Uint8Array;
-  readonly hash: Uint8Array | undefined;
-}
 
 export interface TrieDraft {
   readonly root: Uint8Array;
@@ -70,7 +67,7 @@ export class LayeredDraft implements TrieDraft {
     const numbers = [...byPage.keys()];
     for (let at = 0; at < numbers.length; at += pagesPerRead) {
       const some = numbers.slice(at, at + pagesPerRead);
-      const pages = await readPages(this.#parts, this.shape, { numbers: some });
+      const pages = await this.#read(some);
       for (const number of some) {
         this.#write(number, pages.get(number) ?? emptyPage, byPage.get(number) ?? []);
       }
@@ -79,21 +76,28 @@ export class LayeredDraft implements TrieDraft {
     return this.root;
   }
 
+  /** Again where pages were written meanwhile: what was dirty over those read is so no more. */
+  async #read(numbers: readonly number[]): Promise<ReadonlyMap<number, TriePage>> {
+    for (;;) {
+      const { meta } = this.shape;
+      const pages = await readPages(this.#parts, this.shape, { numbers });
+      if (this.shape.meta === meta) {
+        return pages;
+      }
+    }
+  }
+
   /** In the order of paths; of two changes of one key, the later. */
   #byPage(changes: readonly TrieChange[]): ReadonlyMap<number, PendingLeaf[]> {
-    const leaves = changes.map(({ key, hash }) => ({
-      path: this.#parts.hasher.path(key),
-      key: key.slice(), // what it was cut from may be a whole frame
-      hash,
-    }));
-    leaves.sort((a, b) => compareBytes(a.path, b.path));
+    const leaves = pendingLeaves(changes, this.#parts.hasher.path);
+    leaves.sort(comparePaths);
     const byPage = new Map<number, PendingLeaf[]>();
     for (const leaf of leaves) {
-      const number = pageOf(leaf.path, this.shape.depth);
+      const number = pageOf(leaf, this.shape.depth);
       const page = byPage.get(number) ?? [];
       byPage.set(number, page);
       const last = page.at(-1);
-      if (last !== undefined && compareBytes(last.path, leaf.path) === 0) {
+      if (last !== undefined && comparePaths(last, leaf) === 0) {
         page.pop();
       }
       page.push(leaf);
@@ -101,20 +105,21 @@ export class LayeredDraft implements TrieDraft {
     return byPage;
   }
 
-  #write(number: number, page: TriePage, leaves: readonly PendingLeaf[]): void {
+  #write(number: number, page: TriePage, changed: readonly PendingLeaf[]): void {
     const { hasher } = this.#parts;
     const { depth } = this.shape;
     const before = this.pages.get(number) ?? this.shape.dirty.get(number) ?? cleanPage(page);
     const children = before.children.slice();
     const pending = [...before.pending];
     let { count } = before;
-    for (const [digit, added] of byDigit(leaves, depth)) {
+    for (const [digit, added] of byDigit(changed, depth)) {
       const old = pending[digit] ?? [];
       const merged = overlaid(old, added);
       pending[digit] = merged;
       count += merged.length - old.length;
       const stored = page.leaves(page.firstOf(digit, depth), page.firstOf(digit + 1, depth));
-      const node = hasher.subtree(presentLeaves(overlaid(stored, merged)), depth + 1);
+      const leaves = presentLeaves(overlaid<PlacedLeaf>(stored, merged));
+      const node = hasher.subtree(leaves, depth + 1);
       children.set(node, digit * nodeBytes);
     }
     if (page.count + count > pageLeavesMax) {
@@ -158,7 +163,7 @@ function byDigit(
 ): ReadonlyMap<number, readonly PendingLeaf[]> {
   const found = new Map<number, PendingLeaf[]>();
   for (const leaf of leaves) {
-    const digit = digitOf(leaf.path, depth);
+    const digit = digitAt(leaf.bytes, leaf.at, depth);
     const group = found.get(digit) ?? [];
     found.set(digit, group);
     group.push(leaf);

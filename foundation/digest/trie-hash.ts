@@ -3,6 +3,7 @@
 import { utf8 } from '../bytes.ts';
 import type { Crypto } from '../crypto.ts';
 import type { TrieEntry } from '../digest-trie.ts';
+import { type LeafPlace, digitAt, hashBytes, hashOf, pathBytes } from './trie-leaf.ts';
 
 /**
  * A node as it lies in arrays and pages: one byte that says what it is, and its hash. Sixteen of
@@ -10,19 +11,8 @@ import type { TrieEntry } from '../digest-trie.ts';
  */
 export const nodeBytes = 33;
 export const childrenBytes: number = 16 * nodeBytes;
-export const pathBytes = 32;
-export const pathDigits = 64;
-export const hashBytes = 32;
 
 export const nodeKind = { none: 0, leaf: 1, branch: 2 } as const;
-
-export interface TrieLeaf {
-  /** BLAKE3(key). */
-  readonly path: Uint8Array;
-  readonly key: Uint8Array;
-  /** The hash of `hansa/trie-leaf/1`. */
-  readonly hash: Uint8Array;
-}
 
 export interface TrieHasher {
   path(key: Uint8Array): Uint8Array;
@@ -30,25 +20,20 @@ export interface TrieHasher {
   /** The node above sixteen children; none where there are none, the leaf where it is alone. */
   join(children: Uint8Array): Uint8Array;
   /** The node over leaves that share the first `depth` digits, in the order of their paths. */
-  subtree(leaves: readonly TrieLeaf[], depth: number): Uint8Array;
+  subtree(leaves: readonly LeafPlace[], depth: number): Uint8Array;
   /** The children of that node, also where it is a leaf itself. */
-  childrenOf(leaves: readonly TrieLeaf[], depth: number): Uint8Array;
+  childrenOf(leaves: readonly LeafPlace[], depth: number): Uint8Array;
 }
 
 const leafDomain = utf8('hansa/trie-leaf/1');
 const branchDomain = utf8('hansa/trie-branch/1');
 const lengthBytes = 4;
 
-export function digitOf(path: Uint8Array, depth: number): number {
-  const byte = path[depth >> 1] ?? 0;
-  return (depth & 1) === 0 ? byte >> 4 : byte & 15;
-}
+export const emptyNode: Uint8Array = new Uint8Array(nodeBytes);
 
 export function leafNode(hash: Uint8Array): Uint8Array {
   return nodeOf(nodeKind.leaf, hash);
 }
-
-export const emptyNode: Uint8Array = new Uint8Array(nodeBytes);
 
 function nodeOf(kind: number, hash: Uint8Array): Uint8Array {
   const node = new Uint8Array(nodeBytes);
@@ -62,41 +47,74 @@ export function rootOf(node: Uint8Array): Uint8Array {
   return node.slice(1, nodeBytes);
 }
 
+/** A loop: for a hash it takes a third of what a view of the source and a call take. */
+function copyHash(
+  into: Uint8Array,
+  at: number,
+  { bytes, from }: { readonly bytes: Uint8Array; readonly from: number },
+): void {
+  for (let i = 0; i < hashBytes; i += 1) {
+    into[at + i] = bytes[from + i] ?? 0;
+  }
+}
+
 export function createTrieHasher(crypto: Crypto): TrieHasher {
   const join = createJoin(crypto);
-  const subtree = (leaves: readonly TrieLeaf[], depth: number): Uint8Array => {
-    const [only] = leaves;
-    if (leaves.length > 1) {
-      return join(childrenOf(leaves, depth));
-    }
-    return only === undefined ? emptyNode : leafNode(only.hash);
-  };
-  const childrenOf = (leaves: readonly TrieLeaf[], depth: number): Uint8Array => {
-    const children = new Uint8Array(childrenBytes);
-    for (let from = 0; from < leaves.length;) {
-      const digit = digitOf(leaves[from]?.path ?? emptyNode, depth);
+  // The children of the branches that a walk down is in, one array for each depth.
+  const scratch: Uint8Array[] = [];
+  const fill = (children: Uint8Array, leaves: readonly LeafPlace[], span: Span): void => {
+    const { depth } = span;
+    for (let { from } = span; from < span.to;) {
+      const digit = digitOfLeaf(leaves[from], depth);
       let to = from + 1;
-      while (to < leaves.length && digitOf(leaves[to]?.path ?? emptyNode, depth) === digit) {
+      while (to < span.to && digitOfLeaf(leaves[to], depth) === digit) {
         to += 1;
       }
+      const at = digit * nodeBytes;
       const only = to - from === 1 ? leaves[from] : undefined;
       if (only === undefined) {
-        children.set(subtree(leaves.slice(from, to), depth + 1), digit * nodeBytes);
+        children.set(branch(leaves, { from, to, depth: depth + 1 }), at);
       } else {
-        children[digit * nodeBytes] = nodeKind.leaf;
-        children.set(only.hash, digit * nodeBytes + 1);
+        children[at] = nodeKind.leaf;
+        copyHash(children, at + 1, { bytes: only.bytes, from: only.at + pathBytes });
       }
       from = to;
     }
-    return children;
+  };
+  const branch = (leaves: readonly LeafPlace[], span: Span): Uint8Array => {
+    const children = (scratch[span.depth] ??= new Uint8Array(childrenBytes));
+    children.fill(0);
+    fill(children, leaves, span);
+    return join(children);
   };
   return {
     path: (key) => crypto.hash(key),
     leaf: createLeaf(crypto),
     join,
-    subtree,
-    childrenOf,
+    subtree(leaves, depth) {
+      const [only] = leaves;
+      if (leaves.length > 1) {
+        return branch(leaves, { from: 0, to: leaves.length, depth });
+      }
+      return only === undefined ? emptyNode : leafNode(hashOf(only));
+    },
+    childrenOf(leaves, depth) {
+      const children = new Uint8Array(childrenBytes);
+      fill(children, leaves, { from: 0, to: leaves.length, depth });
+      return children;
+    },
   };
+}
+
+/** Some of the leaves, which share the first `depth` digits. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly depth: number;
+}
+
+function digitOfLeaf(leaf: LeafPlace | undefined, depth: number): number {
+  return leaf === undefined ? 0 : digitAt(leaf.bytes, leaf.at, depth);
 }
 
 function createLeaf(crypto: Crypto): TrieHasher['leaf'] {
@@ -129,11 +147,11 @@ function createJoin(crypto: Crypto): TrieHasher['join'] {
     let last = 0;
     for (let child = 0; child < childrenBytes; child += nodeBytes) {
       const kind = children[child] ?? nodeKind.none;
-      bytes.fill(0, at, at + lengthBytes);
+      bytes[at] = bytes[at + 1] = bytes[at + 2] = bytes[at + 3] = 0;
       at += lengthBytes;
       if (kind !== nodeKind.none) {
         bytes[at - 1] = hashBytes;
-        bytes.set(children.subarray(child + 1, child + nodeBytes), at);
+        copyHash(bytes, at, { bytes: children, from: child + 1 });
         at += hashBytes;
         present += 1;
         last = child;

@@ -3,16 +3,29 @@
 //
 //   how many records more it takes (1) | hash of all that follows (32) | sixteen children (528) |
 //   count (u32) | for each leaf: path (32), hash (32), where its key ends (u32) | the keys
-import { compareBytes, equalBytes } from '../bytes.ts';
+import { emptyBytes, equalBytes } from '../bytes.ts';
 import type { Crypto } from '../crypto.ts';
 import { HansaError } from '../errors.ts';
-import { childrenBytes, digitOf, hashBytes, pathBytes, type TrieLeaf } from './trie-hash.ts';
+import {
+  type LeafPlace,
+  type PendingLeaf,
+  type PlacedLeaf,
+  comparePaths,
+  copyPlace,
+  digitAt,
+  hashBytes,
+  hashOf,
+  pathOf,
+  placeBytes,
+  presentLeaves,
+} from './trie-leaf.ts';
+import { childrenBytes } from './trie-hash.ts';
 
 const hashAt = 1;
 const childrenAt = hashAt + hashBytes;
 const countAt = childrenAt + childrenBytes;
 const leavesAt = countAt + 4;
-const leafBytes = pathBytes + hashBytes + 4;
+const leafBytes = placeBytes + 4;
 
 // a value holds 512 KiB and a transaction 1 MiB: three parts fit into one
 export const pagePartBytes: number = 256 * 1_024;
@@ -22,7 +35,7 @@ export interface TriePage {
   readonly count: number;
   /** How long it is as bytes. */
   readonly bytes: number;
-  leaves(from: number, to: number): TrieLeaf[];
+  leaves(from: number, to: number): PlacedLeaf[];
   /** Where the leaves begin whose digit at the depth is at least this one. */
   firstOf(digit: number, depth: number): number;
   /** The page with what waits for it, as bytes to be stored; most of it is copied in long runs. */
@@ -49,22 +62,23 @@ export const emptyPage: TriePage = {
 export function packPage(
   crypto: Crypto,
   children: Uint8Array,
-  leaves: readonly TrieLeaf[],
+  leaves: readonly PlacedLeaf[],
 ): Uint8Array {
+  const keys = leaves.map(({ key }) => key);
   const keysAt = leavesAt + leaves.length * leafBytes;
-  const keysLength = leaves.reduce((sum, { key }) => sum + key.length, 0);
+  const keysLength = keys.reduce((sum, key) => sum + key.length, 0);
   const bytes = new Uint8Array(keysAt + keysLength);
   const view = new DataView(bytes.buffer);
   bytes.set(children, childrenAt);
   view.setUint32(countAt, leaves.length);
   let at = leavesAt;
   let end = 0;
-  for (const { path, hash, key } of leaves) {
-    bytes.set(path, at);
-    bytes.set(hash, at + pathBytes);
+  for (const [index, leaf] of leaves.entries()) {
+    const key = keys[index] ?? emptyBytes;
+    copyPlace(bytes, at, leaf);
     bytes.set(key, keysAt + end);
     end += key.length;
-    view.setUint32(at + pathBytes + hashBytes, end);
+    view.setUint32(at + placeBytes, end);
     at += leafBytes;
   }
   return sealed(crypto, bytes);
@@ -87,16 +101,21 @@ export function readPage(crypto: Crypto, bytes: Uint8Array): TriePage {
   return new FlatPage(bytes);
 }
 
+/** Of bytes that were packed right now. */
+export function packedPage(bytes: Uint8Array): TriePage {
+  return new FlatPage(bytes);
+}
+
 class FlatPage implements TriePage {
   readonly children: Uint8Array;
   readonly count: number;
   readonly bytes: number;
-  readonly #bytes: Uint8Array;
+  readonly whole: Uint8Array;
   readonly #view: DataView;
   readonly #keysAt: number;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    this.whole = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.children = bytes.subarray(childrenAt, countAt);
     this.count = this.#view.getUint32(countAt);
@@ -104,20 +123,17 @@ class FlatPage implements TriePage {
     this.#keysAt = leavesAt + this.count * leafBytes;
   }
 
-  leaves(from: number, to: number): TrieLeaf[] {
-    const found: TrieLeaf[] = [];
+  leaves(from: number, to: number): PlacedLeaf[] {
+    const found: PlacedLeaf[] = [];
     for (let index = from; index < to; index += 1) {
-      const at = leavesAt + index * leafBytes;
-      const hashFrom = at + pathBytes;
-      const start = index === 0 ? 0 : this.#view.getUint32(at - 4);
-      const end = this.#view.getUint32(hashFrom + hashBytes);
-      found.push({
-        path: this.#bytes.subarray(at, hashFrom),
-        hash: this.#bytes.subarray(hashFrom, hashFrom + hashBytes),
-        key: this.#bytes.subarray(this.#keysAt + start, this.#keysAt + end),
-      });
+      found.push(new LeafOfPage(this, index));
     }
     return found;
+  }
+
+  keyOf(index: number): Uint8Array {
+    const from = this.#keysAt + this.#keyStart(index);
+    return this.whole.subarray(from, this.#keysAt + this.#keyStart(index + 1));
   }
 
   merged(crypto: Crypto, children: Uint8Array, pending: readonly PendingLeaf[]): MergedPage {
@@ -126,7 +142,7 @@ class FlatPage implements TriePage {
     for (const piece of pieces) {
       count += 'to' in piece ? piece.to - piece.from : 1;
       keyBytes +=
-        'to' in piece ? this.#keyStart(piece.to) - this.#keyStart(piece.from) : piece.key.length;
+        'to' in piece ? this.#keyStart(piece.to) - this.#keyStart(piece.from) : piece.keyLength;
     }
     const keysAt = leavesAt + count * leafBytes;
     const bytes = new Uint8Array(keysAt + keyBytes);
@@ -141,29 +157,28 @@ class FlatPage implements TriePage {
         end += this.#keyStart(piece.to) - this.#keyStart(piece.from);
         continue;
       }
-      bytes.set(piece.path, at);
-      bytes.set(piece.hash, at + pathBytes);
+      copyPlace(bytes, at, piece);
       bytes.set(piece.key, keysAt + end);
-      end += piece.key.length;
-      view.setUint32(at + pathBytes + hashBytes, end);
+      end += piece.keyLength;
+      view.setUint32(at + placeBytes, end);
       at += leafBytes;
     }
     return { bytes: sealed(crypto, bytes), count };
   }
 
   /** Runs of our own leaves, and the new ones between them. */
-  #piecesWith(pending: readonly PendingLeaf[]): readonly (Run | TrieLeaf)[] {
-    const pieces: (Run | TrieLeaf)[] = [];
+  #piecesWith(pending: readonly PendingLeaf[]): readonly (Run | PendingLeaf)[] {
+    const pieces: (Run | PendingLeaf)[] = [];
     let from = 0;
     for (const leaf of pending) {
-      const to = this.#firstFrom(leaf.path, from);
+      const to = this.#firstFrom(leaf, from);
       if (to > from) {
         pieces.push({ from, to });
       }
-      const isOurs = to < this.count && equalBytes(this.#path(to), leaf.path);
+      const isOurs = to < this.count && comparePaths(this.#place(to), leaf) === 0;
       from = isOurs ? to + 1 : to;
-      if (leaf.hash !== undefined) {
-        pieces.push({ path: leaf.path, key: leaf.key, hash: leaf.hash });
+      if (!leaf.isGone) {
+        pieces.push(leaf);
       }
     }
     if (from < this.count) {
@@ -174,10 +189,10 @@ class FlatPage implements TriePage {
 
   #copyRun({ from, to }: Run, into: Into): void {
     const { bytes, view, at, keysAt, end } = into;
-    bytes.set(this.#bytes.subarray(leavesAt + from * leafBytes, leavesAt + to * leafBytes), at);
+    bytes.set(this.whole.subarray(leavesAt + from * leafBytes, leavesAt + to * leafBytes), at);
     const keys = this.#keyStart(from);
     bytes.set(
-      this.#bytes.subarray(this.#keysAt + keys, this.#keysAt + this.#keyStart(to)),
+      this.whole.subarray(this.#keysAt + keys, this.#keysAt + this.#keyStart(to)),
       keysAt + end,
     );
     const shift = end - keys;
@@ -192,16 +207,15 @@ class FlatPage implements TriePage {
     return index === 0 ? 0 : this.#view.getUint32(leavesAt + index * leafBytes - 4);
   }
 
-  #path(index: number): Uint8Array {
-    const at = leavesAt + index * leafBytes;
-    return this.#bytes.subarray(at, at + pathBytes);
+  #place(index: number): LeafPlace {
+    return { bytes: this.whole, at: leavesAt + index * leafBytes };
   }
 
-  #firstFrom(path: Uint8Array, from: number): number {
+  #firstFrom(leaf: LeafPlace, from: number): number {
     let [low, high] = [from, this.count];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (compareBytes(this.#path(middle), path) < 0) {
+      if (comparePaths(this.#place(middle), leaf) < 0) {
         low = middle + 1;
       } else {
         high = middle;
@@ -215,8 +229,7 @@ class FlatPage implements TriePage {
     let high = this.count;
     while (low < high) {
       const middle = (low + high) >> 1;
-      const at = leavesAt + middle * leafBytes;
-      if (digitOf(this.#bytes.subarray(at, at + pathBytes), depth) < digit) {
+      if (digitAt(this.whole, leavesAt + middle * leafBytes, depth) < digit) {
         low = middle + 1;
       } else {
         high = middle;
@@ -240,38 +253,28 @@ interface Into {
   readonly end: number;
 }
 
-/** A leaf that is not in its page yet; without a hash it is to be gone from it. */
-export interface PendingLeaf {
-  readonly path: Uint8Array;
-  readonly key: Uint8Array;
-  readonly hash: Uint8Array | undefined;
-}
+/** Made by the hundred to look at one of them: what it holds is cut out when it is asked for. */
+class LeafOfPage implements PlacedLeaf {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly isGone = false;
+  readonly #page: FlatPage;
 
-/** Both in the order of paths; where both have a path, the newer one counts. */
-export function overlaid<T extends PendingLeaf>(
-  older: readonly T[],
-  newer: readonly PendingLeaf[],
-): (T | PendingLeaf)[] {
-  const merged: (T | PendingLeaf)[] = [];
-  let at = 0;
-  for (const leaf of newer) {
-    let below = older[at];
-    while (below !== undefined) {
-      const order = compareBytes(below.path, leaf.path);
-      if (order < 0) {
-        merged.push(below);
-      }
-      if (order > 0) {
-        break;
-      }
-      at += 1;
-      below = older[at];
-    }
-    merged.push(leaf);
+  constructor(page: FlatPage, index: number) {
+    this.#page = page;
+    this.bytes = page.whole;
+    this.at = leavesAt + index * leafBytes;
   }
-  return merged.concat(older.slice(at));
-}
 
-export function presentLeaves(leaves: readonly PendingLeaf[]): TrieLeaf[] {
-  return leaves.filter((leaf): leaf is TrieLeaf => leaf.hash !== undefined);
+  get path(): Uint8Array {
+    return pathOf(this);
+  }
+
+  get hash(): Uint8Array {
+    return hashOf(this);
+  }
+
+  get key(): Uint8Array {
+    return this.#page.keyOf((this.at - leavesAt) / leafBytes);
+  }
 }

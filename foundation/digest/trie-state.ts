@@ -5,8 +5,9 @@ import type { Crypto } from '../crypto.ts';
 import { HansaError } from '../errors.ts';
 import type { Recent } from '../recent.ts';
 import type { Entry, KeyValueStore, Revision } from '../store/store.ts';
-import { digitOf, nodeBytes, childrenBytes, type TrieHasher } from './trie-hash.ts';
-import { emptyPage, readPage, type PendingLeaf, type TriePage } from './trie-page.ts';
+import { type LeafPlace, type PendingLeaf, digitAt } from './trie-leaf.ts';
+import { childrenBytes, nodeBytes, type TrieHasher } from './trie-hash.ts';
+import { emptyPage, readPage, type TriePage } from './trie-page.ts';
 import {
   pageBytes,
   type TrieLevels,
@@ -41,6 +42,8 @@ export interface StoredMeta {
 
 /** What reading needs to know; a view keeps one that does not change. */
 export interface TrieShape {
+  /** Sets apart what was opened one after the other under one name. */
+  readonly id: number;
   readonly name: TrieName;
   readonly meta: StoredMeta | undefined;
   readonly depth: number;
@@ -55,10 +58,10 @@ export function cleanPage(page: TriePage): DirtyPage {
 }
 
 /** The number of the page that a path leads to. */
-export function pageOf(path: Uint8Array, depth: number): number {
+export function pageOf({ bytes, at }: LeafPlace, depth: number): number {
   let page = 0;
-  for (let at = 0; at < depth; at += 1) {
-    page = page * 16 + digitOf(path, at);
+  for (let digit = 0; digit < depth; digit += 1) {
+    page = page * 16 + digitAt(bytes, at, digit);
   }
   return page;
 }
@@ -89,7 +92,7 @@ export async function readPages(
     return found;
   }
   const missing = given.numbers.filter((number) => {
-    const cached = parts.cache.get(cacheKey(shape, meta, number));
+    const cached = parts.cache.get(cacheKey(shape, number, given.revision));
     if (cached !== undefined) {
       found.set(number, cached);
     }
@@ -101,16 +104,39 @@ export async function readPages(
     for (const [index, number] of numbers.entries()) {
       const page = await pageFrom(parts, shape, { ...given, number, entry: entries[index] });
       found.set(number, page);
-      if (page.bytes <= cachedPageBytesMax) {
-        parts.cache.set(cacheKey(shape, meta, number), page);
+      // While pages are written, what was read may be either of two: the writer knows the newer.
+      if (given.revision !== undefined || (isWhole(meta) && shape.meta === meta)) {
+        remember(parts, cacheKey(shape, number, given.revision), page);
       }
     }
   }
   return found;
 }
 
-function cacheKey({ name }: TrieShape, meta: StoredMeta, page: number): string {
-  return `${name.join(' ')} ${meta.modRevision} ${page}`;
+function isWhole({ value }: StoredMeta): boolean {
+  return value.at === value.until;
+}
+
+/** What is about to be in the store: until it is, the dirty leaves over it make it no different. */
+export function rememberWritten(
+  parts: TrieParts,
+  shape: TrieShape,
+  written: { readonly number: number; readonly page: TriePage },
+): void {
+  remember(parts, cacheKey(shape, written.number), written.page);
+}
+
+function remember({ cache }: TrieParts, key: string, page: TriePage): void {
+  if (page.bytes <= cachedPageBytesMax) {
+    cache.set(key, page);
+  } else {
+    cache.delete(key);
+  }
+}
+
+function cacheKey({ id, meta }: TrieShape, page: number, revision?: Revision): string {
+  const of = `${id} ${meta?.value.generation ?? 0} ${page}`;
+  return revision === undefined ? of : `${of} ${revision}`;
 }
 
 function pageKey(

@@ -10,7 +10,7 @@ import { emptyTrie, type DigestTrie } from '../digest-trie.ts';
 import { HansaError } from '../errors.ts';
 import { scopeStore } from '../store/scoped-store.ts';
 import type { KeyValueStore } from '../store/store.ts';
-import type { TrieChange } from './trie-draft.ts';
+import type { TrieChange } from './trie-leaf.ts';
 import { childrenBytes, nodeBytes, nodeKind } from './trie-hash.ts';
 import { createTrieStore, type PagedTrie, type TrieStore } from './trie-store.ts';
 import type { TrieView } from './trie-view.ts';

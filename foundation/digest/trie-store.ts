@@ -19,6 +19,7 @@ import {
   type TrieParts,
   type TrieShape,
 } from './trie-state.ts';
+import type { TriePage } from './trie-page.ts';
 import { createTrieView, type TrieView } from './trie-view.ts';
 import { deepen, depthFor, isCrowded, riseAll, writeBehind } from './trie-writing.ts';
 
@@ -26,7 +27,8 @@ const triesMax = 256; // open at a time; another is opened again from its pages
 const pendingMax = 32_768; // of one trie: about 8 MB, and a second's work to repeat after a crash
 const pendingInAllMax = 131_072; // about 32 MB
 const pendingOfPageMax = 1_024; // a page that waits with more costs every change of it
-const pagesCached = 256; // of at most 64 KiB, mostly 20: a working set, not the trie
+const cachedOverheadBytes = 512; // of a page's objects and its key
+const cachedBytesMax = 16 * 1_024 * 1_024; // all pages of 100,000 entries, a part of those of more
 
 export interface PagedTrie {
   /** The position that the trie in memory holds; 0 before the first. */
@@ -79,13 +81,20 @@ export function createTrieStore(needs: {
   const { store, crypto } = needs;
   const tables = trieTables(store, needs.codec);
   const hasher = createTrieHasher(crypto);
-  const parts: TrieParts = { store, tables, crypto, hasher, cache: createRecent(pagesCached) };
+  const cache = createRecent<string, TriePage>(
+    cachedBytesMax,
+    ({ bytes }) => bytes + cachedOverheadBytes,
+  );
+  const parts: TrieParts = { store, tables, crypto, hasher, cache };
   const tries = new Map<string, OpenTrie>();
+  let opened = 0;
   return {
     hasher,
     async open(name, copy, expected = 0) {
       const key = `${copy} ${name}`;
-      const trie = tries.get(key) ?? (await openTrie(parts, [name, copy], expected));
+      const trie =
+        tries.get(key) ??
+        (await openTrie(parts, { id: (opened += 1), name: [name, copy], expected }));
       tries.delete(key);
       tries.set(key, trie);
       relieve(tries);
@@ -135,12 +144,19 @@ function relieve(tries: Map<string, OpenTrie>): void {
   }
 }
 
-async function openTrie(parts: TrieParts, name: TrieName, expected: number): Promise<OpenTrie> {
+interface Opening {
+  readonly id: number;
+  readonly name: TrieName;
+  readonly expected: number;
+}
+
+async function openTrie(parts: TrieParts, opening: Opening): Promise<OpenTrie> {
+  const { id, name, expected } = opening;
   const { tables } = parts;
   for (;;) {
     const row = await tables.metas.get(...name);
     if (row === undefined) {
-      return new OpenTrie(parts, name, { levels: emptyLevels(depthFor(expected)) });
+      return new OpenTrie(parts, { id, name, levels: emptyLevels(depthFor(expected)) });
     }
     const { value: meta, modRevision } = row;
     const levels = emptyLevels(meta.depth);
@@ -155,7 +171,7 @@ async function openTrie(parts: TrieParts, name: TrieName, expected: number): Pro
     if (meta.at === meta.until && !equalBytes(rootOf(nodeAt(levels, 0, 0)), meta.root)) {
       throw new HansaError('STORE_DAMAGED', `the nodes of the digest of ${name[0]} do not join`);
     }
-    return new OpenTrie(parts, name, { levels, meta: { value: meta, modRevision } });
+    return new OpenTrie(parts, { id, name, levels, meta: { value: meta, modRevision } });
   }
 }
 
@@ -164,6 +180,7 @@ class OpenTrie implements PagedTrie, TrieShape {
   pending = 0;
   meta: StoredMeta | undefined;
   levels: Uint8Array[];
+  readonly id: number;
   readonly name: TrieName;
   readonly dirty: Map<number, DirtyPage> = new Map();
   readonly #parts: TrieParts;
@@ -172,11 +189,14 @@ class OpenTrie implements PagedTrie, TrieShape {
 
   constructor(
     parts: TrieParts,
-    name: TrieName,
-    given: { readonly levels: Uint8Array[]; readonly meta?: StoredMeta },
+    given: Pick<TrieShape, 'id' | 'name'> & {
+      readonly levels: Uint8Array[];
+      readonly meta?: StoredMeta;
+    },
   ) {
     this.#parts = parts;
-    this.name = name;
+    this.id = given.id;
+    this.name = given.name;
     this.levels = given.levels;
     this.meta = given.meta;
     this.at = given.meta?.value.at ?? 0;
@@ -230,13 +250,13 @@ class OpenTrie implements PagedTrie, TrieShape {
       if (this.dirty.size === 0 && this.writtenAt === this.at) {
         return;
       }
-      const { name, depth, at } = this;
+      const { id, name, depth, at } = this;
       const levels = this.levels.map((level) => level.slice());
       const dirty = new Map(this.dirty);
       this.#isPageFull = false;
       await writeBehind(
         this.#parts,
-        { name, meta: this.meta, depth, levels, dirty },
+        { id, name, meta: this.meta, depth, levels, dirty },
         {
           at,
           // Whoever reads a page from now on may find it written already: what is dirty of it makes
@@ -296,10 +316,14 @@ class OpenTrie implements PagedTrie, TrieShape {
       if ((entry?.modRevision ?? 0) !== (this.meta?.modRevision ?? 0)) {
         throw writtenByAnother(this.name);
       }
-      const { name, meta, depth, at } = this;
+      const { id, name, meta, depth, at } = this;
       const levels = this.levels.map((level) => level.slice());
       const dirty = new Map(this.dirty);
-      return createTrieView(this.#parts, { name, meta, depth, levels, dirty }, { at, revision });
+      return createTrieView(
+        this.#parts,
+        { id, name, meta, depth, levels, dirty },
+        { at, revision },
+      );
     });
   }
 }

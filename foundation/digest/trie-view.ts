@@ -2,8 +2,16 @@
 // compare theirs with, range by range, while ours goes on.
 import { compareBytes } from '../bytes.ts';
 import type { Revision } from '../store/store.ts';
-import { digitOf, nodeBytes, nodeKind, pathDigits, rootOf, type TrieLeaf } from './trie-hash.ts';
-import { emptyPage, overlaid, presentLeaves } from './trie-page.ts';
+import {
+  type PlacedLeaf,
+  type TrieLeaf,
+  digitOf,
+  overlaid,
+  pathDigits,
+  presentLeaves,
+} from './trie-leaf.ts';
+import { nodeBytes, nodeKind, rootOf } from './trie-hash.ts';
+import { emptyPage } from './trie-page.ts';
 import { childrenAt, nodeAt, readPages, type TrieParts, type TrieShape } from './trie-state.ts';
 
 /** Digits of a path, from its first on. */
@@ -72,11 +80,11 @@ interface Read {
 async function leavesOf(
   { parts, shape, revision }: Read,
   number: number,
-): Promise<readonly TrieLeaf[]> {
+): Promise<readonly PlacedLeaf[]> {
   const pages = await readPages(parts, shape, { numbers: [number], revision });
   const page = pages.get(number) ?? emptyPage;
   const pending = shape.dirty.get(number)?.pending.flat() ?? [];
-  return presentLeaves(overlaid(page.leaves(0, page.count), pending));
+  return presentLeaves(overlaid<PlacedLeaf>(page.leaves(0, page.count), pending));
 }
 
 function numberOf(prefix: TriePrefix): number {

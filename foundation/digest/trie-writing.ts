@@ -4,8 +4,9 @@
 import { invariant } from '../errors.ts';
 import { deletePrefix } from '../store/delete-prefix.ts';
 import type { Op, Revision } from '../store/store.ts';
-import { hashBytes, nodeBytes, type TrieLeaf } from './trie-hash.ts';
-import { emptyPage, packPage } from './trie-page.ts';
+import { type PlacedLeaf, hashBytes } from './trie-leaf.ts';
+import { nodeBytes } from './trie-hash.ts';
+import { emptyPage, packedPage, packPage } from './trie-page.ts';
 import {
   emptyLevels,
   nodesPerChunk,
@@ -19,6 +20,7 @@ import {
   pageOf,
   pagesPerRead,
   readPages,
+  rememberWritten,
   writtenByAnother,
   type StoredMeta,
   type TrieParts,
@@ -154,6 +156,7 @@ export async function writeBehind(
       const { children, pending } = dirty.get(number) ?? { children: page.children, pending: [] };
       const { bytes, count } = page.merged(crypto, children, pending.flat());
       leaves += count - page.count;
+      rememberWritten(parts, shape, { number, page: packedPage(bytes) });
       await writer.add(pageOps(tables, [...name, before.generation, number], bytes));
     }
   }
@@ -229,10 +232,10 @@ function compareRoots(levels: TrieLevels, { value }: StoredMeta): boolean {
   return rootAt(levels).every((byte, index) => byte === value.root[index]);
 }
 
-function byPage(leaves: readonly TrieLeaf[], depth: number): ReadonlyMap<number, TrieLeaf[]> {
-  const found = new Map<number, TrieLeaf[]>();
+function byPage(leaves: readonly PlacedLeaf[], depth: number): ReadonlyMap<number, PlacedLeaf[]> {
+  const found = new Map<number, PlacedLeaf[]>();
   for (const leaf of leaves) {
-    const number = pageOf(leaf.path, depth);
+    const number = pageOf(leaf, depth);
     const page = found.get(number) ?? [];
     found.set(number, page);
     page.push(leaf);
