@@ -23,31 +23,28 @@ function asked(answers: Readonly<Record<string, unknown>>) {
   return { calls, names: createClusterNames(carrier, signal) };
 }
 
-const profile = {
+const link = { peer: bergen, name: 'bergen', status: 'live' };
+const status = {
   cluster: own,
   name: 'lubeck',
   node: own,
-  createdMs: 0,
-  keyIndex: 0,
-  nextKeyHash: '',
+  version: '0.1.0',
+  pid: 1,
+  uptimeMs: 0,
+  data: '',
+  api: '',
   federation: 'on',
   warnings: [],
+  addresses: [],
+  store: { engine: '', durability: '', revision: 0, sizeBytes: 0 },
+  resources: 0,
+  rules: 0,
+  trust: { trusted: 0, blocked: 0, requests: 0 },
+  links: [link],
+  mirrors: [],
+  memoryBytes: 0,
 };
-const link = {
-  peer: bergen,
-  name: 'bergen',
-  status: 'live',
-  mine: true,
-  theirs: true,
-  epoch: 1,
-  checkWords: '',
-  confirmedHere: true,
-  confirmedThere: true,
-  endpoints: [],
-  labels: {},
-  createdMs: 0,
-};
-const answers = { identity: profile, links: { links: [link] } };
+const answers = { daemon: status };
 
 test.each([
   [`user:anna@${bergen}`, 'user:anna@bergen'],
@@ -73,10 +70,15 @@ test.each([bergen, `key:${bergen}`, `@${bergen}/prices`, 'nothing of the kind'])
 );
 
 test('names are asked for once, and ids are short for whoever may not know them', async () => {
-  const { calls, names } = asked({ identity: profile });
-  const lines = [`user:anna@${own}`, `user:ben@${bergen}`].map(names.named);
-  expect(await Promise.all(lines)).toEqual(['user:anna@lubeck', 'user:ben@cdcdcdcd']);
-  expect(calls).toEqual(['identity.show', 'links.list']);
+  const { calls, names } = asked(answers);
+  const lines = [`user:anna@${own}`, `user:ben@${bergen}`];
+  expect(await Promise.all(lines.map(names.named))).toEqual([
+    'user:anna@lubeck',
+    'user:ben@bergen',
+  ]);
+  expect(calls).toEqual(['daemon.status']);
+  const short = await Promise.all(lines.map(asked({}).names.named));
+  expect(short).toEqual(['user:anna@abababab', 'user:ben@cdcdcdcd']);
 });
 
 test('an answer that says so is shown with names everywhere but in its data', async () => {

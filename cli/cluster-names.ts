@@ -1,7 +1,6 @@
 // Clusters as people call them: where an answer says one by its id, as in `user:anna@<id>`, the
 // name that the asked cluster has for it is shown. Programs get the ids.
-import { identityContract } from '@hansa/capabilities/identity/contract';
-import { linksContract } from '@hansa/capabilities/links/contract';
+import { daemonContract } from '@hansa/capabilities/daemon/contract';
 import { remote, type Carrier, type CommandOutput, type CommandView } from '@hansa/foundation';
 
 /** Undefined for a cluster that nobody here has a name for. */
@@ -42,17 +41,15 @@ export function createClusterNames(carrier: Carrier, signal: AbortSignal): Clust
   return { named, shown: async (output) => shownBy(named, output) };
 }
 
-/** What the caller may not ask for is not known to them. */
+/** Whoever may not ask how the node is knows no names. */
 async function askNames(carrier: Carrier, signal: AbortSignal): Promise<NameOf> {
-  const own = remote(identityContract, carrier).show({}, { signal });
-  const others = remote(linksContract, carrier).list({}, { signal });
-  const [us, them] = await Promise.allSettled([own, others]);
   const names = new Map<string, string>();
-  if (them.status === 'fulfilled') {
-    them.value.links.forEach(({ peer, name }) => names.set(peer, name));
-  }
-  if (us.status === 'fulfilled') {
-    names.set(us.value.cluster, us.value.name);
+  try {
+    const { cluster, name, links } = await remote(daemonContract, carrier).status({}, { signal });
+    links.forEach((link) => names.set(link.peer, link.name));
+    names.set(cluster, name);
+  } catch {
+    // The answer itself is here, and is shown with its ids.
   }
   return (cluster) => names.get(cluster);
 }

@@ -46,6 +46,19 @@ test('without all of them, or with one that cannot be read, nothing is asked', a
   await expect(target(home, all)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
 });
 
+test('whoever knows no node yet is told to name one', async () => {
+  const home = await folder();
+  const code = 'CONTEXT_NOT_FOUND';
+  const nowhere = 'name the node of whoever invited you: hansa login --url <address>; or start one';
+  await expect(target(home, {})).rejects.toMatchObject({
+    code,
+    fix: expect.stringContaining(nowhere),
+  });
+  await rememberContext(home, { name: 'far', url });
+  const fix = expect.stringContaining('known: far');
+  await expect(target(home, {}, 'fra')).rejects.toMatchObject({ code, fix });
+});
+
 test('a password goes over plain HTTP on this machine alone, and to what is an address', async () => {
   const home = await folder();
   const plain = { url: 'http://127.0.0.1:1', name: 'near' };

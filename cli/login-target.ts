@@ -1,6 +1,6 @@
 // Where `hansa login` goes: to a known context, or to the node at `--url`, which becomes one.
 import { resolve } from 'node:path';
-import { HansaError, textOption } from '@hansa/foundation';
+import { HansaError, isHansaError, textOption } from '@hansa/foundation';
 import { filesOf } from './context-add.ts';
 import { resolveContext, type Context, type RemoteContext } from './contexts.ts';
 import type { LocalContext } from './local-commands.ts';
@@ -19,12 +19,24 @@ export async function loginTarget(given: LocalContext): Promise<Context> {
         fix: 'name its address too: --url https://…',
       });
     }
-    return resolveContext(home, context);
+    return resolveContext(home, context).catch((error: unknown) => {
+      throw withAddress(error);
+    });
   }
   const { hostname, protocol } = addressOf(url);
   const known = await knownAs(given, context ?? hostname);
   const at = { name: context ?? hostname, url };
   return protocol === 'http:' ? at : { ...at, tls: await requireTls(named ?? known?.tls) };
+}
+
+/** Whoever was invited has started no node: they know the address of one. */
+function withAddress(error: unknown): unknown {
+  if (!isHansaError(error, 'CONTEXT_NOT_FOUND')) {
+    return error;
+  }
+  const fix = 'name the node of whoever invited you: hansa login --url <address>';
+  const known = error.fix === undefined ? '' : `; or ${error.fix}`;
+  return new HansaError(error.code, error.message, { cause: error.cause, fix: `${fix}${known}` });
 }
 
 function addressOf(url: string): URL {

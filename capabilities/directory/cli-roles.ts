@@ -222,8 +222,9 @@ const unassign: Command = {
   async run(context) {
     const asked = assignment(context);
     const data = await directoryOf(context).unassign(asked, { signal: context.signal });
-    const { to, roles } = data.given;
-    const left = roles.length === 0 ? 'no role of its own everywhere' : rolesText(data.given);
+    const { to, roles, clusterRoles } = data.given;
+    const has = roles.length > 0 || Object.keys(clusterRoles).length > 0;
+    const left = has ? rolesText(data.given) : 'no role of its own any more';
     const view = textView(`${to} has ${left}.`);
     return { data, view, namesClusters: true, next: [showing(to)] };
   },

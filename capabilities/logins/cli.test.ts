@@ -38,7 +38,8 @@ test('an invitation shows the code, and what its user types', async () => {
     answers: { 'logins.invite': { user: 'bob', code, expiresMs: 0 } },
   });
   expect(shown).toContain(code);
-  expect(output.next).toEqual([`hansa login --code ${code}  # what bob types`]);
+  const typed = `hansa login --url <address> --code ${code}  # on the machine of bob`;
+  expect(output.next).toEqual([typed]);
 });
 
 test('one’s own sessions are listed; whoever has none sees those of everybody', async () => {

@@ -13,6 +13,7 @@ import {
   type Command,
   type CommandContext,
 } from '@hansa/foundation';
+import { daemonContract } from '../daemon/contract.ts';
 import { providerCommands } from './cli-providers.ts';
 import type { LoginTerminal } from './cli-terminal.ts';
 export type { LoginTerminal };
@@ -123,10 +124,21 @@ const invite: Command = {
     const user = requiredArgument(context, 'user');
     const data = await loginsOf(context).invite({ user }, context);
     const said = `It is good once, until ${momentText(data.expiresMs)}; the one before it is not.`;
-    const next = [`hansa login --code ${data.code}  # what ${user} types`];
+    const url = await addressOf(context);
+    const next = [`hansa login --url ${url} --code ${data.code}  # on the machine of ${user}`];
     return { data, view: { kind: 'stack', views: [textView(data.code), textView(said)] }, next };
   },
 };
+
+/** Whoever is invited has no context yet; the inviter may not know how the node is. */
+async function addressOf({ carrier, signal }: CommandContext): Promise<string> {
+  try {
+    const { api } = await remote(daemonContract, carrier).status({}, { signal });
+    return api;
+  } catch {
+    return '<address>';
+  }
+}
 
 const ownerCode: Command = {
   noun: 'login',

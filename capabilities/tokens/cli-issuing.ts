@@ -149,7 +149,7 @@ const list: Command = {
       row.jti,
       row.subject,
       row.audience.join(' '),
-      row.caps.join(' '),
+      someScopes(row.caps),
       momentText(row.expiresMs),
       row.revoked ? 'revoked' : 'counts',
     ]);
@@ -165,6 +165,14 @@ const list: Command = {
     };
   },
 };
+
+const scopesShown = 4; // of a row: more make it wider than a screen, and -o json has them all
+
+function someScopes(caps: readonly string[]): string {
+  const more = caps.length - scopesShown;
+  const shown = caps.slice(0, scopesShown).join(' ');
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}
 
 const revoke: Command = {
   noun: 'token',
