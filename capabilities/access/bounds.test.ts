@@ -95,7 +95,7 @@ function counting(written: () => readonly string[]) {
   };
   const ruling = createRuling({
     engine: () => ({
-      read: () => ({ effect: 'forbid', permissions: [] }),
+      read: () => ({ effect: 'forbid', permissions: [], everybody: false }),
       compile(given) {
         counts.compiled += 1;
         if (given.written.some(({ id }) => id === 'broken')) {

@@ -3,6 +3,7 @@ import {
   anyContains,
   HansaError,
   parseScope,
+  principal as nameOf,
   readScope,
   scopeContains,
   type Asked,
@@ -14,7 +15,6 @@ import { ownerRoleName } from './contract.ts';
 import {
   askedText,
   judge,
-  ruledOn,
   speaksFor,
   standingBehind,
   type Judgement,
@@ -67,7 +67,10 @@ function granting(
       }
       const forbidden = forbiddenWithin(needs, caller, scope);
       if (forbidden !== undefined) {
-        throw widened(text, `has "${forbidden}" in it, which a policy forbids you`);
+        throw widened(
+          text,
+          `has "${forbidden}" in it, which a policy forbids you, all or some of it`,
+        );
       }
     }
   };
@@ -87,8 +90,16 @@ function refusal(caller: Caller, asked: Asked, judgement: Judgement): HansaError
   });
 }
 
+/** A token that speaks for nobody is the word of its cluster. */
 function principalOf(caller: Caller): Principal | undefined {
-  return caller.kind === 'principal' || caller.kind === 'token' ? caller.principal : undefined;
+  if (caller.kind === 'principal') {
+    return caller.principal;
+  }
+  if (caller.kind !== 'token') {
+    return undefined;
+  }
+  const { root } = caller;
+  return caller.principal ?? (root && nameOf({ kind: 'cluster', name: root }));
 }
 
 function named(caller: Caller): string {
@@ -135,19 +146,23 @@ function covers(ceiling: Ceiling, scope: Scope): boolean {
   );
 }
 
-/** Roles are not all: who is forbidden something by a policy cannot have others do it. */
+/**
+ * Roles are not all: who is forbidden something by a policy cannot have others do it. What is
+ * forbidden to everybody is so to those others as well.
+ */
 function forbiddenWithin(needs: ControlNeeds, caller: Caller, scope: Scope): string | undefined {
   if (scope.form !== 'api' || (caller.kind !== 'principal' && caller.kind !== 'token')) {
     return undefined;
   }
   const { name: _name, ...all } = scope;
+  const { subject } = standingBehind(needs, caller);
   return needs.permissions().find((permission) => {
     const asked = parseScope(`api:${permission}`);
     if (!scopeContains(all, asked)) {
       return false;
     }
-    const { allowed, policies } = ruledOn(needs, standingBehind(needs, caller), { permission });
-    return !allowed && policies.length > 0;
+    const { forbids } = needs.ruling.reach({ subject, permission });
+    return forbids.some(({ everybody }) => everybody !== true);
   });
 }
 

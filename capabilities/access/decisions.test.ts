@@ -318,3 +318,37 @@ test('a certificate that is older than the account is somebody else’s, who had
     control.authorise(by(5_000), { permission });
   }
 });
+
+describe('a token of another cluster that speaks for nobody', () => {
+  const bare = { ...withToken(['api:*']), root: bergen } as Caller;
+
+  test('is named by its cluster, to policies and to whoever asks why', async () => {
+    const made = await withPeople();
+    const asked = { permission: 'kv.write' };
+    const why = () => made.access.why({ principal: 'cluster:bergen', ...asked });
+    expect(await why()).toMatchObject({
+      principal: `cluster:${bergen}`,
+      known: true,
+      allowed: true,
+      policies: ['token:issuer'],
+    });
+    const text = `forbid(principal in Cluster::"${bergen}", action == Action::"kv.write", resource);`;
+    await made.access.putPolicy({ id: 'not-bergen', text });
+    expect(may(made, bare, asked)).toBe(false);
+    expect(may(made, bare, { permission: 'kv.read' })).toBe(true);
+    expect(may(made, withToken(['api:*']), asked)).toBe(true);
+    expect(refused(made, bare, asked)).toMatchObject({
+      code: 'FORBIDDEN',
+      fix: `hansa access why cluster:${bergen} kv.write`,
+    });
+    expect(await why()).toMatchObject({ allowed: false, policies: ['not-bergen'] });
+  });
+
+  test('is foreign, as the people of its cluster are', async () => {
+    const made = await withPeople();
+    const text = 'forbid(principal, action, resource) when { principal.foreign };';
+    await made.access.putPolicy({ id: 'home-only', text });
+    expect(may(made, bare, { permission: 'kv.read' })).toBe(false);
+    expect(may(made, withToken(['api:*']), { permission: 'kv.read' })).toBe(true);
+  });
+});

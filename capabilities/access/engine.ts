@@ -31,7 +31,11 @@ export interface PolicyTarget {
 export interface PolicyRequest {
   readonly subject: PolicySubject;
   readonly permission: string;
-  readonly target?: PolicyTarget | undefined;
+  /**
+   * `unknown` is some resource: what looks at it cannot be asked, and stands among those that
+   * failed.
+   */
+  readonly target?: PolicyTarget | 'unknown' | undefined;
 }
 
 export interface PolicyVerdict {
@@ -68,6 +72,8 @@ export interface PolicyFacts {
   readonly effect: 'permit' | 'forbid';
   /** As scopes of the API say it: `kv.read`, `*.read`, `kv.*`; `*.*` is all. */
   readonly permissions: readonly string[];
+  /** Whether it says the same of whoever asks. */
+  readonly everybody: boolean;
 }
 
 export interface PolicySet {

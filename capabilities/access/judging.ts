@@ -150,13 +150,16 @@ export function withinScopes(
 }
 
 /** A token without a principal is its issuer's word: judged when it came in, but for policies. */
-function issuerStanding({ cluster }: JudgingNeeds, { holder }: TokenCaller): Standing {
+function issuerStanding(
+  { cluster }: JudgingNeeds,
+  { holder, root = cluster }: TokenCaller,
+): Standing {
   const subject: PolicySubject = {
     kind: 'token',
     id: holder,
     name: holder,
-    home: cluster,
-    foreign: false,
+    home: root,
+    foreign: root !== cluster,
     roles: [issuerRole],
     groups: [],
   };

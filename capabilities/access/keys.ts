@@ -24,6 +24,8 @@ export interface PolicyRecord {
   readonly text: string;
   readonly effect: 'permit' | 'forbid';
   readonly permissions: readonly string[];
+  /** Whether it says the same of whoever asks; not known of those that were written before. */
+  readonly everybody?: boolean | undefined;
   readonly writtenMs: number;
 }
 
@@ -44,6 +46,7 @@ const policy: z.ZodType<PolicyRecord> = z.object({
   text: accessFields.policyText,
   effect: z.enum(['permit', 'forbid']),
   permissions: z.array(z.string()),
+  everybody: z.boolean().optional(),
   writtenMs: z.number(),
 });
 

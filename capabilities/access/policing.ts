@@ -21,7 +21,7 @@ import {
   type PolicyPlan,
 } from './contract.ts';
 import type { PolicyEngine } from './engine.ts';
-import { ruledOn, type JudgingNeeds } from './judging.ts';
+import { ruledOn, standingBehind, type JudgingNeeds } from './judging.ts';
 import type { AccessTables, PolicyRecord } from './keys.ts';
 import type { Ruling } from './ruling.ts';
 import { inOrder, withPauses } from './many.ts';
@@ -49,6 +49,7 @@ export function createPolicing(needs: PolicingNeeds): Policing {
     async putPolicy({ id, text }, call) {
       const record = { id, text, ...needs.engine().read(text), writtenMs: clock.now() };
       const replaced = policyTable.find(id)?.value;
+      requireNotBound(needs, call?.caller, replaced);
       requireOwnWidening(control, call?.caller, { from: replaced, to: record });
       if (replaced === undefined && policyTable.rows.size >= accessPoliciesMax) {
         throw new HansaError('STORE_LIMIT', `at most ${accessPoliciesMax} policies are kept`, {
@@ -65,6 +66,7 @@ export function createPolicing(needs: PolicingNeeds): Policing {
     policy: async ({ id }) => held(policyTable, id),
     async removePolicy({ id }, call) {
       const record = held(policyTable, id);
+      requireNotBound(needs, call?.caller, record);
       requireOwnWidening(control, call?.caller, { from: record, to: undefined });
       const { revision } = await store.batchWrite([tables.policies.delete([id])]);
       await policyTable.reached(revision);
@@ -87,6 +89,31 @@ function held(policyTable: WatchedTable<PolicyRecord>, id: string): AccessPolicy
     throw new HansaError('ACCESS_POLICY_NOT_FOUND', `there is no access policy "${id}"`);
   }
   return record;
+}
+
+/** Whoever a policy forbids something, even on some resources alone, is not who takes it away. */
+function requireNotBound(
+  needs: PolicingNeeds,
+  caller: Caller | undefined,
+  record: PolicyRecord | undefined,
+): void {
+  if (record?.effect !== 'forbid' || (caller?.kind !== 'principal' && caller?.kind !== 'token')) {
+    return;
+  }
+  const { subject } = standingBehind(needs, caller);
+  const binds = permissionsOf(needs.rows(), record.permissions).some((permission) =>
+    needs.ruling.reach({ subject, permission }).forbids.some(({ id }) => id === record.id),
+  );
+  if (binds) {
+    throw new HansaError(
+      'GRANT_WIDENED',
+      `the policy ${record.id} forbids you something yourself`,
+      {
+        fix: 'ask somebody whom it does not bind, or whoever has the owner token',
+        facts: { policy: record.id },
+      },
+    );
+  }
 }
 
 interface Step {

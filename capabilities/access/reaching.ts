@@ -3,7 +3,8 @@
 import { HansaError, type Caller } from '@hansa/foundation';
 import type { Account } from '../directory/contract.ts';
 import { ownerRoleName } from './contract.ts';
-import { judge, ruledOn, type JudgingNeeds } from './judging.ts';
+import { standingBehind, withinScopes, type JudgingNeeds } from './judging.ts';
+import { isRolePolicy, type Reach, type Ruling } from './ruling.ts';
 import { standingOf, type Standing } from './standing.ts';
 import type { AccessControl, AccountChange } from './uses.ts';
 
@@ -13,6 +14,7 @@ const accountsLookedAtMax = 64;
 const everything: readonly string[] = ['api:*', '*:*:**', 'app:*'];
 
 export interface ReachingNeeds extends JudgingNeeds {
+  readonly ruling: Pick<Ruling, 'ask' | 'reach'>;
   /** Every permission that there is. */
   readonly permissions: () => readonly string[];
   /** How many policies stand beside the roles. */
@@ -88,12 +90,9 @@ function requireWithin(
     return;
   }
   const wider = needs.permissions().find((permission) => {
-    const asked = { permission };
-    return (
-      ruledOn(needs, after, asked).allowed &&
-      (before === undefined || !ruledOn(needs, before, asked).allowed) &&
-      !judge(needs, caller, asked).allowed
-    );
+    const reachOf = ({ subject }: Standing): Reach => needs.ruling.reach({ subject, permission });
+    const gained = gainedBy(before && reachOf(before), reachOf(after));
+    return gained.length > 0 && !has(needs, caller, { permission, gained });
   });
   if (wider !== undefined) {
     throw new HansaError(
@@ -105,4 +104,35 @@ function requireWithin(
       },
     );
   }
+}
+
+/** By what it comes to be able to do more; what roles say is asked by their scopes. */
+function gainedBy(before: Reach | undefined, after: Reach): readonly string[] {
+  if (after.shut) {
+    return [];
+  }
+  const isFree = before?.forbids.some(({ id }) => !after.forbids.some((one) => one.id === id));
+  return isFree === true
+    ? after.permits
+    : after.permits.filter((id) => !isRolePolicy(id) && before?.permits.includes(id) !== true);
+}
+
+/** On every resource that it may be about. */
+function has(
+  needs: ReachingNeeds,
+  caller: Caller,
+  { permission, gained }: { readonly permission: string; readonly gained: readonly string[] },
+): boolean {
+  if (caller.kind !== 'principal' && caller.kind !== 'token') {
+    return caller.kind === 'owner';
+  }
+  const { subject, refusal } = standingBehind(needs, caller);
+  const { permitted, permits, forbids } = needs.ruling.reach({ subject, permission });
+  return (
+    refusal === undefined &&
+    (caller.kind === 'principal' || withinScopes(caller.scopes, permission, undefined)) &&
+    // Who is forbidden like everybody else gives nobody more than they have.
+    forbids.every(({ everybody }) => everybody === true) &&
+    (permitted || gained.every((id) => permits.includes(id)))
+  );
 }

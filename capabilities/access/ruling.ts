@@ -23,9 +23,23 @@ const issuerPolicy: RolePolicy = {
   permits: [{ contract: '*', action: '*' }],
 };
 
+/** What somebody may with a permission, whichever resource it is about. */
+export interface Reach {
+  /** Permitted, unless something of `forbids` applies. */
+  readonly permitted: boolean;
+  /** Forbidden, whatever the resource is. */
+  readonly shut: boolean;
+  /** Policies that permit it on some resources or on all, roles as `role:<name>`. */
+  readonly permits: readonly string[];
+  /** Those that forbid it on some or on all. */
+  readonly forbids: readonly PolicyRecord[];
+}
+
 export interface Ruling {
   /** Kept until `generation` changes; FORBIDDEN where the policies cannot be read. */
   ask(request: PolicyRequest): PolicyVerdict;
+  /** The same for every resource there may be. */
+  reach(request: Omit<PolicyRequest, 'target'>): Reach;
   /** What would be said if these were the written policies, kept nowhere. */
   supposing<T>(
     written: readonly PolicyRecord[],
@@ -67,32 +81,35 @@ export function createRuling(needs: RulingNeeds): Ruling {
     return readable(compiled.set);
   };
 
+  const decided = (request: PolicyRequest): PolicyVerdict => {
+    const now = needs.generation();
+    if (generation !== now) {
+      kept.clear();
+    }
+    const key = keyOf(request);
+    const held = kept.get(key);
+    if (held !== undefined) {
+      return held;
+    }
+    const set = generation === now && compiled !== undefined ? readable(compiled.set) : renewed();
+    generation = now;
+    const verdict = set.decide(request);
+    if (kept.size >= decisionsKeptMax) {
+      // The oldest goes: a map tells its keys in the order they came.
+      const [oldest = ''] = kept.keys();
+      kept.delete(oldest);
+    }
+    kept.set(key, verdict);
+    return verdict;
+  };
+
   return {
-    ask(request) {
-      const now = needs.generation();
-      if (generation !== now) {
-        kept.clear();
-      }
-      const key = keyOf(request);
-      const held = kept.get(key);
-      if (held !== undefined) {
-        return held;
-      }
-      const set = generation === now && compiled !== undefined ? readable(compiled.set) : renewed();
-      generation = now;
-      const verdict = ruled(set.decide(request), needs.written());
-      if (kept.size >= decisionsKeptMax) {
-        // The oldest goes: a map tells its keys in the order they came.
-        const [oldest = ''] = kept.keys();
-        kept.delete(oldest);
-      }
-      kept.set(key, verdict);
-      return verdict;
-    },
+    ask: (request) => ruled(decided(request), needs.written),
+    reach: (request) => reachOf(decided({ ...request, target: 'unknown' }), needs.written()),
     async supposing(written, act) {
       const set = readable(compileIn(needs, partsOf(needs, written)));
       try {
-        return await act((request) => ruled(set.decide(request), written));
+        return await act((request) => ruled(set.decide(request), () => written));
       } finally {
         set.release();
       }
@@ -141,17 +158,39 @@ function readable(set: PolicySet | HansaError): PolicySet {
  * A policy that cannot be asked says nothing; where it was written to forbid, what it would have
  * said must not be passed over.
  */
-function ruled(verdict: PolicyVerdict, written: readonly PolicyRecord[]): PolicyVerdict {
-  const forbids = verdict.failed.filter(
-    (id) => written.find((one) => one.id === id)?.effect === 'forbid',
+function ruled(verdict: PolicyVerdict, written: () => readonly PolicyRecord[]): PolicyVerdict {
+  if (!verdict.allowed || verdict.failed.length === 0) {
+    return verdict;
+  }
+  const forbids = forbidsAmong(verdict.failed, written()).map(({ id }) => id);
+  return forbids.length === 0 ? verdict : { ...verdict, allowed: false, policies: forbids };
+}
+
+function forbidsAmong(
+  ids: readonly string[],
+  written: readonly PolicyRecord[],
+): readonly PolicyRecord[] {
+  return written.filter(({ id, effect }) => effect === 'forbid' && ids.includes(id));
+}
+
+/** What could not be asked may apply. */
+function reachOf(
+  { allowed, policies, failed }: PolicyVerdict,
+  written: readonly PolicyRecord[],
+): Reach {
+  const forbids = forbidsAmong([...policies, ...failed], written);
+  const permits = [...(allowed ? policies : []), ...failed].filter(
+    (id) => !forbids.some((one) => one.id === id),
   );
-  return forbids.length === 0 || !verdict.allowed
-    ? verdict
-    : { ...verdict, allowed: false, policies: forbids };
+  return { permitted: allowed, shut: !allowed && policies.length > 0, permits, forbids };
 }
 
 export function rolePolicyId(role: string): string {
   return `role:${role}`;
+}
+
+export function isRolePolicy(id: string): boolean {
+  return id.startsWith('role:');
 }
 
 function rolePolicy({ role, scopes }: RoleDefinition): RolePolicy {
@@ -167,8 +206,9 @@ function permitOf(text: string): readonly RolePermit[] {
 }
 
 function keyOf({ subject, permission, target }: PolicyRequest): string {
-  const about = target === undefined ? '' : targetKey(target);
+  const about = typeof target === 'object' ? targetKey(target) : (target ?? '');
   // Some ask as if somebody were in other groups, or had other roles.
   const held = `${subject.roles.join(' ')}\n${subject.groups.join(' ')}`;
-  return `${subject.kind}:${subject.id}\n${held}\n${permission}\n${about}`;
+  // Holders of tokens are called alike, whichever cluster's they are.
+  return `${subject.kind}:${subject.id}\n${subject.home}\n${held}\n${permission}\n${about}`;
 }

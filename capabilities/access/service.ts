@@ -2,9 +2,11 @@
 // the gate, by the same code.
 import {
   HansaError,
+  splitPrincipal,
   type Call,
   type Caller,
   type Clock,
+  type ClusterId,
   type Principal,
   type WatchedTable,
 } from '@hansa/foundation';
@@ -26,7 +28,7 @@ import { createMapping, type MappingNeeds } from './mapping.ts';
 import { createPolicing, type PolicingNeeds } from './policing.ts';
 import type { Ruling } from './ruling.ts';
 import { readPrincipal } from './spelling.ts';
-import { standingOf } from './standing.ts';
+import { standingOf, type Standing } from './standing.ts';
 import type { AccessControl } from './uses.ts';
 
 export interface AccessServiceNeeds extends JudgingNeeds, MappingNeeds, PolicingNeeds {
@@ -60,7 +62,7 @@ function explain(
   const principal = readPrincipal(needs, spelled);
   const asked = { permission, target };
   const judgement = judge(needs, callerFor(principal), asked);
-  const { account, refusal } = standingOf(needs, principal);
+  const { account, refusal } = knownAs(needs, principal);
   const within =
     scopes === undefined ? undefined : withinScopes(scopes, permission, targetOf(needs, asked));
   const { allowed, reason, policies, roles } = judgement;
@@ -99,8 +101,26 @@ function explainTo(
   };
 }
 
-/** As if it had logged in now. */
+/** A cluster has no account: its link is what it is known by. */
+function knownAs(
+  needs: AccessServiceNeeds,
+  principal: Principal,
+): Pick<Standing, 'account' | 'refusal'> {
+  return isCluster(principal) ? {} : standingOf(needs, principal);
+}
+
+function isCluster(principal: Principal): boolean {
+  return splitPrincipal(principal).kind === 'cluster';
+}
+
+/** As if it had logged in now; a cluster, as if one of its tokens came that says everything. */
 function callerFor(principal: Principal): Caller {
+  if (isCluster(principal)) {
+    const root = splitPrincipal(principal).name as ClusterId;
+    const scopes = ['api:*'];
+    const bare = { holder: 'bearer', subject: principal, chain: [], expiresMs: 0 };
+    return { kind: 'token', ...bare, scopes, root };
+  }
   return { kind: 'principal', principal, proof: 'session:asked', expiresMs: 0 };
 }
 

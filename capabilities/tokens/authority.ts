@@ -38,6 +38,7 @@ export function createAuthority(needs: AuthorityNeeds): Authority {
         holder: holderOf(possessions, { text, token, possession }),
         subject: token.subject,
         principal: judge.speaker(token),
+        root: token.root,
         scopes: token.caps,
         chain: token.ids,
         expiresMs: token.expiresMs,

@@ -126,7 +126,11 @@ describe('a written policy', () => {
     const text =
       'permit(principal in Group::"ops", action in [Action::"*.read", Action::"kv.write"], ' +
       'resource) when { resource.kind == "kv" && !principal.foreign };';
-    expect(engine.read(text)).toEqual({ effect: 'permit', permissions: ['*.read', 'kv.write'] });
+    expect(engine.read(text)).toEqual({
+      effect: 'permit',
+      permissions: ['*.read', 'kv.write'],
+      everybody: false,
+    });
     const set = engine.compile({ roles: [], written: [{ id: 'ops', text }] });
     expect(set.decide(asks('kv.read', 'a')).allowed).toBe(true);
     expect(set.decide(asks('forge.write', 'a')).allowed).toBe(false);
@@ -198,4 +202,84 @@ test('a set that cannot be read is refused whole', () => {
     failure = error;
   }
   expect(isHansaError(failure, 'INPUT_INVALID')).toBe(true);
+});
+
+describe('of a resource of which nothing is known', () => {
+  const unknown: PolicyRequest = { ...asks('kv.write'), target: 'unknown' };
+
+  function saidOf(text: string, subject: PolicySubject = anna) {
+    const set = engine.compile({ roles: [], written: [{ id: 'p', text }] });
+    const { policies, failed } = set.decide({ ...unknown, subject });
+    set.release();
+    return { applies: policies.includes('p'), may: failed.includes('p') };
+  }
+
+  test.each([
+    'when { resource.name like "a/*" }',
+    'when { resource.own }',
+    'unless { resource.kind == "kv" }',
+    'when { resource == Resource::"lubeck:kv/a" }',
+    'when { [Resource::"lubeck:kv/a"].contains(resource) }',
+    'when { resource has name && resource.name == "a" }',
+    'when { if principal.foreign then false else resource.own }',
+  ])('a policy may apply %s', (condition) => {
+    for (const effect of ['permit', 'forbid']) {
+      const text = `${effect}(principal, action, resource) ${condition};`;
+      expect([text, saidOf(text)]).toEqual([text, { applies: false, may: true }]);
+    }
+  });
+
+  test('a policy whose head names one may apply', () => {
+    for (const head of ['== Resource::"lubeck:kv/a"', 'in Resource::"lubeck:kv/a"']) {
+      const text = `forbid(principal, action, resource ${head});`;
+      expect([text, saidOf(text)]).toEqual([text, { applies: false, may: true }]);
+    }
+  });
+
+  test('a policy applies, or does not, by what stands before the resource', () => {
+    const foreign = 'when { principal.foreign && resource.name like "a/*" }';
+    const text = `forbid(principal, action, resource) ${foreign};`;
+    expect(saidOf(text)).toEqual({ applies: false, may: false });
+    expect(saidOf(text, { ...anna, foreign: true })).toEqual({ applies: false, may: true });
+    expect(saidOf('forbid(principal in Group::"ops", action, resource);').applies).toBe(true);
+    expect(saidOf('forbid(principal, action == Action::"kv.read", resource is Resource);')).toEqual(
+      {
+        applies: false,
+        may: false,
+      },
+    );
+  });
+
+  test('a role permits what it is not bound to names for, in any order', () => {
+    const permits = [
+      { contract: 'kv', action: 'write', names: 'a/*' },
+      { contract: 'kv', action: '*' },
+    ];
+    const set = engine.compile({
+      roles: [{ id: 'role:editor', role: 'editor', permits }],
+      written: [],
+    });
+    expect(set.decide(unknown)).toMatchObject({ allowed: true, policies: ['role:editor'] });
+    set.release();
+  });
+});
+
+test('a policy that says the same of everybody is told from one that does not', () => {
+  const isForAll = (text: string): boolean => engine.read(text).everybody;
+  expect(isForAll('forbid(principal, action, resource) when { resource.own };')).toBe(true);
+  expect(isForAll('forbid(principal, action, resource) when { principal.foreign };')).toBe(false);
+  expect(isForAll('forbid(principal is User, action, resource);')).toBe(false);
+});
+
+test('a cluster is named by policies: its people and its tokens are in it', () => {
+  const bergen = 'ab'.repeat(32);
+  const text = `forbid(principal in Cluster::"${bergen}", action, resource);`;
+  engine.read(text);
+  const set = engine.compile({ roles: [], written: [{ id: 'not-bergen', text }] });
+  for (const kind of ['user', 'token'] as const) {
+    const of = (home: string) =>
+      set.decide({ ...asks('kv.read'), subject: { ...anna, kind, home } }).policies;
+    expect([of(bergen), of('lubeck')]).toEqual([['not-bergen'], []]);
+  }
+  set.release();
 });

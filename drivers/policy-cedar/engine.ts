@@ -6,6 +6,7 @@ import type {
   ActionConstraint,
   EntityJson,
   EntityUid,
+  PolicyJson,
   StatefulAuthorizationCall,
   TypeAndId,
 } from '@cedar-policy/cedar-wasm/nodejs';
@@ -20,6 +21,7 @@ import { HansaError, invariant } from '@hansa/foundation';
 import { complaint } from './complaint.ts';
 import { roleText } from './roles.ts';
 import { groupsOf, schemaText } from './schema.ts';
+import { isForEverybody, ofUnknown } from './unknown.ts';
 
 // Never stored: a policy that is only looked at has to be called something.
 const lookedAt = 'policy';
@@ -48,28 +50,32 @@ export function createCedarEngine(permissions: readonly string[]): PolicyEngine 
           found.map(({ error }) => error),
         );
       }
-      const read = cedar.policyToJson(text);
-      if (read.type === 'failure') {
-        throw complaint(text, read.errors);
-      }
-      return { effect: read.json.effect, permissions: actionsOf(read.json.action) };
+      const json = jsonOf(cedar, text);
+      const { effect, action } = json;
+      return { effect, permissions: actionsOf(action), everybody: isForEverybody(json) };
     },
     compile({ roles, written }) {
-      const policies = [
-        ...roles.map((role) => [role.id, roleText(role)] as const),
-        ...written.map(({ id, text }) => [id, text] as const),
-      ];
-      const slot = slots.take();
-      const answer = cedar.preparsePolicySet(slot, {
-        staticPolicies: Object.fromEntries(policies),
+      const ofRoles = roles.map((role) => [role.id, roleText(role)] as const);
+      const known = slots.fill([...ofRoles, ...written.map(({ id, text }) => [id, text] as const)]);
+      return setIn(cedar, slots, {
+        known,
+        // Asked by who gives rights to others alone: most sets are never asked so.
+        unknown: () =>
+          slots.fill([
+            ...ofRoles,
+            ...written.map(({ id, text }) => [id, ofUnknown(jsonOf(cedar, text))] as const),
+          ]),
       });
-      if (answer.type === 'failure') {
-        slots.give(slot);
-        throw complaint('', answer.errors);
-      }
-      return setIn(slot, slots, cedar);
     },
   };
+}
+
+function jsonOf(cedar: Cedar, text: string): PolicyJson {
+  const read = cedar.policyToJson(text);
+  if (read.type === 'failure') {
+    throw complaint(text, read.errors);
+  }
+  return read.json;
 }
 
 /** Cedar keeps a set under its name as long as the process lives: names are used again. */
@@ -81,8 +87,16 @@ class Slots {
     this.#cedar = cedar;
   }
 
-  take(): string {
-    return this.#free.pop() ?? randomUUID();
+  fill(policies: readonly (readonly [id: string, policy: string | PolicyJson])[]): string {
+    const slot = this.#free.pop() ?? randomUUID();
+    const answer = this.#cedar.preparsePolicySet(slot, {
+      staticPolicies: Object.fromEntries(policies),
+    });
+    if (answer.type === 'failure') {
+      this.give(slot);
+      throw complaint('', answer.errors);
+    }
+    return slot;
   }
 
   give(slot: string): void {
@@ -91,17 +105,26 @@ class Slots {
   }
 }
 
-function setIn(slot: string, slots: Slots, cedar: Cedar): PolicySet {
+function setIn(
+  cedar: Cedar,
+  slots: Slots,
+  { known, unknown }: { readonly known: string; readonly unknown: () => string },
+): PolicySet {
   let released = false;
+  let ofAny: string | undefined;
   return {
     decide(request) {
       invariant(!released, 'policies were asked after they were let go of');
-      return ask(cedar, slot, request);
+      if (request.target !== 'unknown') {
+        return ask(cedar, known, request);
+      }
+      ofAny ??= unknown();
+      return ask(cedar, ofAny, request);
     },
     release() {
       if (!released) {
         released = true;
-        slots.give(slot);
+        [known, ofAny].forEach((slot) => slot !== undefined && slots.give(slot));
       }
     },
   };
@@ -134,17 +157,27 @@ function callFor(
 ): StatefulAuthorizationCall {
   const principal = { type: subjectTypes[subject.kind], id: subject.id };
   const action = { type: 'Action', id: permission };
-  const { kind, name, own, owner } = target ?? { kind: '', name: '', own: false, owner: '' };
-  const id = target === undefined ? '*' : `${owner}:${kind}/${name}`;
-  const resource = { type: 'Resource', id };
+  const resource = { type: 'Resource', id: idOfTarget(target) };
   const groups = groupsOf(permission).map((group) => ({ type: 'Action', id: group }));
   const entities: EntityJson[] = [
     subjectEntity(subject, principal),
     { uid: action, attrs: {}, parents: groups },
-    { uid: resource, attrs: { kind, name, own, owner }, parents: [] },
+    { uid: resource, attrs: attrsOf(target), parents: [] },
   ];
   const asked = { principal, action, resource, context: {}, entities };
   return { ...asked, preparsedPolicySetId: slot, validateRequest: false };
+}
+
+function idOfTarget(target: PolicyRequest['target']): string {
+  return typeof target === 'object' ? `${target.owner}:${target.kind}/${target.name}` : '*';
+}
+
+function attrsOf(target: PolicyRequest['target']): EntityJson['attrs'] {
+  if (target === 'unknown') {
+    return {};
+  }
+  const { kind, name, own, owner } = target ?? { kind: '', name: '', own: false, owner: '' };
+  return { kind, name, own, owner };
 }
 
 function subjectEntity(subject: PolicySubject, uid: EntityUid): EntityJson {
@@ -155,6 +188,7 @@ function subjectEntity(subject: PolicySubject, uid: EntityUid): EntityJson {
     parents: [
       ...roles.map((id) => ({ type: 'Role', id })),
       ...groups.map((id) => ({ type: 'Group', id })),
+      { type: 'Cluster', id: home },
     ],
   };
 }

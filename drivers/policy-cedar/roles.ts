@@ -4,11 +4,17 @@ import { nameCondition, quoted } from './names.ts';
 
 export function roleText({ role, permits }: RolePolicy): string {
   // A role that permits nothing is a policy that never applies: it can be named like others.
-  const conditions = permits.length === 0 ? ['false'] : permits.map(conditionOf);
+  const conditions = permits.length === 0 ? ['false'] : unboundFirst(permits).map(conditionOf);
   return (
     `permit(principal in Role::${quoted(role)}, action, resource)\n` +
     `when { ${conditions.map((one) => `(${one})`).join(' ||\n  ')} };`
   );
+}
+
+/** Where nothing is known of a resource, what looks at none is still decided. */
+function unboundFirst(permits: readonly RolePermit[]): readonly RolePermit[] {
+  const rank = ({ names }: RolePermit): number => (names === undefined ? 0 : 1);
+  return permits.toSorted((a, b) => rank(a) - rank(b));
 }
 
 function conditionOf({ contract, action, names }: RolePermit): string {
