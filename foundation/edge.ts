@@ -18,6 +18,8 @@ export interface Credential {
   readonly proven?: Caller;
   /** Whom a limit counts: an address, a cluster id. */
   readonly source: string;
+  /** The road has counted the request where it came in. */
+  readonly admitted?: boolean | undefined;
   /** The program that says it asks. */
   readonly agent?: string | undefined;
 }

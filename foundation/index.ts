@@ -122,6 +122,7 @@ export {
   type PrincipalKind,
   type PrincipalParts,
 } from './principals.ts';
+export { sourceNetwork } from './source-network.ts';
 export { silentLog, type Log, type LogFields } from './log.ts';
 export { near } from './near.ts';
 export { remote } from './remote.ts';

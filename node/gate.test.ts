@@ -1,4 +1,5 @@
 import type { AccessControl } from '@hansa/capabilities/access/contract';
+import type { Sessions } from '@hansa/capabilities/logins/contract';
 import type { TokenAuthority, TokenCaller } from '@hansa/capabilities/tokens/contract';
 import {
   HansaError,
@@ -37,7 +38,8 @@ test('the owner’s token makes the owner; anything else is UNAUTHENTICATED', as
     const refused = gate.authenticate({ source: 'a', token });
     await expect(refused).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   }
-  expect(lines).toEqual(Array(3).fill(['token.refused', { source: 'a' }]));
+  const told = { source: 'a', reason: 'UNAUTHENTICATED' };
+  expect(lines).toEqual(Array(3).fill(['token.refused', told]));
 });
 
 test('whoever brings nothing is nobody: let in to what is open, and UNAUTHENTICATED elsewhere', async () => {
@@ -90,6 +92,54 @@ test('requests are limited by source: a burst, then a rate', () => {
   pass(100);
   admit();
   expect(admit).toThrow('too many requests');
+});
+
+test('a session that is none is a guess; a right one is let in meanwhile', async () => {
+  const anna: Caller = {
+    kind: 'principal',
+    principal: principal({ kind: 'user', name: 'anna' }),
+    proof: 'session:s',
+    expiresMs: 1,
+  };
+  const sessions: Pick<Sessions, 'authenticate'> = {
+    authenticate(text) {
+      if (text !== 'hs_right') {
+        throw new HansaError('UNAUTHENTICATED', 'the session is over, or never was');
+      }
+      return anna;
+    },
+  };
+  const { gate } = build({ sessions: sessions as Sessions });
+  const come = async (token: string): Promise<unknown> =>
+    gate.authenticate({ source: 'a', token }).catch((error: unknown) => error);
+  for (let i = 0; i < 10; i += 1) {
+    expect(await come(`hs_${i}`)).toMatchObject({ code: 'UNAUTHENTICATED' });
+  }
+  expect(await come('hs_more')).toMatchObject({ code: 'RATE_LIMITED' });
+  expect(await come('hs_right')).toEqual(anna);
+});
+
+test('the addresses of one network of version 6 are one source', async () => {
+  const limits = { ...gateLimits, requestsPerSecond: 1, requestsBurst: 2, failuresPerMinute: 2 };
+  const { gate } = build({ limits });
+  const guess = async (source: string): Promise<unknown> =>
+    gate.authenticate({ source, token: 'guess' }).catch((error: unknown) => error);
+  for (const own of ['1', '2']) {
+    gate.admit({ source: `2001:db8:1:2::${own}` });
+    expect(await guess(`2001:db8:1:2::${own}`)).toMatchObject({ code: 'UNAUTHENTICATED' });
+  }
+  expect(() => gate.admit({ source: '2001:db8:1:2::3' })).toThrow('too many requests');
+  expect(await guess('2001:db8:1:2::3')).toMatchObject({ code: 'RATE_LIMITED' });
+  gate.admit({ source: '2001:db8:1:3::1' });
+  expect(await guess('2001:db8:1:3::1')).toMatchObject({ code: 'UNAUTHENTICATED' });
+});
+
+test('what a road has counted where it came in is not counted again', () => {
+  const limits = { ...gateLimits, requestsPerSecond: 1, requestsBurst: 1 };
+  const { gate } = build({ limits });
+  gate.admit({ source: 'a' });
+  gate.admit({ source: 'a', proven: { kind: 'anonymous' }, admitted: true });
+  expect(() => gate.admit({ source: 'a' })).toThrow('too many requests');
 });
 
 test('a caller is limited wherever it comes from, and no other caller with it', async () => {

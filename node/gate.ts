@@ -7,6 +7,7 @@ import type { Sessions } from '@hansa/capabilities/logins/contract';
 import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
 import {
   HansaError,
+  sourceNetwork,
   type AnyContract,
   type AuditEntry,
   type Caller,
@@ -54,8 +55,8 @@ export function createApiGate(needs: ApiGateNeeds): Gate {
     admit(credential) {
       // This process's own calls are bounded by whoever caused them; a limit here would only
       // deadlock.
-      if (credential.proven?.kind !== 'owner') {
-        take(requests, credential.source, 'too many requests from here');
+      if (credential.proven?.kind !== 'owner' && credential.admitted !== true) {
+        take(requests, sourceNetwork(credential.source), 'too many requests from here');
       }
     },
     async authenticate(credential): Promise<Caller> {

@@ -2,8 +2,11 @@
 // in the answer, and the next request is served.
 import { connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import type { AccessControl } from '@hansa/capabilities/access/contract';
+import type { TokenAuthority, TokenCaller } from '@hansa/capabilities/tokens/contract';
 import { HansaError, silentLog } from '@hansa/foundation';
 import { createSystemClock } from '@hansa/system-node';
+import { createHandClock } from '../testkit/hand-clock.ts';
 import { createApiGate } from './gate.ts';
 import { gateLimits } from './gate-limits.ts';
 import { httpLimits } from './http-limits.ts';
@@ -149,6 +152,32 @@ test('every answer carries the headers that keep browsers out: refusals, errors 
     }
     expect(answer.toLowerCase()).not.toMatch(/\r\n(server|x-powered-by|access-control-[a-z-]+):/);
   }
+});
+
+test('a request is counted once against its address, whoever brings it', async () => {
+  const anna: TokenCaller = {
+    kind: 'token',
+    holder: 'bearer',
+    subject: 'anna',
+    scopes: ['api:*'],
+    chain: ['t'],
+    expiresMs: 1,
+  };
+  const gate = createApiGate({
+    token,
+    clock: createHandClock(),
+    log: silentLog,
+    limits: { ...gateLimits, requestsBurst: 3 },
+    tokens: { authenticate: () => anna } as unknown as TokenAuthority,
+    access: { authorise: () => undefined } as unknown as AccessControl,
+  });
+  const road = await openShelves({ needs: { gate } });
+  const statuses: number[] = [];
+  for (let asked = 0; asked < 4; asked += 1) {
+    const headers = { authorization: 'Bearer a.b.c' };
+    statuses.push((await ask(road, '/books', { anonymous: true, headers })).status);
+  }
+  expect(statuses).toEqual([200, 200, 200, 429]);
 });
 
 test('whoever is told to come less often is told when', async () => {

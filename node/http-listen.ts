@@ -3,7 +3,7 @@ import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
 import { connect, type ListenOptions, type Socket } from 'node:net';
-import { HansaError } from '@hansa/foundation';
+import { HansaError, sourceNetwork } from '@hansa/foundation';
 import { securityHeaders } from './http-guard.ts';
 import type { HttpLimits } from './http-limits.ts';
 import type { TlsFront } from './http-tls.ts';
@@ -43,7 +43,10 @@ export function createBoundedServer(
   return server;
 }
 
-/** One address may hold so many connections; a unix socket has none, and only its owner. */
+/**
+ * One address, or network of version 6, may hold so many connections; a unix socket has none, and
+ * only its owner.
+ */
 function boundAddresses(server: WebServer, perAddressMax: number): void {
   const open = new Map<string, number>();
   server.on('connection', (socket: Socket) => {
@@ -51,18 +54,19 @@ function boundAddresses(server: WebServer, perAddressMax: number): void {
     if (remoteAddress === undefined) {
       return;
     }
-    const count = (open.get(remoteAddress) ?? 0) + 1;
+    const network = sourceNetwork(remoteAddress);
+    const count = (open.get(network) ?? 0) + 1;
     if (count > perAddressMax) {
       socket.destroy();
       return;
     }
-    open.set(remoteAddress, count);
+    open.set(network, count);
     socket.once('close', () => {
-      const left = (open.get(remoteAddress) ?? 1) - 1;
+      const left = (open.get(network) ?? 1) - 1;
       if (left > 0) {
-        open.set(remoteAddress, left);
+        open.set(network, left);
       } else {
-        open.delete(remoteAddress);
+        open.delete(network);
       }
     });
   });

@@ -188,7 +188,7 @@ function addDoor(
     gate.admit(credential);
     if (request.routeOptions.url !== healthPath) {
       const proven = await authenticated(credential, request.raw, { ...needs, open });
-      known.set(request.raw, { ...credential, proven });
+      known.set(request.raw, { ...credential, proven, admitted: true });
     } else {
       await needs.tls?.check(request.raw);
     }

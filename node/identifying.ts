@@ -5,6 +5,7 @@ import { sessionMark, type Sessions } from '@hansa/capabilities/logins/contract'
 import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
 import {
   HansaError,
+  sourceNetwork,
   type Caller,
   type Credential,
   type ErrorCode,
@@ -34,25 +35,19 @@ export function createIdentifying(needs: IdentifyingNeeds, failures: Buckets): I
     if (timingSafeEqual(digest(credential.token), expected)) {
       return { kind: 'owner' };
     }
-    if (sessions !== undefined && credential.token.startsWith(sessionMark)) {
-      return sessions.authenticate(credential.token);
-    }
-    if (tokens === undefined || !credential.token.includes('.')) {
-      refuse(failures, credential, log);
-    }
     const { token, possession } = credential;
     try {
-      return tokens.authenticate({ token, possession });
+      if (sessions !== undefined && token.startsWith(sessionMark)) {
+        return sessions.authenticate(token);
+      }
+      if (tokens !== undefined && token.includes('.')) {
+        return tokens.authenticate({ token, possession });
+      }
+      throw new HansaError('UNAUTHENTICATED', 'the token is not the owner’s');
     } catch (error) {
-      refuseToken(error, { failures, credential, log });
+      refuse(error, { failures, credential, log });
     }
   };
-}
-
-function refuse(failures: Buckets, credential: Credential, log: Log): never {
-  take(failures, credential.source, 'too many wrong tokens from here');
-  log.event('token.refused', { source: credential.source });
-  throw new HansaError('UNAUTHENTICATED', 'the token is not the owner’s');
 }
 
 // Only these can be guesses: who has a token that ran out or is too narrow was given one.
@@ -65,15 +60,19 @@ const guesses: ReadonlySet<ErrorCode> = new Set([
   'TOKEN_SUBJECT',
   'TOKEN_TOO_DEEP',
   'TOKEN_TOO_LARGE',
+  // Nothing tells a session that was from one that never was: who comes with one once too often
+  // has to log in as they had to before.
+  'UNAUTHENTICATED',
 ]);
 
-function refuseToken(
+function refuse(
   error: unknown,
   { failures, credential, log }: { failures: Buckets; credential: Credential; log: Log },
 ): never {
   if (error instanceof HansaError) {
     if (guesses.has(error.code)) {
-      take(failures, credential.source, 'too many wrong tokens from here');
+      const network = sourceNetwork(credential.source);
+      take(failures, network, 'too many wrong tokens or sessions from here');
     }
     log.event('token.refused', { source: credential.source, reason: error.code });
   }

@@ -109,7 +109,7 @@ export async function openShelves(
 ): Promise<HttpRoad> {
   const clock = createSystemClock();
   const routes = parts.routes ?? [];
-  const gate = createApiGate({ token, clock, log: silentLog });
+  const gate = parts.needs?.gate ?? createApiGate({ token, clock, log: silentLog });
   const edge = serve(
     [{ contract: shelvesContract, service: { ...shelves, ...parts.service } }],
     gate,

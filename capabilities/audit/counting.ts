@@ -1,6 +1,6 @@
 // What is counted instead of kept one by one, in memory alone: data and reads, by who and what; and
 // refusals of a source that has had its share of records for the minute.
-import type { Clock } from '@hansa/foundation';
+import { sourceNetwork, type Clock } from '@hansa/foundation';
 import type { Said } from './writing.ts';
 
 // Whoever touches more than so many things in a minute is told of by what they did, not to what.
@@ -53,8 +53,9 @@ export function createCounting(clock: Pick<Clock, 'now'>): Counting {
       count(keyOf(blurred), blurred);
     },
     refused(said) {
-      const known = refusing.has(said.source) || refusing.size < refusingSourcesMax;
-      const source = known ? said.source : elsewhere;
+      const network = sourceNetwork(said.source);
+      const known = refusing.has(network) || refusing.size < refusingSourcesMax;
+      const source = known ? network : elsewhere;
       const before = refusing.get(source) ?? 0;
       refusing.set(source, before + 1);
       if (known && before < refusalsPerSourceMax && refusals < refusalsPerMinuteMax) {

@@ -1,6 +1,13 @@
 // The way in, however it was opened: by a password, by a one-time code, or because a provider
 // vouches. What fails is counted, told alike to everybody, and said to the audit.
-import { HansaError, isHansaError, reportOf, type Call, type Log } from '@hansa/foundation';
+import {
+  HansaError,
+  isHansaError,
+  reportOf,
+  sourceNetwork,
+  type Call,
+  type Log,
+} from '@hansa/foundation';
 import type { AuditSink } from '../audit/contract.ts';
 import type { Account, Directories } from '../directory/contract.ts';
 import { ownersName, type Codes } from './codes.ts';
@@ -117,7 +124,7 @@ function requiringPassword(
   return async (user, password, call) => {
     const known = accountOf(directories, user) !== undefined;
     const kind = known ? 'user' : 'stranger';
-    const keys: LockKey[] = [`${kind}:${user}`, `from:${call?.source ?? ''}`];
+    const keys: LockKey[] = [`${kind}:${user}`, `from:${sourceNetwork(call?.source ?? '')}`];
     const given = { by: 'password', user: known ? user : undefined, keys, call };
     await attempt({ lockOut, told }, given, async (begun) => {
       const right = await passwords.isRight(user, password);
@@ -161,7 +168,7 @@ function byCode(
   const { passwords, codes, book, lockOut } = needs;
   return {
     async codeLogin({ code: text, password, user: wanted }, call) {
-      const keys: LockKey[] = [`code-from:${call?.source ?? ''}`];
+      const keys: LockKey[] = [`code-from:${sourceNetwork(call?.source ?? '')}`];
       const given = { by: 'code', user: undefined, keys, call };
       const account = await attempt({ lockOut, told }, given, async (begun) => {
         const code = codes.find(text);

@@ -1,6 +1,7 @@
 import { reportOf } from '@hansa/foundation';
 import { describe, expect, test } from 'vitest';
 import { makeLoginCluster, settled, withAnna } from '../../testkit/login-cluster.ts';
+import { failuresFree } from './lock-out.ts';
 import { invitesMax, oneTimeCodeMs, passwordLengthMax, passwordLengthMin } from './contract.ts';
 
 const right = 'a right password';
@@ -215,4 +216,16 @@ describe('nobody opens a way in to more than they may', () => {
     lacks.add('api:kv.read');
     await expect(logins.invite({ user: 'bob' }, call)).rejects.toMatchObject(widened);
   });
+});
+
+test('guesses from one network of version 6 are those of one source', async () => {
+  const { logins } = await makeLoginCluster();
+  const guess = (source: string, user: string) =>
+    logins.passwordLogin({ user, password: 'a wrong password' }, { source }).catch(reportOf);
+  for (let at = 0; at < failuresFree; at += 1) {
+    const source = `2001:db8:1:2::${at}`;
+    expect(await guess(source, `u${at}`)).toMatchObject({ code: 'LOGIN_REFUSED' });
+  }
+  expect(await guess('2001:db8:1:2::99', 'more')).toMatchObject({ code: 'LOGIN_LOCKED' });
+  expect(await guess('2001:db8:1:3::1', 'more')).toMatchObject({ code: 'LOGIN_REFUSED' });
 });
