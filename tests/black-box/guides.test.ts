@@ -7,7 +7,7 @@ import { requires } from '../../testkit/needs.ts';
 import { startCluster } from './harness/cluster.ts';
 import { linkClusters } from './harness/linking.ts';
 import { checkout, cleanEnvironment, temporaryFolder } from './harness/place.ts';
-import { commandsIn, isAsShown, runShown } from './rooms/console-blocks.ts';
+import { commandsIn, isAsShown, runQuickly } from './rooms/console-blocks.ts';
 
 const unlinked: readonly string[] = ['link-two-clusters.md'];
 const guides = globSync('docs/guides/*.md', { cwd: checkout })
@@ -22,15 +22,15 @@ describe.skipIf(!requires('git').available)('the guide', () => {
   test.each(guides)('%s does what it shows', async (path) => {
     const home = temporaryFolder('person');
     const env = cleanEnvironment(home);
-    const [lubeck, bergen] = [
-      await startCluster({ name: 'lubeck', env }),
-      await startCluster({ name: 'bergen', env }),
-    ];
+    const [lubeck, bergen] = await Promise.all([
+      startCluster({ name: 'lubeck', env }),
+      startCluster({ name: 'bergen', env }),
+    ]);
     if (!unlinked.includes(basename(path))) {
       await linkClusters(lubeck, bergen);
     }
     for (const shown of commandsIn(join(checkout, path))) {
-      const done = await runShown(shown, { cwd: home, env });
+      const done = await runQuickly(shown, { cwd: home, env });
       const asShown = done.code === 0 && isAsShown(done.stdout, shown.output);
       const said = `line ${shown.line}: ${shown.command}\n${done.stdout}${done.stderr}`;
       expect(asShown ? '' : said).toBe('');

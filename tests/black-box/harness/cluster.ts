@@ -7,6 +7,7 @@ import { afterAll } from 'vitest';
 import { forgetLogins, rememberLogin } from './git.ts';
 import { cleanEnvironment, program, removeFolders, temporaryFolder } from './place.ts';
 import { endAll, endProcess, hasEnded, trackProcess } from './processes.ts';
+import { runHansa } from './resident.ts';
 import { run, type Finished } from './run.ts';
 import type { Answer } from './answer.ts';
 import { askBySocket } from './tls.ts';
@@ -22,6 +23,8 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Added to `hansa up`: `['--sync-interval', '2']`. */
   readonly flags?: readonly string[];
+  /** Each command is a process of its own, as people run it: slower, and the tests of just that. */
+  readonly aloneEach?: boolean;
 }
 
 export interface Cluster {
@@ -75,6 +78,7 @@ export function prepareCluster({
   data: given,
   env: more = {},
   flags,
+  aloneEach = false,
 }: ClusterOptions): Cluster {
   const home = temporaryFolder(name);
   const data = given ?? join(home, 'data');
@@ -91,8 +95,13 @@ export function prepareCluster({
     return child;
   };
   const token = (): string => readFileSync(join(data, 'owner.token'), 'utf8').trim();
-  const hansa = (...args: string[]): Promise<Finished> =>
-    run(process.execPath, [program, '--context', name, ...args], { cwd: home, env });
+  const hansa = (...args: string[]): Promise<Finished> => {
+    const words = ['--context', name, ...args];
+    // A start is the process's own affair: what it detaches and what it ends.
+    return aloneEach || args.includes('up')
+      ? run(process.execPath, [program, ...words], { cwd: home, env })
+      : runHansa(words, { cwd: home, env });
+  };
   return {
     name,
     data,

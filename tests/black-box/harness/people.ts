@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Cluster } from './cluster.ts';
 import { cleanEnvironment, program, temporaryFolder } from './place.ts';
 import { trackProcess } from './processes.ts';
+import { runHansa } from './resident.ts';
 import { run, type Finished } from './run.ts';
 
 export interface Person {
@@ -46,7 +47,8 @@ export function makePerson(cluster: Cluster, name: string): Person {
     home,
     begins,
     says,
-    hansa: (...args) => says([], ...args),
+    hansa: (...args) =>
+      runHansa(['-o', 'json', '--context', cluster.name, ...args], { cwd: home, env }),
     session() {
       const file = join(kept, 'sessions', `${cluster.name}.json`);
       return (JSON.parse(readFileSync(file, 'utf8')) as { session: string }).session;

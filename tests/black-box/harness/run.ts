@@ -20,7 +20,7 @@ export interface RunOptions {
   readonly withinMs?: number;
 }
 
-const runWithinMs = 45_000; // a command that takes longer hangs
+export const runWithinMs = 45_000; // a command that takes longer hangs
 
 export function run(
   command: string,
@@ -40,16 +40,31 @@ export function run(
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(timer);
-      const said = `${command} ${args.join(' ')} (exit ${code ?? signal})\n${stdout}\n${stderr}`;
-      resolve({
-        code: code ?? 1,
-        stdout,
-        stderr: signal === null ? stderr : `${stderr}\nended by ${signal} after ${withinMs} ms`,
-        json: () => parse(stdout, said),
-        report: () => parse(stderr.trim().split('\n').at(-1) ?? '', said),
-      });
+      const late = signal === null ? '' : `\nended by ${signal} after ${withinMs} ms`;
+      resolve(
+        finished(`${command} ${args.join(' ')}`, {
+          code: code ?? 1,
+          stdout,
+          stderr: `${stderr}${late}`,
+        }),
+      );
     });
   });
+}
+
+/** What a command has said, with the readings of it. */
+export function finished(
+  command: string,
+  { code, stdout, stderr }: Pick<Finished, 'code' | 'stdout' | 'stderr'>,
+): Finished {
+  const said = `${command} (exit ${code})\n${stdout}\n${stderr}`;
+  return {
+    code,
+    stdout,
+    stderr,
+    json: () => parse(stdout, said),
+    report: () => parse(stderr.trim().split('\n').at(-1) ?? '', said),
+  };
 }
 
 /** The caller names the shape: what differs from it makes the test fail where it looks. */

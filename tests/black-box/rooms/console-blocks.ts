@@ -4,6 +4,7 @@
 // has to succeed.
 import { readFileSync } from 'node:fs';
 import { program } from '../harness/place.ts';
+import { runHansa } from '../harness/resident.ts';
 import { run, type Finished } from '../harness/run.ts';
 
 export interface ShownCommand {
@@ -44,6 +45,14 @@ export function runShown({ command }: ShownCommand, { cwd, env }: Stage): Promis
     .replaceAll("'!npx hansa credential'", `"!'${process.execPath}' '${program}' credential"`)
     .replaceAll(/\bnpx hansa(?= |$)/g, 'hansa');
   return run('sh', ['-c', `${hansa}\n${line}`], { cwd, env });
+}
+
+/** The same where a line is nothing but the program and its words, without loading it anew. */
+export function runQuickly(shown: ShownCommand, stage: Stage): Promise<Finished> {
+  const [npx, hansa, ...words] = shown.command.split(' ');
+  const isPlain =
+    npx === 'npx' && hansa === 'hansa' && words.every((word) => /^[\w@:/.,=-]+$/.test(word));
+  return isPlain && !words.includes('up') ? runHansa(words, stage) : runShown(shown, stage);
 }
 
 /** Whether what came out is what the document shows. */

@@ -1,0 +1,51 @@
+// What every command says of itself, by the same `main` that bin/hansa.js runs. That a process says
+// it, on stdout and with its exit code, is tested in tests/black-box/cli.test.ts.
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { commands } from './commands.ts';
+import { main } from './main.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
+/** Where no cluster is known. */
+async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const said = { stdout: '', stderr: '' };
+  vi.stubEnv('HANSA_HOME', '/nowhere');
+  for (const name of ['stdout', 'stderr'] as const) {
+    vi.spyOn(process[name], 'write').mockImplementation((text) => {
+      said[name] += String(text);
+      return true;
+    });
+  }
+  const code = await main(args);
+  vi.restoreAllMocks();
+  process.stdout.removeAllListeners('error'); // each run adds its own
+  return { code, ...said };
+}
+
+describe('help', () => {
+  const spellings = commands
+    .filter((command) => !('hidden' in command && command.hidden === true))
+    .map(({ noun, verb }) => (verb === undefined ? [noun] : [noun, ...verb.split(' ')]));
+
+  test.each(spellings.map((words) => [words.join(' '), words] as const))(
+    'hansa %s --help shows what it is for and an example',
+    async (spelled, words) => {
+      const { code, stdout, stderr } = await run(...words, '--help');
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toContain(`Usage: hansa ${spelled}`);
+      expect(stdout).toMatch(new RegExp(`Examples:\n  \\$ hansa ${spelled}`));
+    },
+  );
+
+  test('hansa --help names every noun and the exit codes', async () => {
+    const { code, stdout, stderr } = await run('--help');
+    expect([code, stderr]).toEqual([0, '']);
+    for (const noun of new Set(spellings.map(([first]) => first))) {
+      expect(stdout).toMatch(new RegExp(`^  ${noun}\\b`, 'm'));
+    }
+    expect(stdout).toContain('Exit codes: 0 done');
+  });
+});
