@@ -45,6 +45,7 @@ export interface TokenCluster extends ReturnType<typeof tokensCapability> {
   readonly remarks: Map<ClusterId, string>;
   readonly clock: HandClock;
   readonly events: readonly string[];
+  stop(): Promise<void>;
   restart(): Promise<TokenCluster>;
 }
 
@@ -110,6 +111,7 @@ export async function makeTokenCluster(
     remarks,
     clock,
     events,
+    stop: end,
     async restart() {
       await end();
       return makeTokenCluster(byte, name, { ...ground, clock, store, people });

@@ -27,6 +27,7 @@ import { createLapsing } from './lapsing.ts';
 import { createFollowed } from './followed.ts';
 import { followRevocations } from './following.ts';
 import { createTokenPeer } from './peer-service.ts';
+import { revokeOfGone } from './leaving.ts';
 import { createPresented } from './presented.ts';
 import { createPresenting } from './presenting.ts';
 import { createLedger, type Ledger } from './revoking.ts';
@@ -107,6 +108,7 @@ export function tokensCapability(needs: TokensNeeds): {
           name: 'tokens.follow',
           run: (signal) => followRevocations({ ...parts, followed, takenBack }, signal),
         },
+        { name: 'tokens.leave', run: (signal) => revokeOfGone({ ...parts, ledger }, signal) },
         { name: 'tokens.clean', run: (signal) => clean(ledger, clock, signal) },
       ],
       async start() {
