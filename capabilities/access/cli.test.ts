@@ -36,13 +36,18 @@ const plan: PolicyPlan = {
   truncated: true,
 };
 
+const asOwner = { kind: 'owner', roles: [], all: true, scopes: [] };
+
 test('why tells the decision, what led to it, and who else may', async () => {
   const { calls, shown, output } = await runCommand(command('access why'), {
-    answers: { 'access.why': explained },
+    answers: { 'access.why': explained, 'access.whoami': asOwner },
     args: { principal: 'anna', permission: 'kv.write', target: 'kv/prices' },
   });
   const asked = { principal: 'anna', permission: 'kv.write', target: 'kv/prices' };
-  expect(calls).toEqual([['access.why', asked]]);
+  expect(calls).toEqual([
+    ['access.whoami', {}],
+    ['access.why', asked],
+  ]);
   expect(shown.split('\n')).toEqual([
     'decision: refused',
     'because: no role of anna here allows it (viewer)',
@@ -75,6 +80,8 @@ test('why tells whoever may not look at others about themselves, and nobody else
       args: { principal, ...asked },
     });
     expect(calls.at(-1)).toEqual(['access.whyMe', asked]);
+    // It would be refused, and a refusal is recorded.
+    expect(calls.map(([call]) => call)).not.toContain('access.why');
     expect(shown).toContain('decision: refused');
   }
   await expect(
@@ -86,12 +93,13 @@ test('why with scopes asks as a token of these would', async () => {
   const { target: _target, displayName: _name, ...bare } = explained;
   const { calls, shown } = await runCommand(command('access why'), {
     answers: {
+      'access.whoami': asOwner,
       'access.why': { ...bare, allowed: true, withinScopes: true, policies: ['role:viewer'] },
     },
     args: { principal: 'anna', permission: 'kv.write' },
     options: { scope: ['api:kv.*'] },
   });
-  expect(calls[0]?.[1]).toMatchObject({ scopes: ['api:kv.*'] });
+  expect(calls.at(-1)?.[1]).toMatchObject({ scopes: ['api:kv.*'] });
   expect(shown).toContain('token scopes: let it through');
   expect(shown).toContain('decided by: role:viewer');
   expect(shown).toContain('target: all');

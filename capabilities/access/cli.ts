@@ -1,6 +1,5 @@
 // `hansa access …` and `hansa whoami`: what people type of decisions, and what they see.
 import {
-  isHansaError,
   listOption,
   momentText,
   remote,
@@ -55,7 +54,10 @@ const why: Command = {
   },
 };
 
-/** Whoever may not look at others is told about themselves. */
+/**
+ * Whoever may not look at others is told about themselves; that they may not is asked first, so
+ * that nothing is refused and recorded of a question that has an answer.
+ */
 async function explained(
   context: CommandContext,
   asked: Parameters<Access['why']>[0],
@@ -63,19 +65,15 @@ async function explained(
   const { signal } = context;
   const access = accessOf(context);
   const { principal, permission, target } = asked;
-  if (principal === 'me') {
-    return access.whyMe({ permission, target }, { signal });
-  }
-  try {
-    return await access.why(asked, { signal });
-  } catch (error) {
-    const me = isHansaError(error, 'FORBIDDEN') ? await access.whoami({}, { signal }) : undefined;
-    const mine = me?.principal;
-    if (mine === undefined || (mine !== principal && mine !== `user:${principal}`)) {
-      throw error;
+  if (principal !== 'me') {
+    const { principal: mine } = await access.whoami({}, { signal });
+    const isMine = mine !== undefined && (mine === principal || mine === `user:${principal}`);
+    const looking = { permission: 'access.read' };
+    if (!isMine || (await access.whyMe(looking, { signal })).allowed) {
+      return access.why(asked, { signal });
     }
-    return access.whyMe({ permission, target }, { signal });
   }
+  return access.whyMe({ permission, target }, { signal });
 }
 
 function explainedView(data: Explained): CommandView {

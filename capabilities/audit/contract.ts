@@ -45,7 +45,7 @@ export interface AuditRow extends AuditRecord {
   readonly clusterName: string;
 }
 
-/** All that are given must hold. `act` and `target` may end in "*". */
+/** All that are given must hold, exactly; what ends in "*" is what others begin with. */
 export interface AuditFilter {
   readonly principal?: string | undefined;
   readonly act?: string | undefined;
@@ -174,10 +174,15 @@ export interface AuditPeerStatus {
 
 const moment = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const spelledCluster = z.string().min(1).max(nameLengthMax);
+const prefixed = z
+  .string()
+  .min(1)
+  .max(auditTextMax)
+  .describe('Exactly this; where it ends in "*", all that begin with what stands before it.');
 const filterFields = {
-  principal: z.string().min(1).max(auditTextMax).optional(),
-  act: z.string().min(1).max(auditTextMax).optional(),
-  target: z.string().min(1).max(auditTextMax).optional(),
+  principal: prefixed.optional(),
+  act: prefixed.optional(),
+  target: prefixed.optional(),
   outcome: z.string().min(1).max(auditTextMax).optional(),
   sinceMs: moment.optional(),
   untilMs: moment.optional(),

@@ -132,6 +132,10 @@ describe('the consolidated view', () => {
       (await allPages(bench, { ...filter, limit: 1 })).map(({ act, target }) => `${act} ${target}`);
     const own = { cluster: 'own' };
     expect(await targets({ ...own, target: 'git/*' })).toEqual(['links.invite git/a']);
+    expect(await targets({ ...own, target: 'git/a' })).toEqual(['links.invite git/a']);
+    for (const target of ['git/', 'git', 'g*t/a', '*/a']) {
+      expect(await targets({ ...own, target })).toEqual([]);
+    }
     expect(await targets({ ...own, outcome: 'FORBIDDEN' })).toEqual(['links.invite kv/b']);
     expect(await targets({ act: 'certificate.*' })).toEqual(['certificate.renewed ']);
     expect(await targets({ principal: 'node' })).toEqual(['certificate.renewed ']);

@@ -20,6 +20,8 @@ function command(words: string): Command {
   return found;
 }
 
+const whoIs = (kind: string) => ({ kind, roles: [], all: false, scopes: [] });
+
 const row = {
   id: 'A'.repeat(16),
   principal: 'user:anna',
@@ -44,17 +46,35 @@ test('an invitation shows the code, and what its user types', async () => {
 
 test('one’s own sessions are listed; whoever has none sees those of everybody', async () => {
   const own = await runCommand(command('session list'), {
-    answers: { 'logins.ownSessions': { sessions: [row] } },
+    answers: { 'access.whoami': whoIs('principal'), 'logins.ownSessions': { sessions: [row] } },
   });
   expect(own.shown).toContain('user:anna|password');
-  const nobody = new HansaError('FORBIDDEN', 'nobody has logged in');
   const all = await runCommand(command('session list'), {
     answers: {
-      'logins.ownSessions': nobody,
+      'access.whoami': whoIs('owner'),
       'logins.sessions': { sessions: [row], more: false },
     },
   });
   expect(all.output.data).toEqual({ sessions: [row] });
+});
+
+test('a session is ended as one’s own where it is, and as another’s where it is not', async () => {
+  const id = row.id;
+  const line = { args: { id } };
+  const own = await runCommand(command('session end'), {
+    ...line,
+    answers: { 'access.whoami': whoIs('principal'), 'logins.endOwnSession': { id } },
+  });
+  expect(own.shown).toContain(`Ended ${id}`);
+  const none = new HansaError('SESSION_NOT_FOUND', 'there is no such session');
+  for (const answers of [
+    { 'access.whoami': whoIs('principal'), 'logins.endOwnSession': none },
+    { 'access.whoami': whoIs('owner') },
+  ]) {
+    const ended = { ...answers, 'logins.endSession': { id } };
+    const other = await runCommand(command('session end'), { ...line, answers: ended });
+    expect(other.calls.at(-1)).toEqual(['logins.endSession', { id }]);
+  }
 });
 
 test('where nobody is, what comes next is to make somebody', async () => {
@@ -63,7 +83,7 @@ test('where nobody is, what comes next is to make somebody', async () => {
   });
   expect(users.output.next).toEqual(['hansa user add <name>']);
   const sessions = await runCommand(command('session list'), {
-    answers: { 'logins.ownSessions': { sessions: [] } },
+    answers: { 'access.whoami': whoIs('principal'), 'logins.ownSessions': { sessions: [] } },
   });
   expect(sessions.output.next).toEqual([]);
 });

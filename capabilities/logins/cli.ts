@@ -13,6 +13,7 @@ import {
   type Command,
   type CommandContext,
 } from '@hansa/foundation';
+import { accessContract } from '../access/contract.ts';
 import { daemonContract } from '../daemon/contract.ts';
 import { providerCommands } from './cli-providers.ts';
 import type { LoginTerminal } from './cli-terminal.ts';
@@ -81,12 +82,7 @@ const end: Command = {
       return { data, view: textView(`Ended ${data.ended} session(s) of ${user}.`) };
     }
     const id = requiredArgument(context, 'id');
-    const data = await logins.endOwnSession({ id }, context).catch((error: unknown) => {
-      if (isHansaError(error, 'SESSION_NOT_FOUND') || isNobody(error)) {
-        return logins.endSession({ id }, context);
-      }
-      throw error;
-    });
+    const data = await endOne(context, id);
     return { data, view: textView(`Ended ${id}.`), next: ['hansa session list'] };
   },
 };
@@ -202,24 +198,30 @@ function loginsOf({ carrier }: CommandContext): Logins {
   return remote(loginsContract, carrier);
 }
 
-/** Whoever runs the machine has no sessions of their own. */
-function isNobody(error: unknown): boolean {
-  return isHansaError(error, 'UNAUTHENTICATED') || isHansaError(error, 'FORBIDDEN');
+/** Whoever runs the machine, or comes with a token, has no sessions of their own. */
+async function hasSessions({ carrier, signal }: CommandContext): Promise<boolean> {
+  return (await remote(accessContract, carrier).whoami({}, { signal })).kind === 'principal';
+}
+
+async function endOne(context: CommandContext, id: string): Promise<{ id: string }> {
+  const logins = loginsOf(context);
+  if (await hasSessions(context)) {
+    try {
+      return await logins.endOwnSession({ id }, context);
+    } catch (error) {
+      if (!isHansaError(error, 'SESSION_NOT_FOUND')) {
+        throw error;
+      }
+    }
+  }
+  return logins.endSession({ id }, context);
 }
 
 async function sessionsOf(context: CommandContext): Promise<readonly SessionRow[]> {
   const logins = loginsOf(context);
   const user = textOption(context, 'user');
-  if (user === undefined && !flagOption(context, 'all')) {
-    const own = await logins.ownSessions({}, context).catch((error: unknown) => {
-      if (isNobody(error)) {
-        return undefined;
-      }
-      throw error;
-    });
-    if (own !== undefined) {
-      return own.sessions;
-    }
+  if (user === undefined && !flagOption(context, 'all') && (await hasSessions(context))) {
+    return (await logins.ownSessions({}, context)).sessions;
   }
   const sessions: SessionRow[] = [];
   for (let more = true; more;) {
