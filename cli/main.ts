@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline/promises';
 import { errorCodes, HansaError, type Command, type CommandOutput } from '@hansa/foundation';
 import { Command as Program, CommanderError, Option } from 'commander';
+import { answerOf } from './answering.ts';
 import { createClusterNames } from './cluster-names.ts';
 import { commands } from './commands.ts';
 import { createContextCarrier } from './context-carrier.ts';
@@ -274,7 +275,7 @@ async function confirm(question: string, { globals, signal }: Terminal): Promise
   }
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await lines.question(`${question} [y/N] `, { signal });
+    const answer = await answerOf(lines, `${question} [y/N] `, signal);
     return /^y(es)?$/i.test(answer.trim());
   } finally {
     lines.close();

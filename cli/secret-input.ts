@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import type { LoginTerminal } from '@hansa/capabilities/logins/cli';
 import { HansaError } from '@hansa/foundation';
+import { answerOf } from './answering.ts';
 
 const inputBytesMax = 65_536; // two passwords of the longest, in lines of their own, with room
 
@@ -54,13 +55,12 @@ async function askHidden(question: string): Promise<string> {
       fix: 'give it on standard input; --help names the option',
     });
   }
-  process.stderr.write(`${question}: `);
   const silent = new Writable({ write: (_piece, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true });
-  const leave = new AbortController();
-  lines.once('SIGINT', () => leave.abort(new HansaError('CANCELLED', 'interrupted')));
+  // Asked once nothing is echoed any more: whoever types fast is not read either.
+  process.stderr.write(`${question}: `);
   try {
-    return await lines.question('', { signal: leave.signal });
+    return await answerOf(lines, '');
   } finally {
     lines.close();
     process.stderr.write('\n');
