@@ -1,6 +1,7 @@
-// E2: what keeping the digest costs. Small changes are appended to a resource of many keys, once
-// with everything that the digest needs (the trie brought to the present, its pages written), and
-// once without any of it; then the log is opened anew, and asked for its first change and head.
+// E2: what keeping the digest costs. Small changes are appended to a resource of many keys, in turns
+// by a log with everything that the digest needs (leaves hashed, the trie brought to the present, its
+// pages written) and by one that keeps none; then the log is opened anew, and asked for its first
+// change and head.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { localId, utf8, type KeyValueStore } from '@hansa/foundation';
 import { openLmdbStore } from '@hansa/store-lmdb';
 import { createMemoryStore } from '@hansa/store-memory';
 import { createSystemClock, createSystemRandom } from '@hansa/system-node';
+import type { Digests } from '../capabilities/resources/digests.ts';
 import { createResourceLog, type StartedLog } from '../capabilities/resources/log.ts';
 import { brief, median, type Benchmark, type BenchmarkResult } from '../scripts/bench/benchmark.ts';
 import { createTestSigner } from '../testkit/test-cluster.ts';
@@ -19,20 +21,30 @@ const largeKeysDefault = 1_000_000; // HANSA_BENCH_KEYS=100000 makes a shorter r
 const valueBytes = 128;
 const fillOps = 90; // of one change while the keys are made
 // More than wait for their pages at most: the writing of pages is in what is measured.
-const withDigest = 33_000;
-const withoutDigest = 8_000; // fewer than the log takes in by itself
-const durableShare = 0.2; // a durable store's turns are shorter: each change waits for its fsync
+const withDigest = 66_000;
+const withoutDigest = 22_000;
+const durableShare = 0.1; // one caller's turns are shorter: each change waits for its fsync
 
 const crypto = createNodeCrypto();
 const clock = createSystemClock();
 const id = localId('kv', 'many');
 const author = 'bench';
 
-async function openLog(store: KeyValueStore): Promise<StartedLog> {
+/** Everything that an append does, and nothing that a digest needs. */
+const noDigests: Digests = {
+  appended: () => undefined,
+  position: async () => undefined,
+  snapshot: async () => undefined,
+  writeUpTo: async () => undefined,
+  remove: async () => undefined,
+  writeAll: async () => undefined,
+};
+
+async function openLog(store: KeyValueStore, digests?: () => Digests): Promise<StartedLog> {
   const signer = createTestSigner(crypto, 1, 'lubeck');
   const random = createSystemRandom();
   const codec = createMsgpackCodec();
-  const log = createResourceLog({ store, codec, crypto, clock, random, signer });
+  const log = createResourceLog({ store, codec, crypto, clock, random, signer }, digests);
   await log.start(new AbortController().signal);
   return log;
 }
@@ -80,8 +92,13 @@ interface Cost {
   readonly without: number;
 }
 
+interface Logs {
+  readonly kept: StartedLog;
+  readonly bare: StartedLog;
+}
+
 async function costOf(
-  started: StartedLog,
+  logs: Logs,
   given: {
     readonly name: string;
     readonly keys: number;
@@ -90,21 +107,20 @@ async function costOf(
     readonly rounds: number;
   },
 ): Promise<Cost> {
-  const { log, rest } = started;
+  const { log, rest } = logs.kept;
   const [kept, bare]: [number[], number[]] = [[], []];
   const settle = async (): Promise<void> => {
     await log.position(id);
     await rest();
   };
+  const { share } = given;
   for (let round = 0; round < given.rounds; round += 1) {
-    const { share } = given;
-    bare.push(
-      await timed(started, { ...given, changes: withoutDigest * share }, async () => undefined),
-    );
+    const nothing = async (): Promise<void> => undefined;
+    bare.push(await timed(logs.bare, { ...given, changes: withoutDigest * share }, nothing));
     await settle();
     // In short turns the pages would be written more often than they are.
     const after = share < 1 ? () => log.position(id) : settle;
-    kept.push(await timed(started, { ...given, changes: withDigest * share }, after));
+    kept.push(await timed(logs.kept, { ...given, changes: withDigest * share }, after));
     await settle();
   }
   return { name: given.name, with: median(kept), without: median(bare) };
@@ -144,12 +160,13 @@ async function run({ rounds }: { rounds: number }): Promise<BenchmarkResult> {
         { engine: 'lmdb', share: durableShare, store: await openLmdbStore({ folder, clock }) },
       ];
       for (const { engine, share, store } of stores) {
-        const started = await openLog(store);
-        await fill(started, keys);
+        const kept = await openLog(store);
+        await fill(kept, keys);
+        const logs = { kept, bare: await openLog(store, () => noDigests) };
         const name = `${engine}, ${keys} keys`;
-        costs.push(await costOf(started, { name, keys, callers: 1, share, rounds }));
+        costs.push(await costOf(logs, { name, keys, callers: 1, share, rounds }));
         const many = { name: `${name}, 64 callers`, keys, callers: 64, share: 1, rounds };
-        notes.push(text(await costOf(started, many)));
+        notes.push(text(await costOf(logs, many)));
         notes.push(`${engine}: ${await startText(store, keys)}`);
         await store.close();
       }

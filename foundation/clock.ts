@@ -8,7 +8,10 @@ export interface Clock {
    * it.
    */
   monotonicMs(): number;
-  /** Resolves after `ms`; rejects with the signal's reason as soon as it aborts. */
+  /**
+   * Resolves after `ms`, with 0 when others had their turn; rejects with the signal's reason as soon
+   * as it aborts.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 

@@ -15,6 +15,10 @@ export function createHandClock(): HandClock {
     monotonicMs: () => nowMs,
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
+        if (ms <= 0) {
+          resolve(); // a turn for others takes no time
+          return;
+        }
         const sleeper = { untilMs: nowMs + ms, wake: resolve };
         sleepers.add(sleeper);
         signal?.addEventListener('abort', () => {

@@ -61,7 +61,6 @@ export interface Appended {
   readonly previous: number;
   readonly ops: readonly ChangeOp[];
   readonly versions: readonly number[];
-  readonly bytes: number;
   /** Whether a checkpoint stands before it. */
   readonly afterCheckpoint: boolean;
 }
@@ -106,7 +105,6 @@ export async function append(
     previous,
     ops,
     versions,
-    bytes: content.length,
     afterCheckpoint: checkpoint,
   };
 }

@@ -16,7 +16,7 @@ import { pointFrom, type Appended, type Held } from './appending.ts';
 import type { Point, Position, Snapshot } from './contract.ts';
 import { leafOf, trieChanges } from './history.ts';
 import type { StoredState } from './keys.ts';
-import { createTails } from './tails.ts';
+import { createTails, type TailChange } from './tails.ts';
 
 const attemptsMax = 8; // another node may be writing the same pages: each time one of the two wins
 const leavesAtOnce = 8_192; // of the log, before the trie is moved
@@ -39,14 +39,14 @@ interface Brought {
 }
 
 export function createDigests(held: Held): Digests {
-  const tries = createTrieStore(held);
+  const tries = createTrieStore({ ...held, pause: () => held.clock.sleep(0) });
   const parts: Parts = { ...held, tries, tails: createTails(), writing: new Map() };
   const alone = createKeyedMutex<LocalId>();
   const present = (id: LocalId): Promise<Brought | undefined> =>
     alone.run(id, () => bringSafely(parts, id));
   return {
     appended(id, appended) {
-      if (parts.tails.add(id, appended)) {
+      if (parts.tails.add(id, leavesOf(held, appended))) {
         present(id).catch((error: unknown) => problem(parts, id, error));
       }
     },
@@ -176,7 +176,7 @@ async function takeIn(parts: Parts, work: Work): Promise<void> {
     trie.commit(draft, at);
     gathered = [];
   };
-  const take = async (change: Appended): Promise<void> => {
+  const take = async (change: TailChange): Promise<void> => {
     if (at > 0 && change.previous !== at) {
       // Compacted away since the trie was opened: whoever did that has written its pages.
       throw new HansaError('CONFLICT', `the log of ${id} does not go on at ${at}`);
@@ -188,8 +188,8 @@ async function takeIn(parts: Parts, work: Work): Promise<void> {
       await fillCheckpoint(parts, work, change.previous);
     }
     // One by one: spread into `push`, a change of many operations would be arguments on the stack.
-    for (const each of trieChanges(parts.crypto, change.ops, change.versions)) {
-      gathered.push(each);
+    for (const leaf of change.leaves) {
+      gathered.push(leaf);
     }
     at = change.point.sequence;
   };
@@ -210,12 +210,19 @@ async function takeIn(parts: Parts, work: Work): Promise<void> {
   }
 }
 
+/** Hashed change by change, while the disk is busy with the next: all at once, everybody waits. */
+function leavesOf({ crypto }: Pick<Held, 'crypto'>, appended: Appended): TailChange {
+  const { point, previous, ops, versions, afterCheckpoint } = appended;
+  return { point, previous, leaves: trieChanges(crypto, ops, versions), afterCheckpoint };
+}
+
 /** What the log has between a sequence and the point. */
 async function* fromLog(
-  { tables }: Parts,
+  parts: Parts,
   { id, point }: Work,
   from: number,
-): AsyncIterable<Appended> {
+): AsyncIterable<TailChange> {
+  const { tables } = parts;
   const { epoch } = point;
   const checkpoints = new Set<number>();
   for await (const { value } of tables.checkpoints.rowsFrom([id, epoch], from)) {
@@ -226,14 +233,13 @@ async function* fromLog(
       return;
     }
     const { previous, ops, versions, hlc } = value;
-    yield {
+    yield leavesOf(parts, {
       point: { epoch, sequence: modRevision, chain: point.chain, hlc },
       previous,
       ops,
       versions,
-      bytes: 0,
       afterCheckpoint: checkpoints.has(previous),
-    };
+    });
   }
 }
 

@@ -32,7 +32,11 @@ export interface StartedLog {
   rest(): Promise<void>;
 }
 
-export function createResourceLog(needs: ResourceLogNeeds): StartedLog {
+/** Another `digestsOf` is for whoever measures what keeping digests costs. */
+export function createResourceLog(
+  needs: ResourceLogNeeds,
+  digestsOf: (held: Held) => Digests = createDigests,
+): StartedLog {
   const { store, clock } = needs;
   const tables = resourceTables(store, needs.codec);
   const held: Held = {
@@ -43,7 +47,7 @@ export function createResourceLog(needs: ResourceLogNeeds): StartedLog {
   };
   const { resources, states } = held;
   const hybrid = createHybridClock(clock);
-  const digests = createDigests(held);
+  const digests = digestsOf(held);
   const reading = createReading(held, digests);
   let refuse: (id: LocalId) => HansaError | undefined = () => undefined;
   const requireAllowed = (id: LocalId): void => throwAny(refuse(id));

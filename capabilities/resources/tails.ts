@@ -1,24 +1,30 @@
 // The newest changes of every resource in memory, as this node appended them: the digest trie takes
 // them from here, and reads from the store only what it missed.
-import type { LocalId } from '@hansa/foundation';
+import type { LocalId, TrieChange } from '@hansa/foundation';
 import type { Appended } from './appending.ts';
 
-// With this many operations, the trie is brought up to date though nobody asked for a head: in one
+// With this many leaves, the trie is brought up to date though nobody asked for a head: in one
 // go, they share most of the branches above them.
-export const tailOpsDue = 16_384;
+export const tailLeavesDue = 16_384;
 const tailBytesMax = 16 * 1_024 * 1_024; // of all tails; what does not fit is read again
+const leafBytes = 256; // of a leaf with its hash, beside its key
+
+/** A change as the trie takes it in. */
+export interface TailChange extends Pick<Appended, 'point' | 'previous' | 'afterCheckpoint'> {
+  readonly leaves: readonly TrieChange[];
+}
 
 export interface Tails {
   /** True where the tail is long enough to be taken in. */
-  add(id: LocalId, appended: Appended): boolean;
+  add(id: LocalId, change: TailChange): boolean;
   /** Taken out: what follows that point without a gap, or nothing. */
-  take(id: LocalId, point: { readonly epoch: number; readonly sequence: number }): Appended[];
+  take(id: LocalId, point: { readonly epoch: number; readonly sequence: number }): TailChange[];
   forget(id: LocalId): void;
 }
 
 interface Tail {
-  changes: Appended[];
-  ops: number;
+  changes: TailChange[];
+  leaves: number;
   bytes: number;
 }
 
@@ -30,24 +36,25 @@ export function createTails(): Tails {
     tails.delete(id);
   };
   return {
-    add(id, appended) {
+    add(id, change) {
       const last = tails.get(id)?.changes.at(-1)?.point;
-      const { epoch } = appended.point;
-      if (last !== undefined && (last.epoch !== epoch || last.sequence !== appended.previous)) {
+      const { epoch } = change.point;
+      const added = change.leaves.reduce((sum, { key }) => sum + leafBytes + key.length, 0);
+      if (last !== undefined && (last.epoch !== epoch || last.sequence !== change.previous)) {
         forget(id); // another node's change lies between
       }
-      if (bytes + appended.bytes > tailBytesMax) {
+      if (bytes + added > tailBytesMax) {
         forget(id);
         return true;
       }
-      const tail = tails.get(id) ?? { changes: [], ops: 0, bytes: 0 };
+      const tail = tails.get(id) ?? { changes: [], leaves: 0, bytes: 0 };
       tails.set(id, tail);
-      const before = tail.ops;
-      tail.changes.push(appended);
-      tail.ops += appended.ops.length;
-      tail.bytes += appended.bytes;
-      bytes += appended.bytes;
-      return Math.floor(tail.ops / tailOpsDue) > Math.floor(before / tailOpsDue);
+      const before = tail.leaves;
+      tail.changes.push(change);
+      tail.leaves += change.leaves.length;
+      tail.bytes += added;
+      bytes += added;
+      return Math.floor(tail.leaves / tailLeavesDue) > Math.floor(before / tailLeavesDue);
     },
     take(id, { epoch, sequence }) {
       const { changes = [] } = tails.get(id) ?? {};

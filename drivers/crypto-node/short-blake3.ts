@@ -1,12 +1,13 @@
 // BLAKE3 of short inputs by a WebAssembly module: a call into native code costs a microsecond and
 // an allocation outside the heap, more than the hash of what a digest, a chain or a token is made of.
 import { createRequire } from 'node:module';
-
-type HashWasm = Pick<typeof import('hash-wasm'), 'createBLAKE3'>;
+import type { createBLAKE3 as Create } from 'hash-wasm';
 
 // The one algorithm: the package's main module carries twenty, and takes their memory.
 const load = createRequire(import.meta.url);
-const { createBLAKE3 } = load('hash-wasm/dist/blake3.umd.min.js') as HashWasm;
+const { createBLAKE3 } = load('hash-wasm/dist/blake3.umd.min.js') as {
+  readonly createBLAKE3: typeof Create;
+};
 
 // One for all: nothing asynchronous happens between the beginning and the end of a hash.
 const state = await createBLAKE3();

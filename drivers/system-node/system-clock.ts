@@ -1,5 +1,6 @@
 // The machine's clocks and timers.
 import { performance } from 'node:perf_hooks';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '@hansa/foundation';
 
 // setTimeout takes a 32-bit number and fires at once on a larger one: longer sleeps are taken in
@@ -11,6 +12,11 @@ export function createSystemClock(): Clock {
     now: () => Date.now(),
     monotonicMs: () => performance.now(),
     async sleep(ms, signal) {
+      if (ms <= 0) {
+        signal?.throwIfAborted();
+        await turn();
+        return;
+      }
       const end = performance.now() + ms;
       let rest = ms;
       do {

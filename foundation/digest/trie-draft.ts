@@ -66,6 +66,9 @@ export class LayeredDraft implements TrieDraft {
     const byPage = this.#byPage(changes);
     const numbers = [...byPage.keys()];
     for (let at = 0; at < numbers.length; at += pagesPerRead) {
+      if (at > 0) {
+        await this.#parts.pause?.();
+      }
       const some = numbers.slice(at, at + pagesPerRead);
       const pages = await this.#read(some);
       for (const number of some) {

@@ -25,6 +25,8 @@ export interface TrieParts {
   readonly crypto: Crypto;
   readonly hasher: TrieHasher;
   readonly cache: Recent<string, TriePage>;
+  /** In between, in long work, others have their turn; default: never. */
+  readonly pause?: (() => Promise<void>) | undefined;
 }
 
 /** A page with what is not written to it yet. Never changed, only replaced. */

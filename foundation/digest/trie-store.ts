@@ -2,12 +2,10 @@
 // use. A trie is opened at the position of its pages; whoever opens it repeats what came after.
 import { equalBytes } from '../bytes.ts';
 import type { Codec } from '../codec.ts';
-import type { Crypto } from '../crypto.ts';
 import { HansaError, invariant, isHansaError } from '../errors.ts';
 import { createMutex, type Mutex } from '../mutex.ts';
 import { createRecent } from '../recent.ts';
 import { deletePrefix } from '../store/delete-prefix.ts';
-import type { KeyValueStore } from '../store/store.ts';
 import { LayeredDraft, placeParts, type TrieDraft } from './trie-draft.ts';
 import { createTrieHasher, nodeBytes, rootOf, type TrieHasher } from './trie-hash.ts';
 import { emptyLevels, nodesPerChunk, trieTables, type TrieName } from './trie-records.ts';
@@ -24,8 +22,8 @@ import { createTrieView, type TrieView } from './trie-view.ts';
 import { deepen, depthFor, isCrowded, riseAll, writeBehind } from './trie-writing.ts';
 
 const triesMax = 256; // open at a time; another is opened again from its pages
-const pendingMax = 32_768; // of one trie: about 8 MB, and a second's work to repeat after a crash
-const pendingInAllMax = 131_072; // about 32 MB
+const pendingMax = 65_536; // of one trie: about 10 MB, and a second's work to repeat after a crash
+const pendingInAllMax = 262_144; // about 40 MB
 const pendingOfPageMax = 1_024; // a page that waits with more costs every change of it
 const cachedOverheadBytes = 512; // of a page's objects and its key
 const cachedBytesMax = 16 * 1_024 * 1_024; // all pages of 100,000 entries, a part of those of more
@@ -73,19 +71,17 @@ export interface TrieStore {
   writeAll(): Promise<void>;
 }
 
-export function createTrieStore(needs: {
-  readonly store: KeyValueStore;
-  readonly codec: Codec;
-  readonly crypto: Crypto;
-}): TrieStore {
-  const { store, crypto } = needs;
+export function createTrieStore(
+  needs: Pick<TrieParts, 'store' | 'crypto' | 'pause'> & { readonly codec: Codec },
+): TrieStore {
+  const { store, crypto, pause } = needs;
   const tables = trieTables(store, needs.codec);
   const hasher = createTrieHasher(crypto);
   const cache = createRecent<string, TriePage>(
     cachedBytesMax,
     ({ bytes }) => bytes + cachedOverheadBytes,
   );
-  const parts: TrieParts = { store, tables, crypto, hasher, cache };
+  const parts: TrieParts = { store, tables, crypto, hasher, cache, pause };
   const tries = new Map<string, OpenTrie>();
   let opened = 0;
   return {
