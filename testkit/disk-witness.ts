@@ -68,7 +68,7 @@ export function contentText(entries: Iterable<ContentEntry>): string {
   return [...entries]
     .map(({ key, value, version, blobs }) => {
       const names = blobs.map(({ id }) => id).join();
-      return `${fromUtf8(key)} ${version} ${fromUtf8(value)} ${names}`;
+      return `${fromUtf8(key)} ${version} ${toHex(value)} ${names}`;
     })
     .toSorted()
     .join('\n');

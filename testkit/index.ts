@@ -6,7 +6,8 @@ export {
 } from './federation.ts';
 export { createActs, type Acts, type Outcome } from './federation-acts.ts';
 export { finish } from './federation-ending.ts';
-export { scenarios, type Scenario, type Stage } from './scenarios.ts';
+export type { Scenario, Stage } from './faults.ts';
+export { scenarios } from './scenarios.ts';
 export { createSeededRandom, type SeededRandom } from './seeded-random.ts';
 export { playSeed, replayCommand, scenarioNamed, type Played } from './simulation.ts';
 export {

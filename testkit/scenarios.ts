@@ -1,57 +1,25 @@
 // The stories that simulations tell, each with its own weights of what goes wrong. A story decides
 // everything by the federation's chance, so a seed and its name are enough to tell it again.
-import type { Acts, Outcome } from './federation-acts.ts';
-import type { Federation, FederationOptions } from './federation.ts';
-import type { SeededRandom } from './seeded-random.ts';
-
-export interface Stage {
-  readonly federation: Federation;
-  readonly acts: Acts;
-  readonly random: SeededRandom;
-}
-
-export interface Scenario {
-  readonly name: string;
-  readonly clusters: readonly string[];
-  options?(random: SeededRandom): FederationOptions;
-  play(stage: Stage): Promise<void>;
-}
-
-type Deed = (stage: Stage) => Promise<unknown> | void;
-type Weighted = readonly (readonly [weight: number, deed: Deed])[];
+import {
+  crash,
+  cut,
+  heal,
+  otherThan,
+  partition,
+  rush,
+  someone,
+  start,
+  stop,
+  type Deed,
+  type Scenario,
+  type Stage,
+  type Weighted,
+} from './faults.ts';
+import type { Outcome } from './federation-acts.ts';
+import { peopleScenario } from './people-scenario.ts';
 
 const two: readonly string[] = ['lubeck', 'bergen'];
 const three: readonly string[] = ['lubeck', 'bergen', 'visby'];
-
-/**
- * Does deeds one after the other without waiting for them, with times between them drawn evenly.
- */
-async function rush(
-  stage: Stage,
-  how: { readonly deeds: number; readonly gapMs: number; readonly choice: Weighted },
-): Promise<void> {
-  const { federation, random } = stage;
-  const total = how.choice.reduce((sum, [weight]) => sum + weight, 0);
-  const under: Promise<unknown>[] = [];
-  for (let done = 0; done < how.deeds; done += 1) {
-    let drawn = random.between(0, total);
-    const chosen = how.choice.find(([weight]) => (drawn -= weight) < 0) ?? how.choice[0];
-    const work = chosen?.[1](stage);
-    if (work !== undefined) {
-      under.push(work);
-    }
-    await federation.run(random.between(0, how.gapMs));
-  }
-  await federation.complete(Promise.allSettled(under));
-}
-
-function otherThan(stage: Stage, name: string): string {
-  return stage.random.pick(stage.federation.clusters.filter((each) => each.name !== name)).name;
-}
-
-function someone(stage: Stage): string {
-  return stage.random.pick(stage.federation.clusters).name;
-}
 
 function someNote({ acts, random }: Stage): string {
   return random.pick([...acts.notes.keys()]);
@@ -105,36 +73,6 @@ const recreate: Deed = async (stage) => {
     await stage.acts.create(ownerOf(stage, name), name);
   }
 };
-
-const partition: Deed = (stage) => {
-  const from = someone(stage);
-  const oneWay = stage.random.chance(0.5);
-  stage.federation.partition(from, otherThan(stage, from), { oneWay });
-};
-
-const heal: Deed = (stage) => {
-  const from = someone(stage);
-  stage.federation.heal(from, otherThan(stage, from));
-};
-
-const cut: Deed = (stage) => {
-  const from = someone(stage);
-  stage.federation.network.cut(from, otherThan(stage, from));
-};
-
-const crash: Deed = (stage) => {
-  const { random, federation } = stage;
-  const cluster = federation.cluster(someone(stage));
-  if (random.chance(0.6)) {
-    cluster.crashAtWrite(random.integer(12), random.chance(0.5) ? 'before' : 'after');
-  } else {
-    federation.crash(cluster.name);
-  }
-};
-
-const stop: Deed = (stage) => stage.federation.cluster(someone(stage)).stop();
-
-const start: Deed = (stage) => stage.federation.cluster(someone(stage)).start();
 
 const flip: Deed = (stage) => {
   const from = someone(stage);
@@ -358,6 +296,7 @@ export const scenarios: readonly Scenario[] = [
     clusters: three,
     play: chaos([...daily, [5, rotate], [2, crash], [2, stop], [6, start], [2, cut], [1, relink]]),
   },
+  peopleScenario,
   {
     name: 'everything',
     clusters: three,

@@ -3,6 +3,7 @@
 import type { KeptChanges } from '@hansa/capabilities/resources/capability';
 import { setMaxListeners } from 'node:events';
 import { catalogContract, type Catalog } from '@hansa/capabilities/catalog/contract';
+import { directoryContract, type Directory } from '@hansa/capabilities/directory/contract';
 import { doctorContract, type Doctor } from '@hansa/capabilities/doctor/contract';
 import { createIdentity, type KeySeeds } from '@hansa/capabilities/identity/capability';
 import { identityContract, type Identity } from '@hansa/capabilities/identity/contract';
@@ -45,6 +46,7 @@ import type { ClockTraits, VirtualClock } from './virtual-clock.ts';
 
 /** What the cluster's owner may call. */
 export interface Services {
+  readonly directory: Directory;
   readonly doctor: Doctor;
   readonly identity: Identity;
   readonly receipts: Receipts;
@@ -284,6 +286,7 @@ function servicesOf(capabilities: readonly Capability[]): Omit<Services, 'log' |
   );
   const carrier = near(edge, { source: 'simulation' });
   return {
+    directory: remote(directoryContract, carrier),
     doctor: remote(doctorContract, carrier),
     identity: remote(identityContract, carrier),
     receipts: remote(receiptsContract, carrier),

@@ -1,8 +1,9 @@
 // Plays one scenario with one seed, from the first process to the last check; a failure names both.
+import type { Scenario } from './faults.ts';
 import { createActs } from './federation-acts.ts';
 import { finish } from './federation-ending.ts';
 import { createFederation, type FederationOptions } from './federation.ts';
-import { scenarios, type Scenario } from './scenarios.ts';
+import { scenarios } from './scenarios.ts';
 import { createSeededRandom } from './seeded-random.ts';
 
 export interface Played {
@@ -39,8 +40,10 @@ export async function playSeed(
   });
   try {
     const acts = createActs(federation);
-    await scenario.play({ federation, acts, random });
+    const stage = { federation, acts, random };
+    await scenario.play(stage);
     await finish(federation);
+    await scenario.after?.(stage);
     const { trace, time } = federation;
     return {
       hash: trace.hash(),
@@ -56,7 +59,7 @@ export async function playSeed(
   }
 }
 
-export const seedsPerScenario = 19; // eleven scenarios: over 200 seeds with every commit
+export const seedsPerScenario = 19; // over 200 seeds of all scenarios with every commit
 
 /** Plays the scenario with the seeds that every commit is tested with. */
 export async function playSeeds(name: string, seeds: number = seedsPerScenario): Promise<void> {
