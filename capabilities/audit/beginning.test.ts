@@ -80,3 +80,27 @@ test('what the disk could not take afterwards is known to have been begun', asyn
       { target: 'kv/last', outcome: 'INTERRUPTED', act: 'links.invite', principal: 'owner' },
     ]);
 });
+
+test('a row that was left behind its record makes no second one', async () => {
+  const failing = failingStore();
+  const bench = await open({ store: failing.store });
+  const id = await begun(bench, { target: 'kv/done' });
+  const begunRows = (await failing.store.scan({ prefix: new Uint8Array() })).entries.filter(
+    isBegun,
+  );
+  expect(begunRows).toHaveLength(1);
+  await bench.sink.request(entryOf({ target: 'kv/done', begun: id }));
+  await bench.close();
+  // As a crash leaves it: the record is stored, its row is still there.
+  await failing.store.batchWrite(begunRows.map(({ key, value }) => ({ put: { key, value } })));
+  const after = await open({ store: failing.store });
+  await after.sink.request(entryOf({ target: 'kv/next' }));
+  expect((await rows(after)).map(({ target, outcome }) => [target, outcome])).toEqual([
+    ['kv/next', 'OK'],
+    ['kv/done', 'OK'],
+  ]);
+});
+
+function isBegun({ key }: { readonly key: Uint8Array }): boolean {
+  return Buffer.from(key).toString('latin1').includes('begun');
+}

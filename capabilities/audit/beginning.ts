@@ -8,6 +8,7 @@ import {
   type Log,
   type Random,
 } from '@hansa/foundation';
+import type { AuditChain } from './chain.ts';
 import type { AuditTables, BegunRow } from './keys.ts';
 
 const idBytes = 12; // 96 bits: no two are called alike
@@ -31,6 +32,31 @@ export interface Beginnings {
   left(): Promise<readonly (BegunRow & { readonly id: string })[]>;
   /** Resolves when nothing is being deleted. */
   rest(): Promise<void>;
+}
+
+export type RecordedChain = Pick<AuditChain, 'tail' | 'start' | 'record'>;
+
+/** Those that have a record, by the fact that names them: only their row was left. */
+export async function recordedOf(
+  chain: RecordedChain,
+  left: readonly BegunRow[],
+): Promise<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  const sinceMs = Math.min(...left.map(({ atMs }) => atMs));
+  const tail = left.length === 0 ? undefined : await chain.tail();
+  if (tail === undefined) {
+    return ids;
+  }
+  const { sequence: anchored } = await chain.start();
+  // No record is dated before the one that it follows.
+  for (let at = tail.sequence; at > anchored; at -= 1) {
+    const record = await chain.record(at);
+    if (record !== undefined && record.atMs < sinceMs) {
+      break;
+    }
+    ids.add(String(record?.facts['begun'] ?? ''));
+  }
+  return ids;
 }
 
 export function createBeginnings({ store, tables, random, log }: BeginningNeeds): Beginnings {

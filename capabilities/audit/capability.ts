@@ -96,7 +96,7 @@ export function auditCapability(needs: AuditNeeds): AuditCapability {
           countersigned.start(caches.signal, clock),
         ]);
         await writer.start();
-        await sink.start();
+        await sink.start(chain);
       },
       async stop() {
         await sink.flush();

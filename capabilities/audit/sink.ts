@@ -1,7 +1,7 @@
 // What gates and capabilities of this node write to: texts are cut to what a record holds, and only
 // names come in, never inputs.
 import { fromUtf8, HansaError, utf8, type AuditEntry, type Clock } from '@hansa/foundation';
-import { interrupted, type Beginnings } from './beginning.ts';
+import { interrupted, recordedOf, type Beginnings, type RecordedChain } from './beginning.ts';
 import { classOf, isRefusal, mustBeKept, namesOf } from './classifying.ts';
 import { createCounting } from './counting.ts';
 import { auditFactsMax, auditTextMax, type AuditFacts } from './record.ts';
@@ -12,7 +12,7 @@ export interface Sink extends AuditSink {
   /** Writes down what was counted. */
   flush(): Promise<void>;
   /** Writes down what an earlier process began, and was not there to see the end of. */
-  start(): Promise<void>;
+  start(chain: RecordedChain): Promise<void>;
 }
 
 export function createSink(needs: {
@@ -40,7 +40,9 @@ export function createSink(needs: {
       const said = saidOf(entry);
       const ended = endOf(entry.begun);
       if (isKept(entry, said)) {
-        return writer.write({ ...said, count: 1, facts: factsOf(facts) }, ended);
+        const { begun } = entry;
+        const all = begun === undefined ? facts : { ...facts, begun };
+        return writer.write({ ...said, count: 1, facts: factsOf(all) }, ended);
       }
       ended();
       return undefined;
@@ -73,10 +75,16 @@ export function createSink(needs: {
       const { outcome: _none, ...said } = saidOf({ ...beginning, outcome: '' });
       return beginnings.keep({ ...said, atMs: clock.now() });
     },
-    async start() {
-      for (const { id, atMs: sinceMs, ...said } of await beginnings.left()) {
-        const record = { ...said, sinceMs, count: 1, outcome: interrupted, facts: {} };
-        void writer.write(record, endOf(id));
+    async start(chain) {
+      const left = await beginnings.left();
+      const recorded = await recordedOf(chain, left);
+      for (const { id, atMs: sinceMs, ...said } of left) {
+        if (recorded.has(id)) {
+          beginnings.ended(id);
+          continue;
+        }
+        const facts = { begun: id };
+        void writer.write({ ...said, sinceMs, count: 1, outcome: interrupted, facts }, endOf(id));
       }
     },
     async flush() {
