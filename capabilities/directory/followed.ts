@@ -10,9 +10,16 @@ import {
 } from '@hansa/foundation';
 import type { Signer } from '../identity/contract.ts';
 import type { Peers } from '../links/contract.ts';
+import type { SequencedChange } from '../resources/contract.ts';
 import { directoryKind } from './contract.ts';
 import { createCounting, type Counting, type CountingNeeds } from './counting.ts';
-import { readMirror, readOwn, type HeldDirectory, type ReadingNeeds } from './reading.ts';
+import {
+  readBrought,
+  readMirror,
+  readOwn,
+  type HeldDirectory,
+  type ReadingNeeds,
+} from './reading.ts';
 
 export interface FollowedNeeds extends ReadingNeeds, CountingNeeds {
   readonly signer: Pick<Signer, 'cluster' | 'name'>;
@@ -33,6 +40,9 @@ export interface Followed {
   subscribe(changed: () => void): () => void;
   /** Resolves once what is stored now is shown; `anew` where even what seems the same is read. */
   refresh(resource: FederatedId, anew?: boolean): Promise<void>;
+  /** Told before a batch of a mirror is applied: then its changes alone are read. */
+  stage(resource: FederatedId, changes: readonly SequencedChange[]): void;
+  unstage(resource: FederatedId): void;
   start(): Promise<void>;
   stop(): void;
 }
@@ -46,6 +56,7 @@ class FollowedDirectories implements Followed {
   readonly #counting: Counting;
   readonly #held = new Map<FederatedId, HeldDirectory>();
   readonly #counted = new Map<FederatedId, boolean>();
+  readonly #staged = new Map<FederatedId, readonly SequencedChange[]>();
   readonly #listeners = new Set<() => void>();
   readonly #turns = createKeyedMutex<FederatedId>();
   readonly #waiting = new Map<string, Promise<void>>();
@@ -107,6 +118,14 @@ class FollowedDirectories implements Followed {
     return next;
   }
 
+  stage(resource: FederatedId, changes: readonly SequencedChange[]): void {
+    this.#staged.set(resource, changes);
+  }
+
+  unstage(resource: FederatedId): void {
+    this.#staged.delete(resource);
+  }
+
   async start(): Promise<void> {
     const { resources, mirrors, peers, signer } = this.#needs;
     await this.#counting.start(this.#ending.signal);
@@ -145,19 +164,25 @@ class FollowedDirectories implements Followed {
   }
 
   async #load(resource: FederatedId, anew: boolean): Promise<void> {
-    const before = anew ? undefined : this.#held.get(resource);
+    const held = this.#held.get(resource);
+    const before = anew ? undefined : held;
     const read = this.#isOwn(resource)
       ? await readOwn(this.#needs, resource, before)
-      : await readMirror(this.#needs, resource, before);
+      : (this.#brought(held) ?? (await readMirror(this.#needs, resource, before)));
     if (read === undefined) {
       this.#forget(resource);
-    } else if (read === before) {
+    } else if (read === held) {
       this.#judge(resource);
     } else {
       this.#held.set(resource, read);
       this.#counted.set(resource, this.#mayCount(resource));
       this.#tell();
     }
+  }
+
+  #brought(held: HeldDirectory | undefined): HeldDirectory | undefined {
+    const changes = held && this.#staged.get(held.resource);
+    return held && changes && readBrought(this.#needs, held, changes);
   }
 
   #forget(resource: FederatedId): void {

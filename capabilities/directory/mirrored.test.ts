@@ -152,3 +152,32 @@ test('what was committed, settled or purged is known at once', async () => {
   expect(directories.accounts()).toEqual([]);
   expect(opened.log.all()).toEqual([]);
 });
+
+test('a batch is brought into memory by its changes alone, and a repair by reading all', async () => {
+  const { kind, mirrors, directories } = await openDirectory();
+  mirrors.set(people, { 'user/anna': user({}), 'user/ben': user({}) }); // sequence 1
+  await untilSeen(() => directories.accounts().length === 2);
+  let readings = 0;
+  const view = mirrors.view.bind(mirrors);
+  Object.assign(mirrors, {
+    async view(resource: typeof people) {
+      readings += 1;
+      return view(resource);
+    },
+  });
+  const before = await view(people);
+  const commit = async (change: SequencedChange, stored: Record<string, unknown>) => {
+    const staged = await kind.stage(before!, [change], new AbortController().signal);
+    mirrors.set(people, stored);
+    await staged.commit();
+    return directories.accounts().map(({ principal }) => principal.split(/[:@]/)[1]);
+  };
+  const step = changeOf([put('user/cleo', user({})), { delete: { key: utf8('user/ben') } }]);
+  const after = { 'user/anna': user({}), 'user/cleo': user({}) };
+  expect(new Set(await commit(step, after))).toEqual(new Set(['anna', 'cleo']));
+  expect(readings).toBe(0);
+  // Of a repair, what was held may have been wrong in other places too.
+  const repair = { sequence: 3, change: { ...step.change, previous: 3, ops: [] } };
+  expect(await commit(repair, { 'user/dora': user({}) })).toEqual(['dora']);
+  expect(readings).toBeGreaterThan(0);
+});

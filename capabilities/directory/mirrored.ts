@@ -20,9 +20,13 @@ export function createDirectoryKind({
       const sizes = await sizesOf(followed, before);
       changes.forEach((change) => checkChange(codec, sizes, change));
       requireRoom(sizes);
+      followed.stage(before.resource, changes);
       return {
-        commit: () => followed.refresh(before.resource, true),
-        discard: async () => undefined,
+        async commit() {
+          await followed.refresh(before.resource, true);
+          followed.unstage(before.resource);
+        },
+        discard: async () => followed.unstage(before.resource),
       };
     },
     settle: ({ resource }) => followed.refresh(resource, true),

@@ -7,7 +7,7 @@ import {
   type FederatedId,
   type Log,
 } from '@hansa/foundation';
-import type { ResourceEntry, ResourceLog } from '../resources/contract.ts';
+import type { ResourceEntry, ResourceLog, SequencedChange } from '../resources/contract.ts';
 import type { Mirrors } from '../sync/contract.ts';
 import type { DirectoryEntry } from './entries.ts';
 import { readEntry } from './keys.ts';
@@ -87,23 +87,73 @@ async function readChanges(
   const entries = new Map(before.entries);
   let { sequence } = before;
   for await (const next of resources.changes(local, { epoch, sequence })) {
-    for (const op of next.change.ops) {
-      const { key } = 'delete' in op ? op.delete : op.put;
-      const text = fromUtf8(key);
-      if ('delete' in op) {
-        entries.delete(text);
-      } else {
-        const entry = readable(codec, op.put);
-        if (entry === undefined) {
-          return undefined;
-        }
-        const bytes = key.length + op.put.value.length;
-        entries.set(text, { version: unread, bytes, entry });
-      }
+    if (!isWritten(codec, entries, next)) {
+      return undefined;
     }
     ({ sequence } = next);
   }
   return { ...before, sequence, entries };
+}
+
+/** Whether all of a change could be read; what could is written. */
+function isWritten(
+  codec: Codec,
+  entries: Map<string, HeldEntry>,
+  { change }: SequencedChange,
+): boolean {
+  return change.ops.every((op) => {
+    if ('delete' in op) {
+      entries.delete(fromUtf8(op.delete.key));
+      return true;
+    }
+    const { key, value } = op.put;
+    const entry = readable(codec, op.put);
+    if (entry !== undefined) {
+      const bytes = key.length + value.length;
+      entries.set(fromUtf8(key), { version: unread, bytes, entry });
+    }
+    return entry !== undefined;
+  });
+}
+
+/**
+ * A mirror after the changes of a batch, without reading what they left alone; undefined where they
+ * do not lead from what is held to what is applied, as a repair does not.
+ */
+export function readBrought(
+  { mirrors, codec }: ReadingNeeds,
+  before: HeldDirectory,
+  changes: readonly SequencedChange[],
+): HeldDirectory | undefined {
+  const applied = mirrors.find(before.resource)?.applied;
+  const first = changes[0]?.change.previous;
+  const end = applied && first !== undefined && endOf(changes, applied.epoch, first);
+  if (applied === undefined || end !== applied.sequence || before.epoch !== applied.epoch) {
+    return undefined;
+  }
+  // Whoever follows the mirror may have brought it here before the batch was committed.
+  if (before.sequence === end) {
+    return before;
+  }
+  const entries = new Map(before.entries);
+  const fits =
+    before.sequence === first && changes.every((each) => isWritten(codec, entries, each));
+  return fits ? { ...before, sequence: end, entries } : undefined;
+}
+
+/** Where changes of the epoch lead from there, each after the one before it. */
+function endOf(
+  changes: readonly SequencedChange[],
+  epoch: number,
+  from: number,
+): number | undefined {
+  return changes.reduce<number | undefined>(
+    (at, { sequence, change }) =>
+      change.epoch === epoch && change.previous === at && sequence > change.previous
+        ? sequence
+        : undefined,
+    from,
+  );
 }
 
 function readable(
