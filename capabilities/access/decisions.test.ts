@@ -332,7 +332,8 @@ describe('a token of another cluster that speaks for nobody', () => {
       allowed: true,
       policies: ['token:issuer'],
     });
-    const text = `forbid(principal in Cluster::"${bergen}", action == Action::"kv.write", resource);`;
+    const bergens = `principal in Cluster::"${bergen}"`;
+    const text = `forbid(${bergens}, action == Action::"kv.write", resource);`;
     await made.access.putPolicy({ id: 'not-bergen', text });
     expect(may(made, bare, asked)).toBe(false);
     expect(may(made, bare, { permission: 'kv.read' })).toBe(true);

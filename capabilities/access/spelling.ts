@@ -27,7 +27,7 @@ export function readPrincipal({ cluster, name: own, peers }: TargetNeeds, text: 
   const read = principal({ kind: kind as PrincipalKind, name, ...away });
   if (!isPrincipal(read)) {
     throw new HansaError('INPUT_INVALID', `"${text.slice(0, nameLengthMax)}" names nobody`, {
-      fix: 'write anna, service:ci or workload:web; of another cluster anna@<peer>, or cluster:<peer>',
+      fix: 'write anna, service:ci or workload:web; of others anna@<peer>, or cluster:<peer>',
     });
   }
   return read;

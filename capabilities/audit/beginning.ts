@@ -1,5 +1,5 @@
-// What was allowed and is being done, kept from before it begins until its record is stored: so that
-// nothing consequential is done of which the disk knows nothing, however it ends.
+// What was allowed and is being done, kept from before it begins until its record is stored: so
+// that nothing consequential is done of which the disk knows nothing, however it ends.
 import {
   toBase64Url,
   HansaError,

@@ -15,11 +15,13 @@ export interface Sink extends AuditSink {
   start(chain: RecordedChain): Promise<void>;
 }
 
-export function createSink(needs: {
+interface SinkNeeds {
   readonly clock: Clock;
   readonly writer: Pick<AuditWriter, 'write' | 'problem'>;
   readonly beginnings: Beginnings;
-}): Sink {
+}
+
+export function createSink(needs: SinkNeeds): Sink {
   const { writer, clock, beginnings } = needs;
   const counting = createCounting(clock);
   const endOf = (id: string | undefined) => (): void => {
@@ -75,22 +77,29 @@ export function createSink(needs: {
       const { outcome: _none, ...said } = saidOf({ ...beginning, outcome: '' });
       return beginnings.keep({ ...said, atMs: clock.now() });
     },
-    async start(chain) {
-      const left = await beginnings.left();
-      const recorded = await recordedOf(chain, left);
-      for (const { id, atMs: sinceMs, ...said } of left) {
-        if (recorded.has(id)) {
-          beginnings.ended(id);
-          continue;
-        }
-        const facts = { begun: id };
-        void writer.write({ ...said, sinceMs, count: 1, outcome: interrupted, facts }, endOf(id));
-      }
-    },
+    start: (chain) => tellInterrupted({ writer, beginnings }, chain),
     async flush() {
       await Promise.all(counting.take().map((said) => writer.write(said)));
     },
   };
+}
+
+/** What has its record loses its row; the rest is told now. */
+async function tellInterrupted(
+  { writer, beginnings }: Pick<SinkNeeds, 'writer' | 'beginnings'>,
+  chain: RecordedChain,
+): Promise<void> {
+  const left = await beginnings.left();
+  const recorded = await recordedOf(chain, left);
+  for (const { id, atMs: sinceMs, ...said } of left) {
+    const ended = (): void => beginnings.ended(id);
+    if (recorded.has(id)) {
+      ended();
+    } else {
+      const told = { ...said, sinceMs, count: 1, outcome: interrupted, facts: { begun: id } };
+      void writer.write(told, ended);
+    }
+  }
 }
 
 type SaidOfOne = Parameters<ReturnType<typeof createCounting>['add']>[0];

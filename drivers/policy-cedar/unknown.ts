@@ -1,6 +1,6 @@
-// A policy as it is asked about a resource of which nothing is known: whatever looks at the resource
-// fails there, and so says that it may apply. Cedar reads from left to right, and what comes before
-// is decided as always.
+// A policy as it is asked about a resource of which nothing is known: whatever looks at the
+// resource fails there, and so says that it may apply. Cedar reads from left to right, and what
+// comes before is decided as always.
 import type { Expr, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 
 /** It has no attributes, so to read one fails. */
