@@ -103,7 +103,7 @@ test('a request passes limit, authentication, validation, permission, service an
   ]);
 });
 
-test('whom an act is about is told to the audit alone, cut to two names, and only where no resource is', async () => {
+test('whom an act is about is told to the audit alone, cut to two names, and before the resource it is at', async () => {
   const audit: AuditEntry[] = [];
   const asked: unknown[] = [];
   const { methods } = contract;
@@ -111,7 +111,7 @@ test('whom an act is about is told to the audit alone, cut to two names, and onl
   const arrivals = {
     ...methods.arrivals,
     target: ({ from }: { from: string }) => `roof/${from}`,
-    about: () => 'nobody',
+    about: () => 'user:ben at the roof',
   };
   const send = {
     ...methods.send,
@@ -134,7 +134,7 @@ test('whom an act is about is told to the audit alone, cut to two names, and onl
   const wrong = pigeons.send({ to: 7 as unknown as string });
   await expect(wrong).rejects.toEqual(code('INPUT_INVALID'));
   const long = `user:${'b'.repeat(1_000)}`.slice(0, 2 * nameLengthMax);
-  const targets = ['user:ben', long, undefined, 'roof/east', undefined];
+  const targets = ['user:ben', long, undefined, 'user:ben at the roof', undefined];
   expect(audit.map(({ target }) => target)).toEqual(targets);
   expect(asked).toEqual([
     { permission: 'pigeons.write' },
