@@ -19,3 +19,21 @@ test('what is set again counts once, with its new value', () => {
   recent.delete('a');
   expect(recent.get('a')).toBeUndefined();
 });
+
+test('what weighs something is kept until all that is kept weighs too much', () => {
+  const recent = createRecent<string, number>(10, (weight) => weight);
+  recent.set('a', 4);
+  recent.set('b', 5);
+  recent.set('b', 3);
+  recent.set('c', 3);
+  expect(recent.get('a')).toBe(4);
+  recent.set('d', 3);
+  expect([recent.get('a'), recent.get('b'), recent.get('c'), recent.get('d')]).toEqual([
+    4,
+    undefined,
+    3,
+    3,
+  ]);
+  recent.set('e', 11);
+  expect([recent.get('a'), recent.get('e')]).toEqual([undefined, undefined]);
+});

@@ -19,7 +19,7 @@ import type { StoredState } from './keys.ts';
 import { createTails, type TailChange } from './tails.ts';
 
 const attemptsMax = 8; // another node may be writing the same pages: each time one of the two wins
-const leavesAtOnce = 8_192; // of the log, before the trie is moved
+const leavesAtOnce = 32_768; // before the trie is moved: the more, the more branches they share
 const entriesAtOnce = 4_096; // of a rebuild
 
 export interface Digests {

@@ -115,15 +115,16 @@ export class LayeredDraft implements TrieDraft {
     const children = before.children.slice();
     const pending = [...before.pending];
     let { count } = before;
-    for (const [digit, added] of byDigit(changed, depth)) {
+    for (let from = 0; from < changed.length;) {
+      const [digit, to] = sameDigit(changed, from, depth);
       const old = pending[digit] ?? [];
-      const merged = overlaid(old, added);
+      const merged = overlaid(old, changed.slice(from, to));
       pending[digit] = merged;
       count += merged.length - old.length;
       const stored = page.leaves(page.firstOf(digit, depth), page.firstOf(digit + 1, depth));
       const leaves = presentLeaves(overlaid<PlacedLeaf>(stored, merged));
-      const node = hasher.subtree(leaves, depth + 1);
-      children.set(node, digit * nodeBytes);
+      children.set(hasher.subtree(leaves, depth + 1), digit * nodeBytes);
+      from = to;
     }
     if (page.count + count > pageLeavesMax) {
       throw new HansaError('STORE_LIMIT', `${pageLeavesMax} keys meet in one page of a digest`);
@@ -160,16 +161,18 @@ export class LayeredDraft implements TrieDraft {
   }
 }
 
-function byDigit(
+/** The digit of one leaf, and where those after it end that share it. */
+function sameDigit(
   leaves: readonly PendingLeaf[],
+  from: number,
   depth: number,
-): ReadonlyMap<number, readonly PendingLeaf[]> {
-  const found = new Map<number, PendingLeaf[]>();
-  for (const leaf of leaves) {
-    const digit = digitAt(leaf.bytes, leaf.at, depth);
-    const group = found.get(digit) ?? [];
-    found.set(digit, group);
-    group.push(leaf);
+): readonly [digit: number, to: number] {
+  const digitOf = (leaf: PendingLeaf | undefined): number =>
+    leaf === undefined ? -1 : digitAt(leaf.bytes, leaf.at, depth);
+  const digit = digitOf(leaves[from]);
+  let to = from + 1;
+  while (digitOf(leaves[to]) === digit) {
+    to += 1;
   }
-  return found;
+  return [digit, to];
 }

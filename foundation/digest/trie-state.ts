@@ -48,6 +48,8 @@ export interface TrieShape {
   readonly id: number;
   readonly name: TrieName;
   readonly meta: StoredMeta | undefined;
+  /** While our own next record of it is on its way; never rejects. */
+  readonly moving?: Promise<unknown> | undefined;
   readonly depth: number;
   readonly levels: TrieLevels;
   readonly dirty: ReadonlyMap<number, DirtyPage>;
@@ -161,12 +163,18 @@ async function firstParts(
     return Promise.all(keys.map(async (key) => (await store.get(key, { revision })).entry));
   }
   const metaKey = tables.metas.key(...shape.name);
-  const { entries } = await store.batchRead([metaKey, ...keys]);
-  const [meta = null, ...pages] = entries;
-  if ((meta?.modRevision ?? 0) !== shape.meta?.modRevision) {
-    throw writtenByAnother(shape.name);
+  for (;;) {
+    const known = shape.meta?.modRevision;
+    const { entries } = await store.batchRead([metaKey, ...keys]);
+    const [meta = null, ...pages] = entries;
+    if ((meta?.modRevision ?? 0) === known) {
+      return pages;
+    }
+    if (shape.moving === undefined && shape.meta?.modRevision === known) {
+      throw writtenByAnother(shape.name);
+    }
+    await shape.moving; // the store may have our own record before we know of it
   }
-  return pages;
 }
 
 export function writtenByAnother([name]: TrieName): HansaError {

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import { createMemoryStore } from '@hansa/store-memory';
@@ -220,6 +221,62 @@ test('what is committed while pages are written is in the trie, and in the next 
   expect(trie.pending).toBe(0);
   expect(toHex((await tries().open(name, 1)).root)).toBe(toHex(reference.root));
 });
+
+/** Every answer of the store comes some turns of the loop after what it tells of is done. */
+function late(own: KeyValueStore, fraction: () => number): KeyValueStore {
+  const turns = async (): Promise<void> => {
+    for (let left = Math.floor(fraction() * 6); left > 0; left -= 1) {
+      await turn();
+    }
+  };
+  const slowly: Partial<KeyValueStore> = {
+    async batchRead(keys) {
+      const answer = await own.batchRead(keys);
+      await turns();
+      return answer;
+    },
+    async transact(transaction) {
+      const answer = await own.transact(transaction);
+      await turns();
+      return answer;
+    },
+  };
+  return new Proxy(own, {
+    get(target, property: keyof KeyValueStore) {
+      const value = target[property];
+      return slowly[property] ?? (typeof value === 'function' ? value.bind(target) : value);
+    },
+  });
+}
+
+test.each([1, 2, 3, 4])(
+  'its own pages are never taken for another node’s, nor for those that they follow (seed %i)',
+  async (seed) => {
+    const { fraction } = createSeededRandom(seed);
+    const slow = late(store, fraction);
+    const pausing = { store: slow, codec, crypto, pause: () => turn() };
+    let trie = await createTrieStore(pausing).open(name, 1, 10_000); // more pages than one read
+    let all: Write[] = [];
+    const written: Promise<void>[] = [];
+    for (let at = 1; at <= 12; at += 1) {
+      const some = Array.from({ length: 200 }, () => ({
+        key: Math.floor(fraction() * 1_500),
+        version: Math.floor(fraction() * 4),
+      }));
+      await write(trie, some, at);
+      all = [...all, ...some];
+      written.push(trie.write());
+      if (at === 6) {
+        await Promise.all(written);
+        trie = await createTrieStore(pausing).open(name, 1); // nothing of it is in memory
+      }
+    }
+    await Promise.all(written);
+    const { root } = plain(all);
+    expect(toHex(trie.root)).toBe(toHex(root));
+    expect(toHex((await tries().open(name, 1)).root)).toBe(toHex(root));
+  },
+);
 
 describe('two nodes with one trie', () => {
   test('the one that writes later is told, and starts again from what is there', async () => {

@@ -175,6 +175,7 @@ class OpenTrie implements PagedTrie, TrieShape {
   at: number;
   pending = 0;
   meta: StoredMeta | undefined;
+  moving: Promise<void> | undefined;
   levels: Uint8Array[];
   readonly id: number;
   readonly name: TrieName;
@@ -257,9 +258,7 @@ class OpenTrie implements PagedTrie, TrieShape {
           at,
           // Whoever reads a page from now on may find it written already: what is dirty of it makes
           // up for the difference.
-          moved: (meta) => {
-            this.meta = meta;
-          },
+          move: (next) => this.#move(next),
         },
       );
       for (const [number, page] of dirty) {
@@ -269,6 +268,19 @@ class OpenTrie implements PagedTrie, TrieShape {
         }
       }
     });
+  }
+
+  async #move(next: Promise<StoredMeta>): Promise<StoredMeta> {
+    const moving = next.then(
+      (meta) => {
+        this.meta = meta;
+      },
+      () => undefined, // told to whoever writes
+    );
+    this.moving = moving;
+    await moving;
+    this.moving = undefined;
+    return next;
   }
 
   async deepen(): Promise<void> {

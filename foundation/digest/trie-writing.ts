@@ -28,8 +28,8 @@ import {
 } from './trie-state.ts';
 
 // on average; more, and the trie gets another level of digits
-const pageLeavesAverageMax = 256;
-const pageLeavesAverageMin = 16; // of the pages of a trie that has just got one
+const pageLeavesAverageMax = 384;
+const pageLeavesAverageMin = 24; // of the pages of a trie that has just got one
 const depthMax = 5; // a million pages, 33 MiB of nodes: enough for 256 million leaves
 const groupOpsMax = 64; // with the records beside them, below what one transaction takes
 const groupBytesMax = 512 * 1_024; // with the largest part, still one transaction
@@ -126,11 +126,11 @@ function rootAt(levels: TrieLevels): Uint8Array {
   return nodeAt(levels, 0, 0).slice(1);
 }
 
-/** All dirty pages, and the nodes above them; `moved` is told of the record, twice. */
+/** All dirty pages, and the nodes above them; `move` is given the record, twice. */
 export async function writeBehind(
   parts: TrieParts,
   given: TrieShape,
-  { at, moved }: { readonly at: number; moved(meta: StoredMeta): void },
+  { at, move }: { readonly at: number; move(next: Promise<StoredMeta>): Promise<StoredMeta> },
 ): Promise<void> {
   const { tables, crypto } = parts;
   const { name, depth, levels, dirty } = given;
@@ -142,8 +142,7 @@ export async function writeBehind(
     until: 0,
     root: new Uint8Array(hashBytes),
   };
-  const begun = await putMeta(parts, given, { ...before, until: at });
-  moved(begun);
+  const begun = await move(putMeta(parts, given, { ...before, until: at }));
   const shape: TrieShape = { ...given, meta: begun };
   const writer = new Writer(parts, shape, begun.modRevision);
   const numbers = [...dirty.keys()].toSorted((a, b) => a - b);
@@ -163,7 +162,7 @@ export async function writeBehind(
   const chunks = new Set(numbers.map((number) => Math.floor(number / nodesPerChunk)));
   await writer.add(chunkOps(parts, { name, generation: before.generation, levels, chunks }));
   await writer.done();
-  moved(await putMeta(parts, shape, { ...before, leaves, at, until: at, root: rootAt(levels) }));
+  await move(putMeta(parts, shape, { ...before, leaves, at, until: at, root: rootAt(levels) }));
 }
 
 function chunkOps(
