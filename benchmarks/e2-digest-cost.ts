@@ -1,7 +1,7 @@
-// E2: what keeping the digest costs. Small changes are appended to a resource of many keys, in turns
-// by a log with everything that the digest needs (leaves hashed, the trie brought to the present, its
-// pages written) and by one that keeps none; then the log is opened anew, and asked for its first
-// change and head.
+// E2: what keeping the digest costs. Small changes are appended to a resource of many keys, in
+// turns by a log with everything that the digest needs (leaves hashed, the trie brought to the
+// present, its pages written) and by one that keeps none; then the log is opened anew, and asked
+// for its first change and head.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

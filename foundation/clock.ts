@@ -9,8 +9,8 @@ export interface Clock {
    */
   monotonicMs(): number;
   /**
-   * Resolves after `ms`, with 0 when others had their turn; rejects with the signal's reason as soon
-   * as it aborts.
+   * Resolves after `ms`, with 0 when others had their turn; rejects with the signal's reason as
+   * soon as it aborts.
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }

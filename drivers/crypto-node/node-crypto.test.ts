@@ -3,6 +3,7 @@ import { blake3 as nobleBlake3 } from '@noble/hashes/blake3.js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createNodeCrypto } from './index.ts';
+import { shortBytesMax } from './short-blake3.ts';
 
 const crypto = createNodeCrypto();
 
@@ -146,6 +147,16 @@ describe('BLAKE3', () => {
     }
     expect(toHex(hasher.digest())).toBe(hash);
   });
+
+  test.each([-1, 0, 1, 1_024])(
+    'is one, by whom ever it is computed (%i beside the bound)',
+    (by) => {
+      const bytes = counted(shortBytesMax + by);
+      const kept = crypto.hash(bytes);
+      crypto.hash(counted(7)); // whoever has a hash keeps it
+      expect(toHex(kept)).toBe(toHex(nobleBlake3(bytes)));
+    },
+  );
 
   test('two implementations agree on any bytes, also on a view into a larger buffer', () => {
     fc.assert(

@@ -1,5 +1,5 @@
-// Ed25519 by Node's OpenSSL and BLAKE3 by its Rust implementation (short inputs in WebAssembly), for
-// every node and every test that wants real proofs.
+// Ed25519 by Node's OpenSSL and BLAKE3 by its Rust implementation (short inputs in WebAssembly),
+// for every node and every test that wants real proofs.
 import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
 import type { Crypto, Hasher } from '@hansa/foundation';
 import { blake3, Blake3Hasher } from '@napi-rs/blake-hash';

@@ -1,5 +1,6 @@
 // BLAKE3 of short inputs by a WebAssembly module: a call into native code costs a microsecond and
-// an allocation outside the heap, more than the hash of what a digest, a chain or a token is made of.
+// an allocation outside the heap, more than the hash of what a digest, a chain or a token is made
+// of.
 import { createRequire } from 'node:module';
 import type { createBLAKE3 as Create } from 'hash-wasm';
 
