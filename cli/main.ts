@@ -167,7 +167,7 @@ function addCommand(program: Program, nouns: Map<string, Program>, adding: Addin
 /** A word that is no argument: whoever looks for verbs says which one is near. */
 function refuseStray({ args, commands: verbs, registeredArguments }: Program): void {
   const strays = args.slice(registeredArguments.length);
-  if (strays.length > 0) {
+  if (strays.length > 0 && registeredArguments.at(-1)?.variadic !== true) {
     const noun = new Program().exitOverride().showSuggestionAfterError();
     noun.configureOutput({ outputError: () => undefined });
     verbs.forEach((verb) => noun.command(verb.name()));
