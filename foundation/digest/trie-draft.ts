@@ -6,12 +6,11 @@ import {
   type PlacedLeaf,
   type TrieChange,
   comparePaths,
-  digitAt,
   overlaid,
   pendingLeaves,
   presentLeaves,
 } from './trie-leaf.ts';
-import { childrenBytes, nodeBytes, rootOf } from './trie-hash.ts';
+import { childrenBytes, nodeBytes, rootOf, sameDigit } from './trie-hash.ts';
 import { emptyPage, type TriePage } from './trie-page.ts';
 import {
   childrenAt,
@@ -116,7 +115,7 @@ export class LayeredDraft implements TrieDraft {
     const pending = [...before.pending];
     let { count } = before;
     for (let from = 0; from < changed.length;) {
-      const [digit, to] = sameDigit(changed, from, depth);
+      const [digit, to] = sameDigit(changed, { from, to: changed.length, depth });
       const old = pending[digit] ?? [];
       const merged = overlaid(old, changed.slice(from, to));
       pending[digit] = merged;
@@ -159,20 +158,4 @@ export class LayeredDraft implements TrieDraft {
   #node(depth: number, index: number): Uint8Array {
     return this.nodes.get(placeOf(depth, index)) ?? nodeAt(this.shape.levels, depth, index);
   }
-}
-
-/** The digit of one leaf, and where those after it end that share it. */
-function sameDigit(
-  leaves: readonly PendingLeaf[],
-  from: number,
-  depth: number,
-): readonly [digit: number, to: number] {
-  const digitOf = (leaf: PendingLeaf | undefined): number =>
-    leaf === undefined ? -1 : digitAt(leaf.bytes, leaf.at, depth);
-  const digit = digitOf(leaves[from]);
-  let to = from + 1;
-  while (digitOf(leaves[to]) === digit) {
-    to += 1;
-  }
-  return [digit, to];
 }

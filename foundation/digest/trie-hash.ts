@@ -28,6 +28,7 @@ export interface TrieHasher {
 const leafDomain = utf8('hansa/trie-leaf/1');
 const branchDomain = utf8('hansa/trie-branch/1');
 const lengthBytes = 4;
+const branchStart = lengthBytes + branchDomain.length;
 
 export const emptyNode: Uint8Array = new Uint8Array(nodeBytes);
 
@@ -47,63 +48,106 @@ export function rootOf(node: Uint8Array): Uint8Array {
   return node.slice(1, nodeBytes);
 }
 
-/** A loop: for a hash it takes a third of what a view of the source and a call take. */
-function copyHash(
-  into: Uint8Array,
-  at: number,
-  { bytes, from }: { readonly bytes: Uint8Array; readonly from: number },
-): void {
-  for (let i = 0; i < hashBytes; i += 1) {
-    into[at + i] = bytes[from + i] ?? 0;
+/** What a branch hashes: its domain, and then for each digit the length of a hash, and the hash. */
+class BranchBytes {
+  readonly #bytes = new Uint8Array(branchStart + 16 * (lengthBytes + hashBytes));
+  #at = branchStart;
+  #digit = 0;
+
+  constructor() {
+    this.#bytes[lengthBytes - 1] = branchDomain.length;
+    this.#bytes.set(branchDomain, lengthBytes);
+  }
+
+  /** In the order of their digits. The hash lies somewhere in the bytes. */
+  add(digit: number, bytes: Uint8Array, from: number): void {
+    this.#skipTo(digit);
+    const into = this.#bytes;
+    const at = this.#at + lengthBytes;
+    into[at - 4] = into[at - 3] = into[at - 2] = 0;
+    into[at - 1] = hashBytes;
+    // A loop: for a hash it takes a third of what a view of the source and a call take.
+    for (let i = 0; i < hashBytes; i += 1) {
+      into[at + i] = bytes[from + i] ?? 0;
+    }
+    this.#at = at + hashBytes;
+    this.#digit = digit + 1;
+  }
+
+  #skipTo(digit: number): void {
+    const absent = digit - this.#digit;
+    if (absent > 0) {
+      this.#bytes.fill(0, this.#at, this.#at + absent * lengthBytes);
+      this.#at += absent * lengthBytes;
+    }
+  }
+
+  begin(): this {
+    this.#at = branchStart;
+    this.#digit = 0;
+    return this;
+  }
+
+  hash(crypto: Crypto): Uint8Array {
+    this.#skipTo(16);
+    return crypto.hash(this.#bytes.subarray(0, this.#at));
   }
 }
 
 export function createTrieHasher(crypto: Crypto): TrieHasher {
-  const join = createJoin(crypto);
-  // The children of the branches that a walk down is in, one array for each depth.
-  const scratch: Uint8Array[] = [];
-  const fill = (children: Uint8Array, leaves: readonly LeafPlace[], span: Span): void => {
-    const { depth } = span;
-    for (let { from } = span; from < span.to;) {
-      const digit = digitOfLeaf(leaves[from], depth);
-      let to = from + 1;
-      while (to < span.to && digitOfLeaf(leaves[to], depth) === digit) {
-        to += 1;
-      }
-      const at = digit * nodeBytes;
-      const only = to - from === 1 ? leaves[from] : undefined;
+  // Of the branches that a walk down is in, one for each depth: nothing asynchronous happens
+  // between filling and hashing it.
+  const laid: BranchBytes[] = [];
+  /** The hash of a branch: of two leaves at least. */
+  const branch = (leaves: readonly LeafPlace[], { from, to, depth }: Span): Uint8Array => {
+    const bytes = (laid[depth] ??= new BranchBytes()).begin();
+    for (let first = from; first < to;) {
+      const [digit, end] = sameDigit(leaves, { from: first, to, depth });
+      const only = end - first === 1 ? leaves[first] : undefined;
       if (only === undefined) {
-        children.set(branch(leaves, { from, to, depth: depth + 1 }), at);
+        bytes.add(digit, branch(leaves, { from: first, to: end, depth: depth + 1 }), 0);
       } else {
-        children[at] = nodeKind.leaf;
-        copyHash(children, at + 1, { bytes: only.bytes, from: only.at + pathBytes });
+        bytes.add(digit, only.bytes, only.at + pathBytes);
       }
-      from = to;
+      first = end;
     }
+    return bytes.hash(crypto);
   };
-  const branch = (leaves: readonly LeafPlace[], span: Span): Uint8Array => {
-    const children = (scratch[span.depth] ??= new Uint8Array(childrenBytes));
-    children.fill(0);
-    fill(children, leaves, span);
-    return join(children);
+  const subtree = (leaves: readonly LeafPlace[], span: Span): Uint8Array => {
+    const only = leaves[span.from];
+    if (span.to - span.from > 1) {
+      return nodeOf(nodeKind.branch, branch(leaves, span));
+    }
+    return only === undefined ? emptyNode : leafNode(hashOf(only));
   };
   return {
     path: (key) => crypto.hash(key),
     leaf: createLeaf(crypto),
-    join,
-    subtree(leaves, depth) {
-      const [only] = leaves;
-      if (leaves.length > 1) {
-        return branch(leaves, { from: 0, to: leaves.length, depth });
-      }
-      return only === undefined ? emptyNode : leafNode(hashOf(only));
-    },
+    join: createJoin(crypto),
+    subtree: (leaves, depth) => subtree(leaves, { from: 0, to: leaves.length, depth }),
     childrenOf(leaves, depth) {
       const children = new Uint8Array(childrenBytes);
-      fill(children, leaves, { from: 0, to: leaves.length, depth });
+      for (let from = 0; from < leaves.length;) {
+        const [digit, to] = sameDigit(leaves, { from, to: leaves.length, depth });
+        children.set(subtree(leaves, { from, to, depth: depth + 1 }), digit * nodeBytes);
+        from = to;
+      }
       return children;
     },
   };
+}
+
+/** The digit of the first of them, and where those end that share it. */
+export function sameDigit(
+  leaves: readonly LeafPlace[],
+  { from, to, depth }: Span,
+): readonly [digit: number, end: number] {
+  const digit = digitOfLeaf(leaves[from], depth);
+  let end = from + 1;
+  while (end < to && digitOfLeaf(leaves[end], depth) === digit) {
+    end += 1;
+  }
+  return [digit, end];
 }
 
 /** Some of the leaves, which share the first `depth` digits. */
@@ -136,23 +180,14 @@ function createLeaf(crypto: Crypto): TrieHasher['leaf'] {
 }
 
 function createJoin(crypto: Crypto): TrieHasher['join'] {
-  const start = lengthBytes + branchDomain.length;
-  // One buffer for all branches: nothing asynchronous happens between filling and hashing it.
-  const bytes = new Uint8Array(start + 16 * (lengthBytes + hashBytes));
-  bytes[lengthBytes - 1] = branchDomain.length;
-  bytes.set(branchDomain, lengthBytes);
+  const bytes = new BranchBytes();
   return (children) => {
-    let at = start;
+    bytes.begin();
     let present = 0;
     let last = 0;
     for (let child = 0; child < childrenBytes; child += nodeBytes) {
-      const kind = children[child] ?? nodeKind.none;
-      bytes[at] = bytes[at + 1] = bytes[at + 2] = bytes[at + 3] = 0;
-      at += lengthBytes;
-      if (kind !== nodeKind.none) {
-        bytes[at - 1] = hashBytes;
-        copyHash(bytes, at, { bytes: children, from: child + 1 });
-        at += hashBytes;
+      if ((children[child] ?? nodeKind.none) !== nodeKind.none) {
+        bytes.add(child / nodeBytes, children, child + 1);
         present += 1;
         last = child;
       }
@@ -162,6 +197,6 @@ function createJoin(crypto: Crypto): TrieHasher['join'] {
     }
     return present === 1 && children[last] === nodeKind.leaf
       ? children.slice(last, last + nodeBytes)
-      : nodeOf(nodeKind.branch, crypto.hash(bytes.subarray(0, at)));
+      : nodeOf(nodeKind.branch, bytes.hash(crypto));
   };
 }

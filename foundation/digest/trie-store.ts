@@ -22,7 +22,8 @@ import { createTrieView, type TrieView } from './trie-view.ts';
 import { deepen, depthFor, isCrowded, riseAll, writeBehind } from './trie-writing.ts';
 
 const triesMax = 256; // open at a time; another is opened again from its pages
-const pendingMax = 65_536; // of one trie: about 10 MB, and a second's work to repeat after a crash
+// of one trie: about 15 MB, and two seconds' work to repeat after a crash
+const pendingMax = 98_304;
 const pendingInAllMax = 262_144; // about 40 MB
 const pendingOfPageMax = 1_024; // a page that waits with more costs every change of it
 const cachedOverheadBytes = 512; // of a page's objects and its key
