@@ -60,7 +60,8 @@ export async function startMeasured(options: MeasuredOptions): Promise<MeasuredN
   });
   const config = await readConfig({ data, flags: { name, ...flags }, environment: {} });
   const { signal } = new AbortController();
-  const opened = await openDrivers({ config, clock, random, log, undo: [], signal }, {});
+  const undo: (() => Promise<unknown>)[] = [];
+  const opened = await openDrivers({ config, clock, random, log, undo, signal }, {});
   const drivers =
     transport === undefined ? opened : { ...opened, ...given(transport(opened.transport)) };
   const composed = compose({
@@ -116,6 +117,9 @@ export async function startMeasured(options: MeasuredOptions): Promise<MeasuredN
     async end() {
       ending.abort();
       await duties;
+      for (const step of undo.toReversed()) {
+        await step();
+      }
     },
   };
 }
