@@ -82,7 +82,8 @@ describe('a role', () => {
         }
         set.release();
       }),
-      { numRuns: 300 },
+      // Two slashes are there once: no star may take the rest for them.
+      { numRuns: 300, examples: [['**//*', ['//a/a']]] },
     );
   });
 

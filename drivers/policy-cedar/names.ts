@@ -34,14 +34,14 @@ function withinSegments(pieces: readonly Piece[]): readonly string[] {
 }
 
 /**
- * Between such a star and a `**` there are only slashes and stars: what it took too much of, the
- * `**` can take.
+ * Between such a star and a `**` there are only single slashes and stars: what it took too much of,
+ * the `**` can take. Two slashes in a row are a place that may be there but once.
  */
 function yields(pieces: readonly Piece[], at: number): boolean {
   const before = pieces.slice(0, at).toReversed();
   return [pieces.slice(at + 1), before].some((way) => {
     const end = way.indexOf('**');
-    return end >= 0 && way.slice(0, end).every((piece) => /^[/*]+$/.test(piece));
+    return end >= 0 && way.slice(0, end).every((piece) => piece === '/' || isStar(piece));
   });
 }
 
