@@ -53,14 +53,11 @@ export async function startMeasured(options: MeasuredOptions): Promise<MeasuredN
   const { data, name, flags, kinds, transport } = options;
   const clock = createSystemClock();
   const random = createSystemRandom();
-  const log = createJsonLog({
-    write: (line) => void process.stderr.write(`${line}\n`),
-    clock,
-    level: 'problem',
-  });
+  const write = (line: string): void => void process.stderr.write(`${line}\n`);
+  const log = createJsonLog({ write, clock, level: 'problem' });
   const config = await readConfig({ data, flags: { name, ...flags }, environment: {} });
   const { signal } = new AbortController();
-  const undo: (() => Promise<unknown>)[] = [];
+  const undo: Undo = [];
   const opened = await openDrivers({ config, clock, random, log, undo, signal }, {});
   const drivers =
     transport === undefined ? opened : { ...opened, ...given(transport(opened.transport)) };
@@ -117,11 +114,17 @@ export async function startMeasured(options: MeasuredOptions): Promise<MeasuredN
     async end() {
       ending.abort();
       await duties;
-      for (const step of undo.toReversed()) {
-        await step();
-      }
+      await undoAll(undo);
     },
   };
+}
+
+type Undo = (() => Promise<unknown>)[];
+
+async function undoAll(undo: Undo): Promise<void> {
+  for (const step of undo.toReversed()) {
+    await step();
+  }
 }
 
 const ownerGate: Gate = {
