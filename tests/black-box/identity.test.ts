@@ -12,6 +12,7 @@ import { gitOk } from './harness/git.ts';
 import { must } from './harness/linking.ts';
 import { ownUrl, publish } from './harness/mirroring.ts';
 import { temporaryFolder } from './harness/place.ts';
+import { notYet, until } from './harness/until.ts';
 
 async function profileOf(cluster: Cluster): Promise<Profile> {
   return (await cluster.api<Profile>('GET', '/identity')).body;
@@ -130,8 +131,11 @@ describe('a key that cannot be used', () => {
       expect(status.problem?.code).toBe(code);
       expect(status.problem?.message).toContain('cluster');
       expect((await lubeck.hansaPlain('status')).stdout).toContain('local service runs on');
-      expect(lubeck.log()).toContain(`[${code}]`);
-      expect(lubeck.log()).toMatch(/^fix: .+/m);
+      // A node that is up answers before its starter has told people what is wrong.
+      await until('it is said where it was started', async () => {
+        const log = lubeck.log();
+        return (log.includes(`[${code}]`) && /^fix: .+/m.test(log)) || notYet(log);
+      });
 
       const invited = await lubeck.hansa('link', 'invite');
       expect(invited.report().code).toBe('FEDERATION_OFF');
