@@ -58,7 +58,7 @@ export async function ownItem(
   { resources, signer }: CatalogNeeds,
   resource: Resource,
 ): Promise<CatalogItem> {
-  const position = await resources.position(resource.id);
+  const position = resources.point(resource.id);
   const { id, kind, type, name, description, labels, epoch } = resource;
   return {
     resource: federatedId(signer.cluster, id),

@@ -105,7 +105,7 @@ async function promote(
   const theirs = brought && documentFrom(codec, brought.value, writer).cell;
   for (let attempt = 1; theirs !== undefined; attempt += 1) {
     requireOwnWrite(theirs, { writer, nowMs: clock.now() });
-    const position = await resources.position(resource);
+    const position = resources.point(resource);
     const held = await resources.entry(resource, valueKey);
     const ours = held && documentFrom(codec, held.value, signer.cluster).cell;
     const next = met(ours, theirs);

@@ -12,7 +12,7 @@ import {
   type LocalId,
 } from '@hansa/foundation';
 import { encodeCell, nextCell, type Cell, type JsonValue } from '../kv/contract.ts';
-import type { ChangeOp, Position, ResourceEntry } from '../resources/contract.ts';
+import type { ChangeOp, Point, ResourceEntry } from '../resources/contract.ts';
 import { documentKind, documentsMax, type ShownDocument } from './contract.ts';
 import { findDocument, notFound, type FindingNeeds } from './finding.ts';
 import { documentFrom, settingsFrom, settingsKey, spellDocument, valueKey } from './keys.ts';
@@ -80,7 +80,7 @@ async function retried<T>(once: () => Promise<T>, { ifVersion }: Work): Promise<
 
 interface Before {
   /** Undefined where there is no such resource. */
-  readonly position: Position | undefined;
+  readonly point: Point | undefined;
   /** 0 where it was never written. */
   readonly version: number;
   readonly cell: Cell | undefined;
@@ -92,7 +92,7 @@ interface Before {
 }
 
 const nothing: Before = {
-  position: undefined,
+  point: undefined,
   version: 0,
   cell: undefined,
   value: undefined,
@@ -111,13 +111,13 @@ async function writeOnce(parts: Parts, id: LocalId, work: Work): Promise<ShownDo
   const value = work.change(before.value);
   const spelled = spellDocument(value);
   const type = typeOf(id, before, work.made);
-  const position = before.position ?? (await make(parts, id, { ...work.made, type }));
+  const point = before.point ?? (await make(parts, id, { ...work.made, type }));
   const write = { value: spelled, by: signer.cluster, now: hybrid.tick() };
   const next = nextCell(before.cell, write);
   const shared = before.settled ? before.shared : (work.made?.shared ?? false);
   const sharing = shared ? { shared } : {};
   await append(parts, id, {
-    expect: position.sequence,
+    expect: point.sequence,
     ops: [
       put(valueKey, encodeCell(codec, next, signer.cluster)),
       ...(before.settled ? [] : [put(settingsKey, codec.encode({ type, ...sharing }))]),
@@ -132,7 +132,7 @@ async function writeOnce(parts: Parts, id: LocalId, work: Work): Promise<ShownDo
     version: before.version + 1,
     sizeBytes: spelled.length,
     writtenMs: next.at[0],
-    epoch: position.epoch,
+    epoch: point.epoch,
     shared,
     value,
   };
@@ -152,15 +152,15 @@ async function append(
 
 /** One that was made and never written has no value. */
 async function readBefore(parts: Parts, id: LocalId): Promise<Before> {
-  const position = await parts.resources.position(id);
-  if (position === undefined) {
+  const point = parts.resources.point(id);
+  if (point === undefined) {
     return nothing;
   }
   const { entry, settings, owner } = await readStored(parts, id);
   const stored = entry === undefined ? undefined : documentFrom(parts.codec, entry.value, owner);
   const settled = settings === undefined ? undefined : settingsFrom(parts.codec, settings.value);
   return {
-    position,
+    point,
     version: entry?.version ?? 0,
     cell: stored?.cell,
     value: stored?.value,
@@ -219,7 +219,7 @@ function typeOf(id: LocalId, { type }: Before, made: MakingWords | undefined): s
   return type ?? made?.type ?? documentKind;
 }
 
-async function make({ resources }: Parts, id: LocalId, words: MakingWords): Promise<Position> {
+async function make({ resources }: Parts, id: LocalId, words: MakingWords): Promise<Point> {
   const own = resources.all().filter(({ kind }) => kind === documentKind).length;
   if (own >= documentsMax) {
     throw new HansaError(
@@ -233,11 +233,11 @@ async function make({ resources }: Parts, id: LocalId, words: MakingWords): Prom
   } catch (error) {
     throw isHansaError(error, 'RESOURCE_EXISTS') ? new Overtaken('made at once') : error;
   }
-  const position = await resources.position(id);
-  if (position === undefined) {
+  const point = resources.point(id);
+  if (point === undefined) {
     throw new Overtaken('deleted at once');
   }
-  return position;
+  return point;
 }
 
 function put(key: Uint8Array, value: Uint8Array): ChangeOp {

@@ -28,7 +28,7 @@ const refusedForGood: readonly ErrorCode[] = [
 export async function accept(parts: Parts, id: LocalId, push: Push): Promise<PushDecision> {
   const { resources, signer } = parts;
   const own = ownRepository(parts, id);
-  const position = await resources.position(id);
+  const position = resources.point(id);
   const stored = await stateOf(parts, await resources.entry(id, refsKey));
   if (position === undefined || !sameState(stored, push.before)) {
     return { accept: false, reason: 'the repository changed meanwhile: fetch, then push again' };

@@ -46,7 +46,7 @@ async function meet(parts: Parts, { resource, lane }: Promotion): Promise<Meetin
   const own = ownRepository(parts, resource);
   await caches.ready(own);
   await caches.ready(lane);
-  const position = await resources.position(resource);
+  const position = resources.point(resource);
   if (position === undefined) {
     throw new HansaError('RESOURCE_NOT_FOUND', `there is no ${resource} here`);
   }

@@ -70,7 +70,7 @@ export async function protect(
   const id = localId(gitKind, name);
   const own = ownRepository(parts, id);
   const before = await protectionsOf(parts, own);
-  const expect = (await parts.resources.position(id))?.sequence;
+  const expect = parts.resources.point(id)?.sequence;
   const move = movedTable(parts, before, protections);
   if (move.from !== move.to) {
     const signed = await signaturesOf(parts, own);

@@ -123,7 +123,7 @@ async function describe(parts: Parts, repository: StoredRepository): Promise<Rep
   const { resources, signer } = parts;
   const { local, name } = splitFederatedId(repository.resource);
   const resource = resources.find(local);
-  const position = await resources.position(local);
+  const position = resources.point(local);
   return {
     resource: repository.resource,
     name,

@@ -169,7 +169,7 @@ async function described(parts: Parts, resource: FederatedId): Promise<KindResou
   const { resources, mirrors, signer } = parts;
   const { owner, local, name } = splitFederatedId(resource);
   if (owner === signer.cluster) {
-    const position = await resources.position(local);
+    const position = resources.point(local);
     const { epoch = 0, sequence = 0 } = position ?? {};
     return { resource, name, role: 'own', ownerName: signer.name, epoch, sequence };
   }

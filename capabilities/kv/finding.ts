@@ -132,7 +132,7 @@ export async function sourceOf(needs: FindingNeeds, resource: FederatedId): Prom
   const { owner, local } = splitFederatedId(resource);
   if (owner === needs.signer.cluster) {
     const { epoch } = requireOwn(needs, local);
-    const position = await needs.resources.position(local);
+    const position = needs.resources.point(local);
     return {
       resource,
       epoch,

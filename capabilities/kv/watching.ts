@@ -99,7 +99,7 @@ function ownLog({ resources, codec }: WatchingNeeds, resource: FederatedId): Cha
       }
     },
     async newest() {
-      const position = await resources.position(local);
+      const position = resources.point(local);
       if (position === undefined) {
         throw new HansaError('RESOURCE_NOT_FOUND', `there is no ${local} here any more`);
       }

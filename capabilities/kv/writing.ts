@@ -213,7 +213,7 @@ interface Stored {
 const absent: Stored = { stored: 0, cell: undefined };
 
 async function writeGroup(parts: Parts, id: LocalId, group: readonly Waiting[]): Promise<void> {
-  const position = await parts.resources.position(id);
+  const position = parts.resources.point(id);
   if (position === undefined) {
     const { name } = splitLocalId(id);
     throw new HansaError('RESOURCE_NOT_FOUND', `there is no space ${name} here`, {
@@ -354,7 +354,7 @@ async function load(parts: Parts, id: LocalId, epoch: number): Promise<Loaded> {
 
 async function sweepSpace(parts: Parts, id: LocalId, beforeMs: number): Promise<void> {
   const { resources, codec, signer } = parts;
-  const position = await resources.position(id);
+  const position = resources.point(id);
   const settings = settingsFrom(codec, await resources.entry(id, settingsKey));
   if (position === undefined || !settings.shared) {
     return;

@@ -33,12 +33,12 @@ export async function loadStream(
   id: LocalId,
 ): Promise<LoadedStream> {
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-    const before = await needs.resources.position(id);
+    const before = needs.resources.point(id);
     if (before === undefined) {
       throw new HansaError('RESOURCE_NOT_FOUND', `there is no ${id} here`);
     }
     const read = await readHeadOf(needs, id);
-    const after = await needs.resources.position(id);
+    const after = needs.resources.point(id);
     if (after?.sequence === before.sequence && after.epoch === before.epoch) {
       return { id, sequence: before.sequence, oldest: undefined, ...read };
     }
