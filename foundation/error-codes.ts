@@ -2,6 +2,7 @@
 // `exit` the command line's exit code: 2 usage, 3 not found, 4 refused, 5 conflict, 6 unavailable,
 // 7 damaged, 1 other.
 import { accessErrorCodes } from './error-codes-access.ts';
+import { coordinationErrorCodes } from './error-codes-coordination.ts';
 
 export interface ErrorCodeEntry {
   readonly status: number;
@@ -34,6 +35,38 @@ const otherErrorCodes = {
     meaning: 'no node answers at the context’s address',
     fix: 'start it: hansa up',
   },
+  // nodes of one cluster
+  NODE_DEPOSED: {
+    status: 503,
+    exit: 6,
+    meaning: 'another node of the cluster has taken over; nothing was written',
+    fix: 'repeat it: whichever node answers passes it on',
+  },
+  NODE_IN_USE: {
+    status: 409,
+    exit: 5,
+    meaning: 'the node is at work',
+    fix: 'hansa node drain <node>, or stop it',
+  },
+  NODE_NOT_FOUND: { status: 404, exit: 3, meaning: 'the cluster has no such node' },
+  NODE_REMOVED: {
+    status: 410,
+    exit: 4,
+    meaning: 'this node was taken out of its cluster',
+    fix: 'join anew: hansa node invite there, then hansa up --join <ticket> in an empty folder',
+  },
+  NODE_TICKET_INVALID: {
+    status: 401,
+    exit: 4,
+    meaning: 'the ticket to join is garbled, used or expired',
+    fix: 'hansa node invite makes another',
+  },
+  NODES_UNSUPPORTED: {
+    status: 409,
+    exit: 5,
+    meaning: 'this cluster’s store serves one node',
+    fix: 'hansa store migrate --to etcd://… moves it to a store that serves several',
+  },
   SHUTTING_DOWN: { status: 503, exit: 6, meaning: 'the node is stopping', fix: 'retry later' },
   // time
   CLOCK_AHEAD: { status: 409, exit: 5, meaning: 'a timestamp is too far in the future' },
@@ -45,11 +78,41 @@ const otherErrorCodes = {
   STORE_UNAVAILABLE: { status: 503, exit: 6, meaning: 'the store did not take it; safe to retry' },
   STORE_UNKNOWN_OUTCOME: { status: 504, exit: 6, meaning: 'the write may have happened' },
   STORE_WATCH_OVERFLOW: { status: 503, exit: 6, meaning: 'the watcher was too slow; resume' },
+  STORE_NOT_EMPTY: {
+    status: 409,
+    exit: 5,
+    meaning: 'the store that is to be filled holds something already',
+    fix: 'name an empty one: another folder, or another prefix',
+  },
+  STORE_UNSEALED: {
+    status: 409,
+    exit: 4,
+    meaning: 'what is sealed in one store would lie in plain in the other',
+    fix: 'seal the disks below the other one, and say so: --unsealed',
+  },
+  STORE_UNFINISHED: {
+    status: 503,
+    exit: 5,
+    meaning: 'the store holds the beginning of a copy alone',
+    fix: 'run the same hansa store migrate or hansa backup restore again, or give it up: --abandon',
+  },
   STORE_DAMAGED: { status: 500, exit: 7, meaning: 'a stored record does not fit its schema' },
   STORE_FORMAT: {
     status: 500,
     exit: 7,
     meaning: 'another version of Hansa wrote the data folder',
+  },
+  STORE_FULL: {
+    status: 507,
+    exit: 6,
+    meaning: 'the store is over its quota and takes no more',
+    fix: 'delete or raise the quota of etcd; then compact it, defragment it and disarm its alarm',
+  },
+  STORE_REFUSED: {
+    status: 502,
+    exit: 4,
+    meaning: 'etcd does not accept this node’s name, password or certificate',
+    fix: 'check what the node was given to enter etcd with, and the roles of that user',
   },
   DISK_FULL: { status: 507, exit: 6, meaning: 'the disk is full', fix: 'free space, then retry' },
   SEAL_KEY_MISSING: {
@@ -86,6 +149,24 @@ const otherErrorCodes = {
   // blobs
   BLOB_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such blob here' },
   BLOB_CORRUPT: { status: 500, exit: 7, meaning: 'the bytes do not hash to the blob’s id' },
+  DATA_DAMAGED: {
+    status: 500,
+    exit: 7,
+    meaning: 'what is stored here is not what was written',
+    fix: 'hansa scrub --repair',
+  },
+  BACKUP_INVALID: {
+    status: 500,
+    exit: 7,
+    meaning: 'the backup is not whole, or not what was written',
+    fix: 'use another backup; hansa backup verify <folder> says what is wrong',
+  },
+  BACKUP_TARGET: {
+    status: 400,
+    exit: 2,
+    meaning: 'backups cannot be written there',
+    fix: 'name an empty folder, or one that holds backups of this cluster',
+  },
   BLOB_INCOMPLETE: { status: 409, exit: 5, meaning: 'the transfer ended early; resume it' },
   // transport
   DIAL_FAILED: { status: 503, exit: 6, meaning: 'the peer could not be reached' },
@@ -219,7 +300,31 @@ const otherErrorCodes = {
     meaning: 'no such consumer of the stream',
     fix: 'hansa stream info <stream>',
   },
+  CURSOR_GONE: {
+    status: 410,
+    exit: 5,
+    meaning: 'the state that a page began with is not kept any more',
+    fix: 'read from the first page again',
+  },
   ENTRY_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such key', fix: 'hansa kv list <space>' },
+  KEY_DIRECTORY_EXISTS: {
+    status: 409,
+    exit: 5,
+    meaning: 'there is a directory of keys under that path',
+    fix: 'hansa kv directory list <space>',
+  },
+  KEY_DIRECTORY_NOT_FOUND: {
+    status: 404,
+    exit: 3,
+    meaning: 'no such directory of keys',
+    fix: 'hansa kv directory list <space>',
+  },
+  LEASE_NOT_FOUND: {
+    status: 404,
+    exit: 3,
+    meaning: 'no such lease, or it has ended',
+    fix: 'hansa kv lease grant <space>',
+  },
   REVISION_GONE: {
     status: 410,
     exit: 5,
@@ -380,9 +485,12 @@ const otherErrorCodes = {
   },
 } as const;
 
-export const errorCodes: typeof otherErrorCodes & typeof accessErrorCodes = {
+export const errorCodes: typeof otherErrorCodes &
+  typeof accessErrorCodes &
+  typeof coordinationErrorCodes = {
   ...otherErrorCodes,
   ...accessErrorCodes,
+  ...coordinationErrorCodes,
 };
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -148,7 +148,9 @@ export {
   type WatchEvent,
 } from './store/store.ts';
 export { deletePrefix } from './store/delete-prefix.ts';
+export type { DamagedRecord, InspectedRecords, StoreInspection } from './store/inspection.ts';
 export { table, type Row, type Table } from './store/table.ts';
+export { rowsAt, type RowAt, type RowRange, type RowsAt } from './store/rows-at.ts';
 export { hashTranscript, transcript, type TranscriptField } from './transcript.ts';
 export {
   dialTimeoutMs,
@@ -158,7 +160,16 @@ export {
   type NodeAddress,
   type Transport,
 } from './transport.ts';
-export { packTuple, unpackTuple, type TuplePart } from './store/tuple.ts';
+export { unpackKey, type TuplePart } from './store/tuple.ts';
+export { packTuple, tupleDepthMax, tupleSpan, unpackTuple, type KeySpan } from './tuple/tuple.ts';
+export { fromOrderedText, toOrderedText } from './tuple/ordered-text.ts';
+export type {
+  TupleDouble,
+  TupleFloat,
+  TupleUuid,
+  TupleValue,
+  TupleVersionstamp,
+} from './tuple/values.ts';
 export { fromBase64Url, toBase64Url } from './base64url.ts';
 export { bytesSchema, hashSchema, signatureSchema } from './byte-schema.ts';
 export { emptyTrie, type DigestTrie, type TrieEntry } from './digest-trie.ts';
@@ -188,7 +199,9 @@ export {
   type ListAndWatchOptions,
   type ListedOrChanged,
 } from './store/list-and-watch.ts';
-export { scopeStore } from './store/scoped-store.ts';
+export { raiseStore } from './store/raised-store.ts';
+export { scopedKey, scopeStore } from './store/scoped-store.ts';
+export type { FencedStore, StoreFence } from './store/fence.ts';
 export {
   createStoreEngine,
   historyKept,
@@ -198,7 +211,17 @@ export {
 export { isSealed, sealedMark, type Sealer } from './sealing.ts';
 export type { ByteRange, KeyState, LoggedEvent, LoggedRevision, Shelf } from './store/shelf.ts';
 export { idempotencyKeyBytesMax, idempotencyMs } from './store/outcomes.ts';
-export { prefixDeleteBytesMax, prefixDeleteKeysMax } from './store/rules.ts';
+export { readCursor, writeCursor, type Cursor } from './store/history.ts';
+export {
+  byteRange,
+  overLimit,
+  ownKey,
+  ownTransaction,
+  ownWrite,
+  prefixDeleteBytesMax,
+  prefixDeleteKeysMax,
+  scanLimit,
+} from './store/rules.ts';
 export { changedKeys } from './changed-keys.ts';
 export { manifestId } from './blob-manifest.ts';
 export { agoText, durationText, parseDuration } from './duration.ts';
@@ -235,3 +258,31 @@ export {
   requireYes,
   textOption,
 } from './command-input.ts';
+export { createStoreBell, type Attendance, type StoreBell } from './store/bell.ts';
+export {
+  claimDataLengthMax,
+  claimsPerLineMax,
+  claimTables,
+  claimTtlSecondsDefault,
+  claimTtlSecondsMax,
+  claimTtlSecondsMin,
+  claimWaitMsMax,
+  holderLengthMax,
+  holderSchema,
+  lineNameSchema,
+  linesMax,
+  lockOrder,
+  ttlSecondsSchema,
+  waitMsSchema,
+  weightOrder,
+  type Claim,
+  type ClaimMode,
+  type ClaimTables,
+  type Standing as ClaimStanding,
+} from './claims/claim.ts';
+export { createClaims, type Claims, type ClaimsNeeds } from './claims/claims.ts';
+export type { Token as ClaimToken } from './claims/holding.ts';
+export type { LineView } from './claims/lines.ts';
+export type { ClaimAsked, Granted as ClaimGranted } from './claims/steps.ts';
+export { runHolding, type HeldForRun, type ProgramRunner } from './claims/run-holding.ts';
+export { createGathering, type Gathering } from './gathering.ts';

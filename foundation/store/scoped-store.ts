@@ -14,7 +14,7 @@ import type {
   WatchBatch,
   WatchEvent,
 } from './store.ts';
-import { packTuple } from './tuple.ts';
+import { packKey } from './tuple.ts';
 
 /**
  * Closing a scope does nothing: the store is its opener's to close. Compaction, status and
@@ -25,7 +25,7 @@ export function scopeStore(store: KeyValueStore, name: string): KeyValueStore {
     // Escaped as 00 FF, it would look like a key FF… of the scope whose name ends before it.
     throw new HansaError('INPUT_INVALID', 'the name of a scope has no zero character');
   }
-  const scope = createScope(packTuple([name]));
+  const scope = createScope(packKey([name]));
   return {
     limits: { ...store.limits, keyBytesMax: store.limits.keyBytesMax - scope.prefixBytes },
     durability: store.durability,
@@ -41,6 +41,11 @@ export function scopeStore(store: KeyValueStore, name: string): KeyValueStore {
     status: () => store.status(),
     close: async () => undefined,
   };
+}
+
+/** A key of a scope as the whole store has it. */
+export function scopedKey(name: string, key: Uint8Array): Uint8Array {
+  return createScope(packKey([name])).into(key);
 }
 
 interface Scope {
