@@ -32,11 +32,59 @@ const probes = {
     otherwise: 'the python3 program is not on the PATH',
     install: 'apt-get install python3',
   },
+  etcd: {
+    command: ['etcd', '--version'],
+    otherwise: 'the etcd program is not on the PATH',
+    install: 'apt-get install etcd-server',
+  },
+  openssl: {
+    command: ['openssl', 'version'],
+    otherwise: 'the openssl program is not on the PATH',
+    install: 'apt-get install openssl',
+  },
   // A network of one's own, for tests that cut and slow it.
   netns: {
     command: ['unshare', '--user', '--map-root-user', '--net', 'true'],
     otherwise: 'this user may not make a network namespace',
     install: 'apt-get install util-linux && sysctl -w kernel.unprivileged_userns_clone=1',
+  },
+  root: {
+    command: ['sh', '-c', 'test "$(id -u)" = 0'],
+    otherwise: 'this user is not root, who alone may mount, and look into another process',
+    install: 'sudo npm test',
+  },
+  nft: {
+    command: ['nft', '--version'],
+    otherwise: 'the nft program is not on the PATH',
+    install: 'apt-get install nftables',
+  },
+  tbf: {
+    command: [
+      'unshare',
+      '--user',
+      '--map-root-user',
+      '--net',
+      'tc',
+      ...'qdisc add dev lo root tbf rate 1mbit burst 16kb latency 50ms'.split(' '),
+    ],
+    otherwise: 'this machine cannot hold a network to a rate',
+    install: 'apt-get install iproute2',
+  },
+  strace: {
+    command: ['strace', '-V'],
+    otherwise: 'the strace program is not on the PATH',
+    install: 'apt-get install strace',
+  },
+  faketime: {
+    command: ['sh', '-c', 'ls /usr/lib/*/faketime/libfaketimeMT.so.1'],
+    otherwise: 'libfaketime is not here',
+    install: 'apt-get install libfaketime',
+  },
+  // A disk in a file.
+  image: {
+    command: ['sh', '-c', 'mkfs.ext4 -V && losetup --find'],
+    otherwise: 'this machine cannot make a disk of a file',
+    install: 'apt-get install e2fsprogs mount',
   },
 } as const satisfies Record<string, Probe>;
 

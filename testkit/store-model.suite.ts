@@ -138,13 +138,18 @@ const batching = fc
     model.write(revision, new Map([...gone, ...single]));
   });
 
-/** Different keys at the same time; whatever order they get, it is that of their revisions. */
+/**
+ * Different keys at the same time; whatever order they get, it is that of their revisions, and what
+ * an engine did in one step has one revision.
+ */
 const bursting = anyValue.map((value): Step => async ({ store, model, root }) => {
   const done = await Promise.all(
     names.map(async (name) => ({ name, ...(await store.set(k(root + name), k(value))) })),
   );
-  for (const { name, revision } of done.toSorted((a, b) => a.revision - b.revision)) {
-    model.write(revision, new Map([[name, value]]));
+  const revisions = new Set(done.map(({ revision }) => revision));
+  for (const step of [...revisions].toSorted((a, b) => a - b)) {
+    const together = done.filter(({ revision }) => revision === step);
+    model.write(step, new Map(together.map(({ name }) => [name, value])));
   }
 });
 

@@ -51,11 +51,10 @@ export function recordsAreKept(current: Current): void {
     }
   });
 
-  test('64 writers at once get 64 different revisions, and every write is there', async () => {
+  test('of 64 writers at once, every write is there, at the revision its writer was told', async () => {
     const { store } = current();
     const names = Array.from({ length: 64 }, (_, i) => `w${i}`);
     const written = await Promise.all(names.map((name) => store.set(k(name), k(name))));
-    expect(new Set(written.map(({ revision }) => revision)).size).toBe(64);
     const { entries } = await store.batchRead(names.map(utf8));
     expect(showAll(entries)).toEqual(names.map((name) => `${name}=${name}`));
     entries.forEach((entry, i) => expect(entry?.modRevision).toBe(written[i]?.revision));

@@ -49,12 +49,12 @@ export function entryAt(shelf: Shelf, state: KeyState | undefined, at: Revision)
   }
 }
 
-interface Cursor {
+export interface Cursor {
   readonly revision: Revision;
   readonly after: Uint8Array;
 }
 
-function writeCursor(cursor: Cursor): string {
+export function writeCursor(cursor: Cursor): string {
   return `${cursor.revision}.${toHex(cursor.after)}`;
 }
 

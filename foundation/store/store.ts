@@ -2,6 +2,8 @@
 // store-memory, store-lmdb (and etcd). The suite that says what every engine must do is
 // testkit/store.suite.ts.
 
+import type { ErrorReport } from '../errors.ts';
+
 /** Store-wide, strictly increasing, a safe integer; compare only, never assume +1. */
 export type Revision = number;
 export type LeaseId = string;
@@ -180,4 +182,6 @@ export interface StoreStatus {
   readonly compactRevision: Revision;
   readonly sizeBytes: number;
   readonly durability: 'fsync' | 'quorum-fsync' | 'relaxed';
+  /** What keeps the store from its work although it answers: a quota that is reached, say. */
+  readonly problem?: ErrorReport;
 }
