@@ -13,7 +13,7 @@ import {
 import { concatBytes } from '../bytes.ts';
 import { scopeStore } from './scoped-store.ts';
 import type { KeyValueStore } from './store.ts';
-import { packTuple } from './tuple.ts';
+import { packTuple } from '../tuple/tuple.ts';
 
 // That a scope behaves as a store does is shown by the suite, which every driver runs on one; here
 // is what it must not do to its neighbours.

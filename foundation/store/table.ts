@@ -5,7 +5,7 @@ import { prefixEnd } from '../bytes.ts';
 import type { Codec } from '../codec.ts';
 import { HansaError, invariant } from '../errors.ts';
 import type { Entry, KeyRange, KeyValueStore, Op, Revision } from './store.ts';
-import { packTuple, unpackTuple, type TuplePart } from './tuple.ts';
+import { packKey, unpackKey, type TuplePart } from './tuple.ts';
 
 export interface Row<T> {
   readonly key: readonly TuplePart[];
@@ -36,7 +36,7 @@ export function table<T>(needs: {
   readonly schema: z.ZodType<T>;
 }): Table<T> {
   const { store, codec, name, schema } = needs;
-  const key = (...parts: TuplePart[]): Uint8Array => packTuple([name, ...parts]);
+  const key = (...parts: TuplePart[]): Uint8Array => packKey([name, ...parts]);
   const row = (entry: Entry): Row<T> => {
     const parsed = schema.safeParse(codec.decode(entry.value));
     if (!parsed.success) {
@@ -45,7 +45,7 @@ export function table<T>(needs: {
       });
     }
     return {
-      key: unpackTuple(entry.key).slice(1),
+      key: unpackKey(entry.key).slice(1),
       value: parsed.data,
       modRevision: entry.modRevision,
     };

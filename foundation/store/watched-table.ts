@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import { listAndWatch, type ListAndWatchOptions } from './list-and-watch.ts';
 import type { Entry, KeyValueStore, Revision, WatchEvent } from './store.ts';
 import type { Row, Table } from './table.ts';
-import { unpackTuple, type TuplePart } from './tuple.ts';
+import { unpackKey, type TuplePart } from './tuple.ts';
 
 export interface WatchedTable<T> {
   /** By the hex of the whole key; in no particular order. */
@@ -100,7 +100,7 @@ class CachedTable<T> implements WatchedTable<T> {
         filled();
       } else {
         this.#apply(step.events);
-        const keys = step.events.map((event) => unpackTuple(event.key).slice(1));
+        const keys = step.events.map((event) => unpackKey(event.key).slice(1));
         this.#changed(step.revision, keys);
       }
     }
