@@ -22,7 +22,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'black-box',
-          include: ['tests/black-box/*.test.ts'],
+          include: ['tests/black-box/*.test.ts', 'tests/nemesis/*.test.ts'],
           exclude,
           globalSetup: ['tests/black-box/harness/build.ts'],
           testTimeout: 120_000,

@@ -1,0 +1,224 @@
+// One bit of one file turned over while a node is down, in each class of files that a data folder
+// has. Whoever then starts may refuse, may say what is damaged, may have made it good: but never
+// serves, or passes on, anything else than what was written.
+import { kvContract } from '@hansa/capabilities/kv/contract';
+import { isHansaError } from '@hansa/foundation';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { globSync } from 'tinyglobby';
+import type { SeededRandom } from '../../../testkit/seeded-random.ts';
+import { serviceOf } from '../clients/asking.ts';
+import { spaces } from '../clients/keys.ts';
+import { faultsOfClone, refsAt, repository } from '../clients/pushes.ts';
+import { StartFailed, type NodeProcess } from '../world/node-process.ts';
+import type { World } from '../world/world.ts';
+
+export interface FileClass {
+  readonly name: string;
+  readonly files: readonly string[];
+  /** Into something that was written, not just anywhere: most of a store is empty. */
+  readonly aimed?: boolean;
+}
+
+export const fileClasses: readonly FileClass[] = [
+  { name: 'a value in the store', files: ['store/data.mdb'], aimed: true },
+  { name: 'the store', files: ['store/data.mdb'] },
+  { name: 'a blob', files: ['blobs/blobs/*/*', '!**/*.chunks'] },
+  { name: 'a blob’s plan', files: ['blobs/blobs/*/*.chunks'] },
+  { name: 'a key', files: ['keys/*'] },
+  { name: 'git’s objects', files: ['git/repositories/*/objects/**'] },
+  {
+    name: 'git’s refs and settings',
+    files: ['git/repositories/*/{HEAD,config,packed-refs}', 'git/repositories/*/refs/**'],
+  },
+  { name: 'ports and addresses', files: ['ports.json', 'api.json'] },
+  { name: 'the owner’s token', files: ['owner.token'] },
+];
+
+/** What was written, as the owner acknowledged it. */
+export interface Truth {
+  readonly texts: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  readonly refs: ReadonlyMap<string, string>;
+}
+
+export interface Trial {
+  /** `lubeck: a blob`, with the file and the place. */
+  readonly what: string;
+  /** `refused`, `reported`, `served right`; or what was served wrong. */
+  readonly outcome: 'refused' | 'reported' | 'served right' | 'served wrong';
+  readonly wrongs: readonly string[];
+}
+
+const callWithinMs = 20_000;
+
+/** Stops the node, turns a bit over, looks what it serves, and puts everything back. */
+export async function tryFlip(
+  world: World,
+  truth: Truth,
+  given: {
+    readonly node: NodeProcess;
+    readonly fileClass: FileClass;
+    readonly random: SeededRandom;
+  },
+): Promise<Trial | undefined> {
+  const { node, fileClass, random } = given;
+  const found = globSync([...fileClass.files], { cwd: node.data, onlyFiles: true }).toSorted();
+  const files = found.filter((file) => readFileSync(join(node.data, file)).length > 0);
+  if (files.length === 0) {
+    return undefined; // a mirror of nothing large has no plans
+  }
+  await node.stop();
+  const backup = mkdtempSync(join(world.folder, 'whole-'));
+  cpSync(node.data, backup, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+  const file: string = random.pick(files);
+  const at = flipIn(join(node.data, file), { truth, random, aimed: fileClass.aimed === true });
+  const what = `${node.name}: ${fileClass.name} (${file}, byte ${at})`;
+  try {
+    return { what, ...(await look(world, truth, node)) };
+  } finally {
+    await node.kill();
+    rmSync(node.data, { recursive: true });
+    cpSync(backup, node.data, { recursive: true });
+    rmSync(backup, { recursive: true });
+    await node.start();
+  }
+}
+
+/** The byte in which a bit is another now. */
+function flipIn(
+  path: string,
+  given: { readonly truth: Truth; readonly random: SeededRandom; readonly aimed: boolean },
+): number {
+  const { random, truth } = given;
+  const bytes = readFileSync(path);
+  const places = given.aimed ? placesOf(bytes, random.pick(allTexts(truth))) : [];
+  const at = places.length > 0 ? random.pick(places) : random.integer(bytes.length);
+  bytes[at] = (bytes[at] ?? 0) ^ (1 << random.integer(8));
+  writeFileSync(path, bytes, { flag: 'r+' });
+  return at;
+}
+
+function allTexts({ texts }: Truth): readonly string[] {
+  return [...texts.values()].flatMap((space) => [...space.values()]);
+}
+
+function placesOf(bytes: Buffer, text: string): readonly number[] {
+  const places: number[] = [];
+  for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) {
+    places.push(at);
+  }
+  return places;
+}
+
+async function look(
+  world: World,
+  truth: Truth,
+  node: NodeProcess,
+): Promise<Pick<Trial, 'outcome' | 'wrongs'>> {
+  try {
+    await node.start();
+  } catch (error) {
+    if (error instanceof StartFailed) {
+      return { outcome: 'refused', wrongs: [] };
+    }
+    throw error;
+  }
+  const seen = [];
+  for (const each of world.nodes) {
+    seen.push(await served(world, truth, each));
+  }
+  const wrongs = seen.flatMap((one) => one.wrongs);
+  const reported = seen.some((one) => one.errors > 0);
+  const outcome = reported ? 'reported' : 'served right';
+  return { outcome: wrongs.length > 0 ? 'served wrong' : outcome, wrongs };
+}
+
+interface Served {
+  readonly wrongs: readonly string[];
+  readonly errors: number;
+}
+
+async function served(world: World, truth: Truth, node: NodeProcess): Promise<Served> {
+  const isOwner = world.owner.nodes.includes(node);
+  const wrongs: string[] = [];
+  let errors = 0;
+  const attempt = async (check: () => Promise<readonly string[]>): Promise<void> => {
+    try {
+      wrongs.push(...(await check()).map((wrong) => `${node.name} ${wrong}`));
+    } catch {
+      errors += 1; // said or died: either way nothing wrong was served
+    }
+  };
+  for (const space of spaces) {
+    const texts = truth.texts.get(space) ?? new Map<string, string>();
+    const spelled = isOwner ? space : `${world.owner.name}:${space}`;
+    await attempt(() => readEach(node, spelled, texts));
+    await attempt(() => readPages(node, spelled, texts));
+  }
+  const path = isOwner ? repository : `@${world.owner.name}/${repository}`;
+  await attempt(async () => {
+    const refs = await refsAt(node, path);
+    return [...truth.refs].flatMap(([ref, id]) => {
+      const there = refs.get(ref);
+      return there === id ? [] : [`tells git ${ref} is ${there ?? 'not there'}; it is ${id}`];
+    });
+  });
+  await attempt(async () => {
+    const into = mkdtempSync(join(world.folder, 'clone-'));
+    const faults = await faultsOfClone(node, path, into);
+    rmSync(into, { recursive: true });
+    if (faults !== '') {
+      throw new Error(faults); // git says so to whoever clones
+    }
+    return [];
+  });
+  return { wrongs, errors };
+}
+
+async function readEach(
+  node: NodeProcess,
+  space: string,
+  texts: ReadonlyMap<string, string>,
+): Promise<readonly string[]> {
+  const kv = serviceOf(node, kvContract, callWithinMs);
+  const wrongs: string[] = [];
+  let failure: Error | undefined;
+  for (const [key, text] of texts) {
+    try {
+      const entry = await kv.get({ space, key });
+      if (entry.text !== text) {
+        wrongs.push(`serves ${String(entry.text)} for ${space} ${key}; ${text} was written`);
+      }
+    } catch (error) {
+      if (isHansaError(error) && error.code === 'ENTRY_NOT_FOUND') {
+        wrongs.push(`knows nothing of ${space} ${key}; ${text} was written`);
+      }
+      failure = new Error('a read failed', { cause: error });
+    }
+  }
+  if (wrongs.length === 0 && failure !== undefined) {
+    throw failure;
+  }
+  return wrongs;
+}
+
+async function readPages(
+  node: NodeProcess,
+  space: string,
+  texts: ReadonlyMap<string, string>,
+): Promise<readonly string[]> {
+  const kv = serviceOf(node, kvContract, callWithinMs);
+  const seen = new Map<string, string | undefined>();
+  let cursor: string | undefined;
+  do {
+    const page = await kv.list({ space, cursor });
+    for (const { key, text } of page.entries) {
+      seen.set(key, text);
+    }
+    ({ cursor } = page);
+  } while (cursor !== undefined);
+  const keys = new Set([...seen.keys(), ...texts.keys()]);
+  return [...keys]
+    .filter((key) => seen.get(key) !== texts.get(key))
+    .map((key) => `lists ${space} ${key} as ${String(seen.get(key))}, not ${texts.get(key)}`);
+}

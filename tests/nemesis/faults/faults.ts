@@ -1,0 +1,24 @@
+// Every fault that strikes while clients work, by its name.
+import { clock } from './clocks.ts';
+import { failingSync, fullDisk, powerCut, slowSync } from './disks.ts';
+import type { Fault } from './fault.ts';
+import { bridge, flapping, latency, loss, partition, rate } from './network.ts';
+import { kill, killAll, pause, restart } from './processes.ts';
+
+export const faults: readonly Fault[] = [
+  kill,
+  killAll,
+  pause,
+  restart,
+  partition,
+  bridge,
+  flapping,
+  loss,
+  latency,
+  rate,
+  clock,
+  fullDisk,
+  failingSync,
+  slowSync,
+  powerCut,
+];

@@ -1,0 +1,102 @@
+// The course of a run of bit flips: clients write for a while, everything comes to rest, and then
+// file after file is damaged, looked at, and put back.
+import { setTimeout as later } from 'node:timers/promises';
+import { createSeededRandom, type SeededRandom } from '../../testkit/seeded-random.ts';
+import { startClients } from './clients/clients.ts';
+import { spaces } from './clients/keys.ts';
+import { pushNoise, refsAt, repository } from './clients/pushes.ts';
+import { openEvidence } from './evidence.ts';
+import {
+  fileClasses,
+  tryFlip,
+  type FileClass,
+  type Trial,
+  type Truth,
+} from './faults/bit-flips.ts';
+import type { RunOptions, RunResult } from './run-result.ts';
+import { contentsOf, verify } from './verify.ts';
+import type { NodeProcess } from './world/node-process.ts';
+import { openWorld, type World } from './world/world.ts';
+
+const writingMs = 2_000; // gives each space some dozens of keys
+const noiseBytes: number = 3 * 1_024 * 1_024; // three chunks: a blob with a plan
+
+export async function flipBits(options: RunOptions): Promise<RunResult> {
+  const random = createSeededRandom(options.seed).fork('bit-flip');
+  const evidence = openEvidence('bit-flip', options);
+  const { recorder } = evidence;
+  const world = await openWorld({});
+  const trials: Trial[] = [];
+  const violations: string[] = [];
+  let convergedMs = 0;
+  try {
+    const over = new AbortController();
+    const clients = startClients({ world, recorder, random }, over.signal);
+    await later(writingMs);
+    over.abort();
+    await Promise.all(clients);
+    await pushNoise(world.owner, { bytes: noiseBytes, seed: options.seed });
+    const verified = await verify(world, recorder);
+    violations.push(...verified.violations);
+    ({ convergedMs } = verified);
+    const truth = await truthOf(world);
+    await flipInTurn({ world, truth, random, trials, untilMs: options.seconds * 1_000 });
+  } catch (error) {
+    violations.push(error instanceof Error ? error.message : String(error));
+  }
+  const wrong = trials.filter(({ outcome }) => outcome === 'served wrong');
+  violations.push(...wrong.map(({ what, wrongs }) => `${what}: ${wrongs.slice(0, 3).join('; ')}`));
+  const strikes = trials.map(({ what }) => ({ what, fromMs: 0, healedMs: 0 }));
+  try {
+    const notes = [tally(trials)];
+    // Nobody waited for an answer while a node was down: its silences mean nothing.
+    const found = { world, strikes, violations, convergedMs, notes };
+    return { ...evidence.result(found), silenceP50Ms: 0, silenceMaxMs: 0 };
+  } finally {
+    await world.close();
+  }
+}
+
+async function truthOf(world: World): Promise<Truth> {
+  const texts = new Map<string, ReadonlyMap<string, string>>();
+  for (const space of spaces) {
+    texts.set(space, await contentsOf(world.owner, space));
+  }
+  const [first] = world.owner.nodes;
+  if (first === undefined) {
+    throw new Error('the owner has no nodes');
+  }
+  return { texts, refs: await refsAt(first, repository) };
+}
+
+/** Each class at each node in an order of the seed’s, again and again until the time is over. */
+async function flipInTurn(given: {
+  readonly world: World;
+  readonly truth: Truth;
+  readonly random: SeededRandom;
+  readonly trials: Trial[];
+  readonly untilMs: number;
+}): Promise<void> {
+  const { world, truth, random, trials } = given;
+  const endMs = performance.now() + given.untilMs;
+  let left: { readonly node: NodeProcess; readonly fileClass: FileClass }[] = [];
+  while (performance.now() < endMs) {
+    if (left.length === 0) {
+      left = world.nodes.flatMap((node) => fileClasses.map((fileClass) => ({ node, fileClass })));
+    }
+    const [chosen] = left.splice(random.integer(left.length), 1);
+    if (chosen !== undefined) {
+      const trial = await tryFlip(world, truth, { ...chosen, random });
+      trials.push(...(trial === undefined ? [] : [trial]));
+    }
+  }
+}
+
+function tally(trials: readonly Trial[]): string {
+  const counts = new Map<string, number>();
+  for (const { outcome } of trials) {
+    counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  }
+  const words = [...counts].map(([outcome, count]) => `${count} ${outcome}`);
+  return `flips: ${words.toSorted().join(', ')}`;
+}
