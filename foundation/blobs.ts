@@ -35,6 +35,11 @@ export interface Blobs {
   receive(info: BlobInfo, chunks: readonly BlobId[]): Promise<BlobReceipt>;
   /** Removes one blob and what had arrived of it; fine where there is none. */
   delete(id: BlobId): Promise<void>;
+  /**
+   * Takes a blob that is not what its id says out of the way, kept for a person to look at: from
+   * then on it is not here, and may be received again. Fine where there is none.
+   */
+  setAside(id: BlobId): Promise<void>;
   list(): AsyncIterable<BlobInfo>;
   /**
    * Deletes every blob that `isLive` does not name and that was neither written nor protected since

@@ -10,6 +10,16 @@ export { configOptions, readConfig, type Config, type GivenFlags } from './confi
 export { makeDataFolder } from './data-folder.ts';
 export { runDuties } from './duties.ts';
 export { createPeerGate } from './peer-gate.ts';
+export {
+  abandonMigration,
+  checkBackup,
+  migrateStore,
+  planMigration,
+  restoreFolder,
+  type Offline,
+} from './offline.ts';
+export { parseStoreUrl, readStoreChoice, type StoreChoice } from './store-choice.ts';
 export { openHolder } from './token-holder.ts';
-export { startNode, type RunningNode } from './start.ts';
+export type { RunningNode } from './running-node.ts';
+export { startNode } from './start.ts';
 export { hansaVersion } from './version.ts';

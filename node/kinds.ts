@@ -7,6 +7,7 @@ import { kindProvidersCapability } from '@hansa/capabilities/kind-providers/capa
 import { kvCapability } from '@hansa/capabilities/kv/capability';
 import type { LaneWriting } from '@hansa/capabilities/lanes/contract';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
+import type { ScrubParts } from '@hansa/capabilities/scrub/contract';
 import { streamCapability } from '@hansa/capabilities/stream/capability';
 import type { Mirrors } from '@hansa/capabilities/sync/contract';
 import { scopeStore, type Capability } from '@hansa/foundation';
@@ -18,6 +19,7 @@ interface KindNeeds extends CompositionNeeds {
   readonly resources: ResourceLog;
   readonly mirrors: Mirrors;
   readonly lanes: LaneWriting;
+  readonly scrubs: ScrubParts;
 }
 
 /** Each registers before sync settles the mirrors that it has of it. */
@@ -29,7 +31,7 @@ export function kindsOf(needs: KindNeeds): readonly Capability[] {
   return [
     ...forging,
     streamCapability({ ...needs, store: scopeStore(store, 'stream') }),
-    kvCapability(needs),
+    kvCapability({ ...needs, store: scopeStore(store, 'kv') }),
     documentCapability(needs),
     kindProvidersCapability({ ...needs, store: scopeStore(store, 'kinds') }),
   ];

@@ -13,6 +13,7 @@ interface Told extends Pick<Others, 'recovering' | 'quarantining' | 'peerEdge'> 
   readonly standing: ReturnType<typeof governing>;
   readonly admitted: Admitting;
   readonly writing: Others['writing'] & Others['recovering'];
+  readonly scrubbing: Others['recovering'];
   readonly capabilities: () => readonly Capability[];
 }
 
@@ -38,7 +39,8 @@ export function reportingOn(
   const daemon = daemonCapability({
     ...needs,
     identity: needs.identity.identity,
-    warnings: () => [recovering, writing, ...admitted.warning].flatMap((each) => each.warnings()),
+    warnings: () =>
+      [recovering, told.scrubbing, writing, ...admitted.warning].flatMap((each) => each.warnings()),
     links,
     policies: ruling.policies,
     trust: trusting.trust,

@@ -8,6 +8,7 @@ import { keepRepacking } from './repacking.ts';
 import { createGitLanes } from './promoting.ts';
 import { lenderOf, type ForgeNeeds } from './repositories.ts';
 import { createForge } from './service.ts';
+import { createCachePart } from './scrubbing.ts';
 import { smartHttp } from './smart-http.ts';
 
 export { internalRefPrefix } from './git.ts';
@@ -17,6 +18,7 @@ export function forgeCapability(needs: ForgeNeeds & { readonly clock: Clock }): 
   const { forge, find, settle, repositories } = createForge(needs, caches);
   needs.mirrors.registerKind(createGitKind(needs, caches));
   needs.lanes.registerKind(createGitLanes({ ...needs, caches }));
+  needs.scrubs?.add(createCachePart({ ...needs, caches }));
   return capability({
     name: 'forge',
     serves: [{ contract: forgeContract, service: forge }],

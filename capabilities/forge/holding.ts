@@ -22,6 +22,7 @@ export function holdWhatIsPut(blobs: Blobs): HoldingBlobs {
       chunks: (id) => blobs.chunks(id),
       receive: (info, chunks) => blobs.receive(info, chunks),
       delete: (id) => blobs.delete(id),
+      setAside: (id) => blobs.setAside(id),
       list: () => blobs.list(),
       collect: (isLive) => blobs.collect(isLive),
       protect: (id) => blobs.protect(id),

@@ -11,6 +11,7 @@ import {
 import type { Signer } from '../identity/contract.ts';
 import type { LaneWriting } from '../lanes/contract.ts';
 import type { Resource, ResourceLog } from '../resources/contract.ts';
+import type { ScrubParts } from '../scrub/contract.ts';
 import type { Mirror, Mirrors } from '../sync/contract.ts';
 import type { CacheNeeds, Caches, StoredRepository } from './caches.ts';
 import { gitKind } from './contract.ts';
@@ -20,6 +21,8 @@ export interface ForgeNeeds extends CacheNeeds {
   readonly resources: ResourceLog;
   readonly mirrors: Mirrors;
   readonly lanes: LaneWriting;
+  /** Who looks at repositories as well, when it looks at everything. */
+  readonly scrubs?: ScrubParts | undefined;
   /** Where the API listens, without a slash at the end; known once it does. */
   apiUrl(): string;
 }

@@ -35,7 +35,7 @@ const list: Command = {
     const [first] = data.rewound;
     return {
       data,
-      view: rewoundTable(data.rewound),
+      view: listView(data),
       next:
         first === undefined
           ? ['hansa status']
@@ -95,6 +95,36 @@ function recovered(data: Recovered): CommandOutput {
   return { data, view: { kind: 'text', text }, next: ['hansa recover list', 'hansa link list'] };
 }
 
+const goOn: Command = {
+  noun: 'recover',
+  verb: 'go-on',
+  summary: 'After a restored backup: go on without the peers that have not said what they hold.',
+  options: [planOption, { flags: '--yes', description: 'do it without being asked' }],
+  examples: ['hansa recover go-on --plan', 'hansa recover go-on --yes'],
+  async run(context) {
+    const recovery = recoveryOf(context);
+    const { signal } = context;
+    const { awaited } = await recovery.list({}, { signal });
+    const names = awaited?.peers.join(', ') ?? '';
+    const words =
+      awaited === undefined
+        ? 'Nothing waits: no backup was restored here'
+        : `What ${names || 'nobody'} holds further than the backup is given up for good; ` +
+          'every resource goes on in a new epoch';
+    if (flagOption(context, 'plan') || awaited === undefined) {
+      const view: CommandView = { kind: 'text', text: `${words}.` };
+      return { data: { awaited }, view, next: ['hansa recover list'] };
+    }
+    await requireYes(context, `${words}. Go on?`);
+    const data = await recovery.goOn({}, { signal });
+    return {
+      data,
+      view: { kind: 'text', text: 'It goes on, in new epochs.' },
+      next: ['hansa recover list', 'hansa status'],
+    };
+  },
+};
+
 const returning: Command = {
   noun: 'recover',
   verb: 'return-plan',
@@ -112,6 +142,17 @@ const returning: Command = {
     };
   },
 };
+
+function listView({ rewound, awaited }: Awaited<ReturnType<Recovery['list']>>): CommandView {
+  if (awaited === undefined) {
+    return rewoundTable(rewound);
+  }
+  const names = awaited.peers.join(', ') || 'nobody any more';
+  const text =
+    `A backup of ${momentText(awaited.backupMs)} was restored. Nothing is signed until ` +
+    `these have said what they hold: ${names}.`;
+  return { kind: 'stack', views: [{ kind: 'text', text }, rewoundTable(rewound)] };
+}
 
 function rewoundTable(rewound: readonly Rewound[]): CommandView {
   return {
@@ -163,7 +204,7 @@ function capital(sentence: string): string {
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
-export const recoveryCommands: readonly Command[] = [list, adopt, newEpoch, returning];
+export const recoveryCommands: readonly Command[] = [list, adopt, newEpoch, goOn, returning];
 
 function recoveryOf({ carrier }: CommandContext): Recovery {
   return remote(recoveryContract, carrier);

@@ -12,6 +12,7 @@ import {
   type LocalId,
 } from '@hansa/foundation';
 import { z } from 'zod';
+import type { ResourceEntry } from '../resources/contract.ts';
 
 export interface Standing {
   readonly epoch: number;
@@ -88,9 +89,23 @@ export interface ReturnPlan {
   readonly rows: readonly ReturnRow[];
 }
 
+/** A backup was restored: who is waited for before anything is signed. */
+export interface AwaitedPeers {
+  readonly restoredMs: number;
+  /** When the backup was written. */
+  readonly backupMs: number;
+  /** Names of linked peers that have not said yet what they hold of ours. */
+  readonly peers: readonly string[];
+}
+
 /** Ways back: after a restored backup, and after a long absence. */
 export interface Recovery {
-  list(input: Record<string, never>, call?: Call): Promise<{ rewound: readonly Rewound[] }>;
+  list(
+    input: Record<string, never>,
+    call?: Call,
+  ): Promise<{ rewound: readonly Rewound[]; awaited?: AwaitedPeers | undefined }>;
+  /** After a restored backup: without the peers that have not spoken. RECOVERY_NOT_FOUND. */
+  goOn(input: Record<string, never>, call?: Call): Promise<AwaitedPeers>;
   plan(input: { id: string; way: RecoveryWay }, call?: Call): Promise<RecoveryPlan>;
   /** Goes on with what is here, in a new epoch; mirrors build themselves anew. */
   begin(input: { id: string }, call?: Call): Promise<Recovered>;
@@ -98,6 +113,16 @@ export interface Recovery {
   adopt(input: { id: string }, call?: Call): Promise<Recovered>;
   /** What happens between us and a peer once both are here: nothing is ever wiped by absence. */
   returning(input: { peer: string }, call?: Call): Promise<ReturnPlan>;
+}
+
+// ---- in process ----
+
+/** What peers hold of ours, for whoever has lost it here. */
+export interface HeldCopies {
+  /** Peers that said with their last beat that they hold the resource, and are connected. */
+  holders(id: LocalId): readonly ClusterId[];
+  /** Its entries as a peer holds them. None of it is proven: whoever asks holds it against a digest. */
+  entries(from: ClusterId, id: LocalId, signal: AbortSignal): AsyncIterable<ResourceEntry>;
 }
 
 const standing = z.object({ epoch: z.number(), sequence: z.number() });
@@ -132,17 +157,32 @@ const row: z.ZodType<ReturnRow> = z.object({
   reason: z.string().optional(),
 });
 
+const awaited: z.ZodType<AwaitedPeers> = z.object({
+  restoredMs: z.number(),
+  backupMs: z.number(),
+  peers: z.array(z.string()),
+});
+
 export const recoveryContract: Contract<Recovery> = {
   name: 'recovery',
-  version: 1,
+  version: 2,
   methods: {
     list: {
       summary: 'Lists resources of ours that a peer holds further than we do.',
       permission: 'recovery.read',
       route: 'GET /recovery',
       input: z.strictObject({}),
-      output: z.object({ rewound: z.array(rewound) }),
+      output: z.object({ rewound: z.array(rewound), awaited: awaited.optional() }),
       errors: [],
+    },
+    goOn: {
+      summary: 'Goes on after a restored backup, without the peers that have not spoken.',
+      permission: 'recovery.write',
+      route: 'POST /recovery/go-on',
+      input: z.strictObject({}),
+      output: awaited,
+      errors: ['RECOVERY_NOT_FOUND'],
+      since: 2,
     },
     plan: {
       summary: 'What a way of recovery would do, without doing it.',

@@ -33,9 +33,13 @@ export interface FindingNeeds {
   readonly history: History;
   readonly table: Table<RewoundRecord>;
   readonly rewound: WatchedTable<RewoundRecord>;
+  /** Called when a peer has been looked at. */
+  readonly onLooked?: (() => void) | undefined;
 }
 
 export interface Finding {
+  /** Whether the peer has said what it holds, and all of it was looked at. */
+  looked(peer: ClusterId): boolean;
   heard(peer: ClusterId, rows: readonly HeldPosition[]): void;
 }
 
@@ -44,6 +48,7 @@ export function createFinding(needs: FindingNeeds): Finding {
   const busy = new Set<ClusterId>();
   const settled = new Map<ClusterId, readonly HeldPosition[]>();
   return {
+    looked: (peer) => settled.has(peer),
     heard(peer, rows) {
       if (busy.has(peer) || settled.get(peer) === rows) {
         return;
@@ -51,7 +56,10 @@ export function createFinding(needs: FindingNeeds): Finding {
       busy.add(peer);
       look(needs, peer, { rows, first: !settled.has(peer) })
         .then(
-          () => settled.set(peer, rows),
+          () => {
+            settled.set(peer, rows);
+            needs.onLooked?.();
+          },
           (error: unknown) =>
             needs.log.event('recovery.unproven', { peer, reason: reportOf(error).code }),
         )

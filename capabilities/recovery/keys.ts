@@ -20,6 +20,28 @@ export interface RewoundRecord {
   readonly foundMs: number;
 }
 
+/** Left by whoever restored a backup, until the cluster has begun anew. */
+export interface RestoredRow {
+  readonly restoredMs: number;
+  /** When the backup was written. */
+  readonly backupMs: number;
+}
+
+const restored: z.ZodType<RestoredRow> = z.object({
+  restoredMs: z.number(),
+  backupMs: z.number(),
+});
+
+/** As the one row of its table, for whoever writes it without a service. */
+export function restoredRow(row: RestoredRow): RestoredRow {
+  return restored.parse(row);
+}
+
+/** One row. */
+export function restoredTable(store: KeyValueStore, codec: Codec): Table<RestoredRow> {
+  return table({ store, codec, name: 'restored', schema: restored });
+}
+
 const record: z.ZodType<RewoundRecord> = z.object({
   cause: z.enum(['behind', 'forked', 'missing']),
   head: headSchema,

@@ -11,7 +11,9 @@ import {
 } from '@hansa/foundation';
 import type { Enforcement } from '../policies/contract.ts';
 import type { HeldPosition } from '../sync/contract.ts';
-import type { Recovery, Rewound } from './contract.ts';
+import { createBeginningAnew } from './beginning-anew.ts';
+import type { AwaitedPeers, HeldCopies, Recovery, Rewound } from './contract.ts';
+import { createHeldCopies } from './held-copies.ts';
 import { createFinding, rewoundError } from './finding.ts';
 import { rewoundTable } from './keys.ts';
 import { createRecoveryPeer } from './peer-service.ts';
@@ -33,6 +35,9 @@ export interface RecoveryNeeds extends Omit<RecoveringNeeds, 'table' | 'rewound'
 export interface RecoveryService {
   readonly recovery: Recovery;
   readonly peer: RecoveryPeer;
+  readonly copies: HeldCopies;
+  /** After a restored backup: ends when the cluster has begun anew. */
+  beginAnew(signal: AbortSignal): Promise<void>;
   /** For the status: every resource that publishes nothing. */
   warnings(): readonly ErrorReport[];
   start(signal: AbortSignal): Promise<void>;
@@ -41,23 +46,42 @@ export interface RecoveryService {
 export function createRecovery(given: RecoveryNeeds): RecoveryService {
   const table = rewoundTable(given.store, given.codec);
   const rewound = watchedTable(given.store, table);
-  const needs: RecoveringNeeds = { ...given, table, rewound };
+  const base: RecoveringNeeds = { ...given, table, rewound };
+  const anew = createBeginningAnew({ ...base, codec: given.codec }, () => finding);
+  const needs: RecoveringNeeds = { ...base, onLooked: () => anew.look() };
   const finding = createFinding(needs);
   const held = new Map<ClusterId, readonly HeldPosition[]>();
   given.mirrors.onHeld((peer, rows) => {
     held.set(peer, rows);
     finding.heard(peer, rows);
   });
-  given.resources.guard((id) => {
+  given.resources.guard((id, act) => {
     const record = rewound.find(id)?.value;
-    return record === undefined ? undefined : rewoundError(id, record);
+    return record === undefined ? anew.refusal(id, act) : rewoundError(id, record);
   });
   const returning = { ...needs, heldBy: (peer: ClusterId) => held.get(peer) ?? [] };
   return {
     peer: createRecoveryPeer(given),
-    warnings: () => allCases(needs).map(({ id, record }) => reportOf(rewoundError(id, record))),
+    copies: createHeldCopies({ ...given, held }),
+    beginAnew: (signal) => anew.run(signal),
+    warnings: () => [
+      ...awaitedWarnings(anew.awaited()),
+      ...allCases(needs).map(({ id, record }) => reportOf(rewoundError(id, record))),
+    ],
     recovery: {
-      list: async () => ({ rewound: allCases(needs).map((one) => shown(needs, one)) }),
+      async list() {
+        const rewoundNow = allCases(needs).map((one) => shown(needs, one));
+        const awaited = anew.awaited();
+        return { rewound: rewoundNow, ...(awaited === undefined ? {} : { awaited }) };
+      },
+      async goOn() {
+        const awaited = anew.awaited();
+        if (awaited === undefined) {
+          throw new HansaError('RECOVERY_NOT_FOUND', 'nothing waits: no backup was restored here');
+        }
+        anew.goOn();
+        return awaited;
+      },
       plan: async ({ id, way }) => planRecovery(needs, caseOf(needs, id), way),
       begin: async ({ id }) => logged(needs, await beginEpoch(needs, caseOf(needs, id))),
       async adopt({ id }, call) {
@@ -68,9 +92,20 @@ export function createRecovery(given: RecoveryNeeds): RecoveryService {
     },
     async start(signal) {
       await rewound.start(signal, given.clock);
+      await anew.start(signal);
       await endFinished(needs);
     },
   };
+}
+
+function awaitedWarnings(awaited: AwaitedPeers | undefined): readonly ErrorReport[] {
+  if (awaited === undefined) {
+    return [];
+  }
+  const names = awaited.peers.join(', ') || 'nobody any more';
+  const sentence = `a backup was restored: nothing is signed before these have spoken: ${names}`;
+  const fix = 'hansa recover list';
+  return [reportOf(new HansaError('RESOURCE_REWOUND', sentence, { fix }))];
 }
 
 /** What a crash kept from being forgotten: its epoch has begun. */

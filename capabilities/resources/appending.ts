@@ -25,7 +25,13 @@ import {
   type Point,
 } from './contract.ts';
 import { changeBytes, chainAfter } from './history.ts';
-import type { ResourceTables, StoredChange, StoredResource, StoredState } from './keys.ts';
+import {
+  sequenceOf,
+  type ResourceTables,
+  type StoredChange,
+  type StoredResource,
+  type StoredState,
+} from './keys.ts';
 
 export interface ResourceLogNeeds {
   readonly store: KeyValueStore;
@@ -79,7 +85,7 @@ export async function append(
   const { store, tables, crypto, states } = held;
   const { id, ops, author, state, hlc } = given;
   const { epoch } = state.value;
-  const previous = state.modRevision;
+  const previous = sequenceOf(state);
   const change: Change = { epoch, previous, ops, hlc, author };
   const versions = await versionsAfter(held, id, change);
   const stored = changeOp(tables, id, { ...change, versions });
@@ -88,7 +94,7 @@ export async function append(
   const next = { epoch, chain: chainAfter(crypto, state.value.chain, content), hlc };
   const key = tables.states.key(id);
   const result = await store.transact({
-    if: [{ key, target: 'modRevision', op: '=', operand: previous }],
+    if: [{ key, target: 'modRevision', op: '=', operand: state.modRevision }],
     then: [
       tables.states.put([id], { ...next, ...counted }),
       stored,
@@ -158,7 +164,7 @@ function checkpointOp(tables: ResourceTables, id: LocalId, state: Row<StoredStat
 
 export function pointFrom(state: Row<StoredState>): Point {
   const { epoch, chain, hlc } = state.value;
-  return { epoch, sequence: state.modRevision, chain, hlc };
+  return { epoch, sequence: sequenceOf(state), chain, hlc };
 }
 
 async function versionsAfter(

@@ -12,6 +12,7 @@ import { createHistory } from './history.ts';
 import { createResourceLog } from './log.ts';
 import { createResources } from './service.ts';
 
+export { carriedValue } from './carrying.ts';
 export type { KeptChanges };
 
 export function resourcesCapability(needs: ResourceLogNeeds & { readonly keys: KeyBook }): {

@@ -106,6 +106,8 @@ async function releaseBlobs({ tables, store }: Held, work: Work, kept: number): 
   const { id, epoch, signal } = work;
   const old = new Map<string, Row<unknown>>();
   for await (const row of tables.blobs.rows(id, epoch)) {
+    // Of a record that was carried here, only that it was written before all that follows: it goes
+    // later than it might, never sooner.
     if (row.modRevision <= kept) {
       old.set(row.value.id, row);
     }

@@ -19,6 +19,7 @@ import {
   type Hlc,
   type LocalId,
   type MerkleStep,
+  type RowRange,
   type TrieChange,
   type TrieView,
 } from '@hansa/foundation';
@@ -130,6 +131,25 @@ export interface ResourceEntry {
   readonly blobs: readonly BlobReference[];
 }
 
+/**
+ * With the revisions of our store that made and last wrote it, where it is of an own log: the
+ * sequences of those changes, but for a log that was carried here from another store.
+ */
+export interface DatedEntry extends ResourceEntry {
+  readonly made?: number | undefined;
+  readonly written?: number | undefined;
+}
+
+/** All entries as they were at one revision of the store, while it goes on. */
+export interface EntriesAt {
+  readonly epoch: number;
+  /** Of the newest change that they show. */
+  readonly sequence: number;
+  readonly revision: number;
+  entry(key: Uint8Array): Promise<DatedEntry | undefined>;
+  entries(range?: RowRange): AsyncIterable<DatedEntry>;
+}
+
 /** A resource as it was at one position, while it goes on: for copies that are made in pieces. */
 export interface Snapshot {
   readonly position: Position;
@@ -167,6 +187,42 @@ export interface NewResource {
   readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
+/** Something that is not as it was written. */
+export interface ResourceProblem {
+  readonly what: 'entry' | 'change' | 'unreadable';
+  readonly sentence: string;
+  /** Of an entry. */
+  readonly key?: Uint8Array | undefined;
+  /** What the entry has to hash to. */
+  readonly leaf?: Uint8Array | undefined;
+  /** Of changes: those after this sequence are sound again. */
+  readonly upTo?: number | undefined;
+}
+
+export interface ResourceInspection {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly problems: readonly ResourceProblem[];
+}
+
+export interface InspectionOrder {
+  /** Told of what was read, and waited for: whoever asks has a budget of bytes. */
+  readonly spend: (bytes: number) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+export interface Mending {
+  readonly problems: readonly ResourceProblem[];
+  /** Where entries may come from besides our own history; none of it is believed. */
+  readonly candidates: () => AsyncIterable<ResourceEntry>;
+}
+
+export interface MendedResource {
+  readonly mended: number;
+  /** Entries that nobody had. */
+  readonly missing: number;
+}
+
 /** What a resource goes on with in another epoch. */
 export interface Renewal {
   readonly above: number;
@@ -176,6 +232,9 @@ export interface Renewal {
   /** Throws where what was read is not what it should be: then nothing has changed. */
   complete?(): void;
 }
+
+/** `write`: to make, change or remove it; `sign`: to tell others where it stands. */
+export type GuardedAct = 'write' | 'sign';
 
 export interface ResourceLog {
   /** RESOURCE_EXISTS; a name that was deleted comes back in the next epoch. */
@@ -200,8 +259,13 @@ export interface ResourceLog {
   /** Where it stands, at once and without its digest. */
   point(id: LocalId): Point | undefined;
   position(id: LocalId): Promise<Position | undefined>;
-  entry(id: LocalId, key: Uint8Array): Promise<ResourceEntry | undefined>;
+  entry(id: LocalId, key: Uint8Array): Promise<DatedEntry | undefined>;
   entries(id: LocalId): AsyncIterable<ResourceEntry>;
+  /**
+   * As they were at a revision of the store, the present one where none is given. STORE_COMPACTED
+   * where it is no longer kept; undefined where the resource was not there.
+   */
+  at(id: LocalId, revision?: number): Promise<EntriesAt | undefined>;
   /** The resource as it is now; readable while the store keeps that revision. */
   snapshot(id: LocalId): Promise<Snapshot | undefined>;
   /** The sequence after which changes are kept: 0 where all of the epoch are. */
@@ -225,8 +289,15 @@ export interface ResourceLog {
   renew(id: LocalId, renewal: Renewal): Promise<Resource>;
   /** Leaves nothing but a tombstone of that epoch, where there is no resource. */
   bury(id: LocalId, epoch: number): Promise<void>;
+  /**
+   * Reads all of it, and holds it against its digest and chain; undefined where there is nothing to
+   * read.
+   */
+  inspect(id: LocalId, order: InspectionOrder): Promise<ResourceInspection | undefined>;
+  /** Puts right what an inspection found. CONFLICT where it was written to meanwhile. */
+  mend(id: LocalId, mending: Mending): Promise<MendedResource>;
   /** From now on, whoever makes, writes, removes or signs is refused with what `refuse` answers. */
-  guard(refuse: (id: LocalId) => HansaError | undefined): void;
+  guard(refuse: (id: LocalId, act: GuardedAct) => HansaError | undefined): void;
 }
 
 /** How histories are computed and checked: the same on the owner's side and the mirror's. */

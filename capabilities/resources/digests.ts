@@ -15,7 +15,7 @@ import {
 import { pointFrom, type Appended, type Held } from './appending.ts';
 import type { Point, Position, Snapshot } from './contract.ts';
 import { leafOf, trieChanges } from './history.ts';
-import type { StoredState } from './keys.ts';
+import { sequenceOf, type StoredState } from './keys.ts';
 import { createTails, type TailChange } from './tails.ts';
 
 const attemptsMax = 8; // another node may be writing the same pages: each time one of the two wins
@@ -135,7 +135,7 @@ async function bring(parts: Parts, id: LocalId, state: Row<StoredState>): Promis
   if (trie.at > point.sequence) {
     // Another node is ahead of what we have seen; its pages tell, and so does the store.
     const ahead = await parts.tables.states.get(id);
-    if (ahead?.value.epoch !== epoch || ahead.modRevision < trie.at) {
+    if (ahead?.value.epoch !== epoch || sequenceOf(ahead) < trie.at) {
       throw new HansaError('CONFLICT', `${id} was made anew meanwhile`);
     }
     point = pointFrom(ahead);
@@ -228,13 +228,14 @@ async function* fromLog(
   for await (const { value } of tables.checkpoints.rowsFrom([id, epoch], from)) {
     checkpoints.add(value.sequence);
   }
-  for await (const { modRevision, value } of tables.changes.rowsFrom([id, epoch], from)) {
-    if (modRevision > point.sequence) {
+  for await (const row of tables.changes.rowsFrom([id, epoch], from)) {
+    const sequence = sequenceOf(row);
+    if (sequence > point.sequence) {
       return;
     }
-    const { previous, ops, versions, hlc } = value;
+    const { previous, ops, versions, hlc } = row.value;
     yield leavesOf(parts, {
-      point: { epoch, sequence: modRevision, chain: point.chain, hlc },
+      point: { epoch, sequence, chain: point.chain, hlc },
       previous,
       ops,
       versions,
@@ -317,7 +318,7 @@ async function rebuild(
     }
     cursor = page.cursor;
   } while (cursor !== undefined);
-  await move(entry.modRevision);
+  await move(sequenceOf(tables.states.row(entry)));
   await trie.write();
   await trie.deepen();
 }
@@ -329,6 +330,21 @@ async function settle(trie: PagedTrie): Promise<void> {
   }
 }
 
+/**
+ * The newest revision at which entries are as they were with that very change. A resource that has
+ * stood still since is readable as it is now, though its sequence may be compacted away long ago,
+ * or be of another store that it was carried from.
+ */
+async function revisionAt(
+  { store, tables }: Pick<Parts, 'store' | 'tables'>,
+  id: LocalId,
+  sequence: number,
+): Promise<number> {
+  const { entry, revision } = await store.get(tables.states.key(id));
+  const isStill = entry !== null && sequenceOf(tables.states.row(entry)) === sequence;
+  return isStill ? revision : sequence;
+}
+
 async function snapshotOf(
   { store, tables }: Parts,
   id: LocalId,
@@ -336,12 +352,11 @@ async function snapshotOf(
 ): Promise<Snapshot> {
   const { epoch, sequence } = position;
   const view = await trie.view();
+  const at = { revision: await revisionAt({ store, tables }, id, sequence) };
   return {
     position,
     trie: view,
     async entry(key) {
-      // A sequence is the store's revision: entries as they were with that very change.
-      const at = { revision: sequence };
       const { entry } = await store.get(tables.entries.key(id, epoch, key), at);
       return entry === null ? undefined : { key, ...tables.entries.row(entry).value };
     },

@@ -7,6 +7,7 @@ import {
   table,
   type Codec,
   type KeyValueStore,
+  type Row,
   type Table,
 } from '@hansa/foundation';
 import { z } from 'zod';
@@ -25,8 +26,17 @@ export interface StoredResource {
   readonly removed: boolean;
 }
 
-/** The modification revision of this record is the sequence. */
-export interface StoredState {
+/**
+ * A record that was carried from one store into another: there, its revision is another one than
+ * that which made it.
+ */
+export interface Carried {
+  /** Its sequence; absent where the record lies where it was written. */
+  readonly sequence?: number | undefined;
+}
+
+/** The sequence is the modification revision of this record, where it was not carried. */
+export interface StoredState extends Carried {
   readonly epoch: number;
   readonly chain: Uint8Array;
   readonly hlc: readonly [number, number];
@@ -38,7 +48,7 @@ export interface StoredState {
   readonly allBytes: number;
 }
 
-export interface StoredChange extends Change {
+export interface StoredChange extends Change, Carried {
   /** Of the entries after each operation, 0 where it deleted one: what their leaves say. */
   readonly versions: readonly number[];
 }
@@ -72,12 +82,20 @@ export interface ResourceTables {
   readonly entries: Table<StoredEntry>;
   /** By local id, epoch, blob id. */
   readonly blobs: Table<BlobReference>;
+  /** One row: every epoch that begins here from now on is above it. After a restore. */
+  readonly floor: Table<number>;
+}
+
+/** Of a state or a change, wherever it was first written. */
+export function sequenceOf({ value, modRevision }: Row<Carried>): number {
+  return value.sequence ?? modRevision;
 }
 
 const storedResource: z.ZodType<StoredResource> = z.object({
   resource: resourceSchema,
   removed: z.boolean(),
 });
+const carried = { sequence: z.number().int().positive().optional() };
 const storedState: z.ZodType<StoredState> = z.object({
   epoch: z.number().int().positive(),
   chain: hashSchema,
@@ -86,10 +104,11 @@ const storedState: z.ZodType<StoredState> = z.object({
   bytes: z.number().int().nonnegative(),
   allChanges: z.number().int().nonnegative(),
   allBytes: z.number().int().nonnegative(),
+  ...carried,
 });
 const storedChange: z.ZodType<StoredChange> = z.intersection(
   changeSchema,
-  z.object({ versions: z.array(z.number().int().nonnegative()) }),
+  z.object({ versions: z.array(z.number().int().nonnegative()), ...carried }),
 );
 const storedCheckpoint: z.ZodType<StoredCheckpoint> = z.object({
   epoch: z.number().int().positive(),
@@ -115,5 +134,6 @@ export function resourceTables(store: KeyValueStore, codec: Codec): ResourceTabl
     kept: table({ store, codec, name: 'kept', schema: z.number().int().positive() }),
     entries: table({ store, codec, name: 'entry', schema: storedEntry }),
     blobs: table({ store, codec, name: 'blob', schema: blobReferenceSchema }),
+    floor: table({ store, codec, name: 'floor', schema: z.number().int().positive() }),
   };
 }

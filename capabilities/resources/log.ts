@@ -12,11 +12,13 @@ import {
 } from '@hansa/foundation';
 import { append, type Held, type ResourceLogNeeds } from './appending.ts';
 import { compactRound } from './compacting.ts';
-import type { Point, ResourceLog } from './contract.ts';
+import type { GuardedAct, Point, ResourceLog } from './contract.ts';
 import { createDigests, type Digests } from './digests.ts';
 import { createAppends, type AppendWork } from './grouping.ts';
-import { resourceTables } from './keys.ts';
+import { resourceTables, sequenceOf } from './keys.ts';
 import { createResource, removeResource } from './making.ts';
+import { inspectResource } from './inspecting.ts';
+import { mendResource } from './mending.ts';
 import { createReading, requireResource } from './reading.ts';
 import { buryResource, renewResource } from './renewing.ts';
 import { createTicker } from './ticker.ts';
@@ -49,8 +51,9 @@ export function createResourceLog(
   const hybrid = createHybridClock(clock);
   const digests = digestsOf(held);
   const reading = createReading(held, digests);
-  let refuse: (id: LocalId) => HansaError | undefined = () => undefined;
-  const requireAllowed = (id: LocalId): void => throwAny(refuse(id));
+  let refuse: (id: LocalId, act: GuardedAct) => HansaError | undefined = () => undefined;
+  const requireAllowed = (id: LocalId, act: GuardedAct = 'write'): void =>
+    throwAny(refuse(id, act));
   const appends = createAppends(async (work) => {
     requireAllowed(work.id);
     return appendAfter({ held, hybrid, digests }, work);
@@ -83,13 +86,15 @@ export function createResourceLog(
         }),
       ),
     bury: (id, epoch) => appends.alone(id, () => buryResource(held, id, epoch)),
+    inspect: (id, order) => inspectResource(held, digests, { id, ...order }),
+    mend: (id, mending) => appends.alone(id, () => mendResource(held, digests, { id, ...mending })),
     get generation() {
       return resources.generation;
     },
     subscribe: (changed) => subscribeTo(held, reading.all, changed),
     append: (id, ops, options) => appends.append({ id, ops, ...options }),
     async sign(id, position) {
-      requireAllowed(id);
+      requireAllowed(id, 'sign');
       return sign(id, position);
     },
   };
@@ -140,7 +145,7 @@ async function appendAfter(
     if (state === undefined) {
       throw new HansaError('RESOURCE_NOT_FOUND', `there is no ${id} here`);
     }
-    if (expect !== undefined && expect !== state.modRevision) {
+    if (expect !== undefined && expect !== sequenceOf(state)) {
       throw new HansaError('CONFLICT', `${id} was changed at the same time`);
     }
     const hlc = stampAfter(state.value.hlc, hybrid.tick());

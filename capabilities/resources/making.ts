@@ -26,7 +26,7 @@ export async function createResource(
     description: wanted.description ?? '',
     labels: wanted.labels ?? {},
     createdMs: clock.now(),
-    epoch: (before?.value.resource.epoch ?? 0) + 1,
+    epoch: Math.max(before?.value.resource.epoch ?? 0, await epochFloor(held)) + 1,
   };
   const { epoch } = resource;
   const state: StoredState = {
@@ -57,6 +57,11 @@ export async function createResource(
   }
   await reached(held, result.revision);
   return resource;
+}
+
+/** No epoch up to it begins here: another life of this cluster may have begun it. */
+export async function epochFloor({ tables }: Pick<Held, 'tables'>): Promise<number> {
+  return (await tables.floor.get())?.value ?? 0;
 }
 
 /**

@@ -4,6 +4,8 @@ import { HansaError, type LocalId } from '@hansa/foundation';
 import { pointFrom, type Held } from './appending.ts';
 import type { Resource, ResourceEntry, ResourceLog } from './contract.ts';
 import type { Digests } from './digests.ts';
+import { entriesAt, entryNow } from './reading-at.ts';
+import { sequenceOf } from './keys.ts';
 
 export type Reading = Pick<
   ResourceLog,
@@ -15,6 +17,7 @@ export type Reading = Pick<
   | 'keptAfter'
   | 'entry'
   | 'entries'
+  | 'at'
   | 'changes'
   | 'checkpoints'
   | 'blob'
@@ -38,18 +41,16 @@ export function createReading(held: Held, digests: Digests): Reading {
     position: (id) => digests.position(id),
     snapshot: (id) => digests.snapshot(id),
     keptAfter: async (id) => (await tables.kept.get(id, epochOf(id)))?.value ?? 0,
-    async entry(id, key) {
-      const row = await tables.entries.get(id, epochOf(id), key);
-      return row === undefined ? undefined : { key, ...row.value };
-    },
+    entry: async (id, key) => entryNow(held, { id, epoch: epochOf(id), key }),
     entries: (id) => entriesOf(held, id, epochOf(id)),
+    at: (id, revision) => entriesAt(held, id, revision),
     async *changes(id, since) {
       const epoch = epochOf(id);
       // A change lies at its predecessor's sequence: the first one after `since` lies at it.
       const from = since.epoch === epoch ? since.sequence : 0;
-      for await (const { modRevision, value } of tables.changes.rowsFrom([id, epoch], from)) {
-        const { versions: _ours, ...change } = value;
-        yield { sequence: modRevision, change };
+      for await (const row of tables.changes.rowsFrom([id, epoch], from)) {
+        const { versions: _ours, sequence: _carried, ...change } = row.value;
+        yield { sequence: sequenceOf(row), change };
       }
     },
     async *checkpoints(id, since) {

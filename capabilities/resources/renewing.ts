@@ -23,6 +23,7 @@ import {
 import type { Digests } from './digests.ts';
 import { chainAfter, changeBytes, firstChain } from './history.ts';
 import type { StoredState } from './keys.ts';
+import { epochFloor } from './making.ts';
 import { entriesOf } from './reading.ts';
 
 // What a change holds besides its values: keys, lengths, names of blobs.
@@ -52,7 +53,7 @@ export async function renewResource(
   const { tables, resources, states } = held;
   const { id } = work;
   const { before, state } = await presentOf(held, id);
-  const epoch = Math.max(before.epoch, work.above) + 1;
+  const epoch = Math.max(before.epoch, work.above, await epochFloor(held)) + 1;
   await deleteEpoch(held, id, epoch); // what an attempt left that a crash ended
   const growing = await begin(held, { id, epoch, state, stamp: work.stamp });
   const present = state === undefined ? [] : entriesOf(held, id, state.value.epoch);

@@ -13,7 +13,14 @@ import {
   type HansaError,
 } from '@hansa/foundation';
 import { z } from 'zod';
-import type { BlobReference, Head, ResourceEntry, SequencedChange } from '../resources/contract.ts';
+import type {
+  BlobReference,
+  EntriesAt,
+  Head,
+  InspectionOrder,
+  ResourceEntry,
+  SequencedChange,
+} from '../resources/contract.ts';
 import type { AppliedBatch, MirrorDifference } from './traced.ts';
 
 export type { AppliedBatch, MirrorDifference };
@@ -182,6 +189,14 @@ export interface MirrorPause {
   readonly frozen?: MirrorFreeze | undefined;
 }
 
+/** What was read of a copy, and what is wrong with it. */
+export interface MirrorInspection {
+  readonly entries: number;
+  readonly bytes: number;
+  /** A sentence; absent where all is as it was applied. */
+  readonly problem?: string | undefined;
+}
+
 /** Something bad that arrived, and who answers for it. */
 export interface MirrorBlame {
   /** Whoever delivered bytes that are not what was asked for, or the owner that signed nonsense. */
@@ -204,6 +219,11 @@ export interface Mirrors {
   resolve(spelled: string): FederatedId;
   find(resource: FederatedId): Mirror | undefined;
   view(resource: FederatedId): Promise<MirrorView | undefined>;
+  /**
+   * Its entries as they were at a revision of our store, the present one where none is given;
+   * undefined where nothing had arrived. STORE_COMPACTED where it is no longer kept.
+   */
+  at(resource: FederatedId, revision?: number): Promise<EntriesAt | undefined>;
   all(): readonly Mirror[];
   /** Called after every change of a mirror. */
   subscribe(changed: (resource: FederatedId) => void): () => void;
@@ -230,6 +250,13 @@ export interface Mirrors {
     readonly resources: readonly FederatedId[];
     readonly signal: AbortSignal;
   }): Promise<readonly FederatedId[]>;
+  /**
+   * Reads all of a copy, and holds it against the digest that it was applied with; undefined where
+   * there is nothing to read, or it moved on meanwhile.
+   */
+  inspect(resource: FederatedId, order: InspectionOrder): Promise<MirrorInspection | undefined>;
+  /** What an inspection found wrong is asked of the owner again, as soon as it is there. */
+  mend(resource: FederatedId): void;
   /** The newest signed head of a mirror that verified. */
   head(resource: FederatedId): Head | undefined;
   /** Called with every beat of a peer: what it holds of ours, by its own account. */

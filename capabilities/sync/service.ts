@@ -20,6 +20,7 @@ import {
 import { keepCollecting } from './collecting.ts';
 import { createCopies, type Copies } from './copies.ts';
 import { fetchBlobs } from './fetching.ts';
+import { inspectMirror } from './inspecting.ts';
 import type { MirroringNeeds } from './mirror-progress.ts';
 import { servedOn, type OnwardEnforcement } from './mirrored-blobs.ts';
 import { createMirroring, type Mirroring } from './mirroring.ts';
@@ -185,6 +186,7 @@ function mirrorsOf(parts: Parts): Mirrors {
       const epoch = copies.applied.find(resource)?.value.epoch;
       return epoch === undefined ? undefined : copies.view(resource, epoch);
     },
+    at: (resource, revision) => copies.at(resource, revision),
     subscribe: (changed) => mirroring.subscribe(changed),
     hold: (resource) => hold(parts, resource),
     async release(resource) {
@@ -199,6 +201,8 @@ function mirrorsOf(parts: Parts): Mirrors {
     difference: (resource, signal) =>
       differenceOf(parts, requireMirror(mirroring.mirror(resource), resource), signal),
     served: (asked) => servedToUs(parts, asked),
+    inspect: (resource, order) => inspectMirror(parts, resource, order),
+    mend: (resource) => mirroring.mend(resource),
     head: (resource) => copies.applied.find(resource)?.value.head,
     onHeld: (heard) => void parts.hearing.add(heard),
     fetch: (order) => fetchFrom(parts, order),

@@ -1,10 +1,18 @@
 // Removing what nobody names: blobs, plans without content, and transfers that nobody goes on with.
-import { readdir, rm, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { BlobId, BlobInfo } from '@hansa/foundation';
 import { ifThere, syncFolder } from './durable-file.ts';
 import { incomingIds } from './incoming-files.ts';
-import { contentPath, idOfName, planPath, shelfNames, shelfPath, type Depot } from './layout.ts';
+import {
+  asidePath,
+  contentPath,
+  idOfName,
+  planPath,
+  shelfNames,
+  shelfPath,
+  type Depot,
+} from './layout.ts';
 import type { Receiving } from './receiving.ts';
 
 export type IsLive = (id: BlobId) => Promise<boolean>;
@@ -31,6 +39,16 @@ export async function* listBlobs(depot: Depot): AsyncGenerator<BlobInfo, void, v
 export async function removeBlob(depot: Depot, id: BlobId): Promise<void> {
   await rm(contentPath(depot.folder, id), { force: true });
   await rm(planPath(depot.folder, id), { force: true });
+  await syncFolder(shelfPath(depot.folder, id));
+}
+
+/** Out of the shelves, so that nobody reads it: the plan with it, as either may be what is wrong. */
+export async function setBlobAside(depot: Depot, id: BlobId): Promise<void> {
+  await mkdir(asidePath(depot.folder), { recursive: true, mode: 0o700 });
+  for (const path of [planPath(depot.folder, id), contentPath(depot.folder, id)]) {
+    await ifThere(rename(path, join(asidePath(depot.folder), basename(path))));
+  }
+  await syncFolder(asidePath(depot.folder));
   await syncFolder(shelfPath(depot.folder, id));
 }
 

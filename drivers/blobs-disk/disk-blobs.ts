@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { silentLog, type Blobs, type Crypto, type Log, type Random } from '@hansa/foundation';
 import { blobChunks, blobInfo, readBlob } from './blob-reading.ts';
 import { putBlob } from './blob-writing.ts';
-import { createCollector, listBlobs, removeBlob } from './collection.ts';
+import { createCollector, listBlobs, removeBlob, setBlobAside } from './collection.ts';
 import { syncFolder } from './durable-file.ts';
 import { createIdLocks } from './id-locks.ts';
 import { incomingIds, removeIncoming } from './incoming-files.ts';
@@ -43,6 +43,7 @@ export async function openDiskBlobs(needs: DiskBlobsNeeds): Promise<Blobs> {
       await receiving.discard(id);
       await locks.alone(id, () => removeBlob(depot, id));
     },
+    setAside: (id) => locks.alone(id, () => setBlobAside(depot, id)),
     list: () => listBlobs(depot),
     collect: (isLive) => collector.collect(isLive),
     protect: (id) => depot.keeping.hold(id),

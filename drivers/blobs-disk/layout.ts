@@ -2,6 +2,7 @@
 //   blobs/ab/<id>            the content; a blob is there exactly when this file is
 //   blobs/ab/<id>.chunks     its plan (size and chunk ids), for more than one chunk
 //   incoming/<id>…           what has arrived of a blob: see incoming-files.ts
+//   aside/<id>…              what was found damaged, for people: nothing reads it
 //   writing/<random>         files being written; what lies here at start a crash has left
 import { join } from 'node:path';
 import {
@@ -47,6 +48,10 @@ export function planPath(folder: string, id: BlobId): string {
 
 export function incomingPath(folder: string, id: BlobId): string {
   return join(folder, 'incoming', checked(id));
+}
+
+export function asidePath(folder: string): string {
+  return join(folder, 'aside');
 }
 
 export function writingPath(depot: Depot): string {

@@ -42,6 +42,9 @@ export function createMemoryBlobs(needs: { readonly crypto: Crypto }): MemoryBlo
       shelf.blobs.delete(id);
       shelf.arrivals.delete(id);
     },
+    async setAside(id) {
+      shelf.blobs.delete(id);
+    },
     async *list() {
       for (const { info } of shelf.blobs.values()) {
         yield info;

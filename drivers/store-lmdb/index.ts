@@ -2,6 +2,7 @@ export { lockFolder, type FolderLock } from './folder-lock.ts';
 export {
   openLmdbStore,
   openSealedLmdbStore,
+  type InspectedStore,
   type LmdbStoreNeeds,
   type Resealed,
   type SealedLmdbNeeds,

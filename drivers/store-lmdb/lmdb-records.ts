@@ -1,5 +1,6 @@
 // How the store's records lie in the LMDB file: one tree whose keys begin with a byte that says
 // what the record is. The log comes last, so that it grows at the right edge.
+import { crc32 } from 'node:zlib';
 import { HansaError, type Entry, type KeyState, type LoggedRevision } from '@hansa/foundation';
 import type { LoggedEvent, Revision, TransactionResult } from '@hansa/foundation';
 import { Packr } from 'msgpackr';
@@ -14,7 +15,8 @@ export const recordKind = {
   end: 7,
 } as const;
 
-const format = 3; // rises when records change their layout
+const format = 4; // rises when records change their layout
+const formatUnchecked = 3; // records without checksums: read as they are, written with them
 const revisionBytes = 7; // 2^53 - 1 needs seven; big-endian, so that their order is that of numbers
 const packr = new Packr({ useRecords: false });
 
@@ -70,15 +72,23 @@ function isCount(value: unknown): value is number {
 }
 
 export function packMeta(meta: Readonly<Meta>): Buffer {
-  return packr.pack([format, meta.head, meta.compacted, meta.leasesGiven]);
+  return packr.pack([format, meta.head, meta.compacted, meta.leasesGiven, sumOf(meta)]);
+}
+
+/**
+ * Inside, where other records have theirs around them: an older release reads the format of this
+ * one first, and says that it is another.
+ */
+function sumOf({ head, compacted, leasesGiven }: Readonly<Meta>): number {
+  return crc32(`${head} ${compacted} ${leasesGiven}`);
 }
 
 export function unpackMeta(bytes: Uint8Array | undefined): Meta {
   if (bytes === undefined) {
     return { head: 0, compacted: 0, leasesGiven: 0 };
   }
-  const [found, head, compacted, leasesGiven] = unpackList(bytes, 'first record');
-  if (found !== format) {
+  const [found, head, compacted, leasesGiven, sum] = unpackList(bytes, 'first record');
+  if (found !== format && found !== formatUnchecked) {
     throw new HansaError('STORE_FORMAT', `the store's format is ${String(found)}, not ${format}`, {
       fix: 'run the version of Hansa that wrote it',
     });
@@ -86,7 +96,11 @@ export function unpackMeta(bytes: Uint8Array | undefined): Meta {
   if (!isCount(head) || !isCount(compacted) || !isCount(leasesGiven)) {
     throw damaged('first record');
   }
-  return { head, compacted, leasesGiven };
+  const meta = { head, compacted, leasesGiven };
+  if (found === format && sum !== sumOf(meta)) {
+    throw damaged('first record');
+  }
+  return meta;
 }
 
 // An entry without what stands beside it: value, version, createRevision, and its lease if any.
@@ -178,4 +192,26 @@ export function unpackOutcome(bytes: Uint8Array): TransactionResult {
   }
   // What was packed above; its parts are bytes, numbers and texts, which the packing keeps.
   return result as TransactionResult;
+}
+
+/** STORE_DAMAGED where a record cannot be what its key says it is. */
+export function requireReadable(key: Uint8Array, bytes: Uint8Array): void {
+  switch (key[0]) {
+    case recordKind.meta:
+      unpackMeta(bytes);
+      break;
+    case recordKind.state:
+      unpackState(key, bytes);
+      break;
+    case recordKind.lease:
+      unpackLease(bytes);
+      break;
+    case recordKind.outcome:
+      unpackOutcome(bytes);
+      break;
+    case recordKind.log:
+      unpackLogged(revisionOf(key), bytes);
+      break;
+    default: // who holds a lease: all that matters is the key
+  }
 }

@@ -8,6 +8,8 @@ import {
   prefixEnd,
   utf8,
   type ByteRange,
+  type DamagedRecord,
+  type InspectedRecords,
   type KeyState,
   type LeaseId,
   type LoggedRevision,
@@ -17,6 +19,7 @@ import {
   type TransactionResult,
 } from '@hansa/foundation';
 import type { RootDatabase } from 'lmdb';
+import { checked, unchecked } from './checked-record.ts';
 import {
   logKey,
   packLease,
@@ -31,6 +34,7 @@ import {
   unpackLogged,
   unpackMeta,
   unpackOutcome,
+  requireReadable,
   unpackState,
   type Meta,
 } from './lmdb-records.ts';
@@ -41,6 +45,10 @@ const leaseId = new RegExp(`^[0-9a-f]{${leaseIdLength}}$`);
 const attached = Buffer.alloc(0); // all that matters is the key
 const appended = { append: true };
 const metaKey = Buffer.of(recordKind.meta);
+
+// A piece of an inspection: whoever writes meanwhile waits for it, a few ms.
+const inspectBytesMax = 1_024 * 1_024;
+const inspectRecordsMax = 4_096;
 
 const resealBytesMax = 1_024 * 1_024; // written at once: callers wait a few ms for it
 const resealRecordsMax = 4_096; // looked at at once: as long as most are sealed anew already
@@ -84,11 +92,16 @@ export class LmdbShelf implements Shelf {
   }
 
   #opened(key: Buffer, found: Buffer): Buffer {
-    return this.#sealer === undefined ? found : asBuffer(this.#sealer.open(key, found));
+    return this.#sealer === undefined
+      ? unchecked(key, found)
+      : asBuffer(this.#sealer.open(key, found));
   }
 
   #sealed(key: Buffer, value: Buffer): Buffer {
-    return this.#sealer === undefined ? value : asBuffer(this.#sealer.seal(key, value));
+    if (this.#sealer !== undefined) {
+      return asBuffer(this.#sealer.seal(key, value));
+    }
+    return key === metaKey ? value : checked(key, value);
   }
 
   #put(key: Buffer, value: Buffer): void {
@@ -274,10 +287,58 @@ export class LmdbShelf implements Shelf {
     return isEnd || last === undefined ? { looked } : { looked, after: new Uint8Array(last) };
   }
 
+  /** Reads a bounded piece of all records, after one of them, and says which are damaged. */
+  inspect(after: Uint8Array | undefined): InspectedRecords {
+    const start = after === undefined ? metaKey : Buffer.concat([after, Buffer.of(0)]);
+    const damaged: DamagedRecord[] = [];
+    let [records, bytes] = [0, 0];
+    let last: Buffer | undefined;
+    for (const { key, value } of this.#db.getRange({ start, end: Buffer.of(recordKind.end) })) {
+      records += 1;
+      bytes += key.length + value.length;
+      last = key;
+      if (!this.#isSound(key, value)) {
+        damaged.push(damagedRecord(key));
+      }
+      if (records >= inspectRecordsMax || bytes >= inspectBytesMax) {
+        break;
+      }
+    }
+    const isEnd = records < inspectRecordsMax && bytes < inspectBytesMax;
+    const found = { records, bytes, damaged };
+    return isEnd || last === undefined ? found : { ...found, after: new Uint8Array(last) };
+  }
+
+  #isSound(key: Buffer, value: Buffer): boolean {
+    try {
+      requireReadable(key, this.#opened(key, value));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** A damaged record as it lies there; undefined where it is sound, or not there. */
+  damaged(record: Uint8Array): Buffer | undefined {
+    const key = asBuffer(record);
+    const found = this.#db.getBinary(key);
+    return found === undefined || this.#isSound(key, found) ? undefined : Buffer.from(found);
+  }
+
+  /** Whatever it says is gone: only for what cannot be read. */
+  dropRecord(record: Uint8Array): void {
+    this.#remove(asBuffer(record));
+  }
+
   records(): number {
     const stats: { entryCount?: unknown } = this.#db.getStats();
     return typeof stats.entryCount === 'number' ? stats.entryCount : 0;
   }
+}
+
+function damagedRecord(key: Buffer): DamagedRecord {
+  const record = new Uint8Array(key);
+  return key[0] === recordKind.state ? { record, key: record.subarray(1) } : { record };
 }
 
 function leaseKeyKey(id: LeaseId, key: Uint8Array): Buffer {

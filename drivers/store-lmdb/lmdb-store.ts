@@ -10,11 +10,13 @@ import {
   type KeyValueStore,
   type Log,
   type Sealer,
+  type StoreInspection,
 } from '@hansa/foundation';
 import { open, type RootDatabase } from 'lmdb';
 import { checkHeader } from './file-header.ts';
 import { lockFolder } from './folder-lock.ts';
 import { GroupCommit } from './group-commit.ts';
+import { createInspection } from './inspecting.ts';
 import { commitFailure } from './lmdb-failure.ts';
 import { LmdbShelf } from './lmdb-shelf.ts';
 import { finishSealing, sealFile } from './sealing-file.ts';
@@ -47,13 +49,18 @@ export interface Resealed {
   readonly after?: Uint8Array;
 }
 
+/** A store that can tell of the disk that it lies on. */
+export interface InspectedStore extends KeyValueStore {
+  readonly inspection: StoreInspection;
+}
+
 export interface SealedLmdbStore {
-  readonly store: KeyValueStore;
+  readonly store: InspectedStore;
   /** Seals anew, after that record, what is not under the current data key. */
   reseal(after: Uint8Array | undefined): Promise<Resealed>;
 }
 
-export async function openLmdbStore(needs: LmdbStoreNeeds): Promise<KeyValueStore> {
+export async function openLmdbStore(needs: LmdbStoreNeeds): Promise<InspectedStore> {
   return (await openLocked(needs)).store;
 }
 
@@ -69,7 +76,7 @@ export async function openSealedLmdbStore(needs: SealedLmdbNeeds): Promise<Seale
 }
 
 async function openLocked(needs: LmdbStoreNeeds | SealedLmdbNeeds): Promise<{
-  readonly store: KeyValueStore;
+  readonly store: InspectedStore;
   readonly shelf: LmdbShelf;
   readonly commits: GroupCommit;
 }> {
@@ -102,7 +109,8 @@ async function openLocked(needs: LmdbStoreNeeds | SealedLmdbNeeds): Promise<{
         await lock.release();
       },
     });
-    return { store, shelf, commits };
+    const inspection = createInspection({ folder, shelf, commits, clock: needs.clock });
+    return { store: Object.assign(store, { inspection }), shelf, commits };
   } catch (error) {
     await lock.release();
     throw error;

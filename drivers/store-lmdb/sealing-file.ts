@@ -5,6 +5,7 @@ import { open as openFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSealed, type Log, type Sealer } from '@hansa/foundation';
 import type { RootDatabase } from 'lmdb';
+import { unchecked } from './checked-record.ts';
 
 const dataFile = 'data.mdb'; // LMDB's own name
 const newFolder = 'sealing';
@@ -69,7 +70,8 @@ async function copySealed(
     bytes = 0;
   };
   for (const { key, value } of plain.getRange({})) {
-    batch.push({ key: Buffer.from(key), value: Buffer.from(sealer.seal(key, value)) });
+    const plainValue = unchecked(key, value);
+    batch.push({ key: Buffer.from(key), value: Buffer.from(sealer.seal(key, plainValue)) });
     bytes += value.length;
     records += 1;
     if (bytes >= batchBytesMax) {

@@ -1,0 +1,177 @@
+// Every blob against its id, and every blob that is named against what is here. What is damaged is
+// set aside at once, so that nobody is given it, and fetched again from whoever has it.
+import {
+  federatedId,
+  isHansaError,
+  reportOf,
+  splitFederatedId,
+  type BlobId,
+  type Blobs,
+  type ClusterId,
+  type FederatedId,
+} from '@hansa/foundation';
+import type { Peers } from '../links/contract.ts';
+import type { HeldCopies } from '../recovery/contract.ts';
+import type { BlobReference, ResourceLog } from '../resources/contract.ts';
+import type { Mirrors } from '../sync/contract.ts';
+import type { ScrubPart, ScrubRound } from './contract.ts';
+
+/** Where a blob may be had inside the cluster: other nodes, where there are some. */
+export interface BlobSource {
+  readonly name: string;
+  /** Brings it here, verified; false where this source does not have it. */
+  bring(id: BlobId, signal: AbortSignal): Promise<boolean>;
+}
+
+export interface BlobPartNeeds {
+  readonly cluster: ClusterId;
+  readonly blobs: Blobs;
+  readonly resources: ResourceLog;
+  readonly mirrors: Mirrors;
+  readonly peers: Peers;
+  readonly copies: HeldCopies;
+  /** Asked first: they are nearer. */
+  readonly nearby?: (() => readonly BlobSource[]) | undefined;
+}
+
+export function createBlobPart(needs: BlobPartNeeds): ScrubPart {
+  return {
+    class: 'blobs',
+    async scrub(round) {
+      const damaged = await readAll(needs, round);
+      const absent = new Map<BlobId, Named>();
+      for await (const named of allNamed(needs)) {
+        const { id } = named.reference;
+        const known = absent.get(id);
+        if (known !== undefined) {
+          known.concerns.add(named.resource);
+        } else if ((await needs.blobs.info(id)) === undefined) {
+          absent.set(id, { ...named, concerns: new Set([named.resource]) });
+        }
+        await round.spend(64); // the name alone was read
+      }
+      for (const [id, named] of absent) {
+        round.signal.throwIfAborted();
+        await tell(needs, round, { id, named, wasDamaged: damaged.delete(id) });
+      }
+      for (const id of damaged) {
+        const sentence = 'its bytes are not what its id says; set aside';
+        await round.found({ name: id, sentence, concerns: [], from: 'nobody: nothing names it' });
+      }
+    },
+  };
+}
+
+interface Naming {
+  readonly resource: FederatedId;
+  readonly reference: BlobReference;
+}
+
+interface Named extends Naming {
+  readonly concerns: Set<string>;
+}
+
+/** Those that were damaged, and are set aside by now. */
+async function readAll({ blobs }: BlobPartNeeds, round: ScrubRound): Promise<Set<BlobId>> {
+  const damaged = new Set<BlobId>();
+  for await (const { id } of blobs.list()) {
+    round.signal.throwIfAborted();
+    try {
+      for await (const piece of blobs.read(id, { signal: round.signal })) {
+        await round.spend(piece.length);
+      }
+    } catch (error) {
+      if (isHansaError(error, 'BLOB_CORRUPT')) {
+        await blobs.setAside(id);
+        damaged.add(id);
+      } else if (!isHansaError(error, 'BLOB_NOT_FOUND')) {
+        throw error; // what was collected meanwhile is no loss
+      }
+    }
+    round.looked();
+  }
+  return damaged;
+}
+
+async function* allNamed({ cluster, resources, mirrors }: BlobPartNeeds): AsyncIterable<Naming> {
+  for (const { id } of resources.all()) {
+    const resource = federatedId(cluster, id);
+    for await (const reference of orNothing(resources.blobs(id))) {
+      yield { resource, reference };
+    }
+  }
+  for (const { resource } of mirrors.all()) {
+    const view = await mirrors.view(resource);
+    for await (const { blobs } of view === undefined ? [] : orNothing(view.entries())) {
+      for (const reference of blobs) {
+        yield { resource, reference };
+      }
+    }
+  }
+}
+
+/** A record that cannot be read is another class's to find. */
+async function* orNothing<T>(items: AsyncIterable<T>): AsyncIterable<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    if (!isHansaError(error, 'STORE_DAMAGED')) {
+      throw error;
+    }
+  }
+}
+
+async function tell(
+  needs: BlobPartNeeds,
+  round: ScrubRound,
+  given: { readonly id: BlobId; readonly named: Named; readonly wasDamaged: boolean },
+): Promise<void> {
+  const { id, named, wasDamaged } = given;
+  const sentence = wasDamaged
+    ? 'its bytes are not what its id says; set aside'
+    : 'it is named, and not here';
+  const found = { name: id, sentence, concerns: [...named.concerns] };
+  await round.found(
+    round.repair
+      ? { ...found, ...(await fetchAgain(needs, round, named)) }
+      : { ...found, reason: 'repair was not asked for' },
+  );
+}
+
+async function fetchAgain(
+  needs: BlobPartNeeds,
+  { signal }: ScrubRound,
+  { resource, reference }: Named,
+): Promise<{ readonly from: string } | { readonly reason: string }> {
+  let reason = 'nobody who has it is connected';
+  for (const source of needs.nearby?.() ?? []) {
+    if (await source.bring(reference.id, signal).catch(() => false)) {
+      return { from: source.name };
+    }
+  }
+  for (const peer of holdersOf(needs, resource)) {
+    const source = needs.peers.standing(peer).name ?? peer.slice(0, 8);
+    try {
+      const carrier = needs.peers.observer(peer);
+      const wanted = [reference];
+      await needs.mirrors.fetch({ from: peer, source, carrier, resource, wanted, signal });
+      return { from: source };
+    } catch (error) {
+      signal.throwIfAborted();
+      reason = `${source}: ${reportOf(error).message}`;
+    }
+  }
+  return { reason };
+}
+
+/** Of ours, whoever mirrors it; of what we mirror, its owner. */
+function holdersOf(
+  { cluster, copies, peers }: BlobPartNeeds,
+  resource: FederatedId,
+): readonly ClusterId[] {
+  const { owner, local } = splitFederatedId(resource);
+  if (owner === cluster) {
+    return copies.holders(local);
+  }
+  return peers.connected(owner) ? [owner] : [];
+}
