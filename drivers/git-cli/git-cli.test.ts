@@ -165,6 +165,23 @@ describe('repositories', () => {
     expect((await git.state('app')).refs).toEqual([]);
   });
 
+  test.each(['HEAD', 'config'])(
+    'that a power cut left with an empty %s is made anew, and takes what it is given',
+    async (file) => {
+      const tip = await ada.commit('work', 'a', 'one\n');
+      await git.open('app');
+      await git.close();
+      // The name of a file is on the disk before its content is.
+      await writeFile(join(folder, 'repositories', 'app.git', file), '');
+      git = await createGitCli({ folder });
+      await git.open('app');
+      expect(await git.state('app')).toMatchObject({ refs: [] });
+      await adopt('app', [await packFrom([tip])]);
+      await git.setState('app', stateAt(tip));
+      expect(await git.state('app')).toEqual(stateAt(tip));
+    },
+  );
+
   test('SHA-256 is a format of its own and not mixed with SHA-1', async () => {
     await git.open('wide', { format: 'sha256' });
     await expect(git.open('wide', { format: 'sha1' })).rejects.toMatchObject({ code: 'CONFLICT' });

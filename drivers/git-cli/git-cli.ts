@@ -1,5 +1,5 @@
 // The forge's git on the stock git program: one process per question, none of them kept.
-import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type {
   Git,
@@ -240,7 +240,7 @@ class GitCli implements Git {
   }
 
   async #firstOpen(folder: string, format: ObjectFormat): Promise<void> {
-    if (await exists(join(folder, 'HEAD'))) {
+    if (await isRepository(folder)) {
       await clearLeftovers(folder);
       return;
     }
@@ -329,11 +329,16 @@ async function formatOf(folder: string): Promise<ObjectFormat> {
   return /^\s*objectformat\s*=\s*sha256\s*$/im.test(config) ? 'sha256' : 'sha1';
 }
 
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
+/**
+ * After a power cut there may be files without what was written into them; then git takes the
+ * folder for none of its own. It is a cache, and is made anew.
+ */
+async function isRepository(folder: string): Promise<boolean> {
+  const [head, config] = await Promise.all(
+    ['HEAD', 'config'].map((file) => readFile(join(folder, file), 'utf8').catch(() => '')),
   );
+  const names = /^(?:ref: refs\/|[0-9a-f]{40})/.test(head ?? '');
+  return names && (config ?? '').includes('repositoryformatversion');
 }
 
 function ignoreAbsent(error: unknown): void {
