@@ -254,22 +254,19 @@ async function leaderOf(members: readonly Process[]): Promise<EtcdMember> {
 
 /** An authority, and one certificate that serves both sides. */
 function makeCertificates(folder: string): Certificates {
-  const inFolder = (...args: readonly string[]): void => {
-    const { status, stderr } = spawnSync('openssl', args, { cwd: folder });
+  const inFolder = (line: string): void => {
+    const { status, stderr } = spawnSync('openssl', line.split(' '), { cwd: folder });
     if (status !== 0) {
-      throw new Error(`openssl ${args[0]}: ${stderr.toString()}`);
+      throw new Error(`openssl ${line}: ${stderr.toString()}`);
     }
   };
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  inFolder(
-    ...['req', '-x509', ...curve, '-days', '2', '-subj', '/CN=authority'],
-    ...['-keyout', 'ca.key', '-out', 'ca.pem'],
-  );
-  inFolder('req', ...curve, '-subj', '/CN=member', '-keyout', 'leaf.key', '-out', 'leaf.csr');
+  const key = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
+  inFolder(`req -x509 ${key} -days 2 -subj /CN=authority -keyout ca.key -out ca.pem`);
+  inFolder(`req ${key} -subj /CN=member -keyout leaf.key -out leaf.csr`);
   writeFileSync(join(folder, 'leaf.ext'), 'subjectAltName=IP:127.0.0.1\n');
   inFolder(
-    ...['x509', '-req', '-in', 'leaf.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-days', '2'],
-    ...['-CAcreateserial', '-extfile', 'leaf.ext', '-out', 'leaf.pem'],
+    'x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 ' +
+      '-extfile leaf.ext -out leaf.pem',
   );
   const read = (name: string): Buffer => readFileSync(join(folder, name));
   return {

@@ -203,7 +203,7 @@ export class Calls {
   async #withToken<A>(attempt: (token?: string) => Promise<A>): Promise<A> {
     for (let tries = 1; ; tries += 1) {
       this.assertOpen();
-      const token = await this.token();
+      const token = this.#auth === undefined ? undefined : await this.token();
       try {
         return await attempt(token);
       } catch (error) {

@@ -1,5 +1,5 @@
 // How etcd is reached: addresses, encryption, and what the node shows of itself.
-import { ChannelCredentials, credentials } from '@grpc/grpc-js';
+import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
 import { HansaError } from '@hansa/foundation';
 import { Member } from './member.ts';
 

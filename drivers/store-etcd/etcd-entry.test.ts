@@ -16,6 +16,13 @@ async function open(needs: Omit<EtcdStoreNeeds, 'clock'>): Promise<KeyValueStore
   return store;
 }
 
+function tlsOf({ tls }: EtcdCluster): NonNullable<EtcdCluster['tls']> {
+  if (tls === undefined) {
+    throw new Error('this etcd is not encrypted');
+  }
+  return tls;
+}
+
 const isPossible = requires('etcd').available && requires('openssl').available;
 
 describe.skipIf(!isPossible)('an encrypted etcd', () => {
@@ -31,8 +38,8 @@ describe.skipIf(!isPossible)('an encrypted etcd', () => {
   });
 
   test('is entered with a certificate of its authority, written and watched', async () => {
-    const { endpoints, tls } = etcd;
-    const store = await open({ endpoints: endpoints.map((one) => `https://${one}`), tls: tls! });
+    const endpoints = etcd.endpoints.map((one) => `https://${one}`);
+    const store = await open({ endpoints, tls: tlsOf(etcd) });
     const { signal } = new AbortController();
     const watch = store.watch({ prefix: k('') }, { signal })[Symbol.asyncIterator]();
     await nextOf(watch);
@@ -42,17 +49,16 @@ describe.skipIf(!isPossible)('an encrypted etcd', () => {
   });
 
   test('is not entered without one, nor with another authority’s, nor in the clear', async () => {
-    const { endpoints, tls } = etcd;
-    const { ca } = tls!;
+    const { endpoints } = etcd;
+    const { ca } = tlsOf(etcd);
     await refusal(openEtcdStore({ endpoints, clock, times, tls: { ca } }), 'STORE_UNAVAILABLE');
-    const foreign = stranger.tls!;
+    const foreign = tlsOf(stranger);
     await refusal(openEtcdStore({ endpoints, clock, times, tls: foreign }), 'STORE_UNAVAILABLE');
     await refusal(openEtcdStore({ endpoints, clock, times }), 'STORE_UNAVAILABLE');
   });
 
   test('addresses and certificates that do not fit each other are refused at once', async () => {
-    const { tls } = etcd;
-    const { ca, cert } = tls!;
+    const { ca, cert } = tlsOf(etcd);
     const bad: Omit<EtcdStoreNeeds, 'clock'>[] = [
       { endpoints: [] },
       { endpoints: Array.from({ length: endpointsMax + 1 }, () => 'a:1') },
@@ -99,8 +105,8 @@ describe.skipIf(!requires('etcd').available)('an etcd with users', () => {
     await nextOf(watch);
     await store.set(k('a'), k('1'));
     expect((await nextChange(watch)).events.map(showEvent)).toEqual(['a=1']);
-    await members[0]!.kill(); // tokens are in its memory only
-    await members[0]!.start();
+    await members[0]?.kill(); // tokens are in its memory only
+    await members[0]?.start();
     await store.set(k('a'), k('2'));
     expect((await nextChange(watch)).events.map(showEvent)).toEqual(['a=2']);
     expect(await valueOf(store, 'a')).toBe('a=2');

@@ -71,7 +71,7 @@ describe.skipIf(!requires('etcd').available)('three members of etcd', () => {
     'a watch goes on elsewhere, gapless and without repetition, where %s hangs',
     async (which) => {
       const members = await followersFirst();
-      const hung = which === 'the leader' ? members.at(-1)! : members[0]!;
+      const hung = there(which === 'the leader' ? members.at(-1) : members[0]);
       const rest = members.filter((member) => member !== hung);
       const prefix = fresh();
       const watcher = await open(prefix, [hung, ...rest]);
@@ -128,14 +128,14 @@ describe.skipIf(!requires('etcd').available)('three members of etcd', () => {
   test('a watch that was away while history was compacted says so', async () => {
     const [away, ...rest] = await followersFirst();
     const prefix = fresh();
-    const watcher = await open(prefix, [away!]);
+    const watcher = await open(prefix, [there(away)]);
     const writer = await open(prefix, rest);
     const control = new AbortController();
     onTestFinished(() => control.abort());
     const watch = watcher.watch({ prefix: k('') }, { signal: control.signal });
     const iterator = watch[Symbol.asyncIterator]();
     await nextOf(iterator);
-    await away!.kill();
+    await there(away).kill();
     let last = 0;
     for (let i = 0; i < 10; i += 1) {
       last = (await writer.set(k('a'), k(String(i)))).revision;
@@ -149,13 +149,13 @@ describe.skipIf(!requires('etcd').available)('three members of etcd', () => {
       })(),
       'STORE_COMPACTED',
     );
-    await away!.start();
+    await there(away).start();
     expect((await refused).facts).toMatchObject({ compactRevision: last });
   });
 
   test('without a majority, reads and writes fail in time, and go on when it is back', async () => {
     const members = await followersFirst();
-    const [first, second] = members;
+    const [first, second] = [there(members[0]), there(members[1])];
     const store = await openEtcdStore({
       endpoints: members.map(({ endpoint }) => endpoint),
       prefix: utf8(fresh()),
@@ -164,13 +164,13 @@ describe.skipIf(!requires('etcd').available)('three members of etcd', () => {
     });
     onTestFinished(() => store.close());
     await store.set(k('a'), k('1'));
-    await Promise.all([first!.kill(), second!.kill()]);
+    await Promise.all([first.kill(), second.kill()]);
     await refusal(store.get(k('a')), 'STORE_UNAVAILABLE');
     const failed = await store.set(k('a'), k('2')).catch((error: unknown) => error);
     expect(
       isHansaError(failed, 'STORE_UNAVAILABLE') || isHansaError(failed, 'STORE_UNKNOWN_OUTCOME'),
     ).toBe(true);
-    await Promise.all([first!.start(), second!.start()]);
+    await Promise.all([first.start(), second.start()]);
     const goesOn = async (): Promise<string> => {
       const done = await store.set(k('b'), k('1')).then(
         () => 'written',
@@ -181,6 +181,13 @@ describe.skipIf(!requires('etcd').available)('three members of etcd', () => {
     await expect.poll(goesOn, { timeout: 30_000 }).toBe('written');
   });
 });
+
+function there<T>(one: T | undefined): T {
+  if (one === undefined) {
+    throw new Error('there is no such member');
+  }
+  return one;
+}
 
 /** Writers that never stop, and what they were told. */
 class Written {

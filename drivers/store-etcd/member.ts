@@ -96,7 +96,7 @@ export class Member {
   }
 
   suspect(): void {
-    for (const listener of [...this.#suspected]) {
+    for (const listener of this.#suspected) {
       listener();
     }
   }

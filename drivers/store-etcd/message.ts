@@ -5,7 +5,7 @@ import { emptyBytes, fromUtf8, utf8 } from '@hansa/foundation';
 import { bytesWire, ProtoReader, ProtoWriter, varintWire } from './wire-bytes.ts';
 
 export interface Codec<T> {
-  encode(message: T): Uint8Array;
+  encode(given: T): Uint8Array;
   decode(bytes: Uint8Array): T;
 }
 
@@ -140,36 +140,36 @@ export function many<T>(id: number, codec: Codec<T>): Field<readonly T[]> {
 /** For messages that hold themselves. */
 export function later<T>(codec: () => Codec<T>): Codec<T> {
   return {
-    encode: (message) => codec().encode(message),
+    encode: (given) => codec().encode(given),
     decode: (given) => codec().decode(given),
   };
 }
 
 interface Slot<T> {
-  readonly write: (writer: ProtoWriter, message: T) => void;
-  readonly start: (message: T) => void;
-  readonly read: (reader: ProtoReader, message: T) => void;
+  readonly write: (writer: ProtoWriter, whole: T) => void;
+  readonly start: (whole: T) => void;
+  readonly read: (reader: ProtoReader, whole: T) => void;
   readonly wire: number;
 }
 
 function slot<T, K extends keyof T>(key: K, of: Field<NonNullable<T[K]>>): Slot<T> {
   return {
     wire: of.wire,
-    write: (writer, message) => {
-      const value = message[key];
+    write: (writer, whole) => {
+      const value = whole[key];
       if (value !== undefined && value !== null && !of.isLeftOut(value)) {
         writer.tag(of.id, of.wire);
         of.write(writer, value);
       }
     },
-    start: (message) => {
+    start: (whole) => {
       const value = of.initial();
       if (value !== undefined) {
-        message[key] = value;
+        whole[key] = value;
       }
     },
-    read: (reader, message) => {
-      message[key] = of.read(reader, message[key] ?? undefined);
+    read: (reader, whole) => {
+      whole[key] = of.read(reader, whole[key] ?? undefined);
     },
   };
 }

@@ -20,7 +20,7 @@ import {
   type TransactionResult,
 } from '@hansa/foundation';
 import type { Answered } from './batching.ts';
-import { Footprint, footprintOf } from './footprint.ts';
+import { footprintOf, type Footprint } from './footprint.ts';
 import type { Keyspace } from './keyspace.ts';
 import type { Leases } from './leases.ts';
 import { compareResult, compareTarget, type KeyValue, type TxnRequest } from './messages-kv.ts';

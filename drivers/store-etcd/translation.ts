@@ -88,21 +88,20 @@ export function resultsOf(
 }
 
 function resultOf(keys: Keyspace, op: Op, response: ResponseOp | undefined): OpResult {
-  if ('put' in op && response?.put !== undefined) {
+  const { put, deleteRange, range } = response ?? {};
+  if ('put' in op && put !== undefined) {
     return { put: {} };
   }
-  if ('delete' in op && response?.deleteRange !== undefined) {
-    return { delete: { deleted: response.deleteRange.deleted } };
+  if ('delete' in op && deleteRange !== undefined) {
+    return { delete: { deleted: deleteRange.deleted } };
   }
-  const range = response?.range;
-  if ('get' in op && range !== undefined) {
-    const [kv] = range.kvs;
-    return { get: { entry: kv === undefined ? null : keys.entry(kv) } };
+  if (range === undefined || !('get' in op || 'scan' in op)) {
+    throw new HansaError('OUTPUT_INVALID', 'etcd answered another operation than was asked');
   }
-  if ('scan' in op && range !== undefined) {
-    return { scan: { entries: pageOf(range.kvs.map((kv) => keys.entry(kv))).entries } };
-  }
-  throw new HansaError('OUTPUT_INVALID', 'etcd answered another operation than was asked');
+  const entries = range.kvs.map((kv) => keys.entry(kv));
+  return 'get' in op
+    ? { get: { entry: entries[0] ?? null } }
+    : { scan: { entries: pageOf(entries).entries } };
 }
 
 /** As many as fit into a page; one at least. */
