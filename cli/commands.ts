@@ -3,13 +3,16 @@ import { resolve } from 'node:path';
 import { accessCommands } from '@hansa/capabilities/access/cli';
 import { appsCommands } from '@hansa/capabilities/apps/cli';
 import { auditCommands } from '@hansa/capabilities/audit/cli';
+import { backupsCommands } from '@hansa/capabilities/backups/cli';
 import { catalogCommands } from '@hansa/capabilities/catalog/cli';
 import { certificatesCommands } from '@hansa/capabilities/certificates/cli';
+import { numberCommands } from '@hansa/capabilities/counters/cli';
 import { daemonCommands } from '@hansa/capabilities/daemon/cli';
 import { directoryCommands } from '@hansa/capabilities/directory/cli';
 import { discoveryCommands } from '@hansa/capabilities/discovery/cli';
 import { doctorCommands } from '@hansa/capabilities/doctor/cli';
 import { documentCommands } from '@hansa/capabilities/document/cli';
+import { electionsCommands } from '@hansa/capabilities/elections/cli';
 import { forgeCommands } from '@hansa/capabilities/forge/cli';
 import { greetingCommands } from '@hansa/capabilities/greeting/cli';
 import { kindCommands } from '@hansa/capabilities/kind-providers/cli';
@@ -17,12 +20,16 @@ import { kvCommands } from '@hansa/capabilities/kv/cli';
 import { lanesCommands } from '@hansa/capabilities/lanes/cli';
 import { identityCommands } from '@hansa/capabilities/identity/cli';
 import { linksCommands } from '@hansa/capabilities/links/cli';
+import { locksCommands } from '@hansa/capabilities/locks/cli';
 import { loginsCommands } from '@hansa/capabilities/logins/cli';
 import { metricsCommands } from '@hansa/capabilities/metrics/cli';
+import { nodesCommands } from '@hansa/capabilities/nodes/cli';
 import { policiesCommands } from '@hansa/capabilities/policies/cli';
 import { quarantineCommands } from '@hansa/capabilities/quarantine/cli';
+import { queuesCommands } from '@hansa/capabilities/queues/cli';
 import { receiptsCommands } from '@hansa/capabilities/receipts/cli';
 import { recoveryCommands } from '@hansa/capabilities/recovery/cli';
+import { scrubCommands } from '@hansa/capabilities/scrub/cli';
 import { sealingCommands } from '@hansa/capabilities/sealing/cli';
 import { streamCommands } from '@hansa/capabilities/stream/cli';
 import { syncCommands } from '@hansa/capabilities/sync/cli';
@@ -31,10 +38,13 @@ import { tracingCommands } from '@hansa/capabilities/tracing/cli';
 import { trustCommands } from '@hansa/capabilities/trust/cli';
 import type { Command } from '@hansa/foundation';
 import { auditTerminal } from './audit-terminal.ts';
+import { backupCommands } from './backup-commands.ts';
 import { certificateFiles } from './certificate-files.ts';
 import { contextAdd } from './context-add.ts';
+import { keyDirectoryCommands } from './key-directory-commands.ts';
 import { localCommands, type LocalCommand } from './local-commands.ts';
 import { loginCommands } from './login-commands.ts';
+import { programTerminal } from './program-runner.ts';
 import { loginTerminal } from './secret-input.ts';
 import { readToken, tokenCommands } from './token-commands.ts';
 import { verifyCommands } from './verify-command.ts';
@@ -46,26 +56,34 @@ export const nodeCommands: readonly Command[] = [
   ...accessCommands(valueFiles),
   ...appsCommands,
   ...auditCommands(auditTerminal),
+  ...backupsCommands((path) => resolve(path)),
   ...catalogCommands,
   ...certificatesCommands(certificateFiles),
+  ...numberCommands,
   ...daemonCommands,
   ...directoryCommands,
   ...discoveryCommands,
   ...doctorCommands,
   ...documentCommands(valueFiles),
+  ...electionsCommands(programTerminal),
   ...forgeCommands,
   ...greetingCommands,
   ...identityCommands,
   ...kindCommands,
   ...kvCommands(valueFiles),
+  ...keyDirectoryCommands,
   ...lanesCommands,
   ...linksCommands,
+  ...locksCommands(programTerminal),
   ...loginsCommands(loginTerminal),
   ...metricsCommands,
+  ...nodesCommands,
   ...policiesCommands,
   ...quarantineCommands,
+  ...queuesCommands({ me: programTerminal.me, read: (path) => valueFiles.read(path) }),
   ...receiptsCommands,
   ...recoveryCommands,
+  ...scrubCommands,
   ...sealingCommands((path) => resolve(path)),
   ...streamCommands(lastingTerminal),
   ...syncCommands,
@@ -80,6 +98,7 @@ export const commands: readonly (Command | LocalCommand)[] = [
   ...tokenCommands,
   ...verifyCommands,
   ...loginCommands,
+  ...backupCommands,
   contextAdd,
   ...localCommands,
 ];

@@ -17,7 +17,7 @@ export function palette(colours: boolean): Palette {
   return createColors(colours);
 }
 
-/** With a line feed at its end. */
+/** With a line feed at its end; empty where there is nothing to show. */
 export function render(output: CommandOutput, format: OutputFormat, colours: Palette): string {
   if (format === 'json') {
     return `${JSON.stringify(output.data, undefined, 2)}\n`;
@@ -27,7 +27,9 @@ export function render(output: CommandOutput, format: OutputFormat, colours: Pal
   }
   const next = (output.next ?? []).map((line) => colours.dim(`next: ${line}`));
   const shown = renderView(output.view, colours);
-  return `${[shown, ...next].filter((part) => part !== '').join('\n')}\n`;
+  const lines = [shown, ...next].filter((part) => part !== '');
+  // A program that ran meanwhile has said what there is to say.
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
 function renderView(view: CommandView, colours: Palette): string {

@@ -3,15 +3,18 @@
 import type { AccessControl } from '@hansa/capabilities/access/contract';
 import { appsCapability } from '@hansa/capabilities/apps/capability';
 import type { AuditSink } from '@hansa/capabilities/audit/contract';
+import { backupsCapability } from '@hansa/capabilities/backups/capability';
 import { catalogCapability } from '@hansa/capabilities/catalog/capability';
 import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
 import { identityCapability } from '@hansa/capabilities/identity/capability';
 import type { LoginsCapability } from '@hansa/capabilities/logins/capability';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
 import type { Peers } from '@hansa/capabilities/links/contract';
+import { nodesCapability, nodesScope, type LoneNode } from '@hansa/capabilities/nodes/capability';
 import { quarantineCapability } from '@hansa/capabilities/quarantine/capability';
 import { receiptsCapability } from '@hansa/capabilities/receipts/capability';
 import { recoveryCapability } from '@hansa/capabilities/recovery/capability';
+import { scrubCapability } from '@hansa/capabilities/scrub/capability';
 import { resourcesCapability } from '@hansa/capabilities/resources/capability';
 import type { Counts } from '@hansa/capabilities/metrics/capability';
 import { syncCapability } from '@hansa/capabilities/sync/capability';
@@ -27,6 +30,7 @@ import {
 import { admitting } from './admitting.ts';
 import type { Certifying } from './certifying.ts';
 import type { CompositionNeeds } from './composition-needs.ts';
+import { coordinatingOn } from './coordinating.ts';
 import { countingGate } from './counting-gate.ts';
 import { governing } from './governing.ts';
 import { kindsOf } from './kinds.ts';
@@ -85,11 +89,19 @@ export function compose(needs: CompositionNeeds): Composition {
   const admitted = admitting(mirroring, () => capabilities);
   const { cluster } = signer;
   const recovering = recoveryCapability({ ...mirroring, ...scoped('recovery'), cluster });
+  const scrubbing = scrubCapability({
+    ...mirroring,
+    ...scoped('scrub'),
+    whole: needs.store,
+    copies: recovering.copies,
+    cluster,
+  });
   const reporting = reportingOn(mirroring, {
     standing,
     admitted,
     writing,
     recovering,
+    scrubbing,
     quarantining,
     peerEdge,
     capabilities: () => capabilities,
@@ -102,14 +114,26 @@ export function compose(needs: CompositionNeeds): Composition {
     ...standing.capabilities,
     listing.capability,
     // Kinds register, and open their caches, before sync settles mirrors into them.
-    ...kindsOf({ ...mirroring, lanes: writing.lanes }),
+    ...kindsOf({ ...mirroring, lanes: writing.lanes, scrubs: scrubbing.parts }),
     ...admitted.capabilities,
     syncing.capability,
     writing.capability,
     quarantining.capability,
+    scrubbing.capability,
+    ...(needs.backups === undefined
+      ? []
+      : [backupsCapability({ ...needs, ...scoped('backups'), writer: needs.backups })]),
     receiptsCapability({ ...mirroring, ...scoped('receipts') }),
     appsCapability({ ...federating, ...scoped('apps'), checks: tokening.checks }),
     ...reporting.capabilities,
+    nodesCapability({
+      ...needs,
+      ...scoped(nodesScope),
+      signer,
+      host: needs.nodes?.host,
+      self: selfOf(needs),
+    }),
+    ...coordinatingOn(needs),
     createGreetingCapability({ ...needs, ...scoped('greeting') }),
   ];
   const served = serve(
@@ -121,4 +145,9 @@ export function compose(needs: CompositionNeeds): Composition {
   const authorities = { tokens: tokening.authority, access, audit: auditing.sink, certifying };
   const composed = { capabilities, peerEdge: served, resources, peers };
   return { ...composed, ...authorities, logins, counts: reporting.counts };
+}
+
+function selfOf({ identity, facts, nodes }: CompositionNeeds): LoneNode {
+  const { node, name } = identity.signer;
+  return { node, name: nodes?.name ?? name, api: nodes?.api ?? facts.api, version: facts.version };
 }

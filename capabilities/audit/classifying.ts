@@ -9,11 +9,19 @@ import {
 
 // Their changes are in logs that are signed already, and come by the thousand.
 const dataContracts: ReadonlySet<string> = new Set([
+  'counter',
   'document',
+  'election',
   'forge',
   'greeting',
   'kinds',
   'kv',
+  'limiter',
+  'lock',
+  'queue',
+  'semaphore',
+  'sequence',
+  'service',
   'stream',
 ]);
 /** Acts of other contracts that come as often as data does. */
