@@ -1,53 +1,89 @@
-// Plays simulations: `npm run sim -- --seeds 1000 [--from 1] [--scenario name]` for a night,
-// `npm run sim -- --scenario name --seed 7` to read one run along. The last line is the count.
+// Plays simulations: `npm run sim -- --seeds 1000 [--from 1] [--scenario name] [--jobs 2]` for a
+// night, `npm run sim -- --seed 7 --scenario name` to read one run along. The last line is the count.
 import { parseArgs } from 'node:util';
 import { scenarios } from '../testkit/scenarios.ts';
-import { playSeed, replayCommand, scenarioNamed } from '../testkit/simulation.ts';
+import { playSeed, scenarioNamed } from '../testkit/simulation.ts';
+import { playHere, playInWorkers, type Count } from './sim/playing.ts';
+import { workerFlag, workUntilTold, type Run } from './sim/worker.ts';
 
 const seedsDefault = 200; // what a commit is tested with
-const failuresShownMax = 20; // one bug fails many seeds, and one of them is enough
+const jobsMax = 64; // processes: more than a machine has cores for only makes each slower
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: String(seedsDefault) },
-    from: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    scenario: { type: 'string' },
-  },
-});
-const chosen = values.scenario === undefined ? scenarios : [scenarioNamed(values.scenario)];
-const single = values.seed === undefined ? undefined : Number(values.seed);
-const from = single ?? Number(values.from);
-const runs = single === undefined ? Number(values.seeds) : chosen.length;
-
-if (!Number.isSafeInteger(from) || !Number.isSafeInteger(runs) || runs < 1) {
-  console.error('usage: npm run sim -- [--seeds n] [--from n] [--scenario name] | --seed n');
-  process.exit(2);
+if (process.argv.includes(workerFlag)) {
+  workUntilTold();
+} else {
+  process.exitCode = await main();
 }
 
-let passed = 0;
-let failed = 0;
-const print = single === undefined ? undefined : (line: string): void => console.log(line);
-const startedMs = Date.now();
-for (let run = 0; run < runs; run += 1) {
-  const scenario = chosen[run % chosen.length] ?? scenarioNamed('');
-  const seed = single ?? from + Math.floor(run / chosen.length);
-  try {
-    const { hash, virtualMs, events } = await playSeed(scenario, seed, { print });
-    passed += 1;
-    if (single !== undefined) {
-      console.log(`${scenario.name} ${seed}: ${events} events, ${virtualMs} ms, trace ${hash}`);
-    }
-  } catch (error) {
-    failed += 1;
-    if (failed <= failuresShownMax) {
+async function main(): Promise<number> {
+  const asked = readArguments();
+  if (asked === undefined) {
+    console.error(
+      'usage: npm run sim -- [--seeds n] [--from n] [--scenario name] [--jobs n] [--bail] | ' +
+        '--seed n [--scenario name]',
+    );
+    return 2;
+  }
+  const startedMs = Date.now();
+  const { count, failed } = await play(asked);
+  const seconds = (Date.now() - startedMs) / 1_000;
+  const pace = Math.round((count * 60) / Math.max(seconds, 0.001));
+  console.log(`${count} runs in ${seconds.toFixed(1)} s, ${pace} a minute`);
+  console.log(`${count - failed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+interface Asked {
+  readonly runs: readonly Run[];
+  readonly single: boolean;
+  readonly jobs: number;
+  /** Ends at the first run that fails. */
+  readonly bail: boolean;
+}
+
+/** One after the other through all scenarios, so that every beginning of a night has some of each. */
+function readArguments(): Asked | undefined {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: String(seedsDefault) },
+      from: { type: 'string', default: '1' },
+      seed: { type: 'string' },
+      scenario: { type: 'string' },
+      jobs: { type: 'string', default: '1' },
+      bail: { type: 'boolean', default: false },
+    },
+  });
+  const { scenario, seed } = values;
+  const chosen = scenario === undefined ? scenarios : [scenarioNamed(scenario)];
+  const single = seed !== undefined;
+  const from = Number(single ? seed : values.from);
+  const count = single ? chosen.length : Number(values.seeds);
+  const jobs = Number(values.jobs);
+  if (![from, count, jobs].every(Number.isSafeInteger) || count < 1 || jobs < 1 || jobs > jobsMax) {
+    return undefined;
+  }
+  const runs = Array.from({ length: count }, (_, index): Run => ({
+    scenario: chosen[index % chosen.length]?.name ?? '',
+    seed: from + Math.floor(index / chosen.length),
+  }));
+  return { runs, single, jobs, bail: values.bail };
+}
+
+async function play({ runs, single, jobs, bail }: Asked): Promise<Count> {
+  if (!single) {
+    return jobs === 1 ? playHere(runs, bail) : playInWorkers(runs, { jobs, bail });
+  }
+  let failed = 0;
+  for (const { scenario, seed } of runs) {
+    const print = (line: string): void => console.log(line);
+    try {
+      const played = await playSeed(scenarioNamed(scenario), seed, { print });
+      const { events, virtualMs, hash } = played;
+      console.log(`${scenario} ${seed}: ${events} events, ${virtualMs} ms, trace ${hash}`);
+    } catch (error) {
+      failed += 1;
       console.log(error instanceof Error ? error.message : String(error));
-    } else {
-      console.log(`failed: ${replayCommand(scenario.name, seed)}`);
     }
   }
+  return { count: runs.length, failed };
 }
-const seconds = (Date.now() - startedMs) / 1_000;
-console.log(`${runs} runs in ${seconds.toFixed(1)} s`);
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);

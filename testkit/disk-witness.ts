@@ -7,15 +7,18 @@ import { resourceTables } from '@hansa/capabilities/resources/keys';
 import type { BlobReference, ChangeOp } from '@hansa/capabilities/resources/contract';
 import { mirrorTables, type AppliedRecord } from '@hansa/capabilities/sync/keys';
 import {
+  concatBytes,
   emptyTrie,
   federatedId,
-  fromUtf8,
   scopeStore,
+  splitFederatedId,
   compareHlc,
   toHex,
   unpackTuple,
+  utf8,
   type Codec,
   type Crypto,
+  type DigestTrie,
   type FederatedId,
   type Hlc,
   type LocalId,
@@ -27,7 +30,10 @@ import type { SimulatedCluster } from './simulated-cluster.ts';
 /** A state that an owner's resource was in, once and for ever. */
 export interface HistoryPoint {
   readonly digest: string;
-  /** All entries as text: see `contentText`. */
+  /** Of all changes up to it, as the owner stored it. */
+  readonly chain: string;
+  readonly hlc: string;
+  /** Of all entries: see `Fingerprint`. */
   readonly content: string;
 }
 
@@ -51,7 +57,10 @@ export interface Witnessed {
 export interface DiskWitness {
   /** Reads this disk from its first revision on. */
   attend(cluster: SimulatedCluster): void;
-  point(resource: FederatedId, at: { epoch: number; sequence: number }): HistoryPoint | undefined;
+  /** Its disk was put back: what is on it now is read again, from its first revision on. */
+  attendAgain(cluster: SimulatedCluster): void;
+  /** More than one where a restored owner came by a position twice. */
+  points(resource: FederatedId, at: PointAsked): readonly HistoryPoint[];
   /** Where the owner's disk says the resource stands; undefined where it is not. */
   position(resource: FederatedId): { epoch: number; sequence: number; digest: string } | undefined;
   mirrored(cluster: SimulatedCluster): Promise<readonly MirrorOnDisk[]>;
@@ -60,22 +69,41 @@ export interface DiskWitness {
 
 export interface MirrorOnDisk {
   readonly applied: AppliedRecord;
-  readonly content: string;
-  readonly blobs: readonly BlobReference[];
+  /** All its entries as they are now. */
+  read(): Promise<{ readonly content: string; readonly blobs: readonly BlobReference[] }>;
 }
 
-export function contentText(entries: Iterable<ContentEntry>): string {
-  return [...entries]
-    .map(({ key, value, version, blobs }) => {
-      const names = blobs.map(({ id }) => id).join();
-      return `${fromUtf8(key)} ${version} ${toHex(value)} ${names}`;
-    })
-    .toSorted()
-    .join('\n');
+/**
+ * The exclusive or of all entries' hashes: the same for the same entries in whatever order, and one
+ * step further with each that comes or goes.
+ */
+type Fingerprint = Uint8Array;
+
+function toggled(crypto: Crypto, print: Fingerprint, entry: ContentEntry): Fingerprint {
+  const { key, value, version, blobs } = entry;
+  const names = blobs.map(({ id }) => id).join();
+  const hash = crypto.hash(
+    concatBytes([utf8(`${key.length} ${version} ${names.length} ${names}`), key, value]),
+  );
+  return print.map((byte, at) => byte ^ (hash[at] ?? 0));
 }
 
-type Histories = Map<string, HistoryPoint>;
-type Contents = Map<string, Map<string, ContentEntry>>;
+const nothing: Fingerprint = new Uint8Array(32);
+
+/** What an owner's epoch holds, as its changes tell. */
+interface Content {
+  readonly entries: Map<string, ContentEntry>;
+  print: Fingerprint;
+  trie: DigestTrie;
+}
+
+export interface PointAsked {
+  readonly epoch: number;
+  readonly sequence: number;
+}
+
+type Histories = Map<string, readonly HistoryPoint[]>;
+type Contents = Map<string, Content>;
 type Positions = Map<FederatedId, { epoch: number; sequence: number; digest: string; hlc: Hlc }>;
 
 export function createDiskWitness(needs: {
@@ -87,38 +115,57 @@ export function createDiskWitness(needs: {
   const histories: Histories = new Map();
   const contents: Contents = new Map();
   const positions: Positions = new Map();
-  const over = new AbortController();
-  const { signal } = over;
-  setMaxListeners(0, signal); // every disk of a federation is watched under it
-  const watch = async (
-    cluster: SimulatedCluster,
-    scope: string,
-    take: (events: readonly WatchEvent[], revision: number) => void,
-  ): Promise<void> => {
-    const scoped = scopeStore(cluster.disk.store, scope);
-    for await (const batch of scoped.watch({ prefix: new Uint8Array(0) }, { from: 0, signal })) {
-      if ('events' in batch) {
-        take(batch.events, batch.revision);
-      }
-    }
+  const attended = new Map<SimulatedCluster, AbortController>();
+  const attend = (cluster: SimulatedCluster): void => {
+    const over = new AbortController();
+    setMaxListeners(0, over.signal); // every watch of a disk listens to it, again and again
+    attended.set(cluster, over);
+    const read = { codec, crypto, histories, contents, positions, witnessed };
+    const { signal } = over;
+    const watches = [
+      watch(cluster, { scope: 'resources', signal }, (events, revision) =>
+        readOwned(read, cluster, { events, revision }),
+      ),
+      watch(cluster, { scope: 'sync', signal }, (events) =>
+        readMirrored(codec, { cluster, events, witnessed }),
+      ),
+      watch(cluster, { scope: 'links', signal }, (events) =>
+        readLinked(codec, { cluster, events, witnessed }),
+      ),
+    ];
+    Promise.all(watches).catch((error: unknown) =>
+      signal.aborted ? undefined : witnessed.failed(cluster, error),
+    );
   };
   return {
-    attend(cluster) {
-      const read = { codec, crypto, histories, contents, positions, witnessed };
-      const watches = [
-        watch(cluster, 'resources', (events, revision) =>
-          readOwned(read, cluster, { events, revision }),
-        ),
-        watch(cluster, 'sync', (events) => readMirrored(codec, { cluster, events, witnessed })),
-        watch(cluster, 'links', (events) => readLinked(codec, { cluster, events, witnessed })),
-      ];
-      Promise.all(watches).catch((error: unknown) => witnessed.failed(cluster, error));
+    attend,
+    attendAgain(cluster) {
+      attended.get(cluster)?.abort();
+      const isOurs = (name: string): boolean => name.startsWith(`${cluster.name} `);
+      [...contents.keys()].filter(isOurs).forEach((name) => contents.delete(name));
+      [...positions.keys()]
+        .filter((resource) => splitFederatedId(resource).owner === cluster.place.cluster)
+        .forEach((resource) => positions.delete(resource));
+      attend(cluster);
     },
-    point: (resource, at) => histories.get(`${resource} ${at.epoch} ${at.sequence}`),
+    points: (resource, at) => histories.get(`${resource} ${at.epoch} ${at.sequence}`) ?? [],
     position: (resource) => positions.get(resource),
-    mirrored: (cluster) => mirroredOn(codec, cluster),
-    close: () => over.abort(),
+    mirrored: (cluster) => mirroredOn({ codec, crypto }, cluster),
+    close: () => attended.forEach((over) => over.abort()),
   };
+}
+
+async function watch(
+  cluster: SimulatedCluster,
+  { scope, signal }: { readonly scope: string; readonly signal: AbortSignal },
+  take: (events: readonly WatchEvent[], revision: number) => void,
+): Promise<void> {
+  const scoped = scopeStore(cluster.disk.store, scope);
+  for await (const batch of scoped.watch({ prefix: new Uint8Array(0) }, { from: 0, signal })) {
+    if ('events' in batch && !signal.aborted) {
+      take(batch.events, batch.revision);
+    }
+  }
 }
 
 interface Reading {
@@ -138,9 +185,15 @@ function readOwned(
   const tables = resourceTables(cluster.disk.store, codec);
   for (const { key, entry } of batch.events) {
     const [table, local, epoch] = unpackTuple(key);
-    if (table === 'change' && entry !== null) {
-      const name = `${String(local)} ${String(epoch)}`;
-      fold(contents, `${cluster.name} ${name}`, tables.changes.row(entry).value.ops);
+    if (table !== 'change') {
+      continue;
+    }
+    const name = `${cluster.name} ${String(local)} ${String(epoch)}`;
+    const stands = positions.get(federatedId(cluster.place.cluster, local as LocalId));
+    if (entry !== null) {
+      fold(crypto, contentOf(contents, name, crypto), tables.changes.row(entry).value.ops);
+    } else if (stands === undefined || stands.epoch < Number(epoch)) {
+      contents.delete(name); // of an epoch that never began: it is written anew
     }
   }
   for (const { key, entry } of batch.events) {
@@ -154,8 +207,8 @@ function readOwned(
       continue;
     }
     const state = tables.states.row(entry).value;
-    const held = contents.get(`${cluster.name} ${String(local)} ${state.epoch}`) ?? new Map();
-    const digest = digestOf(crypto, held.values());
+    const held = contentOf(contents, `${cluster.name} ${String(local)} ${state.epoch}`, crypto);
+    const digest = toHex(held.trie.root);
     const sequence = batch.revision;
     const before = positions.get(resource);
     if (before?.epoch === state.epoch && compareHlc(state.hlc, before.hlc) <= 0) {
@@ -163,34 +216,48 @@ function readOwned(
       witnessed.disordered(cluster, `the changes of ${String(local)} are stamped ${stamps}`);
     }
     positions.set(resource, { epoch: state.epoch, sequence, digest, hlc: state.hlc });
-    histories.set(`${resource} ${state.epoch} ${sequence}`, {
+    remember(histories, `${resource} ${state.epoch} ${sequence}`, {
       digest,
-      content: contentText(held.values()),
+      chain: toHex(state.chain),
+      hlc: state.hlc.join('.'),
+      content: toHex(held.print),
     });
   }
 }
 
-/** Computed from the content alone, by the plain trie. */
-function digestOf(crypto: Crypto, entries: Iterable<ContentEntry>): string {
-  const history = createHistory(crypto);
-  let trie = emptyTrie(crypto);
-  for (const entry of entries) {
-    const { key, version } = entry;
-    trie = trie.set({ key, version, valueHash: history.valueHash(entry) });
+function remember(histories: Histories, name: string, point: HistoryPoint): void {
+  const known = histories.get(name) ?? [];
+  if (!known.some(({ chain }) => chain === point.chain)) {
+    histories.set(name, [...known, point]);
   }
-  return toHex(trie.root);
 }
 
-function fold(contents: Contents, name: string, ops: readonly ChangeOp[]): void {
-  const held = contents.get(name) ?? new Map<string, ContentEntry>();
-  contents.set(name, held);
+function contentOf(contents: Contents, name: string, crypto: Crypto): Content {
+  const known = contents.get(name);
+  const content = known ?? { entries: new Map(), print: nothing, trie: emptyTrie(crypto) };
+  contents.set(name, content);
+  return content;
+}
+
+/** The digest comes from the plain trie alone, by no page and no draft. */
+function fold(crypto: Crypto, content: Content, ops: readonly ChangeOp[]): void {
+  const history = createHistory(crypto);
   for (const op of ops) {
+    const { key } = 'delete' in op ? op.delete : op.put;
+    const name = toHex(key);
+    const before = content.entries.get(name);
+    if (before !== undefined) {
+      content.print = toggled(crypto, content.print, before);
+    }
     if ('delete' in op) {
-      held.delete(toHex(op.delete.key));
+      content.entries.delete(name);
+      content.trie = content.trie.remove(key);
     } else {
-      const { key } = op.put;
-      const version = (held.get(toHex(key))?.version ?? 0) + 1;
-      held.set(toHex(key), { ...op.put, version });
+      const version = (before?.version ?? 0) + 1;
+      const entry = { ...op.put, version };
+      content.entries.set(name, entry);
+      content.print = toggled(crypto, content.print, entry);
+      content.trie = content.trie.set({ key, version, valueHash: history.valueHash(entry) });
     }
   }
 }
@@ -233,19 +300,25 @@ function readLinked(
 }
 
 async function mirroredOn(
-  codec: Codec,
+  { codec, crypto }: Pick<Reading, 'codec' | 'crypto'>,
   cluster: SimulatedCluster,
 ): Promise<readonly MirrorOnDisk[]> {
   const tables = mirrorTables(scopeStore(cluster.disk.store, 'sync'), codec);
   const found: MirrorOnDisk[] = [];
   for await (const { value: applied } of tables.applied.rows()) {
-    const entries: ContentEntry[] = [];
-    const { resource } = applied.head;
-    for await (const { key, value } of tables.entries.rows(resource, applied.copy)) {
-      entries.push({ key: key[2] as Uint8Array, ...value });
-    }
-    const blobs = entries.flatMap((entry) => entry.blobs);
-    found.push({ applied, content: contentText(entries), blobs });
+    found.push({
+      applied,
+      async read() {
+        let print = nothing;
+        const blobs: BlobReference[] = [];
+        const { resource } = applied.head;
+        for await (const { key, value } of tables.entries.rows(resource, applied.copy)) {
+          print = toggled(crypto, print, { key: key[2] as Uint8Array, ...value });
+          blobs.push(...value.blobs);
+        }
+        return { content: toHex(print), blobs };
+      },
+    });
   }
   return found;
 }

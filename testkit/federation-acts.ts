@@ -24,6 +24,9 @@ export interface Acts {
   /** Invites at the first, accepts at the second, confirms at both. */
   link(a: string, b: string): Promise<Outcome>;
   unlink(a: string, b: string): Promise<Outcome>;
+  /** From its acknowledgement on, nothing may get from the first to the second. */
+  block(owner: string, peer: string): Promise<Outcome>;
+  unblock(owner: string, peer: string): Promise<Outcome>;
   attempt(
     cluster: string,
     what: string,
@@ -84,6 +87,7 @@ export function createActs(federation: Federation): Acts {
         sync.remove({ resource: federatedName(federation, ownerOf(name), name) }),
       ),
     ...linking(federation, attempt),
+    ...judging(federation, attempt),
   };
 }
 
@@ -148,7 +152,7 @@ function sharing(
         const added = await policies.add({
           effect,
           verbs: [...verbs],
-          resources: { kind: noteKindName, name },
+          resources: { kind: rule.kind ?? noteKindName, name },
           peers: peer === undefined ? { public: true } : { cluster: cluster(peer).place.cluster },
         });
         asked.id = added.id;
@@ -204,5 +208,36 @@ function linking({ cluster }: Federation, attempt: Attempt): Pick<Acts, 'link' |
     },
     unlink: (a, b) =>
       attempt(a, `close ${b}`, ({ links }) => links.close({ peer: idOfCluster(b) })),
+  };
+}
+
+function judging(
+  { cluster, invariants }: Federation,
+  attempt: Attempt,
+): Pick<Acts, 'block' | 'unblock'> {
+  const { model } = invariants;
+  const turns = new Map<string, { turn: number; flying: number }>();
+  const judge = async (owner: string, peer: string, blocked: boolean): Promise<Outcome> => {
+    const pair = `${owner} ${peer}`;
+    const { turn: before, flying } = turns.get(pair) ?? { turn: 0, flying: 0 };
+    const mine = { turn: before + 1, flying: flying + 1 };
+    turns.set(pair, mine);
+    const held = model.bars(owner, peer);
+    model.judge(owner, peer, undefined);
+    const level = blocked ? 'blocked' : 'public';
+    const outcome = await attempt(owner, `judge ${peer} ${level}`, ({ trust }) =>
+      trust.set({ peer: cluster(peer).place.cluster, level }),
+    );
+    const now = turns.get(pair) ?? mine;
+    turns.set(pair, { ...now, flying: now.flying - 1 });
+    // Of two that were under way together, nobody knows which one stands.
+    if (flying === 0 && now.turn === mine.turn && outcome !== 'unknown') {
+      model.judge(owner, peer, outcome === 'done' ? blocked : held);
+    }
+    return outcome;
+  };
+  return {
+    block: (owner, peer) => judge(owner, peer, true),
+    unblock: (owner, peer) => judge(owner, peer, false),
   };
 }

@@ -2,14 +2,17 @@
 // is expected is read from disks and from the rules that owners' clusters list; none of it is
 // believed because a service decided it.
 import type { Rule, Verb } from '@hansa/capabilities/policies/contract';
-import { splitFederatedId, splitLocalId, toHex } from '@hansa/foundation';
+import { laneTarget, splitFederatedId, splitLocalId, toHex } from '@hansa/foundation';
 import type { Federation } from './federation.ts';
+import { falseRedMs } from './link-invariants.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
-export const greenWithinMs = 60_000; // after the last fault
 // a stream that fell silent is given up in the fifth round; then it needs one more
 const equalWithinMs = 240_000;
 const quietMs = 15_000; // long enough for what was right by luck to show itself
+// of one cluster to another in that time: eight beats and their answers, and a round of everything
+// else that is asked again and again; what goes in circles says more
+const quietFramesMax = 400;
 
 /** Stops all faults, and checks that the federation becomes whole and stays so. */
 export async function finish(federation: Federation): Promise<void> {
@@ -19,24 +22,60 @@ export async function finish(federation: Federation): Promise<void> {
   clusters.forEach((cluster) => cluster.spare());
   await federation.complete(Promise.all(clusters.map((cluster) => cluster.start())));
   await requireRules(federation);
-  const endMs = federation.time.monotonicMs() + greenWithinMs;
+  const endMs = federation.time.monotonicMs() + falseRedMs;
   const green = (): Promise<void> => {
     const leftMs = Math.max(0, endMs - federation.time.monotonicMs());
     return federation.until('links are green', () => redLinks(federation), leftMs);
   };
   await green();
   await federation.until('mirrors are equal', () => unequalMirrors(federation), equalWithinMs);
-  await federation.run(quietMs);
+  let chatter = await quietly(federation);
   if ((await redLinks(federation)).length > 0) {
     // What a fault's last moment did may show itself only now, and has its minute as well.
     await green();
-    await federation.run(quietMs);
+    chatter = await quietly(federation);
   }
   const late = [...(await redLinks(federation)), ...(await unequalMirrors(federation))];
-  const wrong = [...late, ...(await wrongLists(federation))];
+  const audits = await brokenAudits(federation);
+  const wrong = [...chatter, ...late, ...(await wrongLists(federation)), ...audits];
   if (wrong.length > 0) {
     throw new Error(`after everything was whole: ${wrong.join('; ')}`);
   }
+}
+
+/** Lets time pass in which nobody does anything; who says more than it needs to is named. */
+async function quietly(federation: Federation): Promise<readonly string[]> {
+  const { network, clusters } = federation;
+  const sent = (): readonly (readonly [string, number])[] =>
+    clusters.flatMap(({ name: from }) =>
+      clusters
+        .filter(({ name: to }) => to !== from)
+        .map(({ name: to }) => [`${from} to ${to}`, network.load(from, to).frames] as const),
+    );
+  const before = new Map(sent());
+  await federation.run(quietMs);
+  return sent()
+    .map(([who, frames]) => [who, frames - (before.get(who) ?? 0)] as const)
+    .filter(([, frames]) => frames > quietFramesMax)
+    .map(([who, frames]) => `${who}: ${frames} frames while nothing happened`);
+}
+
+/** Everybody's own audit, and what it holds of others', is whole and as it was countersigned. */
+async function brokenAudits(federation: Federation): Promise<readonly string[]> {
+  const broken: string[] = [];
+  for (const { name, services } of federation.clusters) {
+    const reading = async (): Promise<void> => {
+      for await (const said of services.audit.verify({})) {
+        if (said.type === 'report' && !said.report.verified) {
+          const { clusterName, problems } = said.report;
+          const why = problems.map(({ sentence }) => sentence).join(', ');
+          broken.push(`at ${name} the audit of ${clusterName} does not verify: ${why}`);
+        }
+      }
+    };
+    await federation.complete(reading());
+  }
+  return broken;
 }
 
 /** Rules that were acknowledged are there, and those whose removal was acknowledged are not. */
@@ -126,9 +165,11 @@ async function unequalMirrors(federation: Federation): Promise<string[]> {
       }
       const { name } = splitLocalId(local);
       const position = federation.invariants.witness.position(resource);
+      // A lane is read by whom it is for: no rule selects it.
       const due =
         position !== undefined &&
-        (await gets(federation, { owner, peer: cluster, name, verb: 'pull' }));
+        (laneTarget(local) !== undefined ||
+          (await gets(federation, { owner, peer: cluster, name, verb: 'pull' })));
       const applied = onDisk.find(({ applied: each }) => each.head.resource === resource)?.applied;
       const equal =
         applied?.epoch === position?.epoch &&

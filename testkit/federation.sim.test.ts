@@ -37,6 +37,14 @@ test('what a clock over a minute ahead has stamped is refused until time has cau
   await playSeeds('clock-ahead');
 });
 
+test('whoever is blocked, unlinked or forbidden gets nothing from the answer on', async () => {
+  await playSeeds('revocations');
+});
+
+test('keys that rotate while peers are away or dead are followed by all of them', async () => {
+  await playSeeds('rotations');
+});
+
 test('mirrors that fell behind what their owners keep agree in the end, too', async () => {
   await playSeeds('compaction');
 });

@@ -25,11 +25,12 @@ import {
   type SimulatedNetwork,
   type TappedFrame,
 } from './simulated-network.ts';
-import { createDisk } from './simulated-process.ts';
+import { createDisk, type DiskBackup } from './simulated-process.ts';
 import { createTrace, type Trace } from './trace.ts';
 import { createVirtualClock, type ClockTraits, type VirtualClock } from './virtual-clock.ts';
 
 const checkEveryMs = 500; // a quarter of a beat: no status escapes unseen for long
+const microseconds = 1_000; // of a millisecond: as closely as two runs are compared
 const completeStepMs = 10; // how closely an awaited act is followed
 
 export interface FederationOptions {
@@ -64,6 +65,8 @@ export interface Federation {
   link(a: string, b: string): Promise<void>;
   crash(name: string): void;
   restart(name: string): Promise<void>;
+  /** The disk of a cluster that does not run is what it was when the copy was made. */
+  restore(name: string, from: { backup: DiskBackup; backedUpMs: number }): Promise<void>;
   partition(from: string, to: string, how?: { readonly oneWay?: boolean }): void;
   heal(a: string, b: string): void;
   flip(from: string, to: string, flips: Flips): void;
@@ -102,6 +105,8 @@ export async function createFederation(given: {
     traits: { latencyMs: [1, 30], ...options.traits },
     tap(frame) {
       invariants.tap(frame);
+      trace.mix(Math.round(nowMs() * microseconds));
+      trace.mix(frame.bytes.length);
       options.tap?.(frame);
     },
   });
@@ -166,6 +171,11 @@ function federationOf(parts: Parts): Federation {
       cluster(name).crash();
     },
     restart: (name) => passing.complete(cluster(name).start()),
+    async restore(name, { backup, backedUpMs }) {
+      fault(`restore ${name} as of ${Math.round(backedUpMs)} ms`);
+      await passing.complete(cluster(name).restore(backup));
+      parts.invariants.restored(cluster(name), backedUpMs);
+    },
     partition(from, to, { oneWay = false } = {}) {
       fault(`partition ${from} ${oneWay ? '->' : '<->'} ${to}`);
       network.partition(from, to, oneWay);

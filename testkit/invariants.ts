@@ -1,21 +1,20 @@
 // What must hold at every moment of every simulation, whatever goes wrong. Broken ones are
 // gathered, because they are found in the middle of a cluster's own work; the federation stops on
-// them.
+// them. Which invariant of the project is checked where: docs/simulation.md.
 import type { LinkRecord } from '@hansa/capabilities/links/keys';
+import type { BlobReference } from '@hansa/capabilities/resources/contract';
 import type { AppliedRecord } from '@hansa/capabilities/sync/keys';
-import { concatBytes, splitFederatedId, toHex, type Codec, type Crypto } from '@hansa/foundation';
-import { createDiskWitness, type DiskWitness, type MirrorOnDisk } from './disk-witness.ts';
+import { concatBytes, splitFederatedId, toHex } from '@hansa/foundation';
+import { createDiskWitness, type DiskWitness } from './disk-witness.ts';
 import { createSharingModel, type SharingModel } from './sharing-model.ts';
+import type { InvariantNeeds } from './invariant-needs.ts';
+import { createLinksSeen, createStatusCheck } from './link-invariants.ts';
+import { createLoadCheck } from './load-invariants.ts';
+import { headHolds } from './signed-heads.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
-import type { SimulatedNetwork, TappedFrame } from './simulated-network.ts';
+import type { TappedFrame } from './simulated-network.ts';
 import type { Trace } from './trace.ts';
 import { createWireWatch } from './wire-watch.ts';
-
-/** The longest a link may be shown as healthy after nothing gets through any more. */
-export const falseGreenMs = 9_000; // three beats are missed by then, and the third had time to come
-// over ten seconds: redialling after 250 ms, doubling, stays far below
-const dialsPerWindowMax = 60;
-const dialWindowMs = 10_000;
 
 export interface Invariants {
   readonly model: SharingModel;
@@ -28,6 +27,8 @@ export interface Invariants {
   linkRecord(owner: string, peer: string): LinkRecord | undefined;
   /** An append that its owner was told is done. */
   acknowledged(cluster: SimulatedCluster, ack: Acknowledged): void;
+  /** The cluster's disk was put back to what it was then. */
+  restored(cluster: SimulatedCluster, backedUpMs: number): void;
   /** Everything that can be checked while the federation goes on. */
   check(): Promise<void>;
 }
@@ -38,24 +39,10 @@ export interface Acknowledged {
   readonly sequence: number;
 }
 
-interface InvariantNeeds {
-  readonly codec: Codec;
-  readonly crypto: Crypto;
-  readonly trace: Trace;
-  readonly clusters: readonly SimulatedCluster[];
-  network(): SimulatedNetwork;
-  nowMs(): number;
-}
-
-interface LinkSeen {
-  readonly record: LinkRecord;
-  readonly closedMs: number | undefined;
-}
-
 export function createInvariants(needs: InvariantNeeds): Invariants {
   const { codec, trace, nowMs } = needs;
   const broken: string[] = [];
-  const links = new Map<string, LinkSeen>();
+  const links = createLinksSeen();
   const positions = new Map<string, AppliedRecord>();
   const breaks = (sentence: string): void => {
     trace.add('', `BROKEN: ${sentence}`);
@@ -73,21 +60,19 @@ export function createInvariants(needs: InvariantNeeds): Invariants {
       disordered: (cluster, sentence) => breaks(`at ${cluster.name}, ${sentence}`),
       failed: (cluster, error) =>
         breaks(`the disk of ${cluster.name} is unreadable: ${String(error)}`),
-      linked: (cluster, record) => followLinked({ links, nowMs, breaks, nameOf }, cluster, record),
+      linked: (cluster, record) => links.follow({ nowMs, breaks, nameOf }, cluster, record),
     },
   });
   const model = createSharingModel({
     nowMs,
-    link(owner, peer) {
-      const seen = links.get(`${owner} ${peer}`);
-      const open = seen !== undefined && !seen.record.closed && seen.record.confirmedHere;
-      return { open, closedMs: seen?.closedMs };
-    },
+    link: links.facts,
   });
   const watch = createWireWatch({ model, breaks });
-  const checking = { ...needs, witness, breaks, checkedMirrors: new Map<string, string>() };
-  const dials = new Map<string, number>();
-  let dialWindow = 0;
+  const checkedMirrors = new Map<string, string>();
+  const checkedBlobs = new Set<string>();
+  const checking = { ...needs, witness, breaks, checkedMirrors, checkedBlobs };
+  const statuses = createStatusCheck({ ...needs, model, links, breaks });
+  const loads = createLoadCheck({ ...needs, breaks });
   return {
     model,
     witness,
@@ -98,29 +83,35 @@ export function createInvariants(needs: InvariantNeeds): Invariants {
       named.set(cluster.place.cluster, cluster.name);
       witness.attend(cluster);
     },
-    linkRecord: (owner, peer) => links.get(`${owner} ${peer}`)?.record,
+    linkRecord: links.record,
     acknowledged(cluster, { resource, epoch, sequence }) {
       const id = `${cluster.place.cluster}:${resource}` as AppliedRecord['head']['resource'];
-      if (witness.point(id, { epoch, sequence }) === undefined) {
+      if (witness.points(id, { epoch, sequence }).length === 0) {
         breaks(
           `${cluster.name} acknowledged ${resource} ${epoch}/${sequence} and has not stored it`,
         );
       }
     },
+    restored(cluster, backedUpMs) {
+      const isOurs = (name: string): boolean => name.startsWith(`${cluster.name} `);
+      for (const known of [positions, checkedMirrors]) {
+        [...known.keys()].filter(isOurs).forEach((name) => known.delete(name));
+      }
+      links.forget(cluster.name);
+      model.forgetSince(cluster.name, backedUpMs);
+      witness.attendAgain(cluster);
+    },
     async check() {
       for (const cluster of needs.clusters) {
         await checkMirrors(checking, cluster);
-        await checkStatuses(checking, cluster);
+        await statuses.check(cluster);
       }
-      if (nowMs() - dialWindow >= dialWindowMs) {
-        dialWindow = nowMs();
-        checkDials({ ...needs, breaks }, dials);
-      }
+      loads.check();
     },
   };
 }
 
-interface Following {
+interface Following extends Pick<InvariantNeeds, 'clusters' | 'crypto'> {
   readonly trace: Trace;
   readonly witness: DiskWitness;
   readonly positions: Map<string, AppliedRecord>;
@@ -129,10 +120,11 @@ interface Following {
 
 /** Every position a mirror ever stood at, as its disk saw it. */
 function followApplied(
-  { trace, witness, positions, breaks }: Following,
+  following: Following,
   cluster: SimulatedCluster,
   record: AppliedRecord,
 ): void {
+  const { trace, witness, positions, breaks } = following;
   const { epoch, sequence } = record;
   const { resource } = record.head;
   const { local } = splitFederatedId(resource);
@@ -148,52 +140,34 @@ function followApplied(
   if (before !== undefined && isBehind(record, before)) {
     breaks(`${where} went back from ${before.epoch}/${before.sequence}`);
   }
-  const point = witness.point(resource, record);
-  if (point === undefined) {
+  const points = witness.points(resource, record);
+  if (points.length === 0) {
     breaks(`${where} stands where its owner never stood`);
-  } else if (digest !== undefined && point.digest !== digest) {
+  } else if (digest !== undefined && !points.some((point) => point.digest === digest)) {
     breaks(`${where} has not the digest that its owner had there`);
   }
+  if (!isSigned(following, record.head)) {
+    breaks(`${where} was applied under a head that its owner did not sign`);
+  }
+}
+
+/** By any key that the owner ever had: which one counted when, is the mirror's own question. */
+function isSigned({ clusters, crypto }: Following, head: AppliedRecord['head']): boolean {
+  const { owner } = splitFederatedId(head.resource);
+  const keys = clusters.find(({ place: each }) => each.cluster === owner)?.publicKeys() ?? [];
+  return keys.some((key) => headHolds(crypto, head, key));
 }
 
 function isBehind(now: AppliedRecord, before: AppliedRecord): boolean {
   return now.epoch === before.epoch ? now.sequence < before.sequence : now.epoch < before.epoch;
 }
 
-function followLinked(
-  given: {
-    readonly links: Map<string, LinkSeen>;
-    nowMs(): number;
-    breaks(sentence: string): void;
-    nameOf(cluster: string): string;
-  },
-  cluster: SimulatedCluster,
-  record: LinkRecord,
-): void {
-  const { links, nowMs, breaks, nameOf } = given;
-  const key = `${cluster.name} ${nameOf(record.peer)}`;
-  const before = links.get(key);
-  const closedMs = record.closed ? (before?.closedMs ?? nowMs()) : undefined;
-  links.set(key, { record, closedMs });
-  if (before !== undefined && record.epoch < before.record.epoch) {
-    breaks(`${cluster.name}'s link to ${nameOf(record.peer)} went back to epoch ${record.epoch}`);
-  }
-  const redeemers = new Set<string>();
-  for (const [between, { record: each }] of links) {
-    if (toHex(each.inviterNonce) === toHex(record.inviterNonce)) {
-      const [holder = '', peer = ''] = between.split(' ');
-      redeemers.add(each.invitedByUs ? peer : holder);
-    }
-  }
-  if (redeemers.size > 1) {
-    breaks(`one invitation linked ${[...redeemers].join(' and ')}`);
-  }
-}
-
 interface Checking extends InvariantNeeds {
   readonly witness: DiskWitness;
   /** The position at which a mirror was last compared whole. */
   readonly checkedMirrors: Map<string, string>;
+  /** By cluster and id: whose bytes were looked at once. */
+  readonly checkedBlobs: Set<string>;
   breaks(sentence: string): void;
 }
 
@@ -210,86 +184,46 @@ async function checkMirrors(checking: Checking, cluster: SimulatedCluster): Prom
     checkedMirrors.set(key, `${epoch}/${sequence}`);
     const { local } = splitFederatedId(head.resource);
     const where = `${cluster.name}'s mirror of ${local} at ${epoch}/${sequence}`;
-    const point = witness.point(head.resource, mirror.applied);
-    if (point !== undefined && point.content !== mirror.content) {
+    const points = witness.points(head.resource, mirror.applied);
+    const held = await mirror.read();
+    if (points.length > 0 && !points.some(({ content }) => content === held.content)) {
       breaks(`${where} has other entries than its owner had there`);
     }
-    await checkBlobs(checking, { cluster, mirror, where });
+    const isWhole = sequence === head.sequence;
+    await checkBlobs(checking, { cluster, blobs: held.blobs, isWhole, where });
   }
 }
 
 async function checkBlobs(
-  { crypto, breaks }: Checking,
+  { crypto, checkedBlobs, breaks }: Checking,
   given: {
     readonly cluster: SimulatedCluster;
-    readonly mirror: MirrorOnDisk;
+    readonly blobs: readonly BlobReference[];
+    /** The mirror is at the end of a batch. */
+    readonly isWhole: boolean;
     readonly where: string;
   },
 ): Promise<void> {
   const { blobs } = given.cluster.disk;
-  const { sequence, head } = given.mirror.applied;
-  for (const { id } of given.mirror.blobs) {
+  for (const { id } of given.blobs) {
     if ((await blobs.info(id)) === undefined) {
       // Between two transactions of one batch an entry may still name a blob that the batch's own
       // end replaces, and which is therefore never fetched.
-      if (sequence === head.sequence) {
+      if (given.isWhole) {
         breaks(`${given.where} names blob ${id}, which it lacks`);
       }
       continue;
     }
+    if (checkedBlobs.has(`${given.cluster.name} ${id}`)) {
+      continue;
+    }
+    checkedBlobs.add(`${given.cluster.name} ${id}`);
     const pieces: Uint8Array[] = [];
     for await (const piece of blobs.read(id, { verify: false })) {
       pieces.push(piece);
     }
     if (toHex(crypto.hash(concatBytes(pieces))) !== id) {
       breaks(`${given.where} holds other bytes under the id of blob ${id}`);
-    }
-  }
-}
-
-async function checkStatuses(
-  { clusters, network, nowMs, trace, breaks }: Checking,
-  cluster: SimulatedCluster,
-): Promise<void> {
-  if (!cluster.running) {
-    return;
-  }
-  const { links } = await cluster.links();
-  for (const link of links) {
-    const peer = clusters.find(({ place }) => place.cluster === link.peer);
-    if (peer === undefined || (link.status !== 'live' && link.status !== 'idle')) {
-      continue;
-    }
-    const since = [
-      network().blockedSinceMs(cluster.name, peer.name),
-      network().blockedSinceMs(peer.name, cluster.name),
-      peer.downSinceMs,
-    ].flatMap((ms) => ms ?? []);
-    const cutMs = nowMs() - Math.min(...since);
-    if (since.length > 0 && cutMs > falseGreenMs) {
-      trace.add(cluster.name, `link ${link.name} ${link.status}`);
-      breaks(
-        `${cluster.name} shows its link to ${peer.name} as ${link.status}, ` +
-          `${Math.round(cutMs)} ms after it was cut`,
-      );
-    }
-  }
-}
-
-function checkDials(
-  given: InvariantNeeds & { breaks(sentence: string): void },
-  before: Map<string, number>,
-): void {
-  const { clusters, network, breaks } = given;
-  for (const from of clusters) {
-    for (const to of clusters.filter((each) => each !== from)) {
-      const key = `${from.name} ${to.name}`;
-      const now = network().dials(from.name, to.name);
-      const dialled = now - (before.get(key) ?? 0);
-      before.set(key, now);
-      if (dialled > dialsPerWindowMax) {
-        breaks(`${from.name} dialled ${to.name} ${dialled} times within ${dialWindowMs} ms`);
-      }
     }
   }
 }

@@ -10,6 +10,8 @@ export interface ModelRule {
   readonly peer: string | undefined;
   /** The resource's name, whole. */
   readonly name: string;
+  /** Default: a note. */
+  readonly kind?: string;
   readonly verbs: readonly Verb[];
   readonly effect: 'allow' | 'deny';
 }
@@ -40,6 +42,12 @@ export interface SharingModel {
   readonly rules: readonly AskedRule[];
   /** All that were ever asked for. */
   readonly asked: readonly AskedRule[];
+  /** `undefined`: it is under way, or has no known outcome. */
+  judge(owner: string, peer: string, blocked: boolean | undefined): void;
+  /** Whether the owner certainly lets nothing get to the peer, whatever rules say. */
+  bars(owner: string, peer: string): boolean;
+  /** The owner's disk is what it was then: what it was told later is known no more. */
+  forgetSince(owner: string, sinceMs: number): void;
   may(question: { owner: string; peer: string; name: string; verbs: readonly Verb[] }): boolean;
 }
 
@@ -48,6 +56,7 @@ export function createSharingModel(needs: {
   link(owner: string, peer: string): LinkFacts;
 }): SharingModel {
   const rules: AskedRule[] = [];
+  const blockedSince = new Map<string, number>();
   const recently = (ms: number | undefined): boolean =>
     ms !== undefined && needs.nowMs() - ms <= graceMs;
   const holds = (rule: AskedRule): boolean => rule.endedMs === undefined || recently(rule.endedMs);
@@ -57,7 +66,25 @@ export function createSharingModel(needs: {
     const { open, closedMs } = needs.link(owner, peer);
     return rule.peer === undefined || open || recently(closedMs);
   };
+  const bars = (owner: string, peer: string): boolean => {
+    const sinceMs = blockedSince.get(`${owner} ${peer}`);
+    return sinceMs !== undefined && !recently(sinceMs);
+  };
   return {
+    bars,
+    judge(owner, peer, blocked) {
+      if (blocked === true) {
+        blockedSince.set(`${owner} ${peer}`, needs.nowMs());
+      } else {
+        blockedSince.delete(`${owner} ${peer}`);
+      }
+    },
+    forgetSince(owner, sinceMs) {
+      for (const rule of rules.filter((each) => each.owner === owner)) {
+        rule.endedMs = (rule.endedMs ?? 0) > sinceMs ? undefined : rule.endedMs;
+        rule.sureSinceMs = (rule.sureSinceMs ?? 0) > sinceMs ? undefined : rule.sureSinceMs;
+      }
+    },
     ask(rule) {
       const asked = { ...rule, id: undefined, sureSinceMs: undefined, endedMs: undefined };
       rules.push(asked);
@@ -74,18 +101,21 @@ export function createSharingModel(needs: {
           rule.name === name &&
           (rule.peer === undefined || rule.peer === peer),
       );
-      return verbs.some(
-        (verb) =>
-          about.some(
-            (rule) =>
-              rule.effect === 'allow' &&
-              rule.verbs.includes(verb) &&
-              holds(rule) &&
-              doorOpen(rule, owner, peer),
-          ) &&
-          !about.some(
-            (rule) => rule.effect === 'deny' && rule.verbs.includes(verb) && certain(rule),
-          ),
+      return (
+        !bars(owner, peer) &&
+        verbs.some(
+          (verb) =>
+            about.some(
+              (rule) =>
+                rule.effect === 'allow' &&
+                rule.verbs.includes(verb) &&
+                holds(rule) &&
+                doorOpen(rule, owner, peer),
+            ) &&
+            !about.some(
+              (rule) => rule.effect === 'deny' && rule.verbs.includes(verb) && certain(rule),
+            ),
+        )
       );
     },
   };

@@ -2,11 +2,14 @@
 // and on virtual time. It can be stopped, killed at any moment, and started again on the same disk.
 import type { KeptChanges } from '@hansa/capabilities/resources/capability';
 import { setMaxListeners } from 'node:events';
+import { auditContract, type Audit, type AuditSink } from '@hansa/capabilities/audit/contract';
 import { catalogContract, type Catalog } from '@hansa/capabilities/catalog/contract';
 import { directoryContract, type Directory } from '@hansa/capabilities/directory/contract';
 import { doctorContract, type Doctor } from '@hansa/capabilities/doctor/contract';
 import { createIdentity, type KeySeeds } from '@hansa/capabilities/identity/capability';
 import { identityContract, type Identity } from '@hansa/capabilities/identity/contract';
+import { kvContract, type Kv } from '@hansa/capabilities/kv/contract';
+import { lanesContract, type Lanes } from '@hansa/capabilities/lanes/contract';
 import { linksContract, type Links } from '@hansa/capabilities/links/contract';
 import { policiesContract, type Policies } from '@hansa/capabilities/policies/contract';
 import { receiptsContract, type Receipts } from '@hansa/capabilities/receipts/contract';
@@ -19,17 +22,19 @@ import {
 import { syncContract, type Sync } from '@hansa/capabilities/sync/contract';
 import { tokensContract, type Tokens } from '@hansa/capabilities/tokens/contract';
 import { tracingContract, type Tracing } from '@hansa/capabilities/tracing/contract';
+import { trustContract, type Trust } from '@hansa/capabilities/trust/contract';
 import {
   near,
   remote,
   scopeStore,
   serve,
+  toHex,
   type Capability,
   type Codec,
   type Crypto,
   type Gate,
 } from '@hansa/foundation';
-import { compose, createPeerGate, runDuties } from '@hansa/node';
+import { compose, createPeerGate, runDuties, type Composition } from '@hansa/node';
 import { createCedarEngine } from '@hansa/policy-cedar';
 import { createMemoryVault, type MemoryVault } from './memory-vault.ts';
 import { createNoteKind } from './note-kind.ts';
@@ -38,6 +43,8 @@ import type { NetworkPlace, SimulatedNetwork } from './simulated-network.ts';
 import {
   createProcess,
   openDisk,
+  type DiskBackup,
+  type RestorableDisk,
   type SimulatedDisk,
   type SimulatedProcess,
 } from './simulated-process.ts';
@@ -46,11 +53,14 @@ import type { ClockTraits, VirtualClock } from './virtual-clock.ts';
 
 /** What the cluster's owner may call. */
 export interface Services {
+  readonly audit: Audit;
   readonly directory: Directory;
   readonly doctor: Doctor;
   readonly identity: Identity;
   readonly receipts: Receipts;
   readonly recovery: Recovery;
+  readonly kv: Kv;
+  readonly lanes: Lanes;
   readonly links: Links;
   readonly policies: Policies;
   readonly resources: Resources;
@@ -58,12 +68,16 @@ export interface Services {
   readonly sync: Sync;
   readonly tokens: Tokens;
   readonly tracing: Tracing;
+  readonly trust: Trust;
   /** In process: what a kind appends with. */
   readonly log: ResourceLog;
   readonly disk: SimulatedDisk;
   /** Resolves when this process is gone: what was asked of it before then has no known outcome. */
   readonly died: Promise<void>;
 }
+
+// half of what peers tolerate: two such clocks are within a minute of each other
+const skewToleratedMs = 30_000;
 
 export interface SimulatedCluster {
   readonly name: string;
@@ -73,6 +87,13 @@ export interface SimulatedCluster {
   readonly running: boolean;
   /** Since when no process runs; undefined while one does. */
   readonly downSinceMs: number | undefined;
+  /**
+   * Since when its process runs on a clock that nobody touched, within what peers tolerate;
+   * undefined while that is not so.
+   */
+  readonly steadySinceMs: number | undefined;
+  /** How much of its process waits for time. */
+  readonly sleepers: number;
   /** Of the present process; throws while none runs. */
   readonly services: Services;
   start(): Promise<void>;
@@ -83,6 +104,12 @@ export interface SimulatedCluster {
   crashAtWrite(nth: number, when: 'before' | 'after'): void;
   /** Takes back a crash that has not come yet. */
   spare(): void;
+  /** A copy of its disk as it is now. */
+  backUp(): Promise<DiskBackup>;
+  /** Its disk is what it was then; throws while a process runs. */
+  restore(backup: DiskBackup): Promise<void>;
+  /** Every public key that the cluster could sign with, hex: for checks of what it signed. */
+  publicKeys(): readonly string[];
   setSkew(skewMs: number): void;
   /** The present link statuses, unasked by any road: cheap enough to look all the time. */
   links(): ReturnType<Links['list']>;
@@ -91,7 +118,7 @@ export interface SimulatedCluster {
 export interface ClusterNeeds {
   readonly place: NetworkPlace;
   readonly keys: KeySeeds;
-  readonly disk: SimulatedDisk;
+  readonly disk: RestorableDisk;
   readonly time: VirtualClock;
   readonly clock: ClockTraits;
   readonly random: SeededRandom;
@@ -118,6 +145,7 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
   let process: SimulatedProcess | undefined;
   let running: Running | undefined;
   let downSinceMs: number | undefined = time.monotonicMs();
+  let sinceMs = 0;
   const present = (): Running => {
     if (running === undefined) {
       throw new Error(`${name} does not run`);
@@ -142,6 +170,13 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
     get downSinceMs() {
       return downSinceMs;
     },
+    get steadySinceMs() {
+      const steady = running !== undefined && Math.abs(skewMs) <= skewToleratedMs;
+      return steady ? sinceMs : undefined;
+    },
+    get sleepers() {
+      return process?.clock.sleepers ?? 0;
+    },
     get services() {
       return present().services;
     },
@@ -157,6 +192,7 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
         booting.died,
         run({ ...needs, vault }, booting, generation).then((made) => {
           running = booting.alive ? made : undefined;
+          sinceMs = time.monotonicMs();
         }),
       ]);
     },
@@ -170,7 +206,18 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
     crash: () => process?.kill(),
     crashAtWrite: (nth, when) => process?.killAtWrite(nth, when),
     spare: () => process?.spare(),
+    backUp: () => needs.disk.backUp(),
+    async restore(backup) {
+      if (process !== undefined) {
+        throw new Error(`${name} runs: nothing may be restored below it`);
+      }
+      await needs.disk.restore(backup);
+    },
+    publicKeys: () => vault.seeds().map((seed) => toHex(needs.crypto.publicKey(seed))),
     setSkew(ms) {
+      // What a clock ahead has stamped is not taken before time has caught up.
+      const aheadMs = skewMs > skewToleratedMs ? Math.max(0, skewMs - ms) : 0;
+      sinceMs = time.monotonicMs() + aheadMs;
       skewMs = ms;
       process?.clock.setSkew(ms);
     },
@@ -216,7 +263,7 @@ async function run(
     name: place.name,
   });
   const transport = network.open(place, process);
-  const { capabilities, resources } = compose({
+  const composed = compose({
     ...disk,
     codec,
     crypto,
@@ -227,11 +274,12 @@ async function run(
     transport,
     git: undefined,
     identity,
-    peerGate: createPeerGate(log),
+    peerGate: createPeerGate(log, () => composed.audit),
     kinds: [createNoteKind(disk)],
     facts: simulatedFacts,
     kept: needs.kept,
   });
+  const { capabilities, resources } = composed;
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // every duty listens to it, as in a node
   // Nothing of it can act any more; it only lets go of what the runtime would keep for it.
@@ -244,7 +292,7 @@ async function run(
     process,
     links: linksOf(capabilities),
     services: {
-      ...servicesOf(capabilities),
+      ...servicesOf(composed),
       log: resources,
       disk,
       died: process.died,
@@ -271,26 +319,35 @@ const simulatedFacts = {
   stop: () => undefined,
 };
 
-/** Everybody who asks is the owner: what gates decide is tested where gates are made. */
-const ownerGate: Gate = {
-  admit: () => undefined,
-  authenticate: async () => ({ kind: 'owner' }),
-  authorise: () => undefined,
-  record: () => undefined,
-};
+/**
+ * Everybody who asks is the owner: what gates decide is tested where gates are made. What the owner
+ * did is kept, as a node keeps it.
+ */
+function ownerGate(audit: AuditSink): Gate {
+  return {
+    admit: () => undefined,
+    authenticate: async () => ({ kind: 'owner' }),
+    authorise: () => undefined,
+    begin: (beginning) => audit.begin(beginning),
+    record: (entry) => audit.request(entry),
+  };
+}
 
-function servicesOf(capabilities: readonly Capability[]): Omit<Services, 'log' | 'disk' | 'died'> {
+function servicesOf({ capabilities, audit }: Composition): Omit<Services, 'log' | 'disk' | 'died'> {
   const edge = serve(
     capabilities.flatMap((each) => each.serves),
-    ownerGate,
+    ownerGate(audit),
   );
   const carrier = near(edge, { source: 'simulation' });
   return {
+    audit: remote(auditContract, carrier),
     directory: remote(directoryContract, carrier),
     doctor: remote(doctorContract, carrier),
     identity: remote(identityContract, carrier),
     receipts: remote(receiptsContract, carrier),
     recovery: remote(recoveryContract, carrier),
+    kv: remote(kvContract, carrier),
+    lanes: remote(lanesContract, carrier),
     links: remote(linksContract, carrier),
     policies: remote(policiesContract, carrier),
     resources: remote(resourcesContract, carrier),
@@ -298,6 +355,7 @@ function servicesOf(capabilities: readonly Capability[]): Omit<Services, 'log' |
     sync: remote(syncContract, carrier),
     tokens: remote(tokensContract, carrier),
     tracing: remote(tracingContract, carrier),
+    trust: remote(trustContract, carrier),
   };
 }
 

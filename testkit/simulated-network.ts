@@ -29,6 +29,17 @@ export interface TappedFrame {
   /** As the sender wrote it, and as it arrives. */
   readonly bytes: Uint8Array;
   readonly arriving: Uint8Array;
+  /** Of its stream; undefined for the first frame, which says it. */
+  readonly traffic: Traffic | undefined;
+}
+
+/** What there is between two, as the one has it. */
+export interface Load {
+  /** Open ones; the other may not know any more that they are. */
+  readonly connections: number;
+  /** Ever sent. */
+  readonly frames: number;
+  readonly bytes: number;
 }
 
 export interface Flips {
@@ -53,6 +64,12 @@ export interface SimulatedNetwork {
   blockedSinceMs(from: string, to: string): number | undefined;
   /** How often the one has dialled the other. */
   dials(from: string, to: string): number;
+  load(from: string, to: string): Load;
+  /**
+   * Since when all is well between the two, as far as the network is concerned; undefined while it
+   * is not.
+   */
+  calmSinceMs(a: string, b: string): number | undefined;
   /** Calm again, everywhere: no partition, no flip, no slowness. */
   calm(): void;
 }
@@ -74,21 +91,39 @@ export function createSimulatedNetwork(needs: NetworkNeeds): SimulatedNetwork {
   const blocked = new Map<string, number>();
   const flips = new Map<string, Flips>();
   const dials = new Map<string, number>();
+  const loads = new Map<string, { connections: number; frames: number; bytes: number }>();
+  const shaped = new Set<string>();
+  const faults = new Map<string, number>();
   const pair = (from: string, to: string): string => `${from}>${to}`;
+  const loadOf = (
+    from: string,
+    to: string,
+  ): { connections: number; frames: number; bytes: number } => {
+    const load = loads.get(pair(from, to)) ?? { connections: 0, frames: 0, bytes: 0 };
+    loads.set(pair(from, to), load);
+    return load;
+  };
+  const faulty = (from: string, to: string): void => {
+    faults.set(pair(from, to), clock.monotonicMs()).set(pair(to, from), clock.monotonicMs());
+  };
   const node = (name: string): NodeId => present(nodeOf.get(name), name);
   const wrapping: Wrapping = {
     ...needs,
     flipped: random.fork('flips'),
     nameOf: (id) => present(nameOf.get(id), id),
     flipsOf: (from, to) => flips.get(pair(from, to)),
+    loadOf,
   };
   const heal = (from: string, to: string): void => {
+    faulty(from, to);
     blocked.delete(pair(from, to));
     blocked.delete(pair(to, from));
     inner.faults.heal(node(from), node(to));
   };
-  const shape = (from: string, to: string, changes: Shape): void =>
+  const shape = (from: string, to: string, changes: Shape): void => {
+    shaped.add(pair(from, to)).add(pair(to, from));
     inner.faults.link(node(from), node(to), changes);
+  };
   return {
     open: (place, process) =>
       wrapTransport(inner.transport(place.node, place.address), {
@@ -109,10 +144,24 @@ export function createSimulatedNetwork(needs: NetworkNeeds): SimulatedNetwork {
     },
     heal,
     shape,
-    flip: (from, to, how) => flips.set(pair(from, to), how),
-    cut: (a, b) => inner.faults.cut(node(a), node(b)),
+    flip(from, to, how) {
+      faulty(from, to);
+      flips.set(pair(from, to), how);
+    },
+    cut(a, b) {
+      faulty(a, b);
+      inner.faults.cut(node(a), node(b));
+    },
     blockedSinceMs: (from, to) => blocked.get(pair(from, to)),
     dials: (from, to) => dials.get(pair(from, to)) ?? 0,
+    load: loadOf,
+    calmSinceMs(a, b) {
+      const ways = [pair(a, b), pair(b, a)];
+      const ill = ways.some(
+        (way) => blocked.has(way) || shaped.has(way) || (flips.get(way)?.probability ?? 0) > 0,
+      );
+      return ill ? undefined : (faults.get(pair(a, b)) ?? 0);
+    },
     calm() {
       flips.clear();
       for (const from of places) {
@@ -121,6 +170,7 @@ export function createSimulatedNetwork(needs: NetworkNeeds): SimulatedNetwork {
           shape(from.name, to.name, { ...calmLink, ...traits });
         }
       }
+      shaped.clear();
     },
   };
 }
@@ -137,6 +187,7 @@ interface Wrapping {
   readonly flipped: Random;
   nameOf(node: NodeId): string;
   flipsOf(from: string, to: string): Flips | undefined;
+  loadOf(from: string, to: string): { connections: number; frames: number; bytes: number };
   tap(frame: TappedFrame): void;
 }
 
@@ -164,6 +215,9 @@ function wrapTransport(inner: Transport, opened: Opened): Transport {
 function wrapConnection(inner: Connection, opened: Opened): Connection {
   const ends = { from: opened.place.name, to: opened.nameOf(inner.remote) };
   const { fence } = opened.process;
+  const load = opened.loadOf(ends.from, ends.to);
+  load.connections += 1;
+  void inner.closed.then(() => (load.connections -= 1));
   return {
     remote: inner.remote,
     protocol: inner.protocol,
@@ -184,6 +238,7 @@ function wrapStream(
   ends: { readonly from: string; readonly to: string },
 ): FrameStream {
   const { fence } = opened.process;
+  const load = opened.loadOf(ends.from, ends.to);
   // A stream says its traffic class in its first frame, whichever side opened it.
   let traffic: Traffic | undefined;
   const learn = (frame: Uint8Array | undefined): void => {
@@ -193,16 +248,18 @@ function wrapStream(
   };
   return {
     send(frame) {
-      const known = traffic !== undefined;
+      const said = traffic;
       learn(frame);
-      const flips = known ? opened.flipsOf(ends.from, ends.to) : undefined;
+      const flips = said !== undefined ? opened.flipsOf(ends.from, ends.to) : undefined;
       const strikes =
         flips !== undefined &&
         traffic !== undefined &&
         flips.traffic.includes(traffic) &&
         opened.flipped.fraction() < flips.probability;
       const arriving = strikes ? flippedFrame(opened.flipped, frame) : frame;
-      opened.tap({ ...ends, bytes: frame, arriving });
+      load.frames += 1;
+      load.bytes += frame.length;
+      opened.tap({ ...ends, bytes: frame, arriving, traffic: said });
       return fence(inner.send(arriving));
     },
     async receive() {

@@ -2,8 +2,15 @@
 // of the world ever answers, so whatever code of it still runs stands still for ever. Its disk
 // stays.
 import { createMemoryBlobs } from '@hansa/blobs-memory';
-import type { Blobs, BlobReceipt, Clock, Crypto, KeyValueStore } from '@hansa/foundation';
-import { createMemoryStore } from '@hansa/store-memory';
+import {
+  concatBytes,
+  type Blobs,
+  type BlobReceipt,
+  type Clock,
+  type Crypto,
+  type KeyValueStore,
+} from '@hansa/foundation';
+import { createMemoryStore, MemoryShelf } from '@hansa/store-memory';
 import type { SeededRandom } from './seeded-random.ts';
 import type { ClockView } from './virtual-clock.ts';
 
@@ -101,18 +108,64 @@ export interface SimulatedDisk {
   readonly blobs: Blobs;
 }
 
+/** What stood on a disk once. */
+export interface DiskBackup {
+  readonly shelf: MemoryShelf;
+  readonly blobs: readonly Uint8Array[];
+}
+
+/** A disk that can be put back to what it was: whoever opens it reads what it holds by then. */
+export interface RestorableDisk extends SimulatedDisk {
+  backUp(): Promise<DiskBackup>;
+  /** While no process has it open. */
+  restore(backup: DiskBackup): Promise<void>;
+}
+
 export function createDisk(needs: {
   readonly clock: Clock;
   readonly crypto: Crypto;
   readonly wrapBlobs?: ((blobs: Blobs) => Blobs) | undefined;
   readonly wrapStore?: ((store: KeyValueStore) => KeyValueStore) | undefined;
-}): SimulatedDisk {
-  const blobs = createMemoryBlobs(needs);
-  const store = createMemoryStore(needs);
-  return {
-    store: needs.wrapStore?.(store) ?? store,
-    blobs: needs.wrapBlobs?.(blobs) ?? blobs,
+}): RestorableDisk {
+  const openBlank = (shelf: MemoryShelf): SimulatedDisk & { readonly shelf: MemoryShelf } => {
+    const blobs = createMemoryBlobs(needs);
+    const store = createMemoryStore({ ...needs, shelf });
+    return {
+      shelf,
+      store: needs.wrapStore?.(store) ?? store,
+      blobs: needs.wrapBlobs?.(blobs) ?? blobs,
+    };
   };
+  let present = openBlank(new MemoryShelf());
+  return {
+    get store() {
+      return present.store;
+    },
+    get blobs() {
+      return present.blobs;
+    },
+    async backUp() {
+      const blobs: Uint8Array[] = [];
+      for await (const { id } of present.blobs.list()) {
+        const pieces: Uint8Array[] = [];
+        for await (const piece of present.blobs.read(id)) {
+          pieces.push(piece);
+        }
+        blobs.push(concatBytes(pieces));
+      }
+      return { shelf: present.shelf.copy(), blobs };
+    },
+    async restore({ shelf, blobs }) {
+      present = openBlank(shelf.copy());
+      for (const bytes of blobs) {
+        await present.blobs.put(onePiece(bytes));
+      }
+    },
+  };
+}
+
+async function* onePiece(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes;
 }
 
 /** The disk as one process has it open. */
@@ -149,6 +202,7 @@ function openStore(store: KeyValueStore, process: SimulatedProcess): KeyValueSto
 function openBlobs(blobs: Blobs, process: SimulatedProcess): Blobs {
   const { fence, write } = process;
   return {
+    ...blobs,
     put: (...given) => write(() => blobs.put(...given)),
     info: (...given) => fence(blobs.info(...given)),
     read: (...given) => fencedItems(blobs.read(...given), process),

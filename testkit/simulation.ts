@@ -1,4 +1,5 @@
 // Plays one scenario with one seed, from the first process to the last check; a failure names both.
+import { setMaxListeners } from 'node:events';
 import type { Scenario } from './faults.ts';
 import { createActs } from './federation-acts.ts';
 import { finish } from './federation-ending.ts';
@@ -25,6 +26,9 @@ export function scenarioNamed(name: string): Scenario {
   }
   return found;
 }
+
+// A hub's many links listen to one signal each time; here a process has many hubs.
+setMaxListeners(0);
 
 /** Throws where an invariant broke, with the seed and the way to see it again. */
 export async function playSeed(
@@ -59,7 +63,7 @@ export async function playSeed(
   }
 }
 
-export const seedsPerScenario = 19; // over 200 seeds of all scenarios with every commit
+export const seedsPerScenario = 11; // over 200 seeds of all scenarios with every commit
 
 /** Plays the scenario with the seeds that every commit is tested with. */
 export async function playSeeds(name: string, seeds: number = seedsPerScenario): Promise<void> {

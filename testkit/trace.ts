@@ -20,7 +20,9 @@ export interface Trace {
   /** A log whose lines are events here, while its process lives. */
   log(cluster: string, alive: () => boolean): Log;
   readonly events: readonly TraceEvent[];
-  /** BLAKE3 over all events so far, hex. */
+  /** Something that is too frequent to be an event: it counts for the hash alone. */
+  mix(number: number): void;
+  /** BLAKE3 over all events so far and all that was mixed in, hex. */
   hash(): string;
 }
 
@@ -31,6 +33,7 @@ export function createTrace(needs: {
   readonly print?: ((line: string) => void) | undefined;
 }): Trace {
   const events: TraceEvent[] = [];
+  let mixed = 0;
   const add = (cluster: string, what: string): void => {
     const event = { atMs: Math.round(needs.nowMs()), cluster, what };
     events.push(event);
@@ -53,12 +56,18 @@ export function createTrace(needs: {
   return {
     add,
     events,
+    mix(number) {
+      // MurmurHash3's step: enough to tell two runs apart.
+      const scattered = Math.imul(Math.imul(number, 0xcc9e2d51) ^ (number >>> 17), 0x1b873593);
+      mixed = Math.imul((mixed ^ scattered) << 13, 5) + ((mixed ^ scattered) >>> 19);
+    },
     log: (cluster, alive) => log(cluster, alive),
     hash() {
       const hasher = needs.crypto.hasher();
       for (const event of events) {
         hasher.update(utf8(`${traceLine(event)}\n`));
       }
+      hasher.update(utf8(String(mixed)));
       return toHex(hasher.digest());
     },
   };

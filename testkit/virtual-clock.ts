@@ -17,6 +17,8 @@ export interface ClockView extends Clock {
   setSkew(skewMs: number): void;
   /** What is asleep on this view, and whoever sleeps on it later, never wakes: its process died. */
   stop(): void;
+  /** How many sleep on this view. */
+  readonly sleepers: number;
 }
 
 export interface VirtualClock extends Clock {
@@ -128,6 +130,9 @@ function createView(
       }),
     setSkew(ms) {
       skewMs = ms;
+    },
+    get sleepers() {
+      return asleep.size;
     },
     stop() {
       stopped = true;

@@ -29,6 +29,18 @@ test('a link that is closed and made again is whole in its new epoch', async () 
   await playSeeds('relinks');
 });
 
+test('two that do not reach each other cost neither of them its link with a third', async () => {
+  await playSeeds('bridged');
+});
+
+test('a link that breaks and heals faster than it settles is whole when that is over', async () => {
+  await playSeeds('flapping');
+});
+
+test('a hub that dies has everybody back within half a minute, and is not overrun', async () => {
+  await playSeeds('herd');
+});
+
 test('clocks that differ by less than a minute and drift apart stop no link', async () => {
   await playSeeds('clocks');
 });

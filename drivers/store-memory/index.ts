@@ -1,1 +1,2 @@
+export { MemoryShelf } from './memory-shelf.ts';
 export { createMemoryStore } from './memory-store.ts';

@@ -17,10 +17,26 @@ export class MemoryShelf implements Shelf {
   #head: Revision = 0;
   #compacted: Revision = 0;
   #leasesGiven = 0;
-  readonly #states = new SortedMap<KeyState>();
-  readonly #log = new SortedMap<LoggedRevision>();
-  readonly #leases = new Map<LeaseId, { ttlSeconds: number; keys: Map<string, Uint8Array> }>();
-  readonly #outcomes = new Map<string, TransactionResult>();
+  #states = new SortedMap<KeyState>();
+  #log = new SortedMap<LoggedRevision>();
+  #leases = new Map<LeaseId, { ttlSeconds: number; keys: Map<string, Uint8Array> }>();
+  #outcomes = new Map<string, TransactionResult>();
+
+  /** The same at this moment, and another one from now on: what a copy of a disk is. */
+  copy(): MemoryShelf {
+    const copy = new MemoryShelf();
+    copy.#head = this.#head;
+    copy.#compacted = this.#compacted;
+    copy.#leasesGiven = this.#leasesGiven;
+    // What stands in them is replaced as a whole, never changed.
+    copy.#states = this.#states.copy();
+    copy.#log = this.#log.copy();
+    copy.#outcomes = new Map(this.#outcomes);
+    copy.#leases = new Map(
+      [...this.#leases].map(([id, lease]) => [id, { ...lease, keys: new Map(lease.keys) }]),
+    );
+    return copy;
+  }
 
   head(): Revision {
     return this.#head;

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { createHandClock } from '../../testkit/hand-clock.ts';
 import { inScope, storeSuite } from '../../testkit/store.suite.ts';
 import { k, valueOf, type StoreFixture } from '../../testkit/store-fixture.ts';
+import { MemoryShelf } from './memory-shelf.ts';
 import { createMemoryStore } from './memory-store.ts';
 
 async function make(): Promise<StoreFixture> {
@@ -60,4 +61,27 @@ test('history is kept by age and by count, and forgotten beyond both', async () 
   const { compactRevision, revision } = await store.status();
   expect(revision - compactRevision).toBeGreaterThanOrEqual(2_000);
   expect(revision - compactRevision).toBeLessThan(3_100);
+});
+
+test('a copy of a shelf is what stood there then, with its revisions, leases and history', async () => {
+  const clock = createHandClock();
+  const shelf = new MemoryShelf();
+  const store = createMemoryStore({ clock, shelf });
+  const { id } = await store.leaseGrant(5);
+  await store.set(k('a'), k('1'));
+  const { revision } = await store.set(k('b'), k('1'), { lease: id });
+  const copy = shelf.copy();
+  await store.set(k('a'), k('2'));
+  await store.delete(k('b'));
+  await store.set(k('c'), k('1'));
+  const restored = createMemoryStore({ clock, shelf: copy });
+  expect((await restored.status()).revision).toBe(revision);
+  expect([await valueOf(restored, 'a'), await valueOf(restored, 'b')]).toEqual(['1', '1']);
+  expect(await valueOf(restored, 'c')).toBe('absent');
+  const before = await restored.get(k('a'), { revision: revision - 1 });
+  expect(before.entry?.modRevision).toBe(revision - 1);
+  expect(await restored.set(k('c'), k('2'))).toEqual({ revision: revision + 1 });
+  await restored.leaseRevoke(id);
+  expect(await valueOf(restored, 'b')).toBe('absent');
+  expect(await valueOf(store, 'c')).toBe('1');
 });

@@ -12,8 +12,10 @@ export function createMemoryStore(needs: {
   readonly clock: Clock;
   /** Tests of compaction keep less than a store does. */
   readonly history?: HistoryKept;
+  /** What the store finds at its start, as on a disk; nothing by default. */
+  readonly shelf?: MemoryShelf;
 }): KeyValueStore {
-  const shelf = new MemoryShelf();
+  const { shelf = new MemoryShelf() } = needs;
   return createStoreEngine({
     ...needs,
     engine: 'memory',

@@ -8,9 +8,16 @@ export function byteText(bytes: Uint8Array): string {
 }
 
 export class SortedMap<T> {
-  readonly #values = new Map<string, T>();
+  #values = new Map<string, T>();
   /** Never empty; every key of a run is below every key of the next. */
-  readonly #runs: string[][] = [[]];
+  #runs: string[][] = [[]];
+
+  copy(): SortedMap<T> {
+    const copy = new SortedMap<T>();
+    copy.#values = new Map(this.#values);
+    copy.#runs = this.#runs.map((run) => [...run]);
+    return copy;
+  }
 
   get(key: string): T | undefined {
     return this.#values.get(key);

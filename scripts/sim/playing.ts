@@ -1,0 +1,107 @@
+// Many runs, one after the other or shared out among processes: what failed is told as it happens,
+// with the command that plays it again.
+import { fork, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { playSeed, replayCommand, scenarioNamed } from '../../testkit/simulation.ts';
+import { workerFlag, type Run, type WorkerSaid } from './worker.ts';
+
+const failuresShownMax = 20; // one bug fails many seeds, and one of them is enough
+const script = fileURLToPath(new URL('../sim.ts', import.meta.url));
+
+export interface Count {
+  readonly count: number;
+  readonly failed: number;
+}
+
+interface Telling {
+  passed(): void;
+  failed(run: Run, failure: string): void;
+  readonly count: Count;
+}
+
+function createTelling(): Telling {
+  let [count, failed] = [0, 0];
+  return {
+    get count() {
+      return { count, failed };
+    },
+    passed() {
+      count += 1;
+    },
+    failed({ scenario, seed }, failure) {
+      [count, failed] = [count + 1, failed + 1];
+      const short = `failed: ${replayCommand(scenario, seed)}`;
+      console.log(failed <= failuresShownMax ? failure : short);
+    },
+  };
+}
+
+export async function playHere(runs: readonly Run[], bail: boolean): Promise<Count> {
+  const telling = createTelling();
+  for (const run of runs) {
+    try {
+      await playSeed(scenarioNamed(run.scenario), run.seed);
+      telling.passed();
+    } catch (error) {
+      telling.failed(run, error instanceof Error ? error.message : String(error));
+      if (bail) {
+        break;
+      }
+    }
+  }
+  return telling.count;
+}
+
+export async function playInWorkers(
+  runs: readonly Run[],
+  { jobs, bail }: { readonly jobs: number; readonly bail: boolean },
+): Promise<Count> {
+  const telling = createTelling();
+  const left = (function* (): Generator<Run, void, undefined> {
+    for (const run of runs) {
+      if (bail && telling.count.failed > 0) {
+        return;
+      }
+      yield run;
+    }
+  })();
+  const workers = Array.from({ length: Math.min(jobs, runs.length) }, () =>
+    keepBusy(left, telling),
+  );
+  await Promise.all(workers);
+  return telling.count;
+}
+
+/** One process after the other: one that dies has failed its run, and another takes its place. */
+async function keepBusy(left: Iterable<Run>, telling: Telling): Promise<void> {
+  let worker: ChildProcess | undefined;
+  for (const run of left) {
+    worker ??= fork(script, [workerFlag]);
+    const said = await playIn(worker, run);
+    if (said.failure === undefined) {
+      telling.passed();
+    } else {
+      telling.failed(run, said.failure);
+    }
+    worker = said.gone === true ? undefined : worker;
+  }
+  worker?.disconnect();
+}
+
+function playIn(worker: ChildProcess, run: Run): Promise<WorkerSaid> {
+  return new Promise((resolve) => {
+    const gone = (code: number | null, signal: string | null): void => {
+      worker.off('message', said);
+      const again = replayCommand(run.scenario, run.seed);
+      const failure = `the process ended with ${signal ?? code} in ${run.scenario}: ${again}`;
+      resolve({ failure, gone: true });
+    };
+    const said = (answer: WorkerSaid): void => {
+      worker.off('exit', gone);
+      resolve(answer);
+    };
+    worker.once('exit', gone);
+    worker.once('message', said);
+    worker.send(run);
+  });
+}

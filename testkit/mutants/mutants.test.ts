@@ -1,0 +1,82 @@
+// The simulation is held against faults that are put into the product on purpose: what it does not
+// find there, it would not find elsewhere.
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { mutants, type Mutant } from './planted.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** `npm run sim` in a process whose source has the fault; without one, as it is. */
+async function simulate(args: readonly string[], mutant?: Mutant): Promise<Ended> {
+  const hooks = mutant === undefined ? [] : ['--import', './testkit/mutants/register.mjs'];
+  const { file = '', edits = [] } = mutant ?? {};
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@hansa/source', ...hooks, '--import', 'tsx', 'scripts/sim.ts', ...args],
+    {
+      cwd: root,
+      env: { ...process.env, HANSA_MUTANT: JSON.stringify({ file, edits }) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  const pieces: string[] = [];
+  child.stdout.on('data', (piece: Buffer) => pieces.push(piece.toString()));
+  child.stderr.on('data', (piece: Buffer) => pieces.push(piece.toString()));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, output: pieces.join('') };
+}
+
+describe('a fault in the product is found by some seed', () => {
+  test.concurrent.each(mutants)(
+    '$name: $says',
+    async (mutant) => {
+      const { scenario, seedsMax, finds } = mutant;
+      const args = ['--scenario', scenario, '--seeds', String(seedsMax), '--bail'];
+      const { code, output } = await simulate(args, mutant);
+      expect(output).toMatch(finds);
+      expect(output).toMatch(new RegExp(`again: npm run sim -- --scenario ${scenario} --seed \\d`));
+      expect(code).toBe(1);
+    },
+    120_000,
+  );
+
+  test('each of them stands in the source exactly once', () => {
+    for (const { file, edits } of mutants) {
+      const source = readFileSync(`${root}/${file}`, 'utf8');
+      for (const { from } of edits) {
+        expect(source.split(from), `${from} in ${file}`).toHaveLength(2);
+      }
+    }
+  });
+
+  test('a fault whose text is gone from the source is an error, and not a seed that passes', async () => {
+    const [first] = mutants;
+    const gone: Mutant = {
+      ...first,
+      edits: [{ from: 'what stands in no source of this project', to: '' }],
+    };
+    const { code, output } = await simulate(['--scenario', 'days', '--seeds', '1'], gone);
+    expect(output).toContain('0 times in capabilities/sync/verifying.ts');
+    expect(code).not.toBe(0);
+  });
+});
+
+test('a seed leaves the same trace in whichever process it is played', async () => {
+  const hashOf = ({ output }: Ended): string => /trace ([0-9a-f]{64})/.exec(output)?.[1] ?? output;
+  for (const [scenario, seed] of [
+    ['everything', '3'],
+    ['lanes', '5'],
+  ] as const) {
+    const args = ['--scenario', scenario, '--seed', seed];
+    const [first, second] = await Promise.all([simulate(args), simulate(args)]);
+    expect(hashOf(first)).toMatch(/^[0-9a-f]{64}$/);
+    expect(hashOf(second)).toBe(hashOf(first));
+  }
+});

@@ -1,0 +1,103 @@
+// Faults that somebody could make, one expression each, and the story that finds each of them. They
+// are put into the product's source while it is loaded into a process of its own, and nowhere else.
+
+export interface Edit {
+  /** Stands in the file exactly once. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface Mutant {
+  readonly name: string;
+  /** What is wrong then, for the title of its test. */
+  readonly says: string;
+  readonly file: string;
+  readonly edits: readonly Edit[];
+  readonly scenario: string;
+  /** Some seed up to this one finds it. */
+  readonly seedsMax: number;
+  readonly finds: RegExp;
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'unsigned',
+    says: 'a batch is applied under a head whose signature nobody checked',
+    file: 'capabilities/sync/verifying.ts',
+    edits: [{ from: '  history.verify(head);\n', to: '' }],
+    scenario: 'flips',
+    seedsMax: 20,
+    finds: /under a head that its owner did not sign/,
+  },
+  {
+    name: 'asked-once',
+    says: 'policy is asked when a stream begins, and not for what follows on it',
+    file: 'capabilities/sync/serving.ts',
+    edits: [
+      { from: '    do {\n      requirePull(needs, input.resource, peer);\n', to: '    do {\n' },
+      {
+        from: '          requirePull(needs, input.resource, peer);\n          yield item;\n',
+        to: '          yield item;\n',
+      },
+    ],
+    scenario: 'revocations',
+    seedsMax: 20,
+    finds: /content of .+ went from .+, which may not have it/,
+  },
+  {
+    name: 'position-first',
+    says: 'the applied position is the last one before all that leads there is stored',
+    file: 'capabilities/sync/applying.ts',
+    edits: [
+      {
+        from: 'recordAfter(work, group, { isLast: index === groups.length - 1, nowMs })',
+        to: 'recordAfter(work, groups.at(-1) ?? group, { isLast: true, nowMs })',
+      },
+    ],
+    scenario: 'crashes',
+    seedsMax: 60,
+    finds: /has other entries than its owner had there/,
+  },
+  {
+    name: 'no-tombstone',
+    says: 'a deletion is forgotten at once where several clusters write',
+    file: 'capabilities/kv/writing.ts',
+    edits: [
+      {
+        from: 'if (value === undefined && !settings.shared) {',
+        to: 'if (value === undefined) {',
+      },
+    ],
+    scenario: 'lanes',
+    seedsMax: 10,
+    finds: /again, which it had deleted/,
+  },
+  {
+    name: 'any-beat-proves',
+    says: 'a beat counts as proof of now, whichever of ours it answers',
+    file: 'capabilities/links/beats.ts',
+    edits: [
+      {
+        from: 'Math.min(clock.monotonicMs(), echoed.sentMs + beatIntervalMs)',
+        to: 'clock.monotonicMs()',
+      },
+    ],
+    scenario: 'partitions',
+    seedsMax: 20,
+    finds: /shows its link to .+ as (?:live|idle), \d+ ms after it was cut/,
+  },
+  {
+    name: 'epoch-kept',
+    says: 'an owner that finds itself behind its own past goes on in the same epoch',
+    file: 'capabilities/recovery/finding.ts',
+    edits: [
+      {
+        from: "  if (held.sequence > position.sequence) {\n    return 'behind';\n  }\n",
+        to: '',
+      },
+    ],
+    scenario: 'restores',
+    seedsMax: 20,
+    finds: /scenario restores, seed \d+: /,
+  },
+];
