@@ -6,3 +6,13 @@ export {
 } from './http-carrier.ts';
 export { connect } from './connect.ts';
 export { nodeIdentity } from './node-identity.ts';
+export { createSubspace, type KeyBounds, type Subspace } from './subspace.ts';
+export {
+  createDirectories,
+  directoryDepthMax,
+  directoryNameBytesMax,
+  type Directories,
+  type Directory,
+  type DirectoryPath,
+} from './directories.ts';
+export type { KeySpace, SpaceEntry, SpaceOp } from './key-space.ts';

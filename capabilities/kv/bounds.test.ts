@@ -1,9 +1,10 @@
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
-import { silentLog } from '@hansa/foundation';
+import { scopeStore, silentLog } from '@hansa/foundation';
 import { expect, test } from 'vitest';
 import { noLanes } from '../../testkit/no-lanes.ts';
 import { noMirrors } from '../../testkit/no-mirrors.ts';
 import { createResourceBench } from '../../testkit/resource-bench.ts';
+import { createSeededRandom } from '../../testkit/seeded-random.ts';
 import { kvKind, spacesMax } from './contract.ts';
 import { createKv } from './service.ts';
 
@@ -20,6 +21,8 @@ test('there are so many spaces; one more is STORE_LIMIT until one goes', async (
     mirrors: noMirrors,
     lanes: noLanes,
     log: silentLog,
+    store: scopeStore(bench.store, 'kv'),
+    random: createSeededRandom(7),
   });
   await kv.create({ name: 'last' });
   await expect(kv.create({ name: 'more' })).rejects.toMatchObject({ code: 'STORE_LIMIT' });

@@ -24,6 +24,11 @@ export const vectorBytesMax: number = writersMax * 96; // an id in hex and a tim
 // one change holds it with the longest key, a vector and the change's own fields
 export const valueBytesMax: number = changeBytesMax - 16 * 1_024;
 
+/** Hex, so that an id is a word everywhere; as long as one that nobody guesses by chance. */
+export const leaseIdSchema: z.ZodType<string> = z
+  .string()
+  .regex(/^[0-9a-f]{16}$/, 'the id of a lease is 16 lower-case hex digits');
+
 /** What each writer's newest write was, as far as a write had seen it. By id, ascending. */
 export type VersionVector = readonly (readonly [writer: ClusterId, newest: Hlc])[];
 
@@ -35,6 +40,8 @@ export interface Cell {
   /** With the write itself. */
   readonly vector: VersionVector;
   readonly deleted: boolean;
+  /** The owner's, with which it goes. */
+  readonly lease?: string | undefined;
 }
 
 const storedCellSchema = z.object({
@@ -46,26 +53,28 @@ const storedCellSchema = z.object({
     .max(writersMax)
     .optional(),
   deleted: z.literal(true).optional(),
+  lease: leaseIdSchema.optional(),
 });
 
 // ---- as it is stored ----
 
 /** The owner of the resource writes most cells: its id, and a vector of one, are left out. */
 export function encodeCell(codec: Codec, cell: Cell, owner: ClusterId): Uint8Array {
-  const { value, at, by, vector, deleted } = cell;
+  const { value, at, by, vector, deleted, lease } = cell;
   return codec.encode({
     value,
     at,
     ...(by === owner ? {} : { by }),
     ...(vector.length === 1 ? {} : { vector }),
     ...(deleted ? { deleted } : {}),
+    ...(lease === undefined ? {} : { lease }),
   });
 }
 
 /** CHANGE_INVALID where the bytes are no cell: whoever signed them wrote something else. */
 export function decodeCell(codec: Codec, bytes: Uint8Array, owner: ClusterId): Cell {
   const stored = decodeStored(codec, bytes);
-  const { value, at, by = owner, deleted = false } = stored;
+  const { value, at, by = owner, deleted = false, lease } = stored;
   const vector = stored.vector ?? [[by, at] as const];
   if (value.length > (deleted ? 0 : valueBytesMax)) {
     throw new HansaError('CHANGE_INVALID', 'the value of a cell is over its limit');
@@ -75,7 +84,8 @@ export function decodeCell(codec: Codec, bytes: Uint8Array, owner: ClusterId): C
   if (!sorted || own === undefined || compareHlc(own, at) < 0) {
     throw new HansaError('CHANGE_INVALID', 'the vector of a cell does not cover its own write');
   }
-  return { value, at, by, vector, deleted };
+  const cell = { value, at, by, vector, deleted };
+  return lease === undefined ? cell : { ...cell, lease };
 }
 
 function decodeStored(codec: Codec, bytes: Uint8Array): z.infer<typeof storedCellSchema> {
@@ -94,9 +104,10 @@ export function nextCell(
     readonly value: Uint8Array | undefined;
     readonly by: ClusterId;
     readonly now: Hlc;
+    readonly lease?: string | undefined;
   },
 ): Cell {
-  const { value, by, now } = write;
+  const { value, by, now, lease } = write;
   const vector = before?.vector ?? [];
   const at = vector.reduce((time, [, newest]) => after(newest, time), now);
   return {
@@ -105,6 +116,7 @@ export function nextCell(
     by,
     vector: joinVectors([vector, [[by, at]]]),
     deleted: value === undefined,
+    ...(lease === undefined ? {} : { lease }),
   };
 }
 

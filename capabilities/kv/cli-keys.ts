@@ -24,6 +24,10 @@ const ifVersion = {
   flags: '--if-version <version>',
   description: 'only where the key is at this version',
 };
+const leaseOption = {
+  flags: '--lease <id>',
+  description: 'it goes when this lease ends: hansa kv lease grant',
+};
 const missing = 3; // as ENTRY_NOT_FOUND exits
 
 export function keyCommands(terminal: KvTerminal): readonly Command[] {
@@ -40,6 +44,7 @@ function putCommand(terminal: KvTerminal): Command {
       ...valueOptions,
       ifVersion,
       { flags: '--if-absent', description: 'only where the key is not there' },
+      leaseOption,
     ],
     examples: [
       'hansa kv put config port 8080 --if-version 3',
@@ -47,6 +52,7 @@ function putCommand(terminal: KvTerminal): Command {
     ],
     async run(context) {
       const { space, key } = spaceAndKey(context);
+      const lease = textOption(context, 'lease');
       const data = await kvOf(context).put(
         {
           space,
@@ -54,6 +60,7 @@ function putCommand(terminal: KvTerminal): Command {
           ...(await givenValue(context, terminal)),
           ifVersion: countOption(context, 'ifVersion'),
           ...(flagOption(context, 'ifAbsent') ? { ifAbsent: true } : {}),
+          ...(lease === undefined ? {} : { lease }),
         },
         { signal: context.signal },
       );
@@ -97,6 +104,7 @@ function getCommand(terminal: KvTerminal): Command {
             ['written', momentText(data.writtenMs)],
             ['by', data.writtenBy],
             ['revision', String(data.revision)],
+            ...(data.lease === undefined ? [] : ([['lease', data.lease]] as const)),
             ['value', shown],
           ],
         },

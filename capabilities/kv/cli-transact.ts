@@ -10,6 +10,7 @@ import {
   type CommandContext,
   type CommandView,
 } from '@hansa/foundation';
+import { compareOptions, givenCompares, pairs } from './cli-compares.ts';
 import type { KvTerminal } from './cli-terminal.ts';
 import { preview } from './cli-values.ts';
 import {
@@ -35,10 +36,7 @@ export function transactCommand(terminal: KvTerminal): Command {
     summary: 'Write several keys in one step, where all conditions hold; else what --else-… says.',
     args: [{ name: '<space>', description: 'an own space' }],
     options: [
-      { flags: '--if-version <key=version...>', description: 'the key is at this version' },
-      { flags: '--if-value <key=text...>', description: 'the key has this value' },
-      { flags: '--if-present <key...>', description: 'the key is there' },
-      { flags: '--if-absent <key...>', description: 'the key is not there' },
+      ...compareOptions,
       { flags: '--put <key=text...>', description: 'then write it' },
       { flags: '--delete <key...>', description: 'then delete it' },
       { flags: '--get <key...>', description: 'then answer with what it was before' },
@@ -71,15 +69,7 @@ export function transactCommand(terminal: KvTerminal): Command {
 }
 
 function fromFlags(context: CommandContext): Given {
-  const compares = [
-    ...pairs(context, 'ifVersion', 'if-version').map(([key, text]) => ({
-      key,
-      version: versionOf(text),
-    })),
-    ...pairs(context, 'ifValue', 'if-value').map(([key, text]) => ({ key, value: { text } })),
-    ...listOption(context, 'ifPresent').map((key) => ({ key, present: true })),
-    ...listOption(context, 'ifAbsent').map((key) => ({ key, present: false })),
-  ];
+  const compares = givenCompares(context);
   const then = ops(context, ['put', 'delete', 'get']);
   const otherwise = ops(context, ['elsePut', 'elseDelete', 'elseGet']);
   if (then.length + otherwise.length === 0) {
@@ -100,27 +90,6 @@ function ops(
   ];
 }
 
-function versionOf(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) {
-    throw new HansaError('USAGE', `a version is a whole number, not "${text}"`);
-  }
-  return Number(text);
-}
-
-function pairs(
-  context: CommandContext,
-  name: string,
-  flag: string,
-): readonly (readonly [key: string, text: string])[] {
-  return listOption(context, name).map((spelled) => {
-    const equals = spelled.indexOf('=');
-    if (equals < 1) {
-      throw new HansaError('USAGE', `--${flag} takes key=…, not "${spelled}"`);
-    }
-    return [spelled.slice(0, equals), spelled.slice(equals + 1)];
-  });
-}
-
 /** Its shape is the contract's to judge; that it is JSON at all is told here. */
 async function fromFile(terminal: KvTerminal, path: string): Promise<Given> {
   try {
@@ -133,17 +102,21 @@ async function fromFile(terminal: KvTerminal, path: string): Promise<Given> {
   }
 }
 
+export function resultsView(results: readonly KvOpResult[]): CommandView {
+  return {
+    kind: 'table',
+    columns: ['DONE', 'KEY', 'RESULT'],
+    rows: results.map(resultRow),
+    empty: 'Nothing was written.',
+  };
+}
+
 function transactedView({ succeeded, results }: Transacted): CommandView {
   return {
     kind: 'stack',
     views: [
       { kind: 'text', text: succeeded ? 'All conditions hold.' : 'A condition does not hold.' },
-      {
-        kind: 'table',
-        columns: ['DONE', 'KEY', 'RESULT'],
-        rows: results.map(resultRow),
-        empty: 'Nothing was written.',
-      },
+      resultsView(results),
     ],
   };
 }

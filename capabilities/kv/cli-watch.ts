@@ -1,5 +1,12 @@
 // `hansa kv watch`: every change as it comes, until interrupted.
-import { countOption, remote, requiredArgument, textOption, type Command } from '@hansa/foundation';
+import {
+  countOption,
+  flagOption,
+  remote,
+  requiredArgument,
+  textOption,
+  type Command,
+} from '@hansa/foundation';
 import type { KvTerminal } from './cli-terminal.ts';
 import { preview } from './cli-values.ts';
 import { kvContract, type KvChange, type KvEvent } from './contract.ts';
@@ -14,6 +21,7 @@ export function watchCommand(terminal: KvTerminal): Command {
       { flags: '--key <key>', description: 'of this key alone' },
       { flags: '--prefix <text>', description: 'of keys that begin so' },
       { flags: '--from <revision>', description: 'begin after this revision (default: now)' },
+      { flags: '--prev', description: 'with what stood there before; of own spaces' },
     ],
     examples: ['hansa kv watch config', 'hansa -o json kv watch lubeck:config --from 1041'],
     async run(context) {
@@ -26,6 +34,7 @@ export function watchCommand(terminal: KvTerminal): Command {
         ...(key === undefined ? {} : { key }),
         ...(prefix === undefined ? {} : { prefix }),
         ...(from === undefined ? {} : { from }),
+        ...(flagOption(context, 'prev') ? { prev: true } : {}),
       };
       let changes = 0;
       const watching = remote(kvContract, context.carrier).watch(asked, { signal: context.signal });
@@ -44,5 +53,9 @@ function changeLines({ revision, events }: KvChange): string {
 }
 
 function eventText(event: KvEvent): string {
-  return event.type === 'delete' ? `delete ${event.key}` : `put ${event.key} ${preview(event)}`;
+  const { prev } = event;
+  const before = prev === undefined ? '' : prev === null ? ' (new)' : ` (was ${preview(prev)})`;
+  return event.type === 'delete'
+    ? `delete ${event.key}${before}`
+    : `put ${event.key} ${preview(event)}${before}`;
 }

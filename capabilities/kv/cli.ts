@@ -13,7 +13,9 @@ import {
   type Command,
   type CommandContext,
 } from '@hansa/foundation';
+import { batchCommands } from './cli-batch.ts';
 import { keyCommands } from './cli-keys.ts';
+import { leaseCommands } from './cli-lease.ts';
 import { listCommand } from './cli-list.ts';
 import type { KvTerminal } from './cli-terminal.ts';
 import { transactCommand } from './cli-transact.ts';
@@ -119,6 +121,8 @@ export function kvCommands(terminal: KvTerminal): readonly Command[] {
     listCommand,
     watchCommand(terminal),
     transactCommand(terminal),
+    ...batchCommands(terminal),
+    ...leaseCommands,
     remove,
   ];
 }

@@ -12,7 +12,8 @@ import {
 } from '@hansa/foundation';
 import { z } from 'zod';
 import { descriptionSchema, labelsSchema } from '../resources/contract.ts';
-import { mergeRules, type MergeRule } from './cell.ts';
+import { batchMethods, type KvBatches } from './batch-contract.ts';
+import { leaseIdSchema, mergeRules, type MergeRule } from './cell.ts';
 import {
   comparesMax,
   compareSchema,
@@ -21,6 +22,7 @@ import {
   eventSchema,
   keyBytesMax,
   keySchema,
+  kvKind,
   opResultSchema,
   opSchema,
   prefixSchema,
@@ -34,12 +36,28 @@ import {
   type SpelledValue,
   type Transacted,
 } from './entries.ts';
+import { leaseMethods, type KvLeases } from './lease-contract.ts';
 
+export {
+  batchKeysMax,
+  type KvBatches,
+  type KvBatchWritten,
+  type KvSwapped,
+} from './batch-contract.ts';
+export {
+  leaseKeysMax,
+  leasesMax,
+  leaseTtlSecondsMax,
+  leaseTtlSecondsMin,
+  type KvLease,
+  type KvLeases,
+} from './lease-contract.ts';
 // What else keeps cells does it by the same rules.
 export {
   compareCells,
   decodeCell,
   encodeCell,
+  leaseIdSchema,
   mergeCells,
   mergedCells,
   mergeRules,
@@ -65,19 +83,21 @@ export {
   comparesMax,
   keyBytesMax,
   keySchema,
+  kvKind,
   transactOpsMax,
   type KvChange,
   type KvCompare,
   type KvEntry,
   type KvEvent,
+  type KvExpectation,
   type KvOp,
   type KvOpResult,
+  type KvOrder,
   type KvPage,
+  type KvWrite,
   type SpelledValue,
   type Transacted,
 } from './entries.ts';
-
-export const kvKind = 'kv';
 
 export const spacesMax = 1_000; // each is a log with heads of its own
 export const keysMax = 1_000_000; // of one space: the digest over them is kept while it is written
@@ -107,7 +127,7 @@ export interface Space {
 }
 
 /** Own spaces, and mirrors of others': `<name>`, `<peer>:<name>` or a federated id. */
-export interface Kv {
+export interface Kv extends KvBatches, KvLeases {
   create(
     input: {
       name: string;
@@ -130,6 +150,7 @@ export interface Kv {
       key: string;
       ifVersion?: number | undefined;
       ifAbsent?: boolean | undefined;
+      lease?: string | undefined;
     },
     call?: Call,
   ): Promise<{ readonly key: string; readonly version: number; readonly revision: number }>;
@@ -137,10 +158,18 @@ export interface Kv {
     input: { space: string; key: string },
     call?: Call,
   ): Promise<KvEntry & { readonly revision: number }>;
+  /**
+   * One page of the keys with a prefix, or from `start` on and before `end`. With a cursor, the
+   * next one of the same question: CURSOR_GONE where the state of its first page is not kept.
+   */
   list(
     input: {
       space: string;
       prefix?: string | undefined;
+      start?: string | undefined;
+      end?: string | undefined;
+      reverse?: boolean | undefined;
+      keysOnly?: boolean | undefined;
       limit?: number | undefined;
       cursor?: string | undefined;
     },
@@ -171,6 +200,8 @@ export interface Kv {
       from?: number | undefined;
       key?: string | undefined;
       prefix?: string | undefined;
+      /** With what stood there before; of own spaces alone. */
+      prev?: boolean | undefined;
     },
     call?: Call,
   ): AsyncIterable<KvChange>;
@@ -208,8 +239,10 @@ const unwritten = [
 
 export const kvContract: Contract<Kv> = {
   name: 'kv',
-  version: 1,
+  version: 2,
   methods: {
+    ...batchMethods,
+    ...leaseMethods,
     create: {
       summary: 'Makes an empty space.',
       permission: 'kv.write',
@@ -262,10 +295,11 @@ export const kvContract: Contract<Kv> = {
         key: keySchema,
         ifVersion: natural.optional(),
         ifAbsent: z.boolean().optional(),
+        lease: leaseIdSchema.optional(),
       }),
       target: ({ space }) => targetSpelled(kvKind, space),
       output: z.object({ key: z.string(), version: natural, revision: natural }),
-      errors: [...unwritten, 'CONFLICT'],
+      errors: [...unwritten, 'CONFLICT', 'LEASE_NOT_FOUND'],
     },
     get: {
       summary: 'Reads one value.',
@@ -283,6 +317,10 @@ export const kvContract: Contract<Kv> = {
       input: z.strictObject({
         space: spelled,
         prefix: prefixSchema.optional(),
+        start: keySchema.optional(),
+        end: keySchema.optional(),
+        reverse: z.boolean().optional(),
+        keysOnly: z.boolean().optional(),
         limit: z.number().int().positive().max(pageEntriesMax).optional(),
         cursor: z
           .string()
@@ -295,7 +333,7 @@ export const kvContract: Contract<Kv> = {
         cursor: z.string().optional(),
         revision: natural,
       }),
-      errors: unfound,
+      errors: [...unfound, 'CURSOR_GONE'],
     },
     delete: {
       summary: 'Deletes one key.',
@@ -322,7 +360,7 @@ export const kvContract: Contract<Kv> = {
         results: z.array(opResultSchema),
         revision: natural,
       }),
-      errors: [...unwritten, 'CONFLICT'],
+      errors: [...unwritten, 'CONFLICT', 'LEASE_NOT_FOUND'],
     },
     watch: {
       watch: true,
@@ -334,6 +372,7 @@ export const kvContract: Contract<Kv> = {
         from: natural.optional(),
         key: keySchema.optional(),
         prefix: prefixSchema.optional(),
+        prev: z.boolean().optional(),
       }),
       target: ({ space }) => targetSpelled(kvKind, space),
       output: z.object({ revision: natural, events: z.array(eventSchema) }),

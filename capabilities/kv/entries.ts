@@ -2,6 +2,9 @@
 // with the schemas that they pass.
 import { clusterIdSchema, utf8, type ClusterId } from '@hansa/foundation';
 import { z } from 'zod';
+import { leaseIdSchema } from './cell.ts';
+
+export const kvKind = 'kv';
 
 export const keyBytesMax = 512; // with its space and the store's own parts, half of a store's key
 export const transactOpsMax = 64; // in each of `then` and `else`; with the log's own, one change
@@ -22,30 +25,46 @@ export interface KvEntry extends SpelledValue {
   readonly writtenMs: number;
   /** Whose write it was: the owner's, but for shared spaces. */
   readonly writtenBy: ClusterId;
+  /** Of the first change that made it and of its last one; at its owner alone. */
+  readonly createRevision?: number | undefined;
+  readonly modRevision?: number | undefined;
+  /** It goes when this lease ends. */
+  readonly lease?: string | undefined;
 }
 
 export interface KvPage {
   readonly entries: readonly KvEntry[];
-  /** For the next page; absent on the last. */
+  /** For the next page, which shows the same state as this one; absent on the last. */
   readonly cursor?: string | undefined;
-  /** A watch from here misses nothing that is not in the page. */
+  /** Of the state that all pages show: a watch from here misses nothing that is not in them. */
   readonly revision: number;
 }
 
-/** True or not of a key as it stands; version 0 is a key that is not there. */
+const orders = ['=', '!=', '<', '>'] as const;
+export type KvOrder = (typeof orders)[number];
+
+/**
+ * True or not of a key as it stands, by `=` where no `op` is given. Of a key that is not there,
+ * version and revisions are 0, and nothing is true of its value.
+ */
 export type KvCompare =
-  | {
-      readonly key: string;
-      readonly version: number;
-      readonly op?: '=' | '!=' | '<' | '>' | undefined;
-    }
-  | { readonly key: string; readonly value: SpelledValue; readonly op?: '=' | '!=' | undefined }
+  | { readonly key: string; readonly version: number; readonly op?: KvOrder | undefined }
+  | { readonly key: string; readonly createRevision: number; readonly op?: KvOrder | undefined }
+  | { readonly key: string; readonly modRevision: number; readonly op?: KvOrder | undefined }
+  /** In the order of their bytes. */
+  | { readonly key: string; readonly value: SpelledValue; readonly op?: KvOrder | undefined }
   | { readonly key: string; readonly present: boolean };
 
-export type KvOp =
-  | { readonly put: SpelledValue & { readonly key: string } }
-  | { readonly delete: { readonly key: string } }
-  | { readonly get: { readonly key: string } };
+/** What stands there: at that version, 0 where nothing does, or with that value. */
+export type KvExpectation = { readonly version: number } | { readonly value: SpelledValue };
+
+export type KvWrite =
+  | {
+      readonly put: SpelledValue & { readonly key: string; readonly lease?: string | undefined };
+    }
+  | { readonly delete: { readonly key: string } };
+
+export type KvOp = KvWrite | { readonly get: { readonly key: string } };
 
 export type KvOpResult =
   | { readonly put: { readonly key: string; readonly version: number } }
@@ -66,8 +85,14 @@ export type KvEvent =
       readonly key: string;
       readonly writtenMs: number;
       readonly writtenBy: ClusterId;
+      /** What stood there before, where it was asked for; null for nothing. */
+      readonly prev?: KvEntry | null | undefined;
     })
-  | { readonly type: 'delete'; readonly key: string };
+  | {
+      readonly type: 'delete';
+      readonly key: string;
+      readonly prev?: KvEntry | null | undefined;
+    };
 
 /** One change of a space, whole: what happened at once is told at once. */
 export interface KvChange {
@@ -104,33 +129,40 @@ export const entryFields: typeof shownFields & {
   readonly version: z.ZodNumber;
   readonly writtenMs: z.ZodNumber;
   readonly writtenBy: z.ZodType<ClusterId>;
+  readonly createRevision: z.ZodOptional<z.ZodNumber>;
+  readonly modRevision: z.ZodOptional<z.ZodNumber>;
+  readonly lease: z.ZodOptional<z.ZodType<string>>;
 } = {
   ...shownFields,
   key: z.string(),
   version: natural,
   writtenMs: natural,
   writtenBy: clusterIdSchema,
+  createRevision: natural.optional(),
+  modRevision: natural.optional(),
+  lease: leaseIdSchema.optional(),
 };
 export const entrySchema: z.ZodType<KvEntry> = z.object(entryFields);
+const order = z.enum(orders).optional();
 export const compareSchema: z.ZodType<KvCompare> = z.union([
-  z.strictObject({
-    key: keySchema,
-    version: natural,
-    op: z.enum(['=', '!=', '<', '>']).optional(),
-  }),
-  z.strictObject({
-    key: keySchema,
-    value: z.strictObject(valueFields),
-    op: z.enum(['=', '!=']).optional(),
-  }),
+  z.strictObject({ key: keySchema, version: natural, op: order }),
+  z.strictObject({ key: keySchema, createRevision: natural, op: order }),
+  z.strictObject({ key: keySchema, modRevision: natural, op: order }),
+  z.strictObject({ key: keySchema, value: z.strictObject(valueFields), op: order }),
   z.strictObject({ key: keySchema, present: z.boolean() }),
 ]);
-const oneKey = z.strictObject({ key: keySchema });
-export const opSchema: z.ZodType<KvOp> = z.union([
-  z.strictObject({ put: z.strictObject({ ...valueFields, key: keySchema }) }),
-  z.strictObject({ delete: oneKey }),
-  z.strictObject({ get: oneKey }),
+export const expectationSchema: z.ZodType<KvExpectation> = z.union([
+  z.strictObject({ version: natural }),
+  z.strictObject({ value: z.strictObject(valueFields) }),
 ]);
+const oneKey = z.strictObject({ key: keySchema });
+export const writeSchema: z.ZodType<KvWrite> = z.union([
+  z.strictObject({
+    put: z.strictObject({ ...valueFields, key: keySchema, lease: leaseIdSchema.optional() }),
+  }),
+  z.strictObject({ delete: oneKey }),
+]);
+export const opSchema: z.ZodType<KvOp> = z.union([writeSchema, z.strictObject({ get: oneKey })]);
 export const opResultSchema: z.ZodType<KvOpResult> = z.union([
   z.object({ put: z.object({ key: z.string(), version: natural }) }),
   z.object({ delete: z.object({ key: z.string(), deleted: z.boolean() }) }),
@@ -143,6 +175,11 @@ export const eventSchema: z.ZodType<KvEvent> = z.union([
     key: z.string(),
     writtenMs: natural,
     writtenBy: clusterIdSchema,
+    prev: entrySchema.nullable().optional(),
   }),
-  z.object({ type: z.literal('delete'), key: z.string() }),
+  z.object({
+    type: z.literal('delete'),
+    key: z.string(),
+    prev: entrySchema.nullable().optional(),
+  }),
 ]);

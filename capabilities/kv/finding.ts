@@ -9,10 +9,11 @@ import {
   type Codec,
   type FederatedId,
   type LocalId,
+  type RowRange,
 } from '@hansa/foundation';
 import type { Signer } from '../identity/contract.ts';
 import type { LaneWriting } from '../lanes/contract.ts';
-import type { ResourceEntry, ResourceLog } from '../resources/contract.ts';
+import type { DatedEntry, ResourceLog } from '../resources/contract.ts';
 import type { Mirrors, MirrorView } from '../sync/contract.ts';
 import { withOwnWrites } from './lane-reading.ts';
 import { kvKind, type Space } from './contract.ts';
@@ -26,14 +27,19 @@ export interface FindingNeeds {
   readonly lanes: LaneWriting;
 }
 
-/** What is read of a space, own or mirrored; empty where nothing of a mirror has arrived. */
+/**
+ * One state of a space, own or mirrored, however many reads it takes; empty where nothing of a
+ * mirror has arrived.
+ */
 export interface SpaceSource {
   readonly resource: FederatedId;
   readonly epoch: number;
-  /** Where it stood before the first read of an entry. */
+  /** Of the newest change that it shows. */
   readonly revision: number;
-  entry(key: Uint8Array): Promise<ResourceEntry | undefined>;
-  entries(): AsyncIterable<ResourceEntry>;
+  /** The revision of our store at which all is read. */
+  readonly pinned: number;
+  entry(key: Uint8Array): Promise<DatedEntry | undefined>;
+  entries(range?: RowRange): AsyncIterable<DatedEntry>;
 }
 
 export function resolveSpace(needs: FindingNeeds, spelled: string): FederatedId {
@@ -128,33 +134,43 @@ function requireOwn({ resources }: FindingNeeds, local: LocalId): { readonly epo
   return found;
 }
 
-export async function sourceOf(needs: FindingNeeds, resource: FederatedId): Promise<SpaceSource> {
+/** As it is now, or was at a revision of the store: STORE_COMPACTED where that is not kept. */
+export async function sourceOf(
+  needs: FindingNeeds,
+  resource: FederatedId,
+  pinned?: number,
+): Promise<SpaceSource> {
   const { owner, local } = splitFederatedId(resource);
-  if (owner === needs.signer.cluster) {
-    const { epoch } = requireOwn(needs, local);
-    const position = needs.resources.point(local);
+  const mine = owner === needs.signer.cluster;
+  if (mine) {
+    requireOwn(needs, local);
+  }
+  const at = mine
+    ? await needs.resources.at(local, pinned)
+    : await needs.mirrors.at(resource, pinned);
+  if (at === undefined) {
     return {
       resource,
-      epoch,
-      revision: position?.sequence ?? 0,
-      entry: (key) => needs.resources.entry(local, key),
-      entries: () => needs.resources.entries(local),
+      epoch: 0,
+      revision: 0,
+      pinned: pinned ?? 0,
+      entry: async () => undefined,
+      entries: nothing,
     };
   }
-  const revision = needs.mirrors.find(resource)?.applied?.sequence ?? 0;
-  const view = await needs.mirrors.view(resource);
-  if (view === undefined) {
-    return { resource, epoch: 0, revision: 0, entry: async () => undefined, entries: nothing };
-  }
+  const { epoch, sequence, revision } = at;
+  const read = mine ? at : await withOwnWrites(needs, resource, at);
   return {
-    ...withOwnWrites(needs, view),
     resource,
-    epoch: view.epoch,
-    revision,
+    epoch,
+    revision: sequence,
+    pinned: revision,
+    entry: (key) => read.entry(key),
+    entries: (range) => read.entries(range),
   };
 }
 
-async function* nothing(): AsyncIterable<ResourceEntry> {
+async function* nothing(): AsyncIterable<DatedEntry> {
   // Nothing has arrived yet.
 }
 

@@ -77,6 +77,31 @@ export function watchSuite(withConfig: With): void {
       expect(await ended).toMatchObject({ code: 'RESOURCE_NOT_FOUND' });
     }));
 
+  test('a watch tells what stood there before, where it is asked to', () =>
+    withConfig(async (kv) => {
+      const first = await kv.put({ ...config, key: 'a', text: '1' });
+      await kv.put({ ...config, key: 'a', text: '2' });
+      const then = [{ delete: { key: 'a' } }, { put: { key: 'b', base64: '/w==' } }];
+      await kv.transact({ ...config, if: [], then });
+      const items = kv
+        .watch({ ...config, from: first.revision - 1, prev: true })
+        [Symbol.asyncIterator]();
+      const told: unknown[] = [];
+      for (let n = 0; n < 3; n += 1) {
+        const { value } = await items.next();
+        told.push(...(value as KvChange).events);
+      }
+      expect(told).toMatchObject([
+        { type: 'put', key: 'a', text: '1', prev: null },
+        { type: 'put', key: 'a', text: '2', prev: { text: '1', version: 1 } },
+        { type: 'delete', key: 'a', prev: { text: '2', version: 2 } },
+        { type: 'put', key: 'b', base64: '/w==', prev: null },
+      ]);
+      await items.return?.();
+      const mirror = kv.watch({ space: 'bergen:config', prev: true })[Symbol.asyncIterator]();
+      await expect(mirror.next()).rejects.toMatchObject({ code: 'INPUT_INVALID' });
+    }));
+
   const take = async (kv: Kv, asked: object, count: number): Promise<string[]> => {
     const found: string[] = [];
     for await (const { events } of kv.watch({ ...config, ...asked })) {

@@ -3,6 +3,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Road } from '../../testkit/roads.ts';
 import { pageBytesMax, transactOpsMax, valueBytesMax, type Kv } from './contract.ts';
+import { batchSuite } from './kv-batch.suite.ts';
+import { leaseSuite } from './kv-leases.suite.ts';
+import { pageSuite } from './kv-pages.suite.ts';
 import { watchSuite, type With } from './kv-watch.suite.ts';
 
 const config = { space: 'config' };
@@ -25,6 +28,9 @@ export function kvSuite(road: Road<Kv>): void {
   describe(`keys ${road.name}`, () => keys(withConfig));
   describe(`transactions ${road.name}`, () => transactions(withConfig));
   describe(`watches ${road.name}`, () => watchSuite(withConfig));
+  describe(`pages ${road.name}`, () => pageSuite(withConfig));
+  describe(`batches ${road.name}`, () => batchSuite(withConfig));
+  describe(`leases ${road.name}`, () => leaseSuite(withConfig));
 }
 
 function spaces(withKv: With): void {

@@ -1,10 +1,19 @@
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
-import { federatedId, HansaError, localId, silentLog, utf8, type Hlc } from '@hansa/foundation';
+import {
+  federatedId,
+  HansaError,
+  localId,
+  scopeStore,
+  silentLog,
+  utf8,
+  type Hlc,
+} from '@hansa/foundation';
 import { describe, expect, test } from 'vitest';
 import { noLanes } from '../../testkit/no-lanes.ts';
 import { createResourceBench, type ResourceBench } from '../../testkit/resource-bench.ts';
 import { roads } from '../../testkit/roads.ts';
+import { createSeededRandom } from '../../testkit/seeded-random.ts';
 import { clusterOf, collect } from '../../testkit/test-cluster.ts';
 import type { ChangeOp, ResourceLog, SequencedChange } from '../resources/contract.ts';
 import type { Mirrors } from '../sync/contract.ts';
@@ -51,6 +60,7 @@ function createTestMirrors(): TestMirrors {
     },
     find: () => (made.gone ? undefined : found()),
     view: async () => undefined,
+    at: async () => undefined,
     all: () => [found()],
     subscribe(changed: (resource: typeof mirrored) => void) {
       listeners.add(changed);
@@ -76,7 +86,10 @@ async function open(
   const log = { ...opened, ...given(opened) };
   const mirrors = createTestMirrors();
   const { clock, signer } = bench;
-  const needs = { codec, clock, signer, resources: log, mirrors, lanes: noLanes, log: silentLog };
+  const store = scopeStore(bench.store, 'kv');
+  const random = createSeededRandom(7);
+  const kept = { codec, clock, signer, store, random };
+  const needs = { ...kept, resources: log, mirrors, lanes: noLanes, log: silentLog };
   return { bench, log, mirrors, ...createKv(needs) };
 }
 
@@ -370,7 +383,7 @@ describe('the feed', () => {
   });
 });
 
-test('the node is handed one contract, the kind and the duty that forgets', async () => {
+test('the node is handed one contract, the kind and the duties that forget and end', async () => {
   const { bench, log, mirrors } = await open();
   const kinds: string[] = [];
   const made = kvCapability({
@@ -381,8 +394,10 @@ test('the node is handed one contract, the kind and the duty that forgets', asyn
     mirrors: { ...mirrors, registerKind: ({ kind }) => void kinds.push(kind) },
     lanes: noLanes,
     log: silentLog,
+    store: scopeStore(bench.store, 'kv'),
+    random: createSeededRandom(7),
   });
   expect(made.serves.map(({ contract }) => contract.name)).toEqual(['kv']);
-  expect(made.duties.map(({ name }) => name)).toEqual(['kv.sweep']);
+  expect(made.duties.map(({ name }) => name)).toEqual(['kv.sweep', 'kv.leases']);
   expect(kinds).toEqual(['kv']);
 });

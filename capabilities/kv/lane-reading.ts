@@ -5,11 +5,10 @@ import {
   splitFederatedId,
   type Codec,
   type FederatedId,
-  type LocalId,
+  type RowRange,
 } from '@hansa/foundation';
 import type { LaneWriting } from '../lanes/contract.ts';
-import type { ResourceEntry, ResourceLog } from '../resources/contract.ts';
-import type { MirrorView } from '../sync/contract.ts';
+import type { EntriesAt, ResourceEntry, ResourceLog } from '../resources/contract.ts';
 import type { Signer } from '../identity/contract.ts';
 import { decodeCell, encodeCell, mergedCells } from './cell.ts';
 import { keyOf, settingsFrom, settingsKey, type SpaceSettings } from './keys.ts';
@@ -21,23 +20,31 @@ export interface LaneReadingNeeds {
   readonly lanes: LaneWriting;
 }
 
-type Entries = Pick<MirrorView, 'entry' | 'entries'>;
+type Entries = Pick<EntriesAt, 'entry' | 'entries'>;
 
-export function withOwnWrites(needs: LaneReadingNeeds, view: MirrorView): Entries {
-  const lane = needs.lanes.find(view.resource);
-  if (lane === undefined || needs.resources.find(lane) === undefined) {
-    return { entry: (key) => view.entry(key), entries: () => view.entries() };
+/** Both as they were at one revision of our store. */
+export async function withOwnWrites(
+  needs: LaneReadingNeeds,
+  resource: FederatedId,
+  view: EntriesAt,
+): Promise<Entries> {
+  const lane = needs.lanes.find(resource);
+  const own = lane === undefined ? undefined : await needs.resources.at(lane, view.revision);
+  if (own === undefined) {
+    return view;
   }
-  const merged = async (key: Uint8Array): Promise<ResourceEntry | undefined> => {
-    const settings = settingsFrom(needs.codec, await view.entry(settingsKey));
-    const both = [await view.entry(key), await needs.resources.entry(lane, key)] as const;
-    return together(needs, { lane, resource: view.resource, settings }, both);
+  const settings = settingsFrom(needs.codec, await view.entry(settingsKey));
+  const space: Space = { resource, settings };
+  return {
+    async entry(key) {
+      const both = [await view.entry(key), await own.entry(key)] as const;
+      return together(needs, space, both);
+    },
+    entries: (range = {}) => entriesTogether(needs, space, { view, own, range }),
   };
-  return { entry: merged, entries: () => entriesTogether(needs, lane, view) };
 }
 
 interface Space {
-  readonly lane: LocalId;
   readonly resource: FederatedId;
   readonly settings: SpaceSettings;
 }
@@ -85,22 +92,16 @@ function spelledOut(
 /** Both are in the order of their keys. */
 async function* entriesTogether(
   needs: LaneReadingNeeds,
-  lane: LocalId,
-  view: MirrorView,
+  space: Space,
+  sides: { readonly view: Entries; readonly own: Entries; readonly range: RowRange },
 ): AsyncIterable<ResourceEntry> {
-  const settings = settingsFrom(needs.codec, await view.entry(settingsKey));
-  const space: Space = { lane, resource: view.resource, settings };
-  const left = view.entries()[Symbol.asyncIterator]();
-  const right = needs.resources.entries(lane)[Symbol.asyncIterator]();
+  const { range } = sides;
+  const left = sides.view.entries(range)[Symbol.asyncIterator]();
+  const right = sides.own.entries(range)[Symbol.asyncIterator]();
   let theirs = await left.next();
   let ours = await right.next();
   while (theirs.done !== true || ours.done !== true) {
-    const order =
-      theirs.done === true
-        ? 1
-        : ours.done === true
-          ? -1
-          : compareBytes(theirs.value.key, ours.value.key);
+    const order = orderOf(theirs, ours, range);
     const pair = [
       order <= 0 && theirs.done !== true ? theirs.value : undefined,
       order >= 0 && ours.done !== true ? ours.value : undefined,
@@ -112,4 +113,20 @@ async function* entriesTogether(
     theirs = pair[0] === undefined ? theirs : await left.next();
     ours = pair[1] === undefined ? ours : await right.next();
   }
+}
+
+/** Which side comes first: below 0 theirs, above it ours, 0 where both have the key. */
+function orderOf(
+  theirs: IteratorResult<ResourceEntry>,
+  ours: IteratorResult<ResourceEntry>,
+  { reverse = false }: RowRange,
+): number {
+  if (theirs.done === true) {
+    return 1;
+  }
+  if (ours.done === true) {
+    return -1;
+  }
+  const order = compareBytes(theirs.value.key, ours.value.key);
+  return reverse ? -order : order;
 }

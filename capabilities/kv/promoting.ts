@@ -72,6 +72,9 @@ function cellOf({ codec, clock }: PromotingNeeds, { writer }: Promotion, value: 
   if (cell.by !== writer) {
     throw new HansaError('CHANGE_INVALID', 'a lane holds a cell that another cluster wrote');
   }
+  if (cell.lease !== undefined) {
+    throw new HansaError('CHANGE_INVALID', 'a lane holds a cell under a lease of ours');
+  }
   if (cell.at[0] > clock.now() + hlcAheadMaxMs) {
     throw new HansaError('CLOCK_AHEAD', 'a lane holds a cell of a minute that has not come yet');
   }

@@ -5,15 +5,17 @@ import { jsonOf, numberOf } from './cell.ts';
 import {
   pageBytesMax,
   type KvCompare,
+  type KvEntry,
   type KvOp,
   type KvOpResult,
+  type KvOrder,
   type SpelledValue,
   type Transacted,
 } from './contract.ts';
 import { shownEntry } from './reading.ts';
 import type { SpaceSettings } from './keys.ts';
 import { readValue } from './value-text.ts';
-import type { Decision, Standing, Work } from './writing.ts';
+import type { Decision, NewValue, Standing, Work } from './writing.ts';
 
 const transactBytesMax: number = changeBytesMax - 96 * 1_024; // room for a cell around each of 64
 
@@ -21,10 +23,11 @@ export interface PutInput extends SpelledValue {
   readonly key: string;
   readonly ifVersion?: number | undefined;
   readonly ifAbsent?: boolean | undefined;
+  readonly lease?: string | undefined;
 }
 
 export function putWork(input: PutInput): Work<{ key: string; version: number; revision: number }> {
-  const { key, ifVersion, ifAbsent = false } = input;
+  const { key, ifVersion, ifAbsent = false, lease } = input;
   if (ifVersion !== undefined && ifAbsent) {
     throw new HansaError('INPUT_INVALID', '"ifVersion" and "ifAbsent" exclude each other');
   }
@@ -37,7 +40,7 @@ export function putWork(input: PutInput): Work<{ key: string; version: number; r
       requireFits(settings, key, value);
       requireVersion(standing(key), key, ifAbsent ? 0 : ifVersion);
       return {
-        writes: new Map([[key, value]]),
+        writes: new Map([[key, { value, lease }]]),
         answer: ({ revision, versionOf }) => ({ key, version: versionOf(key), revision }),
       };
     },
@@ -78,7 +81,7 @@ function requireVersion(before: Standing, key: string, expected: number | undefi
 }
 
 /** What a rule cannot bring together is not let in. */
-function requireFits({ rule }: SpaceSettings, key: string, value: Uint8Array): void {
+export function requireFits({ rule }: SpaceSettings, key: string, value: Uint8Array): void {
   const numeric = rule === 'max' || rule === 'min';
   if (numeric && numberOf({ value, deleted: false }) === undefined) {
     throw new HansaError('INPUT_INVALID', `"${key}": this space keeps the ${rule} of numbers`);
@@ -106,27 +109,26 @@ export function transactWork(input: TransactInput): Work<Transacted> {
     decide(standing, settings) {
       const succeeded = compares.every(({ key, holds }) => holds(standing(key)));
       const way = succeeded ? yes : no;
-      way.writes.forEach((value, key) => {
-        if (value !== undefined) {
-          requireFits(settings, key, value);
-        }
-      });
-      return decisionOf(way, standing, succeeded);
+      return decisionOf(way, { standing, settings }, (results, revision) => ({
+        succeeded,
+        results,
+        revision,
+      }));
     },
   };
 }
 
-interface Way {
+export interface Way {
   readonly ops: readonly { readonly is: 'put' | 'delete' | 'get'; readonly key: string }[];
-  readonly writes: ReadonlyMap<string, Uint8Array | undefined>;
+  readonly writes: ReadonlyMap<string, NewValue | undefined>;
   readonly bytes: number;
 }
 
 const noWay: Way = { ops: [], writes: new Map(), bytes: 0 };
 
-function readWay(given: readonly KvOp[]): Way {
-  const writes = new Map<string, Uint8Array | undefined>();
-  const write = (key: string, value: Uint8Array | undefined): void => {
+export function readWay(given: readonly KvOp[]): Way {
+  const writes = new Map<string, NewValue | undefined>();
+  const write = (key: string, value: NewValue | undefined): void => {
     if (writes.has(key)) {
       throw new HansaError('INPUT_INVALID', `"${key}" is written twice: once is enough`);
     }
@@ -134,7 +136,7 @@ function readWay(given: readonly KvOp[]): Way {
   };
   const ops = given.map((op) => {
     if ('put' in op) {
-      write(op.put.key, readValue(op.put));
+      write(op.put.key, { value: readValue(op.put), lease: op.put.lease });
       return { is: 'put' as const, key: op.put.key };
     }
     if ('delete' in op) {
@@ -144,7 +146,7 @@ function readWay(given: readonly KvOp[]): Way {
     return { is: 'get' as const, key: op.get.key };
   });
   const bytes = [...writes].reduce(
-    (sum, [key, value]) => sum + utf8(key).length + (value?.length ?? 0),
+    (sum, [key, written]) => sum + utf8(key).length + (written?.value.length ?? 0),
     0,
   );
   if (writes.size > 1 && bytes > transactBytesMax) {
@@ -157,12 +159,17 @@ function readWay(given: readonly KvOp[]): Way {
   return { ops, writes, bytes };
 }
 
-function decisionOf(
+export function decisionOf<T>(
   way: Way,
-  standing: (key: string) => Standing,
-  succeeded: boolean,
-): Decision<Transacted> {
-  const before = new Map(way.ops.map(({ key }) => [key, standing(key)]));
+  found: { standing(key: string): Standing; readonly settings: SpaceSettings },
+  answer: (results: readonly KvOpResult[], revision: number) => T,
+): Decision<T> {
+  way.writes.forEach((written, key) => {
+    if (written !== undefined) {
+      requireFits(found.settings, key, written.value);
+    }
+  });
+  const before = new Map(way.ops.map(({ key }) => [key, found.standing(key)]));
   const read = way.ops.filter(({ is }) => is === 'get');
   const bytes = read.reduce((sum, { key }) => sum + (before.get(key)?.value.length ?? 0), 0);
   if (read.length > 1 && bytes > pageBytesMax) {
@@ -174,51 +181,59 @@ function decisionOf(
   }
   return {
     writes: way.writes,
-    answer: ({ revision, versionOf }) => ({
-      succeeded,
-      revision,
-      results: way.ops.map(({ is, key }): KvOpResult => {
-        const found = before.get(key);
-        if (is === 'put') {
-          return { put: { key, version: versionOf(key) } };
-        }
-        if (is === 'delete') {
-          return { delete: { key, deleted: (found?.version ?? 0) > 0 } };
-        }
-        const entry =
-          found?.cell === undefined || found.version === 0
-            ? null
-            : shownEntry(key, found.version, found.cell);
-        return { get: { key, entry } };
-      }),
-    }),
+    answer: ({ revision, versionOf }) =>
+      answer(
+        way.ops.map(({ is, key }): KvOpResult => {
+          if (is === 'put') {
+            return { put: { key, version: versionOf(key) } };
+          }
+          return is === 'delete'
+            ? { delete: { key, deleted: (before.get(key)?.version ?? 0) > 0 } }
+            : { get: { key, entry: entryOf(key, before.get(key)) } };
+        }),
+        revision,
+      ),
   };
 }
 
-interface ReadCompare {
+/** Null where nothing stands there. */
+export function entryOf(key: string, found: Standing | undefined): KvEntry | null {
+  return found?.cell === undefined || found.version === 0
+    ? null
+    : shownEntry(key, found.cell, datesOf(found));
+}
+
+/** A lane's own revisions are none of the space that it is for. */
+function datesOf({ version, made, written }: Standing): Parameters<typeof shownEntry>[2] {
+  return written === 0 ? { version } : { version, made, written };
+}
+
+export interface ReadCompare {
   readonly key: string;
   holds(standing: Standing): boolean;
 }
 
-function readCompare(given: KvCompare): ReadCompare {
+export function readCompare(given: KvCompare): ReadCompare {
   const { key } = given;
   if ('present' in given) {
     return { key, holds: ({ version }) => version > 0 === given.present };
   }
+  const test = orders[given.op ?? '='];
   if ('version' in given) {
-    const op = given.op ?? '=';
-    return { key, holds: ({ version }) => orders[op](version - given.version) };
+    return { key, holds: ({ version }) => test(version - given.version) };
+  }
+  if ('createRevision' in given) {
+    return { key, holds: ({ made }) => test(made - given.createRevision) };
+  }
+  if ('modRevision' in given) {
+    return { key, holds: ({ written }) => test(written - given.modRevision) };
   }
   const value = readValue(given.value);
-  const wanted = given.op !== '!=';
   // A key that is not there has no value, and so no other one either.
-  return {
-    key,
-    holds: (found) => found.version > 0 && (compareBytes(found.value, value) === 0) === wanted,
-  };
+  return { key, holds: (found) => found.version > 0 && test(compareBytes(found.value, value)) };
 }
 
-const orders: Readonly<Record<'=' | '!=' | '<' | '>', (difference: number) => boolean>> = {
+const orders: Readonly<Record<KvOrder, (difference: number) => boolean>> = {
   '=': (difference) => difference === 0,
   '!=': (difference) => difference !== 0,
   '<': (difference) => difference < 0,

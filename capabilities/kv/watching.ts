@@ -1,10 +1,11 @@
 // Watching a space: every change after a position, in order and each once. Own spaces are read from
 // their log, mirrors from the feed.
-import { HansaError, splitFederatedId, type FederatedId } from '@hansa/foundation';
-import type { KvChange, KvEvent } from './contract.ts';
+import { HansaError, isHansaError, splitFederatedId, type FederatedId } from '@hansa/foundation';
+import type { KvChange, KvEntry, KvEvent } from './contract.ts';
 import type { Feed, FeedChange, FeedEvent } from './feed.ts';
 import { resolveSpace, sourceOf, type FindingNeeds } from './finding.ts';
 import { readChange } from './mirrored.ts';
+import { readEntry } from './reading.ts';
 import { spellValue } from './value-text.ts';
 
 export interface WatchingNeeds extends FindingNeeds {
@@ -19,20 +20,21 @@ interface ChangeSource {
   subscribe(changed: () => void): () => void;
 }
 
+export interface WatchAsked {
+  readonly space: string;
+  readonly from?: number | undefined;
+  readonly key?: string | undefined;
+  readonly prefix?: string | undefined;
+  readonly prev?: boolean | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 export async function* watchSpace(
   needs: WatchingNeeds,
-  asked: {
-    readonly space: string;
-    readonly from?: number | undefined;
-    readonly key?: string | undefined;
-    readonly prefix?: string | undefined;
-    readonly signal: AbortSignal | undefined;
-  },
+  asked: WatchAsked,
 ): AsyncIterable<KvChange> {
   const resource = resolveSpace(needs, asked.space);
-  const { owner } = splitFederatedId(resource);
-  const source =
-    owner === needs.signer.cluster ? ownLog(needs, resource) : mirrored(needs, resource);
+  const source = changesOf(needs, resource, asked);
   const bell = createBell(source, asked.signal);
   try {
     const { revision } = await sourceOf(needs, resource);
@@ -44,9 +46,11 @@ export async function* watchSpace(
       for await (const change of source.after(at)) {
         requireNext(resource, at, change.previous);
         at = change.sequence;
-        const shown = shownChange(change, asked);
-        if (shown !== undefined) {
-          yield shown;
+        const wanted = { ...change, events: wantedOf(change, asked) };
+        if (wanted.events.length > 0) {
+          const before =
+            asked.prev === true ? await valuesBefore(needs, resource, wanted) : undefined;
+          yield shownChange(wanted, before);
         }
       }
       if (at !== undefined && newest !== undefined && at < newest) {
@@ -57,6 +61,22 @@ export async function* watchSpace(
   } finally {
     bell.leave();
   }
+}
+
+function changesOf(
+  needs: WatchingNeeds,
+  resource: FederatedId,
+  { prev = false }: WatchAsked,
+): ChangeSource {
+  if (splitFederatedId(resource).owner === needs.signer.cluster) {
+    return ownLog(needs, resource);
+  }
+  if (prev) {
+    throw new HansaError('INPUT_INVALID', 'a mirror does not keep what stood before a change', {
+      fix: 'watch it at its owner, or without the values before',
+    });
+  }
+  return mirrored(needs, resource);
 }
 
 function requireNext(resource: FederatedId, at: number | undefined, previous: number): void {
@@ -70,23 +90,49 @@ function gone(resource: FederatedId, at: number): HansaError {
   return new HansaError('REVISION_GONE', `what came after revision ${at} of ${name} is not kept`);
 }
 
-function shownChange(
-  { sequence, events }: FeedChange,
-  asked: { readonly key?: string | undefined; readonly prefix?: string | undefined },
-): KvChange | undefined {
+function wantedOf({ events }: FeedChange, asked: WatchAsked): readonly FeedEvent[] {
   const { key: only, prefix = '' } = asked;
-  const wanted = events.filter(
-    ({ key }) => key.startsWith(prefix) && (only === undefined || key === only),
-  );
-  return wanted.length === 0 ? undefined : { revision: sequence, events: wanted.map(shownEvent) };
+  return events.filter(({ key }) => key.startsWith(prefix) && (only === undefined || key === only));
 }
 
-function shownEvent({ key, cell }: FeedEvent): KvEvent {
+/** By key; the store at the revision before the change's has them, as long as it keeps that. */
+async function valuesBefore(
+  needs: WatchingNeeds,
+  resource: FederatedId,
+  { sequence, events }: FeedChange,
+): Promise<ReadonlyMap<string, KvEntry>> {
+  const found = new Map<string, KvEntry>();
+  try {
+    const source = await sourceOf(needs, resource, sequence - 1);
+    for (const { key } of events) {
+      const entry = await readEntry(needs.codec, source, key);
+      if (entry !== undefined) {
+        found.set(key, entry);
+      }
+    }
+  } catch (error) {
+    throw isHansaError(error, 'STORE_COMPACTED') ? gone(resource, sequence - 1) : error;
+  }
+  return found;
+}
+
+function shownChange(
+  { sequence, events }: FeedChange,
+  before: ReadonlyMap<string, KvEntry> | undefined,
+): KvChange {
+  return { revision: sequence, events: events.map((event) => shownEvent(event, before)) };
+}
+
+function shownEvent(
+  { key, cell }: FeedEvent,
+  before: ReadonlyMap<string, KvEntry> | undefined,
+): KvEvent {
+  const prev = before === undefined ? {} : { prev: before.get(key) ?? null };
   if (cell === undefined) {
-    return { type: 'delete', key };
+    return { type: 'delete', key, ...prev };
   }
   const { value, at, by } = cell;
-  return { type: 'put', key, ...spellValue(value), writtenMs: at[0], writtenBy: by };
+  return { type: 'put', key, ...spellValue(value), writtenMs: at[0], writtenBy: by, ...prev };
 }
 
 function ownLog({ resources, codec }: WatchingNeeds, resource: FederatedId): ChangeSource {

@@ -39,11 +39,20 @@ export interface Standing {
   readonly version: number;
   readonly value: Uint8Array;
   readonly cell: Cell | undefined;
+  /** The revisions that made and last wrote it; 0 where it is not there. */
+  readonly made: number;
+  readonly written: number;
+}
+
+/** What is to stand under a key. */
+export interface NewValue {
+  readonly value: Uint8Array;
+  readonly lease?: string | undefined;
 }
 
 export interface Decision<T> {
-  /** Values by key; undefined deletes. */
-  readonly writes: ReadonlyMap<string, Uint8Array | undefined>;
+  /** By key; undefined deletes. */
+  readonly writes: ReadonlyMap<string, NewValue | undefined>;
   /** Written as they are: brought together from what several clusters wrote. */
   readonly cells?: ReadonlyMap<string, Cell>;
   answer(written: { readonly revision: number; versionOf(key: string): number }): T;
@@ -208,9 +217,11 @@ interface Drafted {
 interface Stored {
   readonly stored: number;
   readonly cell: Cell | undefined;
+  readonly made: number;
+  readonly written: number;
 }
 
-const absent: Stored = { stored: 0, cell: undefined };
+const absent: Stored = { stored: 0, cell: undefined, made: 0, written: 0 };
 
 async function writeGroup(parts: Parts, id: LocalId, group: readonly Waiting[]): Promise<void> {
   const position = parts.resources.point(id);
@@ -269,7 +280,7 @@ function place(
     if (value === undefined && !settings.shared) {
       drafted.ops.push({ delete: { key: entryKey(key) } });
     } else {
-      const next = nextCell(cell, { value, by: signer.cluster, now });
+      const next = nextCell(cell, { ...(value ?? gone), by: signer.cluster, now });
       const bytes = encodeCell(codec, next, signer.cluster);
       drafted.ops.push({ put: { key: entryKey(key), value: bytes, blobs: [] } });
     }
@@ -286,10 +297,12 @@ function place(
   drafted.outcomes.push((revision) => answer({ revision, versionOf }));
 }
 
-function standing({ stored, cell }: Stored): Standing {
+const gone = { value: undefined };
+
+function standing({ stored, cell, made, written }: Stored): Standing {
   return cell === undefined || cell.deleted
-    ? { version: 0, value: emptyBytes, cell }
-    : { version: stored, value: cell.value, cell };
+    ? { version: 0, value: emptyBytes, cell, made: 0, written: 0 }
+    : { version: stored, value: cell.value, cell, made, written };
 }
 
 async function readStored(
@@ -318,18 +331,22 @@ async function readOne(
     readonly seen: MirrorView | undefined;
   },
 ): Promise<Stored> {
+  const { seen } = asked;
   const key = entryKey(asked.key);
   const own = await resources.entry(asked.id, key);
-  const theirs = await asked.seen?.entry(key);
-  const cells = [
-    ...(own === undefined ? [] : [decodeCell(codec, own.value, signer.cluster)]),
-    ...(theirs === undefined || asked.seen === undefined
-      ? []
-      : [decodeCell(codec, theirs.value, splitFederatedId(asked.seen.resource).owner)]),
-  ];
+  const ours = own === undefined ? [] : [decodeCell(codec, own.value, signer.cluster)];
+  if (seen === undefined) {
+    const { version: stored = 0, made = 0, written = 0 } = own ?? {};
+    return { stored, cell: ours[0], made, written };
+  }
+  const found = await seen.entry(key);
+  const { owner } = splitFederatedId(seen.resource);
+  const theirs = found === undefined ? [] : [decodeCell(codec, found.value, owner)];
   // The latest counts as what stands, with all that either side had seen.
-  const cell = mergedCells('last-write-wins', cells).shown;
-  return { stored: Math.max(own?.version ?? 0, theirs?.version ?? 0), cell };
+  const cell = mergedCells('last-write-wins', [...ours, ...theirs]).shown;
+  const stored = Math.max(own?.version ?? 0, found?.version ?? 0);
+  // The revisions of a lane say nothing of what it is for.
+  return { stored, cell, made: 0, written: 0 };
 }
 
 async function load(parts: Parts, id: LocalId, epoch: number): Promise<Loaded> {

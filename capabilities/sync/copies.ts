@@ -15,7 +15,13 @@ import {
   type TrieDraft,
   type WatchedTable,
 } from '@hansa/foundation';
-import type { BlobReference, Head, History, ResourceEntry } from '../resources/contract.ts';
+import type {
+  BlobReference,
+  EntriesAt,
+  Head,
+  History,
+  ResourceEntry,
+} from '../resources/contract.ts';
 import { applyGroups, opsPerTransactionMax, replaceGroups } from './applying.ts';
 import type { MirrorView } from './contract.ts';
 import {
@@ -26,6 +32,7 @@ import {
   type MirrorTables,
 } from './keys.ts';
 import { createMirrorTries, type MirrorTries } from './mirror-tries.ts';
+import { mirroredAt } from './reading-at.ts';
 import type { StepGroup } from './verifying.ts';
 
 export interface CopiesNeeds {
@@ -46,6 +53,8 @@ export interface Copies {
   remove(resource: FederatedId): Promise<void>;
   of(owner: ClusterId): readonly FederatedId[];
   view(resource: FederatedId, epoch: number): MirrorView;
+  /** The present copy at a revision of the store; undefined where nothing had arrived. */
+  at(resource: FederatedId, revision: number | undefined): Promise<EntriesAt | undefined>;
   /** The number of the copy in which an epoch lies, or is to be built. */
   copyOf(resource: FederatedId, epoch: number): number;
   /**
@@ -118,6 +127,7 @@ export function createCopies(needs: CopiesNeeds): Copies {
         .toSorted(),
     view: (resource, epoch) =>
       viewOf(tables, { resource, epoch, copy: copyOf(kept, resource, epoch) }),
+    at: (resource, revision) => mirroredAt(kept, resource, revision),
     copyOf: (resource, epoch) => copyOf(kept, resource, epoch),
     trie(resource, epoch) {
       const present = applied.find(resource)?.value;

@@ -58,21 +58,33 @@ function headOf(digits: number, negative: boolean): readonly number[] {
 
 /** A bigint only where no number is exact. */
 export function unpackInteger(bytes: Uint8Array, from: number): [number | bigint, number] {
-  const code = bytes[from] ?? zeroCode;
-  const negative = code < zeroCode;
+  const { negative, length, start } = readHead(bytes, from);
   const flip = negative ? 0xff : 0;
-  const isLong = code === longNegativeCode || code === longPositiveCode;
-  const length = isLong ? (bytes[from + 1] ?? 0) ^ flip : Math.abs(code - zeroCode);
-  const start = from + (isLong ? 2 : 1);
   const end = start + length;
   // Another spelling of the same integer would be another key of the same tuple.
   const isShortest = length === 0 || ((bytes[start] ?? 0) ^ flip) !== 0;
-  if (end > bytes.length || !isShortest || (isLong && length <= shortBytesMax)) {
+  if (end > bytes.length || !isShortest) {
     throw new RangeError('no tuple: an integer that does not end, or is not the shortest');
   }
   const digits = bytes.subarray(start, end);
   const size = length <= numberBytes ? smallSize(digits, flip) : Number.POSITIVE_INFINITY;
   return [Number.isSafeInteger(size) ? (negative ? -size : size) : large(digits, negative), end];
+}
+
+function readHead(
+  bytes: Uint8Array,
+  from: number,
+): { readonly negative: boolean; readonly length: number; readonly start: number } {
+  const code = bytes[from] ?? zeroCode;
+  const negative = code < zeroCode;
+  if (code !== longNegativeCode && code !== longPositiveCode) {
+    return { negative, length: Math.abs(code - zeroCode), start: from + 1 };
+  }
+  const length = (bytes[from + 1] ?? 0) ^ (negative ? 0xff : 0);
+  if (length <= shortBytesMax) {
+    throw new RangeError('no tuple: an integer that is not the shortest');
+  }
+  return { negative, length, start: from + 2 };
 }
 
 /** What is no safe integer may be rounded, and is none then either. */

@@ -25,7 +25,7 @@ describe('bytes as ordered text', () => {
   });
 
   test('have one spelling: any other text is none', () => {
-    const digit = fc.constantFrom(...'-09AZ_az=+/ é');
+    const digit = fc.constantFrom(...'-09AZ_az=+/ é'.split(''));
     const property = fc.property(fc.string({ unit: digit, maxLength: 9 }), (text) => {
       let raw: Uint8Array | undefined;
       try {

@@ -2,7 +2,9 @@
 // of their characters and nothing at the end.
 
 const digits = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz';
-const valueOf: ReadonlyMap<string, number> = new Map([...digits].map((digit, at) => [digit, at]));
+const valueOf: ReadonlyMap<string, number> = new Map(
+  digits.split('').map((digit, at) => [digit, at]),
+);
 
 export function toOrderedText(bytes: Uint8Array): string {
   let text = '';
