@@ -30,16 +30,21 @@ export function backupsCommands(pathOf: (path: string) => string): readonly Comm
       const { signal } = context;
       const to = pathOf(requiredOption(context, 'to'));
       await backups.begin({ to, keys: flagOption(context, 'withKeys') }, { signal });
+      let backup: BackupSummary | undefined;
       for await (const said of backups.follow({}, { signal })) {
         if (said.type === 'done') {
-          return {
-            data: said.backup,
-            view: { kind: 'stack', views: [written(said.backup), backupView(said.backup)] },
-            next: [`hansa backup verify ${to}`],
-          };
+          ({ backup } = said);
+        } else {
+          const of = said.total === undefined ? '' : ` of ${said.total}`;
+          context.progress(`${said.stage}: ${said.done}${of}`);
         }
-        const of = said.total === undefined ? '' : ` of ${said.total}`;
-        context.progress(`${said.stage}: ${said.done}${of}`);
+      }
+      if (backup !== undefined) {
+        return {
+          data: backup,
+          view: { kind: 'stack', views: [written(backup), backupView(backup)] },
+          next: [`hansa backup verify ${to}`],
+        };
       }
       const data = await backups.status({}, { signal });
       return { data, view: textView('The backup was broken off.'), exit: 1 };

@@ -10,7 +10,13 @@ import {
   type CommandOutput,
   type CommandView,
 } from '@hansa/foundation';
-import { scrubContract, type ClassRead, type Finding, type Scrub } from './contract.ts';
+import {
+  scrubContract,
+  type ClassRead,
+  type Finding,
+  type Scrub,
+  type ScrubReport,
+} from './contract.ts';
 
 const damaged = 7; // the exit code of everything that does not verify
 
@@ -26,9 +32,11 @@ const run: Command = {
     const { signal } = context;
     await scrub.begin({ repair: flagOption(context, 'repair') }, { signal });
     let shown = '';
+    let report: ScrubReport | undefined;
     for await (const said of scrub.follow({}, { signal })) {
       if (said.type === 'report') {
-        return output(said.report);
+        report = said.report;
+        continue;
       }
       const line = readText(said.read.slice(-1));
       if (line !== shown) {
@@ -36,17 +44,15 @@ const run: Command = {
         context.progress(`${line}; ${said.found} found`);
       }
     }
-    return {
-      data: await scrub.status({}, { signal }),
-      view: textView('The round was broken off.'),
-    };
+    if (report !== undefined) {
+      return output(report);
+    }
+    const data = await scrub.status({}, { signal });
+    return { data, view: textView('The round was broken off.'), exit: 1 };
   },
 };
 
-function output(data: {
-  readonly read: readonly ClassRead[];
-  readonly found: readonly Finding[];
-}): CommandOutput {
+function output(data: ScrubReport): CommandOutput {
   const left = data.found.filter(({ repairedMs }) => repairedMs === undefined);
   const words =
     data.found.length === 0
