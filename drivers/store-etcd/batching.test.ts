@@ -1,14 +1,8 @@
 import { HansaError, utf8, type Op, type Transaction } from '@hansa/foundation';
 import { createSystemClock } from '@hansa/system-node';
 import { expect, test } from 'vitest';
-import {
-  Batches,
-  batchBytesMax,
-  batchOpsMax,
-  Doubt,
-  inFlightMax,
-  type Answered,
-} from './batching.ts';
+import { batchBytesMax, batchOpsMax, type Answered } from './batch.ts';
+import { Batches, Doubt, inFlightMax } from './batching.ts';
 import { footprintOf } from './footprint.ts';
 import { Keyspace } from './keyspace.ts';
 import type { RequestOp, ResponseOp, TxnRequest } from './messages-kv.ts';
@@ -19,7 +13,7 @@ const clock = createSystemClock();
 
 interface Sent {
   readonly request: TxnRequest;
-  answer(): void;
+  answer(answered?: Answered): void;
   fail(error: unknown): void;
 }
 
@@ -30,7 +24,11 @@ function held(): { batches: Batches; sent: Sent[] } {
     clock,
     send: (request) =>
       new Promise((resolve, reject) => {
-        sent.push({ request, answer: () => resolve(done(request)), fail: reject });
+        sent.push({
+          request,
+          answer: (answered = done(request)) => resolve(answered),
+          fail: reject,
+        });
       }),
   });
   return { batches, sent };
@@ -191,6 +189,41 @@ test('what is deep within a batch counts as etcd counts it', async () => {
   }
   await Promise.all(all);
   expect(sent.slice(inFlightMax).map(opsOf)).toEqual([28, 13]);
+});
+
+test('a guard that all share is compared once, and speaks for all', async () => {
+  const { batches, sent } = held();
+  await keepBusy(batches);
+  const behind = (createRevision: number, transaction: Transaction): Promise<Answered> => {
+    const inner = { else: [], ...transaction };
+    const key = utf8('active');
+    const guard = { key, target: 'createRevision', op: '=', operand: createRevision } as const;
+    const outer = txnOf(keys, { if: [guard], then: [], else: [] });
+    const request = { ...outer, success: [{ txn: txnOf(keys, inner) }] };
+    return new Promise((resolve, reject) => {
+      const overMs = clock.monotonicMs() + 60_000;
+      const footprint = footprintOf(inner);
+      const job = { request, footprint, bytes: 10, overMs, isMarked: false };
+      batches.add({ ...job, resolve, reject });
+    });
+  };
+  const mine = [behind(3, set('a')), behind(3, swap('b')), behind(3, set('c'))];
+  const anothers = behind(4, set('d'));
+  await turn();
+  sent[0]?.answer();
+  sent[1]?.answer();
+  await turn();
+  const [batch, alone] = sent.slice(-2);
+  expect(batch?.request.compare).toHaveLength(1);
+  expect(batch?.request.success.map((op) => Object.keys(op))).toEqual([['put'], ['txn'], ['put']]);
+  expect(alone?.request.success.map((op) => Object.keys(op))).toEqual([['put']]);
+  batch?.answer();
+  for (const { succeeded, responses } of await Promise.all(mine)) {
+    expect(succeeded).toBe(true);
+    expect(responses[0]?.txn).toMatchObject({ succeeded: true, responses: [{ put: {} }] });
+  }
+  alone?.answer({ succeeded: false, responses: [], revision: 8 });
+  expect(await anothers).toEqual({ succeeded: false, responses: [], revision: 8 });
 });
 
 test('a batch that is refused is done again one by one, and only the bad one fails', async () => {

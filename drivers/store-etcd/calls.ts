@@ -6,7 +6,7 @@ import { status } from '@grpc/grpc-js';
 import { CallFailure, refusalOf, unavailable, verdictOn, type Verdict } from './failures.ts';
 import { streamFailure, type Duplex, type Member } from './member.ts';
 import type { Headed } from './messages-kv.ts';
-import { authenticateMethod, type Method } from './methods.ts';
+import { authenticateMethod, statusMethod, type Method } from './methods.ts';
 
 export interface CallTimes {
   /** Of one attempt at one member. */
@@ -116,6 +116,19 @@ export class Calls {
   ): Promise<A> {
     const { question, timeoutMs } = request;
     return this.#withToken((token) => member.call(method, question, { timeoutMs, token }));
+  }
+
+  /** Suspects the member where it does not answer in time. */
+  async look(member: Member): Promise<void> {
+    try {
+      const timeoutMs = this.times.attemptMs;
+      this.note(await this.onceAt(member, statusMethod, { question: {}, timeoutMs }));
+    } catch (error) {
+      if (error instanceof CallFailure && error.code === status.DEADLINE_EXCEEDED) {
+        this.leave(member);
+        member.suspect();
+      }
+    }
   }
 
   /** Tried again until the call's time is over: only for what may be done twice. */

@@ -23,12 +23,17 @@ type Options = Parameters<KeyValueStore['watch']>[1];
 const pauseFirstMs = 50;
 const pauseMaxMs = 1_000; // a watcher of a store that is away looks once a second whether it is back
 const pausesDoubledMax = 5;
+// A member that hangs keeps its connections and says nothing; pings find that out, but not sooner
+// than etcd lets one ping.
+const lookEveryMs = 2_000;
 
 export class Watches {
   readonly #calls: Calls;
   readonly #keys: Keyspace;
   readonly #reads: Reads;
   readonly #live = new Set<Feed>();
+  readonly #asked = new Map<Member, number>();
+  #looking: AbortController | undefined;
   #closed: HansaError | undefined;
 
   constructor(needs: { readonly calls: Calls; readonly keys: Keyspace; readonly reads: Reads }) {
@@ -115,6 +120,7 @@ export class Watches {
   ): Promise<void> {
     const { member, target, prev } = asked;
     const token = await this.#calls.token();
+    this.#count(member, 1);
     const stream = member.stream(watchMethod, { token });
     const ended = this.#attend(feed, stream, asked.from);
     const unsuspect = member.onSuspected(() => {
@@ -128,8 +134,34 @@ export class Watches {
       await ended;
     } finally {
       unsuspect();
+      this.#count(member, -1);
       stream.cancel();
       feed.detach();
+    }
+  }
+
+  #count(member: Member, more: 1 | -1): void {
+    const count = (this.#asked.get(member) ?? 0) + more;
+    if (count > 0) {
+      this.#asked.set(member, count);
+    } else {
+      this.#asked.delete(member);
+    }
+    if (this.#asked.size === 0) {
+      this.#looking?.abort();
+      this.#looking = undefined;
+    } else if (this.#looking === undefined) {
+      this.#looking = new AbortController();
+      void this.#look(this.#looking.signal);
+    }
+  }
+
+  /** As long as there are watches, whether the members that they hang on answer at all. */
+  async #look(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      // An abort ends the loop by itself.
+      await this.#calls.clock.sleep(lookEveryMs, signal).catch(() => undefined);
+      await Promise.all([...this.#asked.keys()].map((member) => this.#calls.look(member)));
     }
   }
 
