@@ -87,17 +87,22 @@ async function bringUp(options: UpOptions, target: UpTarget, end: End): Promise<
   const { startNode } = await loadNode();
   const config = await configOf(options, target);
   const node = await startNode(config, (line) => process.stderr.write(line), end.signal);
-  const { name, data } = config;
-  await rememberContext(options.home, { name, data });
+  const { data } = config;
+  const { name } = node;
+  // It keeps what it is known as: a node that joined has the cluster's name and its own.
+  const context = target.knownAs ?? node.context;
+  await rememberContext(options.home, { name: context, data });
   const founded = [`founded cluster ${name} (${node.cluster}), with keys of its own in ${data}`];
   return {
     node,
     lines: [
       ...(node.founded ? founded : []),
-      `${name} is up: ${node.url}`,
+      node.standsBy
+        ? `${name} stands by here, and passes requests on: ${node.url}`
+        : `${name} is up: ${node.url}`,
       `data in ${data}`,
-      ...(await hintsOf(options.home, name)),
-      ...(await firstLoginLines(options.home, name, node)),
+      ...(await hintsOf(options.home, context)),
+      ...(await firstLoginLines(options.home, context, node)),
       ...problemLines(node),
     ],
   };

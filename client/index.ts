@@ -16,3 +16,4 @@ export {
   type DirectoryPath,
 } from './directories.ts';
 export type { KeySpace, SpaceEntry, SpaceOp } from './key-space.ts';
+export { createClusterCarrier, type SeveralNodesOptions } from './several-nodes.ts';

@@ -55,6 +55,12 @@ const otherErrorCodes = {
     meaning: 'this node was taken out of its cluster',
     fix: 'join anew: hansa node invite there, then hansa up --join <ticket> in an empty folder',
   },
+  NODE_UNAVAILABLE: {
+    status: 503,
+    exit: 6,
+    meaning: 'no node of the cluster is active at the moment; nothing was done',
+    fix: 'try again in some seconds; hansa node list says who is there',
+  },
   NODE_TICKET_INVALID: {
     status: 401,
     exit: 4,

@@ -3,11 +3,13 @@
 import type { MakePolicyEngine } from '@hansa/capabilities/access/engine';
 import type { ProcessFacts } from '@hansa/capabilities/daemon/capability';
 import type { AppEndpoints } from '@hansa/capabilities/apps/endpoint';
+import type { BackupWriter } from '@hansa/capabilities/backups/contract';
 import type { CertificateMaker } from '@hansa/capabilities/certificates/authority';
 import type { Validities } from '@hansa/capabilities/certificates/contract';
 import type { DiscoveryOptions } from '@hansa/capabilities/discovery/capability';
 import type { Git } from '@hansa/capabilities/forge/git';
 import type { IdentityService } from '@hansa/capabilities/identity/capability';
+import type { NodesHost } from '@hansa/capabilities/nodes/uses';
 import type { OpenIdProvider } from '@hansa/capabilities/logins/oidc';
 import type { PasswordHashing } from '@hansa/capabilities/logins/password-hashing';
 import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
@@ -23,6 +25,7 @@ import type {
   KeyValueStore,
   Log,
   Random,
+  StoreInspection,
   Transport,
 } from '@hansa/foundation';
 
@@ -42,6 +45,10 @@ export interface Drivers {
   readonly plane?: DataPlane | undefined;
   /** Absent in simulations: then there is no forge. */
   readonly git: Git | undefined;
+  /** Absent where the store keeps copies by itself. */
+  readonly inspection?: StoreInspection | undefined;
+  /** Absent in simulations: then nobody writes backups. */
+  readonly backups?: BackupWriter | undefined;
   /** Absent where nothing is sealed. */
   readonly seals?: Seals | undefined;
 }
@@ -58,7 +65,17 @@ export interface LoginDrivers {
   readonly openId: OpenIdProvider;
 }
 
+/** Where this node stands among the nodes of its cluster. */
+export interface NodesOptions {
+  readonly name: string;
+  readonly api: () => string;
+  /** Absent where the store serves one node. */
+  readonly host?: NodesHost | undefined;
+}
+
 export interface CompositionNeeds extends Drivers {
+  /** Absent in simulations: then the cluster is one node without a name. */
+  readonly nodes?: NodesOptions | undefined;
   readonly logins?: LoginDrivers | undefined;
   readonly identity: IdentityService;
   readonly facts: ProcessFacts;

@@ -1,8 +1,10 @@
 // What a node is told: flags, then HANSA_… variables, then the file in the data folder, then
 // defaults. One table says all of it; `hansa up --help` and `hansa status --config` are made of it.
 import { readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { hostname } from 'node:os';
+import { dirname, join as pathOf, resolve } from 'node:path';
 import type { Validities } from '@hansa/capabilities/certificates/contract';
+import { readTicket } from '@hansa/capabilities/nodes/capability';
 import type { Setting } from '@hansa/capabilities/daemon/contract';
 import { HansaError, nameLengthMax, schemaSentence } from '@hansa/foundation';
 import { parse } from 'yaml';
@@ -15,6 +17,7 @@ import {
   tlsWanted,
   type TlsMode,
 } from './listener-config.ts';
+import { parseStoreUrl, readStoreChoice, type StoreChoice } from './store-choice.ts';
 
 export interface Config {
   /** Absolute. */
@@ -49,7 +52,26 @@ export interface Config {
   readonly sealAgeIdentity?: string | undefined;
   readonly syncIntervalMs: number;
   readonly logLevel: 'event' | 'problem';
+  readonly store: StoreChoice;
+  readonly etcd: EtcdAccess;
+  /** What the other nodes of the cluster call this one. */
+  readonly nodeName: string;
+  readonly nodeHost: string;
+  /** 0: any free one, remembered for the next start. */
+  readonly nodePort: number;
+  /** On how many nodes each blob lies. */
+  readonly blobCopies: number;
+  /** A ticket to become a node of a cluster that is there: used once, and kept nowhere. */
+  readonly join?: string | undefined;
   readonly settings: readonly Setting[];
+}
+
+/** Files, and a name; the password comes from `HANSA_STORE_PASSWORD`. */
+export interface EtcdAccess {
+  readonly caFile?: string | undefined;
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+  readonly user?: string | undefined;
 }
 
 interface Option {
@@ -184,6 +206,46 @@ export const configOptions: Readonly<Record<string, Option>> = {
     fallback: '',
     description: 'seal what lies on the disk under the age identity in this file',
   },
+  store: {
+    schema: z.string().max(4_096),
+    fallback: '',
+    description: 'etcd://host:2379,…[/prefix] for several nodes; the data folder’s own by default',
+  },
+  'store-ca': {
+    schema: filePath,
+    fallback: '',
+    description: 'file of the authority that etcd’s certificate is checked with (etcds://)',
+  },
+  'store-cert': { schema: filePath, fallback: '', description: 'certificate that etcd asks for' },
+  'store-key': { schema: filePath, fallback: '', description: 'key of store-cert' },
+  'store-user': {
+    schema: z.string().max(255),
+    fallback: '',
+    description: 'user of etcd; its password is read from HANSA_STORE_PASSWORD',
+  },
+  'node-name': {
+    schema: z
+      .string()
+      .max(nameLengthMax)
+      .regex(/^(?:[A-Za-z0-9][A-Za-z0-9_.-]*)?$/),
+    fallback: '',
+    description: 'what the other nodes of the cluster call this one (default: the host’s name)',
+  },
+  'node-host': {
+    schema: host,
+    fallback: '127.0.0.1',
+    description: 'where the other nodes of the cluster reach this one',
+  },
+  'node-port': {
+    schema: port,
+    fallback: 0,
+    description: 'TCP port for the other nodes; 0 chooses one and keeps it',
+  },
+  'blob-copies': {
+    schema: z.coerce.number().int().min(1).max(7),
+    fallback: 2,
+    description: 'on how many nodes each blob lies, where the cluster has several',
+  },
   'sync-interval': {
     schema: z.coerce.number().int().min(1).max(3_600),
     fallback: 30,
@@ -206,7 +268,7 @@ export async function readConfig(given: {
   readonly knownAs?: string;
 }): Promise<Config> {
   const data = resolve(given.data);
-  const file = await readConfigFile(join(data, 'hansa.yaml'));
+  const file = await readConfigFile(pathOf(data, 'hansa.yaml'));
   const values = new Map<string, unknown>();
   const settings: Setting[] = [];
   for (const [name, option] of Object.entries(configOptions)) {
@@ -229,7 +291,9 @@ export async function readConfig(given: {
     const { description } = option;
     settings.push({ name, value: String(parsed.data), source, description });
   }
-  const config = { ...typed(values), data, settings };
+  const join = given.flags['join'] ?? given.environment['HANSA_JOIN'];
+  const store = await chosenStore(data, { url: String(values.get('store')), join });
+  const config = { ...typed(values), data, store, join, settings };
   if (config.dht && config.dhtBootstrap.length === 0) {
     throw new HansaError('CONFIG_INVALID', 'dht is on and dht-bootstrap names no node', {
       fix: 'name nodes of the DHT that you trust to be there: host:port, comma-separated',
@@ -238,7 +302,20 @@ export async function readConfig(given: {
   return config;
 }
 
-function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'settings'> {
+/** A flag or a ticket says it for the first time; from then on the data folder knows. */
+async function chosenStore(
+  data: string,
+  { url, join }: { readonly url: string; readonly join: string | undefined },
+): Promise<StoreChoice> {
+  if (join !== undefined) {
+    return parseStoreUrl(readTicket(join).store);
+  }
+  return url === '' ? readStoreChoice(data) : parseStoreUrl(url);
+}
+
+function typed(
+  values: ReadonlyMap<string, unknown>,
+): Omit<Config, 'data' | 'settings' | 'store' | 'join'> {
   const schema = z.object({
     name: z.string(),
     apiHost: z.string(),
@@ -260,7 +337,18 @@ function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'set
     sealAgeIdentity: z.string().optional(),
     syncIntervalMs: z.number(),
     logLevel: z.enum(['event', 'problem']),
+    etcd: z.object({
+      caFile: z.string().optional(),
+      certFile: z.string().optional(),
+      keyFile: z.string().optional(),
+      user: z.string().optional(),
+    }),
+    nodeName: z.string(),
+    nodeHost: z.string(),
+    nodePort: z.number(),
+    blobCopies: z.number(),
   });
+  const given = (name: string): unknown => values.get(name) || undefined;
   return schema.parse({
     name: values.get('name'),
     apiHost: values.get('api-host'),
@@ -282,6 +370,16 @@ function typed(values: ReadonlyMap<string, unknown>): Omit<Config, 'data' | 'set
     sealAgeIdentity: values.get('seal-age-identity') || undefined,
     syncIntervalMs: Number(values.get('sync-interval')) * 1_000,
     logLevel: values.get('log-level'),
+    etcd: {
+      caFile: given('store-ca'),
+      certFile: given('store-cert'),
+      keyFile: given('store-key'),
+      user: given('store-user'),
+    },
+    nodeName: given('node-name') ?? hostname().slice(0, nameLengthMax),
+    nodeHost: values.get('node-host'),
+    nodePort: values.get('node-port'),
+    blobCopies: values.get('blob-copies'),
   });
 }
 

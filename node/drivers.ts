@@ -5,7 +5,6 @@ import { openDiskBlobs } from '@hansa/blobs-disk';
 import { internalRefPrefix } from '@hansa/capabilities/forge/capability';
 import {
   createIdentity,
-  identityIsKnown,
   type IdentityService,
   type KeySeeds,
 } from '@hansa/capabilities/identity/capability';
@@ -28,13 +27,13 @@ import { createGitCli } from '@hansa/git-cli';
 import { openTlsPlane } from '@hansa/plane-tls';
 import { createCedarEngine } from '@hansa/policy-cedar';
 import { openIrohTransport } from '@hansa/transport-iroh';
+import { createBackupWriter } from './backup/writer.ts';
 import type { Drivers, LoginDrivers } from './composition-needs.ts';
 import type { Config } from './config.ts';
-import { makeDataFolder } from './data-folder.ts';
 import { openDiscovery } from './discovery-drivers.ts';
-import { createKeyVault, readKeys } from './key-folder.ts';
+import type { Ground } from './ground.ts';
 import type { Ports } from './ports.ts';
-import { openSealing } from './sealing.ts';
+import { hansaVersion } from './version.ts';
 
 /** A node on its way up. */
 export interface Opening {
@@ -57,38 +56,24 @@ export interface OpenDrivers extends Drivers {
   readonly discovery: DiscoveryOptions | undefined;
 }
 
-export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDrivers> {
-  const { config, clock, random, log, undo, signal } = base;
+export async function openDrivers(
+  base: Opening,
+  { ports, ground }: { readonly ports: Ports; readonly ground: Ground },
+): Promise<OpenDrivers> {
+  const { config, clock, random, log } = base;
   const { data, name } = config;
-  await makeDataFolder(data);
   const codec = createMsgpackCodec();
   const crypto = createNodeCrypto();
-  const { sealKeyFile, sealAgeIdentity } = config;
-  const environment = process.env;
-  const given = { data, sealKeyFile, sealAgeIdentity, environment, clock, log };
-  const sealing = await openSealing(given);
-  const store = await sealing.openStore();
-  undo.push(() => store.close());
-  signal.throwIfAborted();
-  const identityStore = scopeStore(store, 'identity');
-  const keyFolder = {
-    folder: join(data, 'keys'),
-    random,
-    environment,
-    known: await identityIsKnown(identityStore, codec),
-    sealing: sealing.folder,
-  };
-  const seals = await sealing.settle(keyFolder);
-  const keys = await readKeys(keyFolder);
+  const { store, keys, inspection, seals, sealer } = ground;
   const identity = await createIdentity({
-    store: identityStore,
+    store: scopeStore(store, 'identity'),
     codec,
     crypto,
     clock,
     log,
     keys,
     name,
-    vault: createKeyVault(keyFolder),
+    vault: ground.vault,
   });
   if (identity.problem !== undefined) {
     log.problem('federation.off', identity.problem);
@@ -97,7 +82,8 @@ export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDriv
     identity.problem === undefined && !(keys instanceof HansaError)
       ? await openTransport(base, keys, ports)
       : undefined;
-  const blobs = await openDiskBlobs({ folder: join(data, 'blobs'), crypto, random, log });
+  const blobs =
+    ground.blobs ?? (await openDiskBlobs({ folder: join(data, 'blobs'), crypto, random, log }));
   const git = await createGitCli({
     folder: join(data, 'git'),
     hiddenRefs: [internalRefPrefix],
@@ -107,12 +93,27 @@ export async function openDrivers(base: Opening, ports: Ports): Promise<OpenDriv
     transport !== undefined && !(keys instanceof HansaError)
       ? await openPlane(base, keys, ports)
       : undefined;
+  const { cluster } = identity.signer;
+  const version = hansaVersion;
+  const copied = { store, blobs, crypto, codec, clock, data, sealer, cluster, name, version };
+  const backups = createBackupWriter(copied);
   const discovery = transport === undefined ? undefined : await openDiscovery(base, crypto);
   const policyEngine = createCedarEngine;
-  const touched = { store, blobs, codec, crypto, clock, random, log, policyEngine };
-  const founded = !keyFolder.known && identity.problem === undefined;
+  const touched = { store, inspection, blobs, codec, crypto, clock, random, log, policyEngine };
+  const founded = !ground.known && identity.problem === undefined;
   const logins = { hashing: createArgon2Hashing(), openId: createOpenIdProvider(clock) };
-  return { ...touched, logins, founded, transport, plane, git, identity, discovery, seals };
+  return {
+    ...touched,
+    backups,
+    logins,
+    founded,
+    transport,
+    plane,
+    git,
+    identity,
+    discovery,
+    seals,
+  };
 }
 
 /**

@@ -2,7 +2,7 @@
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
-import { connect, type ListenOptions, type Socket } from 'node:net';
+import { connect, type ListenOptions, type Server as SocketServer, type Socket } from 'node:net';
 import { HansaError, sourceNetwork } from '@hansa/foundation';
 import { securityHeaders } from './http-guard.ts';
 import type { HttpLimits } from './http-limits.ts';
@@ -100,7 +100,7 @@ function malformed(code: string | undefined): [status: string, code: string, mes
 }
 
 /** The address it got; PORT_TAKEN where another program has it. */
-export async function listenTcp(server: WebServer, at: ListenAddress): Promise<ListenAddress> {
+export async function listenTcp(server: SocketServer, at: ListenAddress): Promise<ListenAddress> {
   await listen(server, { host: at.host, port: at.port }).catch((error: unknown) => {
     throw listenError(error, at);
   });
@@ -125,7 +125,7 @@ function listenError(error: unknown, { host, port }: ListenAddress): unknown {
 }
 
 /** Listens at a path, mode 600; what a crashed node left there is replaced, a living one is not. */
-export async function listenUnix(server: WebServer, path: string): Promise<void> {
+export async function listenUnix(server: SocketServer, path: string): Promise<void> {
   if (Buffer.byteLength(path) > socketPathBytesMax) {
     throw new HansaError(
       'CONFIG_INVALID',
@@ -170,7 +170,7 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-function listen(server: WebServer, options: ListenOptions): Promise<void> {
+function listen(server: SocketServer, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(options, () => {

@@ -16,6 +16,7 @@ import {
 } from '@hansa/foundation';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { addContract, type RouteKind } from './http-contract.ts';
+import type { Way } from './front.ts';
 import { answerError, type ErrorNeeds } from './http-error.ts';
 import {
   createGuard,
@@ -42,7 +43,8 @@ export interface HttpNeeds {
   readonly edge: Edge;
   readonly routes: readonly HttpRoute[];
   readonly gate: Gate;
-  readonly listen: ListenAddress;
+  /** Absent where the sockets come from a front. */
+  readonly listen?: ListenAddress;
   readonly socketPath?: string;
   readonly log: Log;
   readonly clock: Clock;
@@ -66,6 +68,8 @@ export interface Lapse {
 
 export interface HttpRoad {
   readonly address: ListenAddress;
+  /** A connection that somebody else has taken in. */
+  readonly accept: Way;
   /** Ends streams at once and calls after a grace; resolves when every socket is closed. */
   close(): Promise<void>;
 }
@@ -90,17 +94,25 @@ export async function openHttp(needs: HttpNeeds): Promise<HttpRoad> {
     await Promise.all(closed);
     await app.close();
   };
+  const byEntrance = { api: open(needs.tls), socket: open() };
+  const accept: Way = (socket, entrance) => {
+    byEntrance[entrance].emit('connection', socket);
+    socket.resume();
+  };
+  const { listen = nowhere } = needs;
   try {
-    const address = await listenTcp(open(needs.tls), needs.listen);
+    const address = needs.listen === undefined ? listen : await listenTcp(byEntrance.api, listen);
     if (needs.socketPath !== undefined) {
-      await listenUnix(open(), needs.socketPath);
+      await listenUnix(byEntrance.socket, needs.socketPath);
     }
-    return { address, close };
+    return { address, accept, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
+
+const nowhere: ListenAddress = { host: '', port: 0 };
 
 function closeServer(server: WebServer): Promise<void> {
   return new Promise((resolve) => {
@@ -152,7 +164,10 @@ function addDoor(
   { limits, visits }: { limits: HttpLimits; visits: Visits },
 ): void {
   const { edge, gate, clock, log, version } = needs;
-  const guard = createGuard([needs.listen.host, ...(needs.hosts ?? [])]);
+  const guard = createGuard([
+    ...(needs.listen === undefined ? [] : [needs.listen.host]),
+    ...(needs.hosts ?? []),
+  ]);
   const known = new WeakMap<IncomingMessage, Credential>();
   const routeNeeds: RawNeeds = {
     edge,

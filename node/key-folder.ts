@@ -47,6 +47,8 @@ const files = {
   // Here only while a rotation is under way.
   after: { file: 'cluster-after.key', variable: 'HANSA_CLUSTER_AFTER_KEY' },
   node: { file: 'node.key', variable: 'HANSA_NODE_KEY' },
+  // What the nodes of a cluster of several share: it opens the keys that lie in their store.
+  shared: { file: 'shared.key', variable: 'HANSA_SHARED_KEY' },
 } as const;
 
 /** The seeds, or why they cannot be used. */
@@ -64,6 +66,30 @@ export async function readKeys(needs: KeyFolderNeeds): Promise<KeySeeds | HansaE
     }
     throw error;
   }
+}
+
+/** Of this node alone; KEY_MALFORMED, KEY_EXPOSED. Where there is none, one is made or not. */
+export async function readSecretSeed(needs: KeyFolderNeeds, which: 'node'): Promise<Uint8Array>;
+export async function readSecretSeed(
+  needs: KeyFolderNeeds,
+  which: 'shared',
+  options: { readonly make: false },
+): Promise<Uint8Array | undefined>;
+export async function readSecretSeed(
+  needs: KeyFolderNeeds,
+  which: 'node' | 'shared',
+  { make = true }: { readonly make?: boolean } = {},
+): Promise<Uint8Array | undefined> {
+  await mkdir(needs.folder, { recursive: true, mode: 0o700 });
+  return make ? readSeed(needs, which, false) : readHeld(needs, which);
+}
+
+export async function writeSecretSeed(
+  needs: KeyFolderNeeds,
+  which: 'shared',
+  seed: Uint8Array,
+): Promise<void> {
+  await writeSeed(needs, which, seed);
 }
 
 /** The files of a cluster's keys as a rotation changes them. */

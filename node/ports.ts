@@ -8,10 +8,12 @@ export interface Ports {
   readonly api?: number | undefined;
   readonly link?: number | undefined;
   readonly plane?: number | undefined;
+  /** Where the other nodes of the cluster come in. */
+  readonly node?: number | undefined;
 }
 
 const port = z.number().int().min(1).max(65_535).optional();
-const schema: z.ZodType<Ports> = z.object({ api: port, link: port, plane: port });
+const schema: z.ZodType<Ports> = z.object({ api: port, link: port, plane: port, node: port });
 
 /** Empty where nothing usable is remembered. */
 export async function readPorts(data: string): Promise<Ports> {
@@ -22,6 +24,8 @@ export async function readPorts(data: string): Promise<Ports> {
   }
 }
 
-export async function writePorts(data: string, ports: Ports): Promise<void> {
-  await writeSecret(join(data, 'ports.json'), `${JSON.stringify(ports)}\n`);
+/** Beside those that are remembered already. */
+export async function rememberPorts(data: string, ports: Ports): Promise<void> {
+  const all = { ...(await readPorts(data)), ...ports };
+  await writeSecret(join(data, 'ports.json'), `${JSON.stringify(all)}\n`);
 }

@@ -1,5 +1,5 @@
 // One connection of the plane: a socket whose far side is proven, as one stream of frames.
-import type { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { PlaneConnection } from '@hansa/capabilities/links/planes-driver';
 import {
   createQueue,
@@ -24,7 +24,7 @@ export class TlsConnection implements PlaneConnection {
   readonly dialled: boolean;
   readonly stream: FrameStream;
   readonly closed: Promise<{ readonly reason: string }>;
-  readonly #socket: TLSSocket;
+  readonly #socket: Socket;
   readonly #reader = new FrameReader(firstFrameBytesMax);
   readonly #inbox: Queue<Uint8Array> = createQueue<Uint8Array>({
     limit: incomingBytesMax,
@@ -35,7 +35,7 @@ export class TlsConnection implements PlaneConnection {
   // One sender at a time: a frame is two writes.
   #sending: Promise<void> = Promise.resolve();
 
-  constructor(socket: TLSSocket, given: { readonly remote: NodeId; readonly dialled: boolean }) {
+  constructor(socket: Socket, given: { readonly remote: NodeId; readonly dialled: boolean }) {
     this.#socket = socket;
     this.remote = given.remote;
     this.dialled = given.dialled;

@@ -1,7 +1,7 @@
 // The data plane over TLS 1.3. Both sides show a certificate of their node's own key and accept no
 // other key than the one they expect; there is no authority, and names mean nothing.
 import { createServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
-import { connect, createServer as createTlsServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, type Server, type TLSSocket } from 'node:tls';
 import type {
   DataPlane,
   PlaneConnection,
@@ -17,6 +17,7 @@ import {
 } from '@hansa/foundation';
 import { announced, dialTarget } from './addresses.ts';
 import { createTlsIdentity, nodeOf, type TlsIdentity } from './certificate.ts';
+import { dialPinned, pinnedOptions, requireProtocol } from './pinned.ts';
 import { TlsConnection } from './tls-connection.ts';
 
 export const planeProtocol = 'hansa-plane/1';
@@ -89,7 +90,7 @@ class TlsPlane implements DataPlane {
       const options = { key, cert, signal: AbortSignal.any([signal, attempts.signal]) };
       const dials = targets
         .slice(0, targetsMax)
-        .map((at) => dialOne({ ...at, ...options }, to.node));
+        .map((at) => dialPinned({ ...at, ...options, protocol: planeProtocol }, to.node));
       const socket = await Promise.any(dials);
       dials.forEach((dial) => void dial.then((other) => leaveUnless(other, socket), ignore));
       return this.#hold(socket, to.node, true);
@@ -154,7 +155,7 @@ class TlsPlane implements DataPlane {
   async #makeTlsServer(): Promise<Server> {
     const { key, cert } = await this.#ownIdentity();
     const server = createTlsServer({
-      ...tlsOptions,
+      ...pinnedOptions(planeProtocol),
       key,
       cert,
       requestCert: true,
@@ -171,7 +172,7 @@ class TlsPlane implements DataPlane {
   #arrived(socket: TLSSocket): void {
     socket.on('error', () => undefined);
     try {
-      requireProtocol(socket);
+      requireProtocol(socket, planeProtocol);
       const remote = nodeOf(socket.getPeerX509Certificate());
       if (this.#door?.expects(remote) !== true) {
         throw new HansaError('CERTIFICATE_INVALID', `nobody expects ${remote}`);
@@ -195,62 +196,6 @@ class TlsPlane implements DataPlane {
     this.#connections.add(connection);
     void connection.closed.then(() => this.#connections.delete(connection));
     return connection;
-  }
-}
-
-const tlsOptions = {
-  minVersion: 'TLSv1.3',
-  maxVersion: 'TLSv1.3',
-  ALPNProtocols: [planeProtocol],
-  // No authority could vouch for a certificate here: its key is compared instead, after the
-  // handshake has proven that the far side holds it.
-  rejectUnauthorized: false,
-} as const;
-
-interface DialTarget extends TlsIdentity {
-  readonly host: string;
-  readonly port: number;
-  readonly signal: AbortSignal;
-}
-
-function dialOne({ signal, ...to }: DialTarget, expected: NodeId): Promise<TLSSocket> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const socket = connect({ ...tlsOptions, ...to });
-    const leave = (): void => {
-      socket.destroy();
-      reject(signal.reason);
-    };
-    const fail = (error: unknown): void => {
-      signal.removeEventListener('abort', leave);
-      socket.destroy();
-      reject(error);
-    };
-    signal.addEventListener('abort', leave, { once: true });
-    socket.once('error', fail);
-    const closed = (): void => fail(new Error('the far side closed the connection'));
-    socket.once('close', closed);
-    socket.once('secureConnect', () => {
-      try {
-        requireProtocol(socket);
-        const remote = nodeOf(socket.getPeerX509Certificate());
-        if (remote !== expected) {
-          throw new HansaError('CERTIFICATE_INVALID', `${remote} answers there, not ${expected}`);
-        }
-        signal.removeEventListener('abort', leave);
-        socket.off('close', closed);
-        socket.off('error', fail);
-        resolve(socket);
-      } catch (error) {
-        fail(error);
-      }
-    });
-  });
-}
-
-function requireProtocol(socket: TLSSocket): void {
-  if (socket.getProtocol() !== 'TLSv1.3' || socket.alpnProtocol !== planeProtocol) {
-    throw new HansaError('PROTOCOL_MISMATCH', `the far side does not speak ${planeProtocol}`);
   }
 }
 

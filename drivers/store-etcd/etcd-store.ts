@@ -11,6 +11,7 @@ import {
   utf8,
   type Clock,
   type Entry,
+  type FencedStore,
   type HistoryKept,
   type KeyRange,
   type KeyValueStore,
@@ -21,24 +22,25 @@ import {
   type Revision,
   type ScanOptions,
   type ScanPage,
+  type StoreFence,
   type StoreLimits,
   type StoreStatus,
   type Transaction,
   type TransactionResult,
   type WatchBatch,
 } from '@hansa/foundation';
-import { Batches, Doubt, type Answered } from './batching.ts';
+import { Batches, type Answered } from './batching.ts';
 import { Calls, callTimes, type CallTimes, type Credentials } from './calls.ts';
 import { membersOf, type EtcdTls } from './connection.ts';
-import { CallFailure, unavailable, unknownOutcome, verdictOn } from './failures.ts';
 import { footprintOf } from './footprint.ts';
 import { Keyspace } from './keyspace.ts';
 import { Leases } from './leases.ts';
 import { Maintenance, type Defragmented } from './maintenance.ts';
 import type { TxnRequest } from './messages-kv.ts';
-import { putMethod, txnMethod } from './methods.ts';
+import { txnMethod } from './methods.ts';
 import { Outcomes } from './outcomes.ts';
 import { Reads } from './reads.ts';
+import { bytesOf, sendTo } from './sending.ts';
 import { isReadOnly, resultsOf, txnOf } from './translation.ts';
 import { Watches } from './watching.ts';
 
@@ -61,7 +63,7 @@ export interface EtcdStoreNeeds {
 
 /** The store, and what one node of the cluster does for it. */
 export interface EtcdStore {
-  readonly store: KeyValueStore;
+  readonly store: FencedStore;
   /** Forgets history beyond its bounds, until the signal aborts. */
   keepCompacting(signal: AbortSignal): Promise<void>;
   /** Gives back the room that was compacted, one member after the other. */
@@ -96,7 +98,7 @@ export async function openEtcd(needs: EtcdStoreNeeds): Promise<EtcdStore> {
     throw error;
   }
   const maintenance = new Maintenance({ calls, keys, reads, history: needs.history });
-  const store = new RemoteStore({ calls, keys, reads, maintenance, random });
+  const store = new RemoteStore(shareOf({ calls, keys, reads, maintenance, random }));
   return {
     store,
     keepCompacting: (signal) => maintenance.keepCompacting(signal),
@@ -110,6 +112,22 @@ const systemRandom: Random = {
   fraction: () => randomBytes(4).readUInt32LE() / 2 ** 32,
 };
 
+/** The transaction within one that holds only behind the fence: both are one step. */
+function behind(keys: Keyspace, fence: StoreFence, request: TxnRequest): TxnRequest {
+  const operand = fence.createRevision;
+  const compare = { key: fence.key, target: 'createRevision' as const, op: '=' as const, operand };
+  const outer = txnOf(keys, { if: [compare], then: [], else: [] });
+  return { ...outer, success: [{ txn: request }] };
+}
+
+function withinFence({ succeeded, responses, revision }: Answered): Answered {
+  const inner = responses[0]?.txn;
+  if (!succeeded || inner === undefined) {
+    throw new HansaError('NODE_DEPOSED', 'another node of the cluster has taken over');
+  }
+  return { succeeded: inner.succeeded, responses: inner.responses, revision };
+}
+
 function closed(): HansaError {
   return new HansaError('SHUTTING_DOWN', 'the store is closed');
 }
@@ -118,9 +136,42 @@ type Swap =
   | { ok: true; revision: Revision }
   | { ok: false; current: Entry | null; revision: Revision };
 
-class RemoteStore implements KeyValueStore {
+/** What every view of one store shares. */
+interface Shared {
+  readonly calls: Calls;
+  readonly keys: Keyspace;
+  readonly reads: Reads;
+  readonly maintenance: Maintenance;
+  readonly leases: Leases;
+  readonly outcomes: Outcomes;
+  readonly watches: Watches;
+  readonly batches: Batches;
+}
+
+function shareOf(needs: {
+  readonly calls: Calls;
+  readonly keys: Keyspace;
+  readonly reads: Reads;
+  readonly maintenance: Maintenance;
+  readonly random: Random;
+}): Shared {
+  const { calls, keys, reads, maintenance, random } = needs;
+  const leases = new Leases(calls, keys, random);
+  const nowMs = (): number => calls.clock.monotonicMs();
+  const outcomes = new Outcomes({ keys, leases, reads, nowMs });
+  const watches = new Watches({ calls, keys, reads });
+  const batches = new Batches({
+    clock: calls.clock,
+    send: (request, overMs) => sendTo(calls, request, overMs),
+  });
+  return { calls, keys, reads, maintenance, leases, outcomes, watches, batches };
+}
+
+class RemoteStore implements FencedStore {
   readonly limits: StoreLimits = storeLimits;
   readonly durability = 'quorum-fsync';
+  readonly #shared: Shared;
+  readonly #fence: StoreFence | undefined;
   readonly #calls: Calls;
   readonly #keys: Keyspace;
   readonly #reads: Reads;
@@ -131,26 +182,21 @@ class RemoteStore implements KeyValueStore {
   readonly #batches: Batches;
   #closing: Promise<void> | undefined;
 
-  constructor(needs: {
-    readonly calls: Calls;
-    readonly keys: Keyspace;
-    readonly reads: Reads;
-    readonly maintenance: Maintenance;
-    readonly random: Random;
-  }) {
-    const { calls, keys, reads, random } = needs;
-    this.#calls = calls;
-    this.#keys = keys;
-    this.#reads = reads;
-    this.#maintenance = needs.maintenance;
-    this.#leases = new Leases(calls, keys, random);
-    const nowMs = (): number => calls.clock.monotonicMs();
-    this.#outcomes = new Outcomes({ keys, leases: this.#leases, reads, nowMs });
-    this.#watches = new Watches({ calls, keys, reads });
-    this.#batches = new Batches({
-      clock: calls.clock,
-      send: (request, overMs) => send(calls, request, overMs),
-    });
+  constructor(shared: Shared, fence?: StoreFence) {
+    this.#shared = shared;
+    this.#fence = fence;
+    this.#calls = shared.calls;
+    this.#keys = shared.keys;
+    this.#reads = shared.reads;
+    this.#maintenance = shared.maintenance;
+    this.#leases = shared.leases;
+    this.#outcomes = shared.outcomes;
+    this.#watches = shared.watches;
+    this.#batches = shared.batches;
+  }
+
+  fenced(fence: StoreFence): KeyValueStore {
+    return new RemoteStore(this.#shared, fence);
   }
 
   async get(
@@ -269,9 +315,21 @@ class RemoteStore implements KeyValueStore {
     job: Pick<Parameters<Batches['add']>[0], 'footprint' | 'isMarked'>,
   ): Promise<Answered> {
     const overMs = this.#calls.clock.monotonicMs() + this.#calls.times.callMs;
-    const bytes = bytesOf(request);
+    const fence = this.#fence;
+    if (fence === undefined) {
+      return this.#added({ ...job, request, overMs });
+    }
+    job.footprint.reads(fence.key);
+    const guarded = this.#added({ ...job, request: behind(this.#keys, fence, request), overMs });
+    return guarded.then(withinFence);
+  }
+
+  #added(
+    job: Pick<Parameters<Batches['add']>[0], 'footprint' | 'isMarked' | 'request' | 'overMs'>,
+  ): Promise<Answered> {
+    const bytes = bytesOf(job.request);
     return new Promise((resolve, reject) => {
-      this.#batches.add({ ...job, request, bytes, overMs, resolve, reject });
+      this.#batches.add({ ...job, bytes, resolve, reject });
     });
   }
 
@@ -323,6 +381,9 @@ class RemoteStore implements KeyValueStore {
 
   /** What was asked for is done first, as far as etcd answers. */
   close(): Promise<void> {
+    if (this.#fence !== undefined) {
+      return Promise.resolve(); // a view: the store is its opener's
+    }
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -340,53 +401,7 @@ class RemoteStore implements KeyValueStore {
   }
 }
 
-/** One batch, again only where no member can have done it. */
-async function send(calls: Calls, request: TxnRequest, overMs: number): Promise<Answered> {
-  for (let failures = 1; ; failures += 1) {
-    calls.assertOpen();
-    try {
-      return await sendOnce(calls, request);
-    } catch (error) {
-      if (!(error instanceof CallFailure)) {
-        throw error;
-      }
-      if (verdictOn(error) !== 'untaken') {
-        throw new Doubt(unknownOutcome(error));
-      }
-      if (!(await calls.pause(failures, overMs))) {
-        throw unavailable(error);
-      }
-    }
-  }
-}
-
-async function sendOnce(calls: Calls, request: TxnRequest): Promise<Answered> {
-  const [first, second] = request.success;
-  if (request.compare.length === 0 && first?.put !== undefined && second === undefined) {
-    // A lone put is a little cheaper for etcd than a transaction of one.
-    const { header } = await calls.once(putMethod, first.put);
-    return { succeeded: true, responses: [{ put: {} }], revision: header?.revision ?? 0 };
-  }
-  const { succeeded, responses, header } = await calls.once(txnMethod, request);
-  return { succeeded, responses, revision: header?.revision ?? 0 };
-}
-
 function putOp(key: Uint8Array, value: Uint8Array, options: { lease?: LeaseId }): Op {
   const { lease } = options;
   return { put: lease === undefined ? { key, value } : { key, value, lease } };
-}
-
-/** Of all that is sent, near enough. */
-function bytesOf({ compare, success, failure }: TxnRequest): number {
-  let bytes = 0;
-  for (const { key, value } of compare) {
-    bytes += key.length + (value?.length ?? 0);
-  }
-  for (const { put, range, deleteRange, txn } of [...success, ...failure]) {
-    bytes += (put?.key.length ?? 0) + (put?.value.length ?? 0);
-    bytes += (range?.key.length ?? 0) + (range?.rangeEnd?.length ?? 0);
-    bytes += (deleteRange?.key.length ?? 0) + (deleteRange?.rangeEnd?.length ?? 0);
-    bytes += txn === undefined ? 0 : bytesOf(txn);
-  }
-  return bytes;
 }

@@ -1,0 +1,40 @@
+// Opens the front of the API: on the port that was chosen once, and on a unix socket in the data
+// folder; and writes down where that is, for commands on this machine.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isHansaError } from '@hansa/foundation';
+import type { Opening } from './drivers.ts';
+import { openFront, urlOf, type Front } from './front.ts';
+import { socketPathBytesMax } from './http-listen.ts';
+import { writeSecret } from './key-folder.ts';
+import { readPorts, rememberPorts } from './ports.ts';
+
+/** A remembered port that somebody else took meanwhile is given up; a configured one is an error. */
+export async function openApiFront({
+  config,
+  clock,
+  undo,
+}: Opening): Promise<{ readonly front: Front; readonly url: string }> {
+  const { data, apiHost: host, apiPort } = config;
+  const path = join(data, 'api.sock');
+  const socket = Buffer.byteLength(path) <= socketPathBytesMax ? { socketPath: path } : {};
+  const open = (port: number): Promise<Front> =>
+    openFront({ listen: { host, port }, clock, ...socket });
+  const remembered = (await readPorts(data)).api ?? 0;
+  const front =
+    apiPort !== 0
+      ? await open(apiPort)
+      : await open(remembered).catch((error: unknown) => {
+          if (isHansaError(error, 'PORT_TAKEN') && remembered !== 0) {
+            return open(0);
+          }
+          throw error;
+        });
+  undo.push(() => front.shut());
+  const url = urlOf(config, front.address);
+  await rememberPorts(data, { api: front.address.port });
+  const apiFile = join(data, 'api.json');
+  await writeSecret(apiFile, `${JSON.stringify({ url, ...socket, pid: process.pid })}\n`);
+  undo.push(() => rm(apiFile, { force: true }));
+  return { front, url };
+}

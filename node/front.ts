@@ -1,0 +1,132 @@
+// Where people and programs reach this node, whatever it does at the moment: what arrives is answered
+// here while the node is active, passed on to the active node while it stands by, and kept waiting
+// for the moment between the two. It listens from the first moment to the last.
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '@hansa/foundation';
+import { httpLimits } from './http-limits.ts';
+import { listenTcp, listenUnix, type ListenAddress } from './http-listen.ts';
+
+/** The API's address, or its unix socket: what comes there is of this machine's user. */
+export type Entrance = 'api' | 'socket';
+
+/** Where what arrives goes to. */
+export type Way = (socket: Socket, entrance: Entrance) => void;
+
+export interface Front {
+  readonly address: ListenAddress;
+  /** Undefined: whoever comes waits, until there is a way again. */
+  turn(way: Way | undefined): void;
+  /** Has somebody wait for the next turn who could not go the way there was. */
+  hold: Way;
+  /** Takes nobody in any more; who waits still is sent away. */
+  shut(): Promise<void>;
+}
+
+export function urlOf({ tls }: { readonly tls: boolean }, { host, port }: ListenAddress): string {
+  return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+export const heldMs = 15_000; // the longest that nobody is active: an election, and a start
+export const heldMax = 1_024; // connections that wait; the next is told to come again
+
+interface Held {
+  readonly socket: Socket;
+  readonly entrance: Entrance;
+}
+
+/** PORT_TAKEN where another program listens there. */
+export async function openFront(needs: {
+  readonly listen: ListenAddress;
+  readonly socketPath?: string | undefined;
+  readonly clock: Clock;
+}): Promise<Front> {
+  const held = new Set<Held>();
+  let way: Way | undefined;
+  const wait = (guest: Held): void => {
+    if (held.size >= heldMax) {
+      refuse(guest.socket);
+      return;
+    }
+    held.add(guest);
+    const { signal, done } = lapse(guest.socket);
+    needs.clock.sleep(heldMs, signal).then(
+      () => {
+        if (held.delete(guest)) {
+          refuse(guest.socket);
+        }
+      },
+      () => held.delete(guest),
+    );
+    guest.socket.once('close', done);
+  };
+  const take =
+    (entrance: Entrance) =>
+    (socket: Socket): void => {
+      socket.on('error', () => undefined); // whoever it goes to sees that it is closed
+      if (way === undefined) {
+        wait({ socket, entrance });
+      } else {
+        way(socket, entrance);
+      }
+    };
+  const servers: Server[] = [];
+  const listener = (entrance: Entrance): Server => {
+    const server = createServer({ pauseOnConnect: true }, take(entrance));
+    server.maxConnections = httpLimits.connectionsMax;
+    servers.push(server);
+    return server;
+  };
+  const shut = async (): Promise<void> => {
+    const closed = servers.map(
+      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+    );
+    held.forEach(({ socket }) => refuse(socket));
+    held.clear();
+    await Promise.race([Promise.all(closed), needs.clock.sleep(0)]);
+  };
+  try {
+    const address = await listenTcp(listener('api'), needs.listen);
+    if (needs.socketPath !== undefined) {
+      await listenUnix(listener('socket'), needs.socketPath);
+    }
+    return {
+      address,
+      turn(next) {
+        way = next;
+        for (const guest of next === undefined ? [] : held) {
+          held.delete(guest);
+          next?.(guest.socket, guest.entrance);
+        }
+      },
+      hold: (socket, entrance) => wait({ socket, entrance }),
+      shut,
+    };
+  } catch (error) {
+    await shut();
+    throw error;
+  }
+}
+
+function lapse(socket: Socket): { readonly signal: AbortSignal; done(): void } {
+  const over = new AbortController();
+  if (socket.destroyed) {
+    over.abort();
+  }
+  return { signal: over.signal, done: () => over.abort() };
+}
+
+/** Written before a word was read, so that whoever speaks HTTP in plain learns why. */
+export function refuse(socket: Socket): void {
+  const body = JSON.stringify({
+    code: 'NODE_UNAVAILABLE',
+    message: 'no node of the cluster is active at the moment',
+  });
+  const head = [
+    'HTTP/1.1 503 Service Unavailable',
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'retry-after: 1',
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}

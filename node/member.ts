@@ -1,0 +1,353 @@
+// A node of a cluster of several: it answers from the first moment to the last, by itself while it is
+// active and through the active node while it stands by. Whoever is elected runs the cluster behind a
+// fence; when the term is over, all of it is ended, and the node stands by again.
+import { setMaxListeners } from 'node:events';
+import {
+  campaign,
+  keepPresence,
+  nodeTables,
+  ownMode,
+  type NodesHost,
+  type Term,
+} from '@hansa/capabilities/nodes/capability';
+import { HansaError, isHansaError, type NodeId } from '@hansa/foundation';
+import { openNodePort, type Guest, type NodePort } from '@hansa/plane-tls';
+import { openApiFront } from './api-front.ts';
+import type { Opening } from './drivers.ts';
+import type { Entrance, Front } from './front.ts';
+import { etcdChoice, openMemberGround, type MemberGround } from './member-ground.ts';
+import { passingOn, type PassingOn } from './passing-on.ts';
+import { readPorts, rememberPorts } from './ports.ts';
+import { openReplicas, type Replicas } from './replicas.ts';
+import { runCluster, type RunningCluster } from './run-cluster.ts';
+import type { RunningNode } from './running-node.ts';
+import { undoAll } from './undoing.ts';
+import { hansaVersion } from './version.ts';
+
+const passGraceMs = 5_000; // for answers that are under way when a node that stands by is stopped
+const againMs = 1_000; // before a term is tried again that ended in a failure
+
+interface Member {
+  readonly base: Opening;
+  readonly ground: MemberGround;
+  readonly front: Front;
+  readonly url: string;
+  readonly port: NodePort;
+  readonly replicas: Replicas;
+  /** Of the node's whole life. */
+  readonly ending: AbortController;
+  /** How guests of other nodes come in while this node is active. */
+  readonly guests: { take: ((guest: Guest) => void) | undefined };
+  /** Told once, by whichever comes first: a term, or another node's. */
+  readonly settled: {
+    tell(how: RunningCluster | 'standby'): void;
+    fail(error: unknown): void;
+  };
+  passing: PassingOn | undefined;
+  mode: 'serving' | 'draining';
+  /** Aborts when the mode changes. */
+  changed: AbortController;
+  stopAsked(): void;
+}
+
+export async function startMember(given: Opening): Promise<RunningNode> {
+  const ground = await openMemberGround(given);
+  const { name, nodeName } = ground;
+  const base: Opening = { ...given, config: { ...given.config, name, nodeName } };
+  const { front, url } = await openApiFront(base);
+  const guests: Member['guests'] = { take: undefined };
+  const port = await openPort(base, ground, (guest) => replicasOrApi(member, guest));
+  const replicas = await openReplicas({ base, ground, port });
+  let stopAsked = (): void => undefined;
+  const asked = new Promise<void>((resolve) => {
+    stopAsked = resolve;
+  });
+  const { first, settled } = firstTold();
+  const member: Member = {
+    base,
+    ground,
+    front,
+    url,
+    port,
+    replicas,
+    ending: new AbortController(),
+    guests,
+    settled,
+    passing: undefined,
+    mode: 'serving',
+    changed: new AbortController(),
+    stopAsked,
+  };
+  setMaxListeners(0, member.ending.signal);
+  const living = Promise.all([stayPresent(member), followMode(member), takeTurns(member)]);
+  const stop = async (): Promise<void> => {
+    await front.shut();
+    member.ending.abort(new HansaError('SHUTTING_DOWN', 'the node is stopping'));
+    await living.catch((error: unknown) => base.log.problem('node.stop-failed', error));
+    await member.passing?.end(passGraceMs);
+    await undoAll(base);
+  };
+  base.undo.push(async () => member.ending.abort());
+  const how = await first;
+  const context = ground.founded ? name : `${name}.${nodeName}`;
+  const common = { name, context, url, stopAsked: asked, stop };
+  return how === 'standby'
+    ? {
+        ...common,
+        cluster: ground.cluster,
+        founded: false,
+        problem: undefined,
+        ownerCode: undefined,
+        standsBy: true,
+      }
+    : { ...how, ...common, founded: ground.founded, standsBy: false };
+}
+
+function firstTold(): {
+  readonly first: Promise<RunningCluster | 'standby'>;
+  readonly settled: Member['settled'];
+} {
+  let settled: Member['settled'] = { tell: () => undefined, fail: () => undefined };
+  const first = new Promise<RunningCluster | 'standby'>((resolve, reject) => {
+    settled = { tell: resolve, fail: reject };
+  });
+  first.catch(() => undefined); // whoever waits for it is told
+  return { first, settled };
+}
+
+async function openPort(
+  { config, log, undo }: Opening,
+  { seed, records, codec }: MemberGround,
+  arrived: (guest: Guest) => void,
+): Promise<NodePort> {
+  const { members } = nodeTables(records, codec);
+  const open = (number: number): Promise<NodePort> =>
+    openNodePort({
+      seed,
+      bind: { host: config.nodeHost, port: number },
+      expects: async (node) => (await members.get(node)) !== undefined,
+      arrived,
+      log,
+    });
+  const remembered = (await readPorts(config.data)).node ?? 0;
+  const port =
+    config.nodePort !== 0
+      ? await open(config.nodePort)
+      : await open(remembered).catch((error: unknown) => {
+          if (isHansaError(error, 'PORT_TAKEN') && remembered !== 0) {
+            return open(0);
+          }
+          throw error;
+        });
+  undo.push(() => port.close());
+  await rememberPorts(config.data, { node: portNumber(port) });
+  return port;
+}
+
+function portNumber({ addresses: [first] }: NodePort): number | undefined {
+  return first === undefined ? undefined : Number(first.slice(first.lastIndexOf(':') + 1));
+}
+
+/** What another node comes for, its first line says. */
+function replicasOrApi(member: Member, guest: Guest): void {
+  const [word] = guest.words;
+  if (word === 'blobs') {
+    member.replicas.serve(guest);
+  } else if ((word === 'api' || word === 'socket') && member.guests.take !== undefined) {
+    member.guests.take(guest);
+  } else {
+    guest.socket.destroy();
+  }
+}
+
+function stayPresent({ base, ground, url, port, ending }: Member): Promise<void> {
+  const { clock, log } = base;
+  const { records: store, codec, node } = ground;
+  const { addresses: ports } = port;
+  const presence = { node, api: url, ports, version: hansaVersion };
+  return keepPresence({ store, codec, clock, log }, () => presence, ending.signal);
+}
+
+/** A node that was removed stops by itself. */
+async function followMode(member: Member): Promise<void> {
+  const { base, ground, ending } = member;
+  const needs = { store: ground.records, codec: ground.codec, clock: base.clock };
+  for await (const mode of ownMode(needs, ground.node, ending.signal)) {
+    if (mode === undefined) {
+      base.log.event('nodes.removed', { node: ground.node });
+      member.stopAsked();
+      return;
+    }
+    if (mode !== member.mode) {
+      member.mode = mode;
+      member.changed.abort(new HansaError('SHUTTING_DOWN', `the node is ${mode} from now on`));
+      member.changed = new AbortController();
+    }
+  }
+}
+
+/** By turns: standing by until elected, then active until the term is over. */
+async function takeTurns(member: Member): Promise<void> {
+  const { base, ending, settled } = member;
+  const { signal } = ending;
+  while (!signal.aborted) {
+    try {
+      const term = await standBy(member);
+      if (term !== undefined) {
+        await serveTerm(member, term);
+      }
+    } catch (error) {
+      if (signal.aborted) {
+        return;
+      }
+      base.log.problem('nodes.term-failed', error);
+      settled.fail(error);
+      await base.clock.sleep(againMs, signal).catch(() => undefined);
+    }
+  }
+}
+
+/** Undefined where the node was told something else meanwhile. */
+async function standBy(member: Member): Promise<Term | undefined> {
+  const { base, ground, ending } = member;
+  const elsewhere = new AbortController();
+  const following = followActive(member, elsewhere.signal);
+  const until = AbortSignal.any([ending.signal, member.changed.signal]);
+  const { clock, log } = base;
+  const { store, codec, node } = ground;
+  try {
+    if (member.mode === 'draining') {
+      await untilAborted(until);
+      return undefined;
+    }
+    return await campaign({ store, codec, clock, log, node }, until);
+  } catch (error) {
+    if (until.aborted) {
+      return undefined;
+    }
+    throw error;
+  } finally {
+    elsewhere.abort();
+    await following;
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+    }
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** Passes on to whichever node is active, for as long as this one stands by. */
+async function followActive(member: Member, signal: AbortSignal): Promise<void> {
+  const { base, ground, front } = member;
+  const { records, codec } = ground;
+  const { active } = nodeTables(records, codec);
+  const key = active.key();
+  while (!signal.aborted) {
+    try {
+      const { entry, revision } = await records.get(key);
+      await passTo(member, entry === null ? undefined : active.row(entry).value.node);
+      for await (const batch of records.watch({ key }, { from: revision, signal })) {
+        const last = 'events' in batch ? batch.events.at(-1) : undefined;
+        if (last !== undefined) {
+          const node = last.entry === null ? undefined : active.row(last.entry).value.node;
+          await passTo(member, node);
+        }
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        base.log.event('nodes.not-following', { reason: String(error) });
+        await base.clock.sleep(againMs, signal).catch(() => undefined);
+      }
+    }
+  }
+  front.turn(undefined);
+  member.passing = undefined;
+}
+
+async function passTo(member: Member, node: NodeId | undefined): Promise<void> {
+  const { ground, front, port, base, settled } = member;
+  const presence =
+    node === undefined
+      ? undefined
+      : await nodeTables(ground.records, ground.codec).presence.get(node);
+  if (node === undefined || node === ground.node || presence === undefined) {
+    front.turn(undefined);
+    return;
+  }
+  const { ports: addresses } = presence.value;
+  member.passing = passingOn({
+    port,
+    active: { node, addresses },
+    log: base.log,
+    otherwise: front.hold,
+  });
+  front.turn(member.passing.way);
+  settled.tell('standby');
+}
+
+async function serveTerm(member: Member, term: Term): Promise<void> {
+  const { base, ground, front, guests, replicas, settled, ending } = member;
+  const { signal } = member.changed;
+  const opening: Opening = { ...base, undo: [], signal: term.over };
+  try {
+    const behind = await ground.behind(term.fence);
+    const cluster = await runCluster(opening, {
+      ground: { ...behind, blobs: replicas.blobs },
+      front: guestsToo(front, guests),
+      host: hostOf(member),
+      requireHeld: () => requireHeld(term),
+    });
+    const looking = replicas.keepCopies(term.over);
+    const compacting = ground.etcd.keepCompacting(term.over).catch(() => undefined);
+    settled.tell(cluster);
+    void cluster.stopAsked.then(member.stopAsked);
+    await untilAborted(AbortSignal.any([term.over, signal, ending.signal]));
+    if (!term.over.aborted) {
+      await undoAll(opening);
+    }
+    await term.resign();
+    await Promise.all([looking, compacting]);
+  } finally {
+    await undoAll(opening);
+    await term.resign();
+  }
+}
+
+/** While this node is active, what other nodes pass on comes in like what comes to the front. */
+function guestsToo(front: Front, guests: Member['guests']): Front {
+  return {
+    ...front,
+    turn(way) {
+      front.turn(way);
+      guests.take =
+        way === undefined
+          ? undefined
+          : ({ words: [entrance = 'api', from], socket }) => {
+              // Limits count by where a request comes from, and not by who has passed it on.
+              Object.defineProperty(socket, 'remoteAddress', {
+                value: from === '-' ? undefined : from,
+              });
+              way(socket, entrance as Entrance);
+            };
+    },
+  };
+}
+
+function requireHeld(term: Term): void {
+  if (!term.isHeld()) {
+    throw new HansaError('NODE_DEPOSED', 'this node is not active any more');
+  }
+}
+
+function hostOf({ base, ground, replicas }: Member): NodesHost {
+  return {
+    storeUrl: etcdChoice(base.config).url,
+    sealFor: (secret) => ground.sealFor(secret),
+    copies: () => replicas.found(),
+  };
+}

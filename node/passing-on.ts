@@ -1,0 +1,83 @@
+// How a node that stands by passes on what arrives: bytes to bytes, over the port of nodes, to
+// whichever node is active. It reads nothing of them: TLS ends where the answer is made.
+import type { Socket } from 'node:net';
+import type { Log, NodeAddress } from '@hansa/foundation';
+import type { NodePort } from '@hansa/plane-tls';
+import type { Way } from './front.ts';
+
+const dialMs = 3_000; // within one site; then the client tries another node
+
+export interface PassingOn {
+  readonly way: Way;
+  /** Resolves when nothing is under way any more, or after the grace. */
+  end(graceMs: number): Promise<void>;
+}
+
+export function passingOn(needs: {
+  readonly port: NodePort;
+  readonly active: NodeAddress;
+  readonly log: Log;
+  /** Where somebody goes whom the active node did not take in: it may be gone. */
+  readonly otherwise: Way;
+}): PassingOn {
+  const pairs = new Set<Pair>();
+  const join = async (socket: Socket, entrance: string): Promise<void> => {
+    const from = socket.remoteAddress ?? '-';
+    const signal = AbortSignal.timeout(dialMs);
+    const far = await needs.port.dial(needs.active, [entrance, from], signal);
+    const pair: Pair = { socket, far, movedMs: performance.now() };
+    pairs.add(pair);
+    const over = (): void => {
+      pairs.delete(pair);
+      socket.destroy();
+      far.destroy();
+    };
+    const moved = (): void => {
+      pair.movedMs = performance.now();
+    };
+    socket.once('close', over);
+    far.once('close', over);
+    far.on('data', moved);
+    socket.on('data', moved);
+    socket.setNoDelay(true);
+    socket.pipe(far);
+    far.pipe(socket);
+    if (socket.destroyed) {
+      over();
+    }
+  };
+  return {
+    way: (socket, entrance) => {
+      join(socket, entrance).catch((error: unknown) => {
+        needs.log.event('nodes.not-passed-on', { reason: String(error) });
+        needs.otherwise(socket, entrance);
+      });
+    },
+    end: (graceMs) => quiet(pairs, graceMs),
+  };
+}
+
+interface Pair {
+  readonly socket: Socket;
+  readonly far: Socket;
+  movedMs: number;
+}
+
+const quietMs = 300; // no byte either way for so long: nobody waits for an answer, as far as seen
+const lookMs = 50;
+
+/** Ends connections as they fall silent; what still speaks after the grace is cut. */
+async function quiet(pairs: Set<Pair>, graceMs: number): Promise<void> {
+  const untilMs = performance.now() + graceMs;
+  while (pairs.size > 0) {
+    const nowMs = performance.now();
+    for (const pair of pairs) {
+      if (nowMs >= untilMs || nowMs - pair.movedMs >= quietMs) {
+        pair.socket.destroy();
+        pair.far.destroy();
+        pairs.delete(pair);
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+  }
+}

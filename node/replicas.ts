@@ -1,0 +1,197 @@
+// Blobs of a cluster of several nodes. What the active node stores lies on as many nodes as was asked
+// for before it is acknowledged, as far as so many are there; what it does not have itself, it fetches
+// from a node that has. Once in a while it looks how many copies there are, and mends.
+import {
+  blobChunkBytes,
+  concatBytes,
+  createWireSession,
+  HansaError,
+  remote,
+  serve,
+  type Blobs,
+  type BlobId,
+  type BlobReceipt,
+  type Gate,
+  type NodeId,
+  type WireSession,
+} from '@hansa/foundation';
+import { openDiskBlobs } from '@hansa/blobs-disk';
+import { nodeTables } from '@hansa/capabilities/nodes/capability';
+import { framesOf, type Guest, type NodePort } from '@hansa/plane-tls';
+import { join } from 'node:path';
+import type { Opening } from './drivers.ts';
+import type { MemberGround } from './member-ground.ts';
+import { idsAtOnceMax, replicaContract, type ReplicaHolder } from './replica-contract.ts';
+import { chunkIds, planOf } from './replica-plan.ts';
+import { sharedBlobs, type Copies, type SharedBlobs } from './shared-blobs.ts';
+
+export interface Replicas {
+  /** What the active node works with. */
+  readonly blobs: Blobs;
+  /** Answers another node of the cluster. */
+  serve(guest: Guest): void;
+  /** Looks, and mends, until the signal aborts. */
+  keepCopies(signal: AbortSignal): Promise<void>;
+  /** What the last look has found. */
+  found(): Copies;
+}
+
+const dialMs = 3_000; // within one site
+
+export async function openReplicas(needs: {
+  readonly base: Opening;
+  readonly ground: MemberGround;
+  readonly port: NodePort;
+}): Promise<Replicas> {
+  const { base, ground, port } = needs;
+  const { config, clock, random, log, undo } = base;
+  const { crypto, codec, node, records } = ground;
+  const local = await openDiskBlobs({ folder: join(config.data, 'blobs'), crypto, random, log });
+  const lifetime = new AbortController();
+  undo.push(async () => lifetime.abort());
+  const { presence, members } = nodeTables(records, codec);
+  const sessions = new Map<
+    NodeId,
+    { readonly session: WireSession; readonly holder: ReplicaHolder }
+  >();
+  const edge = serve([{ contract: replicaContract, service: createHolder(local) }], openGate);
+  const credential = {
+    proven: { kind: 'cluster' as const, cluster: ground.cluster as never, node },
+    source: node,
+  };
+  const ask = async (to: NodeId): Promise<ReplicaHolder> => {
+    const held = sessions.get(to);
+    if (held !== undefined) {
+      return held.holder;
+    }
+    const row = await presence.get(to);
+    if (row === undefined) {
+      throw new HansaError('DIAL_FAILED', `node ${to} is away`);
+    }
+    const at = { node: to, addresses: row.value.ports };
+    const socket = await port.dial(at, ['blobs'], AbortSignal.timeout(dialMs));
+    const session = createWireSession({ stream: framesOf(socket, to), codec, clock, credential });
+    const holder = remote(replicaContract, session.carrier);
+    sessions.set(to, { session, holder });
+    const over = (): void => {
+      if (sessions.get(to)?.session === session) {
+        sessions.delete(to);
+      }
+      socket.destroy();
+    };
+    session.run(lifetime.signal).then(over, over);
+    return holder;
+  };
+  const others = async (): Promise<readonly NodeId[]> => {
+    const there: NodeId[] = [];
+    for await (const { value } of presence.rows()) {
+      const member = value.node === node ? undefined : await members.get(value.node);
+      if (member?.value.mode === 'serving') {
+        there.push(value.node);
+      }
+    }
+    return there;
+  };
+  const shared: SharedBlobs = sharedBlobs({
+    local,
+    others,
+    ask,
+    clock,
+    log,
+    copies: config.blobCopies,
+    self: node,
+    crypto,
+  });
+  return {
+    ...shared,
+    serve({ node: from, socket }) {
+      const proven = { kind: 'cluster' as const, cluster: ground.cluster as never, node: from };
+      const session = createWireSession({
+        stream: framesOf(socket, from),
+        codec,
+        clock,
+        edge,
+        credential: { proven, source: from },
+      });
+      const over = (): void => void socket.destroy();
+      session.run(lifetime.signal).then(over, over);
+    },
+  };
+}
+
+/** Whoever gets as far as this is a node of the cluster: its key is a member's. */
+const openGate: Gate = {
+  admit: () => undefined,
+  async authenticate({ proven }) {
+    if (proven === undefined) {
+      throw new HansaError('UNAUTHENTICATED', 'only nodes of this cluster ask this');
+    }
+    return proven;
+  },
+  authorise: () => undefined,
+  record: () => undefined,
+};
+
+/** The blobs of this node's disk, for the other nodes. */
+function createHolder(local: Blobs): ReplicaHolder {
+  const taking = new Map<BlobId, BlobReceipt>();
+  const receiptOf = (id: BlobId): BlobReceipt => {
+    const receipt = taking.get(id);
+    if (receipt === undefined) {
+      throw new HansaError('BLOB_NOT_FOUND', `nobody has begun to give ${id}`);
+    }
+    return receipt;
+  };
+  return {
+    find: async ({ id }) => ({ plan: await planOf(local, id) }),
+    async chunk({ id, index }) {
+      const start = index * blobChunkBytes;
+      const pieces: Uint8Array[] = [];
+      for await (const piece of local.read(id, {
+        start,
+        end: start + blobChunkBytes,
+        verify: false,
+      })) {
+        pieces.push(piece);
+      }
+      return { bytes: concatBytes(pieces) };
+    },
+    async begin({ id, plan }) {
+      if ((await local.info(id)) !== undefined) {
+        return { missing: [] };
+      }
+      const info = { id, sizeBytes: plan.sizeBytes };
+      const receipt = taking.get(id) ?? (await local.receive(info, chunkIds(plan)));
+      taking.set(id, receipt);
+      return { missing: receipt.missing() };
+    },
+    async give({ id, index, bytes }) {
+      await receiptOf(id).accept(index, bytes);
+      return {};
+    },
+    async commit({ id }) {
+      if ((await local.info(id)) === undefined) {
+        await receiptOf(id).commit();
+      }
+      taking.delete(id);
+      return {};
+    },
+    async drop({ ids }) {
+      for (const id of ids) {
+        await local.delete(id);
+      }
+      return {};
+    },
+    async *ids() {
+      let ids: BlobId[] = [];
+      for await (const { id } of local.list()) {
+        ids.push(id);
+        if (ids.length === idsAtOnceMax) {
+          yield { ids };
+          ids = [];
+        }
+      }
+      yield { ids };
+    },
+  };
+}
