@@ -246,21 +246,25 @@ export interface TokensTaken {
   readonly allowedMs: number;
 }
 
-/** In no span of time more than the burst and what came in it. */
+/**
+ * In no span of time more than the burst and what came in it. When a token was taken is known only
+ * as between asking and the answer: what counts for a span lies in it with both.
+ */
 export function checkLimiterHistory(
   taken: readonly TokensTaken[],
   rate: { readonly perSecond: number; readonly burst: number },
 ): readonly string[] {
-  const sorted = taken.toSorted((a, b) => a.allowedMs - b.allowedMs);
-  return sorted.flatMap((from, at) => {
-    let sum = 0;
-    return sorted.slice(at).flatMap((to) => {
-      sum += to.tokens;
-      const spanMs = to.allowedMs - Math.min(from.askedMs, from.allowedMs);
-      const most = rate.burst + (rate.perSecond * spanMs) / 1_000;
-      return sum > most + 0.001
-        ? [`${sum} tokens were taken within ${spanMs} ms, more than ${most}`]
+  return taken.flatMap(({ askedMs: fromMs }) =>
+    taken.flatMap(({ allowedMs: toMs }) => {
+      const sum = taken
+        .filter(({ askedMs, allowedMs }) => askedMs >= fromMs && allowedMs <= toMs)
+        .reduce((total, { tokens }) => total + tokens, 0);
+      const most = rate.burst + (rate.perSecond * Math.max(0, toMs - fromMs)) / 1_000;
+      return sum > most + roundingTokens
+        ? [`${sum} tokens were taken within ${toMs - fromMs} ms, more than ${most}`]
         : [];
-    });
-  });
+    }),
+  );
 }
+
+const roundingTokens = 0.01; // a wait is a whole number of milliseconds
