@@ -7,7 +7,9 @@ import { spaces } from './clients/keys.ts';
 import { pushNoise, refsAt, repository } from './clients/pushes.ts';
 import { openEvidence } from './evidence.ts';
 import {
+  closeAfterFlips,
   fileClasses,
+  openForFlips,
   tryFlip,
   type FileClass,
   type Trial,
@@ -15,7 +17,6 @@ import {
 } from './faults/bit-flips.ts';
 import type { RunOptions, RunResult } from './run-result.ts';
 import { contentsOf, verify } from './verify.ts';
-import type { NodeProcess } from './world/node-process.ts';
 import { openWorld, type World } from './world/world.ts';
 
 const writingMs = 2_000; // gives each space some dozens of keys
@@ -40,7 +41,7 @@ export async function flipBits(options: RunOptions): Promise<RunResult> {
     violations.push(...verified.violations);
     ({ convergedMs } = verified);
     const truth = await truthOf(world);
-    await flipInTurn({ world, truth, random, trials, untilMs: options.seconds * 1_000 });
+    await flipInTurn({ world, truth, random, trials, lengthMs: options.seconds * 1_000 });
   } catch (error) {
     violations.push(error instanceof Error ? error.message : String(error));
   }
@@ -69,26 +70,28 @@ async function truthOf(world: World): Promise<Truth> {
   return { texts, refs: await refsAt(first, repository) };
 }
 
-/** Each class at each node in an order of the seed’s, again and again until the time is over. */
+/** Node after node, each class in an order of the seed’s, again and again until the time is over. */
 async function flipInTurn(given: {
   readonly world: World;
   readonly truth: Truth;
   readonly random: SeededRandom;
   readonly trials: Trial[];
-  readonly untilMs: number;
+  readonly lengthMs: number;
 }): Promise<void> {
-  const { world, truth, random, trials } = given;
-  const endMs = performance.now() + given.untilMs;
-  let left: { readonly node: NodeProcess; readonly fileClass: FileClass }[] = [];
-  while (performance.now() < endMs) {
-    if (left.length === 0) {
-      left = world.nodes.flatMap((node) => fileClasses.map((fileClass) => ({ node, fileClass })));
-    }
-    const [chosen] = left.splice(random.integer(left.length), 1);
-    if (chosen !== undefined) {
-      const trial = await tryFlip(world, truth, { ...chosen, random });
-      trials.push(...(trial === undefined ? [] : [trial]));
-    }
+  const { world, truth, random, trials, lengthMs } = given;
+  for (const node of world.nodes) {
+    const endMs = performance.now() + lengthMs / world.nodes.length;
+    const opened = await openForFlips(world, node);
+    let left: FileClass[] = [];
+    do {
+      left = left.length === 0 ? [...fileClasses] : left;
+      const [fileClass] = left.splice(random.integer(left.length), 1);
+      if (fileClass !== undefined) {
+        const trial = await tryFlip(world, truth, { ...opened, fileClass, random });
+        trials.push(...(trial === undefined ? [] : [trial]));
+      }
+    } while (performance.now() < endMs);
+    await closeAfterFlips(opened);
   }
 }
 

@@ -191,8 +191,9 @@ export async function useKeys(needs: ClientNeeds): Promise<void> {
     }
     made += 1;
     const key = `${name}.${made}`;
-    const heard = await recorder.record(name, { operation: 'put', key, value: `v${made}` }, () =>
-      kv.write((service) => service.put({ space: 'keys', key, text: `v${made}` })),
+    const value = `value of ${key}`;
+    const heard = await recorder.record(name, { operation: 'put', key, value }, () =>
+      kv.write((service) => service.put({ space: 'keys', key, text: value })),
     );
     if (heard.outcome === 'ok') {
       there.push(key);

@@ -51,25 +51,36 @@ export interface Trial {
 
 const callWithinMs = 20_000;
 
-/** Stops the node, turns a bit over, looks what it serves, and puts everything back. */
+/** A node that is down, with a copy of what it has. */
+export interface Opened {
+  readonly node: NodeProcess;
+  readonly backup: string;
+}
+
+export async function openForFlips(world: World, node: NodeProcess): Promise<Opened> {
+  await node.stop();
+  const backup = mkdtempSync(join(world.folder, 'whole-'));
+  cpSync(node.data, backup, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+  return { node, backup };
+}
+
+export async function closeAfterFlips({ node, backup }: Opened): Promise<void> {
+  rmSync(backup, { recursive: true });
+  await node.start();
+}
+
+/** Turns a bit over, starts the node, looks what it serves, and puts everything back. */
 export async function tryFlip(
   world: World,
   truth: Truth,
-  given: {
-    readonly node: NodeProcess;
-    readonly fileClass: FileClass;
-    readonly random: SeededRandom;
-  },
+  given: Opened & { readonly fileClass: FileClass; readonly random: SeededRandom },
 ): Promise<Trial | undefined> {
-  const { node, fileClass, random } = given;
+  const { node, backup, fileClass, random } = given;
   const found = globSync([...fileClass.files], { cwd: node.data, onlyFiles: true }).toSorted();
   const files = found.filter((file) => readFileSync(join(node.data, file)).length > 0);
   if (files.length === 0) {
     return undefined; // a mirror of nothing large has no plans
   }
-  await node.stop();
-  const backup = mkdtempSync(join(world.folder, 'whole-'));
-  cpSync(node.data, backup, { recursive: true, filter: (path) => !path.endsWith('.sock') });
   const file: string = random.pick(files);
   const at = flipIn(join(node.data, file), { truth, random, aimed: fileClass.aimed === true });
   const what = `${node.name}: ${fileClass.name} (${file}, byte ${at})`;
@@ -79,8 +90,6 @@ export async function tryFlip(
     await node.kill();
     rmSync(node.data, { recursive: true });
     cpSync(backup, node.data, { recursive: true });
-    rmSync(backup, { recursive: true });
-    await node.start();
   }
 }
 
@@ -99,7 +108,8 @@ function flipIn(
 }
 
 function allTexts({ texts }: Truth): readonly string[] {
-  return [...texts.values()].flatMap((space) => [...space.values()]);
+  const all = [...texts.values()].flatMap((space) => [...space.values()]);
+  return all.filter((text) => text.length > 4); // a number is found everywhere
 }
 
 function placesOf(bytes: Buffer, text: string): readonly number[] {
