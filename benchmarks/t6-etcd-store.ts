@@ -1,6 +1,6 @@
-// T6: durable puts into a cluster's store on etcd of three members, from 1 and from 64 callers, beside
-// the same etcd driven by a bare client that sends one put per call. Both talk to the leader over one
-// connection, in turns, and to both a put is done when a majority has it on disk.
+// T6: durable puts into a cluster's store on etcd of three members, from 1 and from 64 callers,
+// beside the same etcd driven by a bare client that sends one put per call. Both talk to the leader
+// over one connection, in turns, and to both a put is done when a majority has it on disk.
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { openEtcdStore } from '@hansa/store-etcd';
 import { createSystemClock, createSystemRandom } from '@hansa/system-node';

@@ -1,5 +1,5 @@
-// One call to etcd for several transactions: each keeps its own comparisons and its own branch, as a
-// transaction within the transaction. What all of them are guarded by is compared once.
+// One call to etcd for several transactions: each keeps its own comparisons and its own branch, as
+// a transaction within the transaction. What all of them are guarded by is compared once.
 import { toHex } from '@hansa/foundation';
 import { Footprint } from './footprint.ts';
 import {

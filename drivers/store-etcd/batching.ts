@@ -5,11 +5,12 @@ import { HansaError, type Clock } from '@hansa/foundation';
 import { Batch, guardOf, type Answered, type Job, type Queued } from './batch.ts';
 import { Footprint } from './footprint.ts';
 import type { TxnRequest } from './messages-kv.ts';
-export type { Answered, Job } from './batch.ts';
 
 export interface BatchesNeeds {
   readonly clock: Clock;
-  /** Rejects with a Doubt where the outcome is not known, with what it was refused for otherwise. */
+  /**
+   * Rejects with a Doubt where the outcome is not known, with what it was refused for otherwise.
+   */
   readonly send: (request: TxnRequest, overMs: number) => Promise<Answered>;
 }
 
@@ -88,7 +89,9 @@ export class Batches {
     late.forEach((job) => job.reject(error));
   }
 
-  /** The next batch in the order of calls; who must wait for another lets nobody who must wait pass. */
+  /**
+   * The next batch in the order of calls; who must wait for another lets nobody who must wait pass.
+   */
   #take(): Batch | undefined {
     const batch = new Batch();
     const before = new Footprint();

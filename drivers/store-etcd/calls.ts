@@ -1,5 +1,5 @@
-// Calls to a cluster of etcd: one member at a time, the next one where it fails, and again only what
-// may safely be done again.
+// Calls to a cluster of etcd: one member at a time, the next one where it fails, and again only
+// what may safely be done again.
 import { setTimeout as after } from 'node:timers/promises';
 import { HansaError, invariant, type Clock, type Log, type Revision } from '@hansa/foundation';
 import { status } from '@grpc/grpc-js';
@@ -15,8 +15,8 @@ export interface CallTimes {
   readonly callMs: number;
 }
 
-// An election takes one to two seconds: an attempt that began before it must not outlast it by much,
-// or writers stand still although there is a leader again.
+// An election takes one to two seconds: an attempt that began before it must not outlast it by
+// much, or writers stand still although there is a leader again.
 const attemptTimeoutMs = 1_500;
 const callTimeoutMs = 10_000; // several elections; who waits longer is better told
 

@@ -1,5 +1,5 @@
-// The store of a cluster of many nodes: etcd's own semantics behind the same interface as LMDB. Every
-// write that is acknowledged is on the disks of a majority of etcd's members.
+// The store of a cluster of many nodes: etcd's own semantics behind the same interface as LMDB.
+// Every write that is acknowledged is on the disks of a majority of etcd's members.
 import { randomBytes } from 'node:crypto';
 import {
   HansaError,
@@ -29,9 +29,11 @@ import {
   type TransactionResult,
   type WatchBatch,
 } from '@hansa/foundation';
-import { Batches, type Answered } from './batching.ts';
+import type { Answered } from './batch.ts';
+import { Batches } from './batching.ts';
 import { Calls, callTimes, type CallTimes, type Credentials } from './calls.ts';
 import { membersOf, type EtcdTls } from './connection.ts';
+import { behind, withinFence } from './fencing.ts';
 import { footprintOf } from './footprint.ts';
 import { Keyspace } from './keyspace.ts';
 import { Leases } from './leases.ts';
@@ -111,22 +113,6 @@ const systemRandom: Random = {
   bytes: (length) => new Uint8Array(randomBytes(length)),
   fraction: () => randomBytes(4).readUInt32LE() / 2 ** 32,
 };
-
-/** The transaction within one that holds only behind the fence: both are one step. */
-function behind(keys: Keyspace, fence: StoreFence, request: TxnRequest): TxnRequest {
-  const operand = fence.createRevision;
-  const compare = { key: fence.key, target: 'createRevision' as const, op: '=' as const, operand };
-  const outer = txnOf(keys, { if: [compare], then: [], else: [] });
-  return { ...outer, success: [{ txn: request }] };
-}
-
-function withinFence({ succeeded, responses, revision }: Answered): Answered {
-  const inner = responses[0]?.txn;
-  if (!succeeded || inner === undefined) {
-    throw new HansaError('NODE_DEPOSED', 'another node of the cluster has taken over');
-  }
-  return { succeeded: inner.succeeded, responses: inner.responses, revision };
-}
 
 function closed(): HansaError {
   return new HansaError('SHUTTING_DOWN', 'the store is closed');

@@ -1,6 +1,6 @@
-// What transactions touch: the keys and ranges that one reads or compares, and those that it writes.
-// Two may be done in one step only where neither writes what the other touches, since etcd compares
-// everything first and then writes.
+// What transactions touch: the keys and ranges that one reads or compares, and those that it
+// writes. Two may be done in one step only where neither writes what the other touches, since etcd
+// compares everything first and then writes.
 import { byteRange, compareBytes, type Op, type Transaction } from '@hansa/foundation';
 
 interface Span {

@@ -1,5 +1,5 @@
-// Where a store lies within etcd: everything under one prefix, the entries apart from what the store
-// keeps for itself, so that several stores share one etcd and see nothing of each other.
+// Where a store lies within etcd: everything under one prefix, the entries apart from what the
+// store keeps for itself, so that several stores share one etcd and see nothing of each other.
 import {
   byteRange,
   concatBytes,

@@ -1,5 +1,5 @@
-// What etcd needs from time to time: history compacted, files defragmented, alarms looked at. Whoever
-// is told to does it, one of a cluster's nodes.
+// What etcd needs from time to time: history compacted, files defragmented, alarms looked at.
+// Whoever is told to does it, one of a cluster's nodes.
 import {
   fromUtf8,
   HansaError,
@@ -25,7 +25,8 @@ import {
 import type { Reads } from './reads.ts';
 
 const lookEveryMs = 300_000; // history is kept at least this much longer than its bounds
-const defragmentTimeoutMs = 120_000; // gigabytes on a slow disk; the member answers nobody meanwhile
+// gigabytes on a slow disk; the member answers nobody meanwhile
+const defragmentTimeoutMs = 120_000;
 
 /** Where history was, and when by the wall clock: kept in the store, since nodes come and go. */
 interface Mark {

@@ -19,7 +19,7 @@ import {
   type Transaction,
   type TransactionResult,
 } from '@hansa/foundation';
-import type { Answered } from './batching.ts';
+import type { Answered } from './batch.ts';
 import { footprintOf, type Footprint } from './footprint.ts';
 import type { Keyspace } from './keyspace.ts';
 import type { Leases } from './leases.ts';

@@ -1,8 +1,9 @@
 // A batch on its way to a member, and to the next one where the first cannot have done it.
-import { Doubt, type Answered } from './batching.ts';
+import type { Answered } from './batch.ts';
+import { Doubt } from './batching.ts';
 import type { Calls } from './calls.ts';
 import { CallFailure, unavailable, unknownOutcome, verdictOn } from './failures.ts';
-import type { TxnRequest } from './messages-kv.ts';
+import type { RequestOp, TxnRequest } from './messages-kv.ts';
 import { putMethod, txnMethod } from './methods.ts';
 
 /** One batch, again only where no member can have done it. */
@@ -38,15 +39,16 @@ async function sendOnce(calls: Calls, request: TxnRequest): Promise<Answered> {
 
 /** Of all that is sent, near enough. */
 export function bytesOf({ compare, success, failure }: TxnRequest): number {
-  let bytes = 0;
-  for (const { key, value } of compare) {
-    bytes += key.length + (value?.length ?? 0);
-  }
-  for (const { put, range, deleteRange, txn } of [...success, ...failure]) {
-    bytes += (put?.key.length ?? 0) + (put?.value.length ?? 0);
-    bytes += (range?.key.length ?? 0) + (range?.rangeEnd?.length ?? 0);
-    bytes += (deleteRange?.key.length ?? 0) + (deleteRange?.rangeEnd?.length ?? 0);
-    bytes += txn === undefined ? 0 : bytesOf(txn);
-  }
-  return bytes;
+  const compared = compare.map(({ key, value }) => lengthOf(key, value));
+  const ops = [...success, ...failure].map(opBytes);
+  return [...compared, ...ops].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function opBytes({ put, range, deleteRange, txn }: RequestOp): number {
+  const keys = lengthOf(range?.key, range?.rangeEnd, deleteRange?.key, deleteRange?.rangeEnd);
+  return keys + lengthOf(put?.key, put?.value) + (txn === undefined ? 0 : bytesOf(txn));
+}
+
+function lengthOf(...parts: readonly (Uint8Array | undefined)[]): number {
+  return parts.reduce((sum, part) => sum + (part?.length ?? 0), 0);
 }

@@ -21,7 +21,8 @@ type Target = Parameters<KeyValueStore['watch']>[0];
 type Options = Parameters<KeyValueStore['watch']>[1];
 
 const pauseFirstMs = 50;
-const pauseMaxMs = 1_000; // a watcher of a store that is away looks once a second whether it is back
+// a watcher of a store that is away looks once a second whether it is back
+const pauseMaxMs = 1_000;
 const pausesDoubledMax = 5;
 // A member that hangs keeps its connections and says nothing; pings find that out, but not sooner
 // than etcd lets one ping.
@@ -215,8 +216,8 @@ export class Watches {
         facts: { revision: feed.reached, compactRevision },
       });
     }
-    // A watch does not say whether it was the token that had expired or the right that is missing; a
-    // read does, and takes a new token first.
+    // A watch does not say whether it was the token that had expired or the right that is missing;
+    // a read does, and takes a new token first.
     this.#calls.dropToken();
     await this.#reads.currentRevision();
     throw new CallFailure(status.ABORTED, response.cancelReason, true);

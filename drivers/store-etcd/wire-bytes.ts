@@ -1,5 +1,6 @@
 // Protocol buffers as bytes: varints and length-delimited fields, which is all that etcd's messages
-// are made of. Integers are safe ones or refused; identifiers of 64 bits travel as hexadecimal text.
+// are made of. Integers are safe ones or refused; identifiers of 64 bits travel as hexadecimal
+// text.
 import { fromHex, HansaError, toHex } from '@hansa/foundation';
 
 const firstBytes = 256; // most requests are shorter; the buffer doubles
@@ -12,7 +13,8 @@ export const varintWire = 0;
 export const bytesWire = 2;
 
 export class ProtoWriter {
-  #buffer: Uint8Array = new Uint8Array(firstBytes);
+  // From Node's pool: a memory of its own for every small request is what the collector pays for.
+  #buffer: Uint8Array = Buffer.allocUnsafe(firstBytes);
   #length = 0;
 
   finish(): Uint8Array {
@@ -68,7 +70,7 @@ export class ProtoWriter {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(needed, 2 * this.#buffer.length));
+      const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.#buffer.length));
       grown.set(this.#buffer.subarray(0, this.#length));
       this.#buffer = grown;
     }
