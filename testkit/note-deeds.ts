@@ -68,7 +68,7 @@ export const recreate: Deed = async (stage) => {
 
 export const flip: Deed = (stage) => {
   const from = someone(stage);
-  const traffic = stage.random.chance(0.7) ? (['bulk'] as const) : (['bulk', 'state'] as const);
+  const traffic = stage.random.pick([['bulk'], ['state'], ['bulk', 'state']] as const);
   const probability = stage.random.pick([0, 0.05, 0.3]);
   stage.federation.flip(from, otherThan(stage, from), { probability, traffic });
 };

@@ -39,7 +39,11 @@ export const scenarios: readonly Scenario[] = [
     clusters: two,
     play: chaos([...daily, [3, crash], [1, stop], [6, start], [1, appendLarge]]),
   },
-  { name: 'flips', clusters: two, play: chaos([...daily, [5, flip], [1, appendLarge]]) },
+  {
+    name: 'flips',
+    clusters: two,
+    play: chaos([...daily, [12, append], [5, flip], [1, appendLarge]], { deeds: 45 }),
+  },
   { name: 'slow', clusters: two, play: chaos([...daily, [4, slow], [1, cut]], { gapMs: 4_000 }) },
   invitesScenario,
   { name: 'relinks', clusters: two, play: chaos([...daily, [3, relink], [1, cut]]) },
