@@ -42,7 +42,10 @@ export interface Guarded {
 }
 
 export interface Queued extends Job, Guarded {
-  /** Refused within a batch, it goes alone, so that the blame falls on one. */
+  /**
+   * Refused within a batch, it goes alone, so that the blame falls on one; or its answer may be
+   * large.
+   */
   isAlone: boolean;
 }
 
@@ -133,6 +136,13 @@ export function guardOf(request: TxnRequest): Guarded {
   return isGuarded && guard !== undefined && inner !== undefined
     ? { guard, guardName: toHex(compareMessage.encode(guard)), inner }
     : { guard: undefined, guardName: '', inner: request };
+}
+
+/** Its answer may be so large that those who were in the batch would never get theirs. */
+export function scans({ success, failure }: TxnRequest): boolean {
+  return [...success, ...failure].some(
+    ({ range, txn }) => range?.rangeEnd !== undefined || (txn !== undefined && scans(txn)),
+  );
 }
 
 /** Without comparisons there is nothing to decide: its operations stand in the batch themselves. */

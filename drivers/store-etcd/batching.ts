@@ -2,7 +2,7 @@
 // own branch, as a transaction within the transaction. Nobody is held back to make a batch: what
 // comes while the calls in flight are under way is the next one.
 import { HansaError, type Clock } from '@hansa/foundation';
-import { Batch, guardOf, type Answered, type Job, type Queued } from './batch.ts';
+import { Batch, guardOf, scans, type Answered, type Job, type Queued } from './batch.ts';
 import { Footprint } from './footprint.ts';
 import type { TxnRequest } from './messages-kv.ts';
 
@@ -41,7 +41,7 @@ export class Batches {
   }
 
   add(job: Job): void {
-    this.#waiting.push({ ...job, ...guardOf(job.request), isAlone: false });
+    this.#waiting.push({ ...job, ...guardOf(job.request), isAlone: scans(job.request) });
     this.#wake();
   }
 

@@ -39,7 +39,6 @@ import { Keyspace } from './keyspace.ts';
 import { Leases } from './leases.ts';
 import { Maintenance, type Defragmented } from './maintenance.ts';
 import type { TxnRequest } from './messages-kv.ts';
-import { txnMethod } from './methods.ts';
 import { Outcomes } from './outcomes.ts';
 import { Reads } from './reads.ts';
 import { bytesOf, sendTo } from './sending.ts';
@@ -266,7 +265,7 @@ class RemoteStore implements FencedStore {
 
   async #read(own: Required<Transaction>): Promise<TransactionResult> {
     this.#assertOpen();
-    const answer = await this.#calls.again(txnMethod, txnOf(this.#keys, own));
+    const answer = await this.#reads.transact(txnOf(this.#keys, own));
     return this.#result(own, { ...answer, revision: answer.header?.revision ?? 0 });
   }
 

@@ -38,6 +38,7 @@ const untakenWords: readonly string[] = [
   'etcdserver: no leader', // asked before anything is proposed
   'etcdserver: too many requests', // refused at the door
   'etcdserver: not capable',
+  'etcdserver: rpc not supported for learner',
 ];
 const tokenWords: readonly string[] = [
   'etcdserver: invalid auth token',

@@ -26,12 +26,17 @@ export class Feed {
   #isStopped = false;
   #isHeld = false;
   #isFirst = true;
+  /** Of a revision that has not come whole. */
+  #part: EventMessage[] = [];
   /** The newest revision when the stream was opened: up to there, changes are old. */
   #opened: Revision = 0;
   /** The last revision that was put into the queue. */
   #reached: Revision;
   /** The last one that was handed to the reader: where a reader that failed resumes. */
   #delivered: Revision;
+
+  /** After an answer that was too large to be taken whole. */
+  inParts = false;
 
   constructor(from: Revision) {
     this.#reached = from;
@@ -59,6 +64,7 @@ export class Feed {
 
   detach(): void {
     this.#source = undefined;
+    this.#part = [];
     this.#isHeld = false;
   }
 
@@ -78,15 +84,21 @@ export class Feed {
     this.#delivered = revision;
   }
 
-  take({ events, header }: WatchResponse, keys: Keyspace): void {
+  take({ events, header, fragment }: WatchResponse, keys: Keyspace): void {
     if (this.isOver) {
       return;
     }
-    if (events.length === 0) {
+    const whole = [...this.#part.splice(0), ...events];
+    if (whole.length === 0) {
       this.#mark(header?.revision ?? 0);
       return;
     }
-    for (const [revision, some] of byRevision(events)) {
+    const revisions = [...byRevision(whole)];
+    if (fragment) {
+      // Of the last revision more may come.
+      this.#part = revisions.pop()?.[1] ?? [];
+    }
+    for (const [revision, some] of revisions) {
       // A member that is asked again may tell again what came already.
       if (revision > this.#reached && !this.isOver) {
         this.#reached = revision;

@@ -8,6 +8,8 @@ export interface WatchCreateRequest {
   readonly startRevision: number;
   readonly progressNotify: boolean;
   readonly prevKv: boolean;
+  /** Whether large answers may come in parts. */
+  readonly fragment: boolean;
 }
 
 const watchCreateRequest: Codec<WatchCreateRequest> = message({
@@ -16,6 +18,7 @@ const watchCreateRequest: Codec<WatchCreateRequest> = message({
   startRevision: int(3),
   progressNotify: flag(4),
   prevKv: flag(6),
+  fragment: flag(8),
 });
 
 export interface WatchRequest {
@@ -44,6 +47,8 @@ export interface WatchResponse extends Headed {
   /** Not 0 where that is why it was cancelled: the reason is empty in version 3.4. */
   readonly compactRevision: number;
   readonly cancelReason: string;
+  /** More of the same is to come, perhaps of the same revision. */
+  readonly fragment: boolean;
   readonly events: readonly EventMessage[];
 }
 
@@ -53,5 +58,6 @@ export const watchResponse: Codec<WatchResponse> = message({
   canceled: flag(4),
   compactRevision: int(5),
   cancelReason: text(6),
+  fragment: flag(7),
   events: many(11, eventMessage),
 });

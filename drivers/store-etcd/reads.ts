@@ -22,6 +22,7 @@ import {
   type RangeRequest,
   type RangeResponse,
   type TxnRequest,
+  type TxnResponse,
 } from './messages-kv.ts';
 import { rangeMethod, txnMethod } from './methods.ts';
 import { pageOf } from './translation.ts';
@@ -42,6 +43,9 @@ interface Page {
 
 const firstRevision = 1; // of an etcd in which nothing was ever written
 const keysPerRead = storeLimits.transactionOpsMax; // a batch is a transaction of reads
+
+const stepMin = 16; // of the largest values twice what a page holds
+const tooLargeDivisor = 4;
 
 export class Reads {
   readonly #calls: Calls;
@@ -81,7 +85,7 @@ export class Reads {
     let revision: Revision | undefined;
     do {
       const part = keys.slice(entries.length, entries.length + keysPerRead);
-      const answer = await this.#calls.again(txnMethod, readsOf(part, revision));
+      const answer = await this.transact(readsOf(part, revision));
       revision ??= answer.header?.revision ?? 0;
       for (const { range } of answer.responses) {
         const kv = range?.kvs[0];
@@ -89,6 +93,21 @@ export class Reads {
       }
     } while (entries.length < keys.length);
     return { entries, revision };
+  }
+
+  /** That writes nothing. */
+  async transact(request: TxnRequest): Promise<TxnResponse> {
+    try {
+      return await this.#calls.again(txnMethod, request);
+    } catch (error) {
+      if (error instanceof CallFailure) {
+        throw new HansaError('STORE_LIMIT', 'the answer is too large', {
+          cause: error,
+          fix: 'read less at once, or scan in pages',
+        });
+      }
+      throw error;
+    }
   }
 
   async scan(range: KeyRange, options: ScanOptions): Promise<ScanPage> {
@@ -204,11 +223,18 @@ export class Reads {
       entries.push(...answer.kvs.map((kv) => this.#keys.entry(kv)));
       const page = pageOf(entries);
       const last = entries.at(-1);
+      this.#learn(page.isCut, page.entries.length);
       if (page.isCut || !answer.more || entries.length >= limit || last === undefined) {
         return { entries: page.entries, revision, isCut: page.isCut || answer.more };
       }
       rest = this.#beyond(range, last.key, reverse);
     }
+  }
+
+  /** What was fetched beyond a page was fetched in vain. */
+  #learn(isCut: boolean, fitted: number): void {
+    const step = isCut ? Math.max(2 * fitted, stepMin) : 2 * this.#step;
+    this.#step = Math.min(step, storeLimits.scanEntriesMax);
   }
 
   async #part(
@@ -218,15 +244,12 @@ export class Reads {
     let { limit } = request;
     for (;;) {
       try {
-        const answer = await this.#range({ ...request, limit }, revision);
-        this.#step = Math.min(2 * this.#step, storeLimits.scanEntriesMax);
-        return answer;
+        return await this.#range({ ...request, limit }, revision);
       } catch (error) {
         if (!(error instanceof CallFailure && error.isTooLarge) || limit === 1) {
           throw error;
         }
-        limit = Math.ceil(limit / 4);
-        this.#step = limit;
+        limit = Math.ceil(limit / tooLargeDivisor);
       }
     }
   }

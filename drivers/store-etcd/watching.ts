@@ -102,9 +102,14 @@ export class Watches {
           feed.fail(error);
           return;
         }
-        this.#calls.leave(member);
+        if (error instanceof CallFailure && error.isTooLarge) {
+          feed.inParts = true;
+        } else {
+          this.#calls.leave(member);
+        }
         failures = feed.reached > reached ? 0 : failures + 1;
-        this.#calls.log.event('etcd.watch-resumed', { from: feed.reached, why: String(error) });
+        const code = error instanceof CallFailure ? error.code : undefined;
+        this.#calls.log.event('etcd.watch-resumed', { from: feed.reached, code });
         await feed.pause(pauseMs(failures));
       }
     }
@@ -129,7 +134,13 @@ export class Watches {
     });
     const key = 'key' in target ? { key: this.#keys.into(target.key) } : this.#keys.range(target);
     stream.write({
-      create: { ...key, startRevision: feed.reached + 1, progressNotify: true, prevKv: prev },
+      create: {
+        ...key,
+        startRevision: feed.reached + 1,
+        progressNotify: true,
+        prevKv: prev,
+        fragment: feed.inParts,
+      },
     });
     try {
       await ended;
