@@ -14,6 +14,7 @@ import type { LocalCommand, LocalContext } from './local-commands.ts';
 const damaged = 7; // the exit code of everything that does not verify
 const folderArgument = { name: '<folder>', description: 'as "hansa backup create" wrote it' };
 const loadNode = () => import('@hansa/node');
+type Offline = Parameters<Awaited<ReturnType<typeof loadNode>>['restoreFolder']>[0];
 
 const verify: LocalCommand = {
   local: true,
@@ -72,7 +73,6 @@ const restore: LocalCommand = {
     const restored = await node.restoreFolder(offline(context), {
       folder,
       data,
-      store: { kind: 'lmdb' },
     });
     const { name, entries, blobs, keys } = restored;
     const about =
@@ -116,9 +116,7 @@ function planned(
   };
 }
 
-function offline({
-  options,
-}: LocalContext): Parameters<Awaited<ReturnType<typeof loadNode>>['restoreFolder']>[0] {
+function offline({ options }: LocalContext): Offline {
   const text = (value: unknown): string | undefined =>
     typeof value === 'string' ? value : undefined;
   return {

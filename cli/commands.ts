@@ -46,6 +46,7 @@ import { localCommands, type LocalCommand } from './local-commands.ts';
 import { loginCommands } from './login-commands.ts';
 import { programTerminal } from './program-runner.ts';
 import { loginTerminal } from './secret-input.ts';
+import { storeCommands } from './store-commands.ts';
 import { readToken, tokenCommands } from './token-commands.ts';
 import { verifyCommands } from './verify-command.ts';
 import { lastingTerminal } from './terminal.ts';
@@ -99,6 +100,7 @@ export const commands: readonly (Command | LocalCommand)[] = [
   ...verifyCommands,
   ...loginCommands,
   ...backupCommands,
+  ...storeCommands,
   contextAdd,
   ...localCommands,
 ];

@@ -95,8 +95,9 @@ export async function openDrivers(
       : undefined;
   const { cluster } = identity.signer;
   const version = hansaVersion;
+  const seeds = keys instanceof HansaError ? undefined : keys;
   const copied = { store, blobs, crypto, codec, clock, data, sealer, cluster, name, version };
-  const backups = createBackupWriter(copied);
+  const backups = createBackupWriter({ ...copied, seeds });
   const discovery = transport === undefined ? undefined : await openDiscovery(base, crypto);
   const policyEngine = createCedarEngine;
   const touched = { store, inspection, blobs, codec, crypto, clock, random, log, policyEngine };

@@ -14,6 +14,7 @@ export {
   abandonMigration,
   checkBackup,
   migrateStore,
+  openShared,
   planMigration,
   restoreFolder,
   type Offline,

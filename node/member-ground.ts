@@ -259,7 +259,7 @@ function requireUnsealed({ sealKeyFile, sealAgeIdentity }: Config): void {
 
 type Access = Pick<Parameters<typeof openEtcd>[0], 'endpoints' | 'prefix' | 'tls' | 'auth'>;
 
-async function accessOf(config: Config): Promise<Access> {
+export async function accessOf(config: Pick<Config, 'store' | 'etcd'>): Promise<Access> {
   const { endpoints, prefix } = etcdChoice(config);
   const { caFile, certFile, keyFile, user } = config.etcd;
   const password = process.env['HANSA_STORE_PASSWORD'];
@@ -273,7 +273,7 @@ async function accessOf(config: Config): Promise<Access> {
   };
 }
 
-export function etcdChoice({ store }: Config): Extract<Config['store'], { kind: 'etcd' }> {
+export function etcdChoice({ store }: Pick<Config, 'store'>): Extract<Config['store'], { kind: 'etcd' }> {
   if (store.kind !== 'etcd') {
     throw new HansaError('CONFIG_INVALID', 'the store of this node is its own');
   }

@@ -1,6 +1,6 @@
 // What is done to a cluster's data while no node runs on it: a backup checked or restored, its store
 // moved into another one. The command line calls these; nothing here listens or dials.
-import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
+import { access, copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openDiskBlobs } from '@hansa/blobs-disk';
 import { carriedValue } from '@hansa/capabilities/resources/capability';
@@ -15,10 +15,13 @@ import {
   type KeyValueStore,
   type Sealer,
 } from '@hansa/foundation';
+import { openEtcdStore } from '@hansa/store-etcd';
 import { createSystemClock, createSystemRandom } from '@hansa/system-node';
 import { sealFile } from './backup/manifest.ts';
 import { requireFreshData, restoreBackup, restoreKeys, type Restored } from './backup/restoring.ts';
 import { requireWhole, verifyBackup, type BackupReport } from './backup/verifying.ts';
+import type { Config } from './config.ts';
+import { accessOf } from './member-ground.ts';
 import { openSealing } from './sealing.ts';
 import { settledStore } from './store-base.ts';
 import { readStoreChoice, writeStoreChoice, type StoreChoice } from './store-choice.ts';
@@ -34,11 +37,13 @@ export interface Offline {
   readonly sealKeyFile: string | undefined;
   readonly sealAgeIdentity: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Opens a store that is not the data folder's own. */
-  open(choice: Extract<StoreChoice, { kind: 'etcd' }>): Promise<KeyValueStore>;
+  /** Opens what is not the data folder's own; `openShared` of this file, but for tests. */
+  open(choice: EtcdChoice): Promise<KeyValueStore>;
   readonly signal: AbortSignal;
   progress(line: string): void;
 }
+
+type EtcdChoice = Extract<StoreChoice, { kind: 'etcd' }>;
 
 const clock = createSystemClock();
 const crypto = createNodeCrypto();
@@ -53,9 +58,9 @@ export function checkBackup(
 /** Beside the folder first, so that what was broken off is never taken for a cluster. */
 export async function restoreFolder(
   needs: Offline,
-  given: { readonly folder: string; readonly data: string; readonly store: StoreChoice },
+  given: { readonly folder: string; readonly data: string },
 ): Promise<Restored & { readonly keys: number; readonly name: string }> {
-  const { folder, data, store: choice } = given;
+  const { folder, data } = given;
   const report = await verifyBackup(crypto, folder, needs.progress);
   requireWhole(report);
   const { manifest } = report;
@@ -68,7 +73,7 @@ export async function restoreFolder(
     await copyFile(join(folder, manifest.seal.file), join(building, sealFile));
   }
   const keys = await restoreKeys(folder, manifest, building);
-  const opened = await openFolder(needs, building, choice);
+  const opened = await openFolder(needs, building);
   try {
     const random = createSystemRandom();
     const blobs = await openDiskBlobs({ folder: join(building, 'blobs'), crypto, random });
@@ -84,9 +89,6 @@ export async function restoreFolder(
       nowMs: clock.now(),
     });
     await opened.store.close();
-    if (choice.kind !== 'lmdb') {
-      await writeStoreChoice(building, choice);
-    }
     await rm(data, { recursive: true, force: true }); // empty, as was found above
     await rename(building, data);
     return { ...restored, keys, name: manifest.name };
@@ -99,88 +101,94 @@ export async function restoreFolder(
 async function openFolder(
   needs: Offline,
   data: string,
-  choice: StoreChoice,
-): Promise<{
-  readonly store: KeyValueStore;
-  readonly sealer: Sealer | undefined;
-  readonly sealed: boolean;
-}> {
+): Promise<{ readonly store: KeyValueStore; readonly sealer: Sealer | undefined }> {
   const sealing = await openSealing({ ...needs, data, clock, log: silentLog });
-  const sealer = sealing.folder?.sealer;
-  const store = choice.kind === 'lmdb' ? await sealing.openStore() : await needs.open(choice);
-  return { store, sealer, sealed: sealer !== undefined };
+  return { store: await sealing.openStore(), sealer: sealing.folder?.sealer };
+}
+
+/** With the certificates and the user that etcd asks for, as `hansa up` is told of them. */
+export async function openShared(store: EtcdChoice, etcd: Config['etcd']): Promise<KeyValueStore> {
+  return openEtcdStore({ ...(await accessOf({ store, etcd })), clock });
 }
 
 export interface MigrationPlan {
-  readonly from: StoreChoice;
-  readonly to: StoreChoice;
+  readonly to: EtcdChoice;
   readonly revision: number;
+  /** In plain there, where it is sealed here. */
   readonly sealed: boolean;
 }
 
 export interface Migrated extends Copied {
-  readonly from: StoreChoice;
-  readonly to: StoreChoice;
+  readonly to: EtcdChoice;
+  /** Where the store of before lies now. */
+  readonly kept: string;
 }
 
-interface Move {
-  readonly data: string;
-  readonly to: StoreChoice;
-  /** What is sealed here may lie in plain there. */
-  readonly unsealed: boolean;
-}
-
-/** FOLDER_LOCKED while a node runs on it. */
-export async function planMigration(needs: Offline, { data, to }: Move): Promise<MigrationPlan> {
-  const from = await readStoreChoice(data);
-  const { store, sealed } = await openFolder(needs, data, from);
+/** FOLDER_LOCKED while a node runs on it; CONFLICT where it is on etcd already. */
+export async function planMigration(
+  needs: Offline,
+  { data, to }: { readonly data: string; readonly to: EtcdChoice },
+): Promise<MigrationPlan> {
+  await requireOwnStore(data);
+  const { store, sealer } = await openFolder(needs, data);
   try {
     const { revision } = await (await settledStore(store)).status();
-    return { from, to, revision, sealed };
+    return { to, revision, sealed: sealer !== undefined };
   } finally {
     await store.close();
   }
 }
 
 /** Nothing is switched before all was compared; broken off, it goes on where it was. */
-export async function migrateStore(needs: Offline, move: Move): Promise<Migrated> {
+export async function migrateStore(
+  needs: Offline,
+  move: {
+    readonly data: string;
+    readonly to: EtcdChoice;
+    /** What is sealed here may lie in plain there. */
+    readonly unsealed: boolean;
+  },
+): Promise<Migrated> {
   const { data, to } = move;
-  const from = await readStoreChoice(data);
-  requireOther(from, to);
-  const source = await openFolder(needs, data, from);
+  await requireOwnStore(data);
+  const { store, sealer } = await openFolder(needs, data);
   try {
-    if (source.sealed && to.kind !== 'lmdb' && !move.unsealed) {
-      throw new HansaError(
-        'STORE_UNSEALED',
-        'the store is sealed here, and would be in plain there',
-        {
-          fix: 'seal the disks below etcd, and say so: --unsealed',
-        },
-      );
-    }
-    const target =
-      to.kind === 'lmdb' ? (await openFolder(needs, data, to)).store : await needs.open(to);
+    requireAgreed(sealer, move.unsealed);
+    const target = await needs.open(to);
+    let copied: Copied;
     try {
-      const copied = await copyInto(needs, await settledStore(source.store), target);
-      await target.close();
-      await writeStoreChoice(data, to);
-      await source.store.close();
-      if (from.kind === 'lmdb') {
-        await rename(join(data, 'store'), join(data, `store.before-${clock.now()}`));
-      }
-      return { ...copied, from, to };
+      copied = await copyInto(needs, await settledStore(store), target);
     } finally {
-      await target.close().catch(() => undefined);
+      await target.close();
     }
+    await writeStoreChoice(data, to);
+    await store.close();
+    const kept = join(data, `store.before-${clock.now()}`);
+    await rename(join(data, 'store'), kept);
+    return { ...copied, to, kept };
   } finally {
-    await source.store.close().catch(() => undefined);
+    await store.close().catch(() => undefined);
   }
 }
 
-function requireOther(from: StoreChoice, to: StoreChoice): void {
-  const isSame = JSON.stringify(from) === JSON.stringify(to);
-  if (isSame || (from.kind === 'lmdb' && to.kind === 'lmdb')) {
-    throw new HansaError('CONFLICT', 'the cluster is on that store already');
+async function requireOwnStore(data: string): Promise<void> {
+  await access(join(data, 'store')).catch(() => {
+    throw new HansaError('USAGE', `no cluster has its store in ${data}`);
+  });
+  if ((await readStoreChoice(data)).kind !== 'lmdb') {
+    throw new HansaError('CONFLICT', 'the cluster’s store is on etcd already');
+  }
+}
+
+function requireAgreed(sealer: Sealer | undefined, unsealed: boolean): void {
+  if (sealer !== undefined && !unsealed) {
+    throw new HansaError(
+      'STORE_UNSEALED',
+      'the store is sealed here, and would be in plain there',
+      {
+        fix: 'encrypt the disks of etcd, and say so: --unsealed',
+      },
+    );
   }
 }
 
@@ -225,10 +233,7 @@ function tupleOf({ key }: Entry): ReturnType<typeof unpackTuple> {
 }
 
 /** Gives up a copy that was broken off: the target is empty again. */
-export async function abandonMigration(needs: Offline, to: StoreChoice): Promise<number> {
-  if (to.kind === 'lmdb') {
-    throw new HansaError('USAGE', 'a copy into a data folder is given up by removing its folder');
-  }
+export async function abandonMigration(needs: Offline, to: EtcdChoice): Promise<number> {
   const target = await needs.open(to);
   try {
     return await abandonCopy(target);

@@ -56,12 +56,13 @@ async function writeMatching(
     mended += then.length;
   };
   const epoch = states.find(id)?.value.epoch ?? 0;
-  for await (const { key, ...entry } of wanted.size === 0 ? [] : allOf(held, given)) {
+  for await (const { key, value, version, blobs } of wanted.size === 0 ? [] : allOf(held, given)) {
     const leaf = wanted.get(key.join());
+    const entry = { value, version, blobs };
     if (leaf !== undefined && equalBytes(leafOf(crypto, { key, ...entry }), leaf)) {
       wanted.delete(key.join());
       batch.push(tables.entries.put([id, epoch, key], entry));
-      bytes += entry.value.length;
+      bytes += value.length;
     }
     if (batch.length >= mendedAtOnce || bytes >= mendedBytesMax) {
       await write();

@@ -4,6 +4,7 @@
 import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { nodesScope } from '@hansa/capabilities/nodes/capability';
 import { carriedValue } from '@hansa/capabilities/resources/capability';
 import { restoredRow } from '@hansa/capabilities/recovery/capability';
 import {
@@ -35,6 +36,8 @@ const dropped: readonly Uint8Array[] = [
   packTuple(['links', 'invite']),
   packTuple(['logins', 'session']),
   packTuple(['logins', 'code']),
+  // Nodes, their tickets and election, and the keys as only they could open them.
+  packTuple([nodesScope]),
 ];
 
 export interface RestoreOrder {

@@ -7,6 +7,7 @@ import type { BackupStep, BackupSummary } from '@hansa/capabilities/backups/cont
 import {
   HansaError,
   isHansaError,
+  toHex,
   type BlobId,
   type BlobInfo,
   type Blobs,
@@ -19,6 +20,8 @@ import {
   type LeaseId,
   type Sealer,
 } from '@hansa/foundation';
+import type { KeySeeds } from '@hansa/capabilities/identity/capability';
+import { writeSecret } from '../key-folder.ts';
 import { entriesAt } from '../store-copying.ts';
 import {
   blobsFolder,
@@ -43,6 +46,8 @@ export interface BackupWriterNeeds {
   readonly sealer: Sealer | undefined;
   readonly cluster: ClusterId;
   readonly name: string;
+  /** The cluster's keys; undefined where they cannot be used. */
+  readonly seeds: KeySeeds | undefined;
 }
 
 export interface BackupWork {
@@ -276,21 +281,42 @@ async function copyBlob(
   return true;
 }
 
-/** As they lie there: sealed where the data folder is. */
+const seedFiles = { cluster: 'cluster.key', next: 'cluster-next.key', after: 'cluster-after.key' };
+
+/**
+ * As they lie there: sealed where the data folder is. A cluster of several nodes has its keys in
+ * its store, under one that its nodes share: then they are written as those of one node.
+ */
 async function copyKeys(
-  { data, crypto }: BackupWriterNeeds,
+  { data, crypto, seeds }: BackupWriterNeeds,
   to: string,
 ): Promise<readonly BackupFile[]> {
   await mkdir(join(to, keysFolder), { recursive: true, mode: 0o700 });
   const copied: BackupFile[] = [];
-  for (const name of await readdir(join(data, 'keys'))) {
-    if (name.endsWith('.key')) {
-      const file = `${keysFolder}/${name}`;
-      await copyPrivate(join(data, 'keys', name), join(to, file));
-      copied.push({ file, ...(await digestOfFile(crypto, join(to, file))) });
+  const add = async (name: string): Promise<void> => {
+    const file = `${keysFolder}/${name}`;
+    copied.push({ file, ...(await digestOfFile(crypto, join(to, file))) });
+  };
+  const held = (await readdir(join(data, 'keys'))).filter(isCopied);
+  for (const name of held) {
+    await copyPrivate(join(data, 'keys', name), join(to, keysFolder, name));
+    await add(name);
+  }
+  for (const [which, name] of Object.entries(seedFiles)) {
+    const seed = held.includes('cluster.key')
+      ? undefined
+      : seeds?.[which as keyof typeof seedFiles];
+    if (seed !== undefined) {
+      await writeSecret(join(to, keysFolder, name), `${toHex(seed)}\n`);
+      await add(name);
     }
   }
   return copied;
+}
+
+/** The key that the nodes of a cluster share opens nothing outside of their store. */
+function isCopied(name: string): boolean {
+  return name.endsWith('.key') && name !== 'shared.key';
 }
 
 async function copySeal({ data, crypto }: BackupWriterNeeds, to: string): Promise<BackupFile> {
