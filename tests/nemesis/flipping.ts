@@ -70,7 +70,7 @@ async function truthOf(world: World): Promise<Truth> {
   return { texts, refs: await refsAt(first, repository) };
 }
 
-/** Node after node, each class in an order of the seed’s, again and again until the time is over. */
+/** Node after node, each class in an order of the seed’s, again until the time is over. */
 async function flipInTurn(given: {
   readonly world: World;
   readonly truth: Truth;

@@ -1,4 +1,4 @@
-// What a run is told, and what it tells: a row of the report, and the sentences that make a failure.
+// What a run is told, and what it tells: a row of the report, and sentences where it has failed.
 
 export interface RunOptions {
   readonly seed: number;

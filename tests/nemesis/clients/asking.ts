@@ -1,6 +1,7 @@
 // How a client asks a cluster: one node, and another where that is safe. What it is told decides
 // whether it is certain that nothing happened; everything else may have.
 import type { Heard } from '../../../testkit/nemesis/history.ts';
+import { setTimeout as later } from 'node:timers/promises';
 import { connect } from '@hansa/client';
 import { isHansaError, type Contract } from '@hansa/foundation';
 import type { NodeProcess } from '../world/node-process.ts';
@@ -19,6 +20,7 @@ export interface Asking<S extends object> {
 }
 
 const answerWithinMs = 3_000; // a client that waits for ever learns nothing
+const roundMs = 250; // after every node was asked once: a takeover takes seconds
 
 // What a node answers before it has done anything, or instead of doing it.
 const nothingHappened: ReadonlySet<string> = new Set([
@@ -30,16 +32,25 @@ const nothingHappened: ReadonlySet<string> = new Set([
   'INPUT_TOO_LARGE',
   'LINK_NOT_FOUND',
   'MIRROR_NOT_FOUND',
+  'NODE_DEPOSED',
+  'NODE_UNAVAILABLE',
   'RATE_LIMITED',
   'RESOURCE_NOT_FOUND',
+  'SHUTTING_DOWN',
   'STORE_LIMIT',
   'STORE_UNAVAILABLE',
   'UNAUTHENTICATED',
 ]);
 // No connection was made.
 const neverSent: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOENT', 'EAGAIN']);
-// Another node may be better off.
-const elsewhere: ReadonlySet<string> = new Set(['NODE_UNREACHABLE', 'STORE_UNAVAILABLE']);
+// Another node may be better off: what the product's own client takes for a reason to ask one.
+const elsewhere: ReadonlySet<string> = new Set([
+  'NODE_DEPOSED',
+  'NODE_UNAVAILABLE',
+  'NODE_UNREACHABLE',
+  'SHUTTING_DOWN',
+  'STORE_UNAVAILABLE',
+]);
 
 export function asking<S extends object>(
   cluster: ClusterUnderTest,
@@ -50,20 +61,23 @@ export function asking<S extends object>(
     work: (service: S) => Promise<unknown>,
     goOn: (heard: Refusal) => boolean,
   ): Promise<Heard> => {
-    let last: Refusal = { outcome: 'fail', why: 'there is no node', code: 'NODE_UNREACHABLE' };
-    for (let tried = 0; tried < cluster.nodes.length; tried += 1) {
-      const node = cluster.nodes[preferred % cluster.nodes.length];
-      const heard = await attempt(node, contract, work);
+    let last: Refusal;
+    const count = cluster.nodes.length;
+    const endMs = performance.now() + answerWithinMs;
+    for (let tried = 1; ; tried += 1) {
+      const heard = await attempt(cluster.nodes[preferred % count], contract, work);
       if (heard.outcome === 'ok') {
         return heard;
       }
       last = heard;
-      if (!goOn(last)) {
-        break;
+      if (count === 1 || !goOn(last) || performance.now() > endMs) {
+        return { outcome: last.outcome, why: last.why };
       }
       preferred += 1;
+      if (tried % count === 0) {
+        await later(roundMs);
+      }
     }
-    return { outcome: last.outcome, why: last.why };
   };
   return {
     read: (work) => each(work, ({ code }) => code !== 'ENTRY_NOT_FOUND'),

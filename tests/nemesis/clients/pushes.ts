@@ -35,9 +35,9 @@ async function push(
   cluster: ClusterUnderTest,
   refs: readonly string[],
 ): Promise<Heard> {
-  const [node] = cluster.nodes;
+  const node = cluster.nodes.find(({ isRunning }) => isRunning);
   if (node === undefined) {
-    return { outcome: 'fail', why: 'there is no node' };
+    return { outcome: 'fail', why: 'no node runs' };
   }
   const words = ['push', '--quiet', '--force', '--atomic', `${urlOf(node)}/git/${repository}.git`];
   const done = await gitAt(node, folder, [...words, ...refs]);

@@ -1,7 +1,8 @@
 // What a nemesis does: it makes something wrong, and makes it good again.
 import type { NeedName } from '../../../testkit/needs.ts';
 import type { SeededRandom } from '../../../testkit/seeded-random.ts';
-import type { World, WorldShape } from '../world/world.ts';
+import type { WorldShape } from '../world/building.ts';
+import type { World } from '../world/world.ts';
 
 export interface Arena {
   readonly world: World;

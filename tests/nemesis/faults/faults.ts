@@ -2,6 +2,14 @@
 import { clock } from './clocks.ts';
 import { failingSync, fullDisk, powerCut, slowSync } from './disks.ts';
 import type { Fault } from './fault.ts';
+import {
+  activeKilled,
+  activePaused,
+  etcdHung,
+  etcdMinority,
+  leadersKilled,
+  rolling,
+} from './nodes.ts';
 import { bridge, flapping, latency, loss, partition, rate } from './network.ts';
 import { kill, killAll, pause, restart } from './processes.ts';
 
@@ -21,4 +29,10 @@ export const faults: readonly Fault[] = [
   failingSync,
   slowSync,
   powerCut,
+  activeKilled,
+  activePaused,
+  leadersKilled,
+  etcdHung,
+  etcdMinority,
+  rolling,
 ];

@@ -10,7 +10,9 @@ import type { Port } from './switchboard.ts';
 import type { Storage } from './storage.ts';
 
 export interface NodeSetup {
+  /** Of the process, for people: the cluster's, and the node's own where it has several. */
   readonly name: string;
+  readonly cluster: string;
   readonly home: string;
   readonly storage: Storage;
   /** Its network, where it has one of its own. */
@@ -28,7 +30,7 @@ export interface NodeProcess {
   readonly isRunning: boolean;
   address(): NodeAddress;
   /** Waits until it answers; throws what it said where it ended instead. */
-  start(): Promise<void>;
+  start(moreFlags?: readonly string[]): Promise<void>;
   /** The next starts are on other storage. */
   moveTo(storage: Storage): void;
   stop(): Promise<void>;
@@ -44,7 +46,7 @@ export interface NodeAddress {
   readonly token: string;
 }
 
-const startWithinMs = 60_000; // a start takes a second; others use the machine, and disks may be slow
+const startWithinMs = 60_000; // a start takes a second; others use the machine, disks may be slow
 
 export function prepareNode(setup: NodeSetup): NodeProcess {
   const { name, home, port } = setup;
@@ -74,9 +76,10 @@ export function prepareNode(setup: NodeSetup): NodeProcess {
       socketPath: join(storage.outside, 'api.sock'),
       token: readFileSync(join(storage.outside, 'owner.token'), 'utf8').trim(),
     }),
-    async start() {
+    async start(moreFlags = []) {
       const from = child === undefined ? 0 : log().length;
-      child = launch({ ...setup, storage }, logFile);
+      const flags = [...setup.flags, ...moreFlags];
+      child = launch({ ...setup, storage, flags }, logFile);
       await untilUp(child, { name, said: () => log().slice(from) });
     },
     moveTo(other) {
@@ -91,11 +94,11 @@ export function prepareNode(setup: NodeSetup): NodeProcess {
 }
 
 function launch(
-  { name, home, storage, port, flags, env }: NodeSetup,
+  { cluster, home, storage, port, flags, env }: NodeSetup,
   logFile: string,
 ): ChildProcess {
   const links = port === undefined ? [] : ['--link-host', port.address];
-  const up = ['up', '--name', name, '--data', storage.folder, ...links, ...flags];
+  const up = ['up', '--name', cluster, '--data', storage.folder, ...links, ...flags];
   const [first = '', ...rest] = [
     ...(port?.enter ?? []),
     ...storage.enter,
@@ -119,7 +122,7 @@ async function untilUp(
   { name, said }: { readonly name: string; readonly said: () => string },
 ): Promise<void> {
   const look = (): 'up' | 'ended' | undefined =>
-    said().includes(' is up: ') ? 'up' : hasEnded(child) ? 'ended' : undefined;
+    / is up: | passes requests on: /.test(said()) ? 'up' : hasEnded(child) ? 'ended' : undefined;
   if ((await until(`${name} is up`, look, startWithinMs)) === 'ended') {
     throw new StartFailed(name, said());
   }

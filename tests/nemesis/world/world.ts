@@ -1,55 +1,33 @@
-// Where a run takes place: an owner and its mirrors, linked, sharing three spaces and a repository,
-// each on the disk, in the network and by the clock that the fault needs.
-import { kvContract } from '@hansa/capabilities/kv/contract';
+// Where a run takes place: an owner and its mirrors, linked, sharing three spaces and a repository.
 import { forgeContract } from '@hansa/capabilities/forge/contract';
+import { kvContract } from '@hansa/capabilities/kv/contract';
 import { linksContract } from '@hansa/capabilities/links/contract';
+import { nodesContract } from '@hansa/capabilities/nodes/contract';
 import { policiesContract } from '@hansa/capabilities/policies/contract';
 import { syncContract } from '@hansa/capabilities/sync/contract';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '../../black-box/harness/until.ts';
 import { serviceOf, type ClusterUnderTest } from '../clients/asking.ts';
 import { spaces } from '../clients/keys.ts';
 import { repository } from '../clients/pushes.ts';
-import { createFakeClock, type FakeClock } from './fake-clock.ts';
-import { prepareNode, type NodeProcess } from './node-process.ts';
-import { makeImage, mountImage, plainFolder, smallDisk, type Storage } from './storage.ts';
-import { openSwitchboard, type Switchboard } from './switchboard.ts';
+import { build, type Built, type WorldShape } from './building.ts';
+import type { NodeProcess } from './node-process.ts';
 
-export interface WorldShape {
-  /** Each node in a network of its own, with a switch between them. */
-  readonly network?: boolean;
-  /** What the owner's data lies on. */
-  readonly disk?: 'folder' | 'small' | 'image';
-  /** Nodes go by clocks that can be set. */
-  readonly clocks?: boolean;
-  readonly mirrors?: number;
-}
-
-export interface World {
+export interface World extends Omit<Built, 'clusters'> {
   readonly owner: ClusterUnderTest;
   readonly mirrors: readonly ClusterUnderTest[];
   readonly nodes: readonly NodeProcess[];
-  readonly switchboard: Switchboard | undefined;
   readonly folder: string;
-  clockOf(node: NodeProcess): FakeClock;
-  /** The file that the owner's disk is. */
-  imageOf(node: NodeProcess): string;
-  /** The node's next starts are on this one; what was before is gone. */
-  replaceImage(node: NodeProcess, file: string): Promise<void>;
   close(): Promise<void>;
 }
 
-export const diskBytes: number = 48 * 1_024 * 1_024; // a fresh node takes about five of it
-export const imageBytes: number = 96 * 1_024 * 1_024; // with a journal of ext4's own
-const names = ['lubeck', 'bergen', 'visby'] as const;
 const callWithinMs = 30_000; // a first call on a machine that does much else
 const linkedWithinMs = 60_000;
 
 export async function openWorld(shape: WorldShape): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'hansa-nemesis-'));
-  const chosen = names.slice(0, 1 + (shape.mirrors ?? 1));
   const undo: (() => Promise<void>)[] = [async () => removeFolder(folder)];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) {
@@ -57,10 +35,17 @@ export async function openWorld(shape: WorldShape): Promise<World> {
     }
   };
   try {
-    const world = await build({ shape, folder, chosen, undo });
-    await Promise.all(world.nodes.map((node) => node.start()));
+    const built = await build(shape, { folder, undo });
+    const [owner, ...mirrors] = built.clusters;
+    if (owner === undefined) {
+      throw new Error('a world has at least one cluster');
+    }
+    const nodes = built.clusters.flatMap((cluster) => cluster.nodes);
+    const world: World = { ...built, owner, mirrors, nodes, folder, close };
+    const others = mirrors.flatMap((mirror) => mirror.nodes);
+    await Promise.all([startOwner(world), ...others.map((node) => node.start())]);
     await federate(world);
-    return { ...world, close };
+    return world;
   } catch (error) {
     await close();
     throw error;
@@ -71,91 +56,22 @@ function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
-async function build(given: {
-  readonly shape: WorldShape;
-  readonly folder: string;
-  readonly chosen: readonly string[];
-  readonly undo: (() => Promise<void>)[];
-}): Promise<Omit<World, 'close'>> {
-  const { shape, folder, chosen, undo } = given;
-  const board = shape.network === true ? await openSwitchboard(chosen.length) : undefined;
-  if (board !== undefined) {
-    undo.push(() => board.close());
+/** Its first node founds the cluster; the others come in by tickets. */
+async function startOwner({ owner, etcd }: World): Promise<void> {
+  const [first, ...others] = owner.nodes;
+  const store = etcd === undefined ? [] : ['--store', `etcd://${etcd.endpoints.join(',')}/lubeck`];
+  await first?.start(store);
+  for (const node of others) {
+    const { ticket } = await serviceOf(first, nodesContract, callWithinMs).invite({});
+    await node.start(['--join', ticket]);
   }
-  const clocks = new Map<NodeProcess, FakeClock>();
-  const disks = new Map<NodeProcess, Disk>();
-  const nodes: NodeProcess[] = [];
-  for (const [at, name] of chosen.entries()) {
-    const home = join(folder, name);
-    mkdirSync(home, { recursive: true });
-    const disk = await diskFor(home, at === 0 ? shape.disk : 'folder');
-    const { storage } = disk;
-    undo.push(() => disk.storage.close());
-    const clock = shape.clocks === true ? createFakeClock(home) : undefined;
-    const env = clock?.env ?? {};
-    const flags = ['--sync-interval', '2', '--log-level', 'event'];
-    const node = prepareNode({ name, home, storage, port: board?.ports[at], flags, env });
-    undo.push(async () => (node.isRunning ? node.kill() : undefined));
-    disks.set(node, disk);
-    if (clock !== undefined) {
-      clocks.set(node, clock);
-    }
-    nodes.push(node);
-  }
-  const clusters = nodes.map((node) => ({ name: node.name, nodes: [node] }));
-  const [owner, ...mirrors] = clusters;
-  if (owner === undefined) {
-    throw new Error('a world has at least one cluster');
-  }
-  return {
-    owner,
-    mirrors,
-    nodes,
-    switchboard: board,
-    folder,
-    clockOf: (node) => found(clocks.get(node)),
-    imageOf: (node) => found(disks.get(node)?.image),
-    async replaceImage(node, file) {
-      const disk = found(disks.get(node));
-      await disk.storage.close();
-      rmSync(found(disk.image));
-      disk.image = file;
-      disk.storage = await mountImage(join(folder, node.name, 'disk'), file);
-      node.moveTo(disk.storage);
-    },
-  };
-}
-
-/** What a node's data lies on now. */
-interface Disk {
-  storage: Storage;
-  image?: string;
-}
-
-function found<T>(thing: T | undefined): T {
-  if (thing === undefined) {
-    throw new Error('this world was not built with it');
-  }
-  return thing;
-}
-
-async function diskFor(home: string, kind: WorldShape['disk']): Promise<Disk> {
-  const folder = join(home, 'disk');
-  if (kind === 'small') {
-    return { storage: await smallDisk(folder, diskBytes) };
-  }
-  if (kind === 'image') {
-    const image = join(home, 'disk.img');
-    await makeImage(image, imageBytes);
-    return { storage: await mountImage(folder, image), image };
-  }
-  return { storage: plainFolder(join(home, 'data')) };
 }
 
 /** Links everybody with everybody, and lets the mirrors follow what the owner makes. */
-async function federate({ owner, mirrors, nodes }: Omit<World, 'close'>): Promise<void> {
-  for (const [at, one] of nodes.entries()) {
-    for (const other of nodes.slice(at + 1)) {
+async function federate({ owner, mirrors }: World): Promise<void> {
+  const clusters = [owner, ...mirrors];
+  for (const [at, one] of clusters.entries()) {
+    for (const other of clusters.slice(at + 1)) {
       await link(one, other);
     }
   }
@@ -182,8 +98,10 @@ async function federate({ owner, mirrors, nodes }: Omit<World, 'close'>): Promis
   }
 }
 
-async function link(one: NodeProcess, other: NodeProcess): Promise<void> {
-  const [here, there] = [one, other].map((node) => serviceOf(node, linksContract, callWithinMs));
+async function link(one: ClusterUnderTest, other: ClusterUnderTest): Promise<void> {
+  const [here, there] = [one, other].map(({ nodes: [first] }) =>
+    serviceOf(first, linksContract, callWithinMs),
+  );
   if (here === undefined || there === undefined) {
     throw new Error('a link has two ends');
   }
