@@ -59,6 +59,9 @@ class Watcher {
   }
 
   offer(committed: Committed, batchesMax: number): void {
+    if (this.failure !== undefined) {
+      return; // what comes behind a gap is not shown: the reader is told first
+    }
     const batch = this.match(committed);
     if (batch !== undefined) {
       this.#queue.push(batch);
