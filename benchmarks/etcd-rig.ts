@@ -1,11 +1,8 @@
 // Two etcd servers on loopback, and etcdctl make-mirror from the first to the second.
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { endProcess, until } from './federation-rig.ts';
-import { freePort } from './free-port.ts';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { startEtcd as startServer } from '../testkit/etcd-server.ts';
+import { endProcess } from './federation-rig.ts';
 
-const startWithinMs = 30_000;
 const txnOps = 100; // of one transaction; the server takes 128
 
 export interface Etcd {
@@ -18,31 +15,9 @@ export interface Etcd {
   close(): Promise<void>;
 }
 
-export function etcdVersion(): string {
-  return /[\d.]+/.exec(spawnSync('etcd', ['--version']).stdout.toString())?.[0] ?? '?';
-}
-
-export async function startEtcd(folder: string, name: string): Promise<Etcd> {
-  const data = join(folder, `etcd-${name}`);
-  mkdirSync(data, { recursive: true, mode: 0o700 });
-  const [client, peer] = [await freePort(), await freePort()];
-  const endpoint = `http://127.0.0.1:${client}`;
-  const peerUrl = `http://127.0.0.1:${peer}`;
-  const child = spawn(
-    'etcd',
-    [
-      '--logger=zap',
-      '--log-level=error',
-      `--name=${name}`,
-      `--data-dir=${data}`,
-      `--listen-client-urls=${endpoint}`,
-      `--advertise-client-urls=${endpoint}`,
-      `--listen-peer-urls=${peerUrl}`,
-      `--initial-advertise-peer-urls=${peerUrl}`,
-      `--initial-cluster=${name}=${peerUrl}`,
-    ],
-    { stdio: 'ignore' },
-  );
+export async function startEtcd(): Promise<Etcd> {
+  const server = await startServer();
+  const endpoint = `http://${server.endpoints[0] ?? ''}`;
   const ask = async (method: string, body: unknown, signal?: AbortSignal): Promise<Response> => {
     const init = { method: 'POST', body: JSON.stringify(body) };
     const response = await fetch(
@@ -54,10 +29,6 @@ export async function startEtcd(folder: string, name: string): Promise<Etcd> {
     }
     return response;
   };
-  await until(`etcd ${name} answers`, startWithinMs, async () => {
-    await (await ask('kv/range', { key: base64('x') })).json();
-    return true;
-  });
   return {
     endpoint,
     async put(key, value) {
@@ -83,7 +54,7 @@ export async function startEtcd(folder: string, name: string): Promise<Etcd> {
       void readWatch(response, seen).catch(() => undefined);
       return () => leaving.abort();
     },
-    close: () => endProcess(child, 'SIGKILL'),
+    close: () => server.end(),
   };
 }
 

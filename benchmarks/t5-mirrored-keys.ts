@@ -8,8 +8,9 @@ import {
   type Benchmark,
   type BenchmarkResult,
 } from '../scripts/bench/benchmark.ts';
+import { etcdVersion } from '../testkit/etcd-server.ts';
 import { quantile, startDataPair, type DataPair } from './data-rig.ts';
-import { etcdVersion, makeMirror, startEtcd, type Etcd } from './etcd-rig.ts';
+import { makeMirror, startEtcd, type Etcd } from './etcd-rig.ts';
 import { until } from './federation-rig.ts';
 
 const keys = 10_000;
@@ -29,7 +30,7 @@ export const benchmark: Benchmark = {
   title: 'A space of 10,000 keys is mirrored (goal: 10 times etcd; put to watch at B p50 ≤ 2 ms).',
   async run({ rounds }): Promise<BenchmarkResult> {
     const pair = await startDataPair();
-    const etcds = [await startEtcd(pair.folder, 'a'), await startEtcd(pair.folder, 'b')] as const;
+    const etcds = [await startEtcd(), await startEtcd()] as const;
     const [mine, theirs]: [Delays, Delays] = [
       { p50: [], p99: [], acked: [] },
       { p50: [], p99: [], acked: [] },
