@@ -4,6 +4,7 @@ import { accessCommands } from '@hansa/capabilities/access/cli';
 import { appsCommands } from '@hansa/capabilities/apps/cli';
 import { auditCommands } from '@hansa/capabilities/audit/cli';
 import { backupsCommands } from '@hansa/capabilities/backups/cli';
+import { barriersCommands } from '@hansa/capabilities/barriers/cli';
 import { catalogCommands } from '@hansa/capabilities/catalog/cli';
 import { certificatesCommands } from '@hansa/capabilities/certificates/cli';
 import { numberCommands } from '@hansa/capabilities/counters/cli';
@@ -31,6 +32,7 @@ import { receiptsCommands } from '@hansa/capabilities/receipts/cli';
 import { recoveryCommands } from '@hansa/capabilities/recovery/cli';
 import { scrubCommands } from '@hansa/capabilities/scrub/cli';
 import { sealingCommands } from '@hansa/capabilities/sealing/cli';
+import { servicesCommands } from '@hansa/capabilities/services/cli';
 import { streamCommands } from '@hansa/capabilities/stream/cli';
 import { syncCommands } from '@hansa/capabilities/sync/cli';
 import { tokensCommands } from '@hansa/capabilities/tokens/cli';
@@ -41,6 +43,7 @@ import { auditTerminal } from './audit-terminal.ts';
 import { backupCommands } from './backup-commands.ts';
 import { certificateFiles } from './certificate-files.ts';
 import { contextAdd } from './context-add.ts';
+import { downCommands } from './down-command.ts';
 import { keyDirectoryCommands } from './key-directory-commands.ts';
 import { localCommands, type LocalCommand } from './local-commands.ts';
 import { loginCommands } from './login-commands.ts';
@@ -58,6 +61,7 @@ export const nodeCommands: readonly Command[] = [
   ...appsCommands,
   ...auditCommands(auditTerminal),
   ...backupsCommands((path) => resolve(path)),
+  ...barriersCommands,
   ...catalogCommands,
   ...certificatesCommands(certificateFiles),
   ...numberCommands,
@@ -86,6 +90,7 @@ export const nodeCommands: readonly Command[] = [
   ...recoveryCommands,
   ...scrubCommands,
   ...sealingCommands((path) => resolve(path)),
+  ...servicesCommands(programTerminal),
   ...streamCommands(lastingTerminal),
   ...syncCommands,
   ...tokensCommands(readToken),
@@ -102,5 +107,6 @@ export const commands: readonly (Command | LocalCommand)[] = [
   ...backupCommands,
   ...storeCommands,
   contextAdd,
+  ...downCommands,
   ...localCommands,
 ];

@@ -1,9 +1,11 @@
-// What parties of one cluster share by turns: locks, elections, counters and queues, all in one
-// scope of the store.
+// What parties of one cluster share by turns: locks, elections, barriers, counters, queues and the
+// registry of services, all in one scope of the store.
+import { barriersCapability } from '@hansa/capabilities/barriers/capability';
 import { countersCapability } from '@hansa/capabilities/counters/capability';
 import { electionsCapability } from '@hansa/capabilities/elections/capability';
 import { locksCapability } from '@hansa/capabilities/locks/capability';
 import { queuesCapability } from '@hansa/capabilities/queues/capability';
+import { servicesCapability } from '@hansa/capabilities/services/capability';
 import {
   scopeStore,
   type Capability,
@@ -24,7 +26,9 @@ export function coordinatingOn({ store, codec, clock }: CoordinatingNeeds): read
   return [
     locksCapability(needs),
     electionsCapability(needs),
+    barriersCapability(needs),
     countersCapability(needs),
     queuesCapability(needs),
+    servicesCapability(needs),
   ];
 }

@@ -9,6 +9,7 @@ import {
 
 // Their changes are in logs that are signed already, and come by the thousand.
 const dataContracts: ReadonlySet<string> = new Set([
+  'barrier',
   'counter',
   'document',
   'election',

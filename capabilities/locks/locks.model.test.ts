@@ -16,7 +16,7 @@ import { createSeededRandom, type SeededRandom } from '../../testkit/seeded-rand
 import type { Hold, Locks, Semaphores } from './contract.ts';
 import { createLocksService } from './service.ts';
 
-const runs = 500; // of locks, and again of semaphores
+const runs = 1_000;
 const holders = 4;
 const turnsEach = 2;
 const capacity = 3;

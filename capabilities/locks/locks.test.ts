@@ -4,8 +4,9 @@ import { createSystemClock } from '@hansa/system-node';
 import { expect, test } from 'vitest';
 import { roads } from '../../testkit/roads.ts';
 import { locksCapability } from './capability.ts';
-import { lockContract, type Locks } from './contract.ts';
+import { lockContract, semaphoreContract, type Locks, type Semaphores } from './contract.ts';
 import { locksSuite } from './locks.suite.ts';
+import { semaphoresSuite } from './semaphores.suite.ts';
 import { createLocksService } from './service.ts';
 
 function makeNeeds() {
@@ -14,6 +15,9 @@ function makeNeeds() {
 }
 
 roads<Locks>(lockContract, () => createLocksService(makeNeeds()).locks).forEach(locksSuite);
+roads<Semaphores>(semaphoreContract, () => createLocksService(makeNeeds()).semaphores).forEach(
+  semaphoresSuite,
+);
 
 test('the node is handed two contracts and nothing to run', () => {
   const made = locksCapability(makeNeeds());
