@@ -32,7 +32,7 @@ function run(words: string, args: Record<string, string>, options: Words = {}) {
     signal: new AbortController().signal,
     confirm: async () => false,
     progress: () => undefined,
-  } as never);
+  });
 }
 
 const said = ({ view }: CommandOutput): string => (view.kind === 'text' ? view.text : '');

@@ -20,7 +20,6 @@ import type { Mirrors } from '../sync/contract.ts';
 import { encodeCell, nextCell } from './cell.ts';
 import { kvCapability } from './capability.ts';
 import { kvContract, kvKind, sweepIntervalMs, tombstoneMs, type Kv } from './contract.ts';
-import { feedChangesMax, createFeed, type FeedChange } from './feed.ts';
 import { settingsKey } from './keys.ts';
 import { kvSuite } from './kv.suite.ts';
 import { createKv, type KvService } from './service.ts';
@@ -347,39 +346,6 @@ describe('a mirror', () => {
     opened.mirrors.gone = true;
     await opened.kind.purge({ resource: mirrored, epoch: 1 });
     expect(await ended).toMatchObject({ code: 'MIRROR_NOT_FOUND' });
-  });
-});
-
-describe('the feed', () => {
-  const resources = [mirrored, federatedId(bergen, localId(kvKind, 'other'))] as const;
-  const [one, two] = resources;
-  const put = (previous: number): FeedChange => ({
-    previous,
-    sequence: previous + 1,
-    events: [{ key: 'a', cell: undefined }],
-  });
-
-  test('is bounded over all mirrors: the oldest changes of any go first', () => {
-    const feed = createFeed();
-    feed.publish(one, [put(1)]);
-    feed.publish(
-      two,
-      Array.from({ length: feedChangesMax - 1 }, (_, at) => put(at)),
-    );
-    expect(feed.after(one, undefined)?.previous).toBe(1);
-    feed.publish(two, [put(feedChangesMax)]);
-    expect(feed.after(one, undefined)).toBeUndefined();
-    expect(feed.newest(one)).toBe(2);
-    expect(feed.after(two, undefined)?.previous).toBe(0);
-  });
-
-  test('forgets a mirror that was dropped, and nothing of the others', () => {
-    const feed = createFeed();
-    feed.publish(one, [put(1), put(2)]);
-    feed.publish(two, [put(1)]);
-    feed.drop(one);
-    expect(feed.newest(one)).toBeUndefined();
-    expect(feed.after(two, 1)).toEqual(put(1));
   });
 });
 

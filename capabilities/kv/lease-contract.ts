@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { leaseIdSchema } from './cell.ts';
 import { kvKind } from './entries.ts';
 
-export const leasesMax = 1_000; // of one space: each is a lease of the store, looked at every second
+export const leasesMax = 1_000; // of one space: each is a lease of the store besides
 export const leaseKeysMax = 1_000; // under one lease: they go in a second, in few changes
 // the least that every store keeps exactly; a shorter one would end in any hiccup of its holder
 export const leaseTtlSecondsMin = 5;

@@ -69,7 +69,11 @@ describe('a lease', () => {
     const { revision } = await must<KvPage>(bergen, 'kv', 'list', 'lubeck:services');
     const watch = followCommand<KvChange>(
       bergen,
-      ...['kv', 'watch', 'lubeck:services', '--from', String(revision)],
+      'kv',
+      'watch',
+      'lubeck:services',
+      '--from',
+      String(revision),
     );
     await lubeck.kill();
     await lubeck.restart();
@@ -130,7 +134,12 @@ describe('several keys', () => {
     });
     expect(read.entries.map((entry) => entry?.text ?? null)).toEqual(['ann', null, 'bo']);
     const gone = await lubeck.hansa(
-      ...['kv', 'compare-and-delete', 'batch', 'leader', '--expect-value', 'bo'],
+      'kv',
+      'compare-and-delete',
+      'batch',
+      'leader',
+      '--expect-value',
+      'bo',
     );
     expect(gone.json<KvSwapped>()).toMatchObject({ ok: true, version: 0 });
   });
@@ -189,18 +198,32 @@ describe('directories of keys', () => {
     expect(entries.map(({ text }) => text)).toEqual(['-3', '7', '41', '100']);
     const key = await must<{ key: string }>(
       lubeck,
-      ...['kv', 'key', '["anna", 7]', '--in', 'store', '--directory', 'app/users'],
+      'kv',
+      'key',
+      '["anna", 7]',
+      '--in',
+      'store',
+      '--directory',
+      'app/users',
     );
     expect(key.key).toBe(users?.keys.key('anna', 7));
     await must(lubeck, 'kv', 'directory', 'move', 'store', 'app/users', 'people');
     const list = await must<{ directories: { path: string }[] }>(
       lubeck,
-      ...['kv', 'directory', 'list', 'store'],
+      'kv',
+      'directory',
+      'list',
+      'store',
     );
     expect(list.directories.map(({ path }) => path)).toEqual(['app', 'people']);
     const removed = await must<{ keys: number }>(
       lubeck,
-      ...['kv', 'directory', 'remove', 'store', 'people', '--yes'],
+      'kv',
+      'directory',
+      'remove',
+      'store',
+      'people',
+      '--yes',
     );
     expect(removed.keys).toBe(4);
     const none = await lubeck.hansa('kv', 'directory', 'remove', 'store', 'people', '--yes');
