@@ -1,5 +1,5 @@
-// `hansa backup verify|restore`: what needs no node. The code that knows files is the node's, loaded
-// for these commands alone.
+// `hansa backup verify|restore`: what needs no node. The code that knows files is the node's,
+// loaded for these commands alone.
 import { resolve } from 'node:path';
 import {
   bytesText,

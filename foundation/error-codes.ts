@@ -3,6 +3,7 @@
 // 7 damaged, 1 other.
 import { accessErrorCodes } from './error-codes-access.ts';
 import { coordinationErrorCodes } from './error-codes-coordination.ts';
+import { safekeepingErrorCodes } from './error-codes-safekeeping.ts';
 
 export interface ErrorCodeEntry {
   readonly status: number;
@@ -84,24 +85,6 @@ const otherErrorCodes = {
   STORE_UNAVAILABLE: { status: 503, exit: 6, meaning: 'the store did not take it; safe to retry' },
   STORE_UNKNOWN_OUTCOME: { status: 504, exit: 6, meaning: 'the write may have happened' },
   STORE_WATCH_OVERFLOW: { status: 503, exit: 6, meaning: 'the watcher was too slow; resume' },
-  STORE_NOT_EMPTY: {
-    status: 409,
-    exit: 5,
-    meaning: 'the store that is to be filled holds something already',
-    fix: 'name an empty one: another folder, or another prefix',
-  },
-  STORE_UNSEALED: {
-    status: 409,
-    exit: 4,
-    meaning: 'what is sealed in one store would lie in plain in the other',
-    fix: 'seal the disks below the other one, and say so: --unsealed',
-  },
-  STORE_UNFINISHED: {
-    status: 503,
-    exit: 5,
-    meaning: 'the store holds the beginning of a copy alone',
-    fix: 'run the same hansa store migrate or hansa backup restore again, or give it up: --abandon',
-  },
   STORE_DAMAGED: { status: 500, exit: 7, meaning: 'a stored record does not fit its schema' },
   STORE_FORMAT: {
     status: 500,
@@ -155,24 +138,6 @@ const otherErrorCodes = {
   // blobs
   BLOB_NOT_FOUND: { status: 404, exit: 3, meaning: 'no such blob here' },
   BLOB_CORRUPT: { status: 500, exit: 7, meaning: 'the bytes do not hash to the blob’s id' },
-  DATA_DAMAGED: {
-    status: 500,
-    exit: 7,
-    meaning: 'what is stored here is not what was written',
-    fix: 'hansa scrub --repair',
-  },
-  BACKUP_INVALID: {
-    status: 500,
-    exit: 7,
-    meaning: 'the backup is not whole, or not what was written',
-    fix: 'use another backup; hansa backup verify <folder> says what is wrong',
-  },
-  BACKUP_TARGET: {
-    status: 400,
-    exit: 2,
-    meaning: 'backups cannot be written there',
-    fix: 'name an empty folder, or one that holds backups of this cluster',
-  },
   BLOB_INCOMPLETE: { status: 409, exit: 5, meaning: 'the transfer ended early; resume it' },
   // transport
   DIAL_FAILED: { status: 503, exit: 6, meaning: 'the peer could not be reached' },
@@ -493,9 +458,11 @@ const otherErrorCodes = {
 
 export const errorCodes: typeof otherErrorCodes &
   typeof accessErrorCodes &
+  typeof safekeepingErrorCodes &
   typeof coordinationErrorCodes = {
   ...otherErrorCodes,
   ...accessErrorCodes,
+  ...safekeepingErrorCodes,
   ...coordinationErrorCodes,
 };
 

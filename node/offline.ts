@@ -1,5 +1,5 @@
-// What is done to a cluster's data while no node runs on it: a backup checked or restored, its store
-// moved into another one. The command line calls these; nothing here listens or dials.
+// What is done to a cluster's data while no node runs on it: a backup checked or restored, its
+// store moved into another one. The command line calls these; nothing here listens or dials.
 import { access, copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openDiskBlobs } from '@hansa/blobs-disk';

@@ -1,4 +1,5 @@
-// One backup at a time, which lasts as long as it takes: whoever asked for it follows, or comes back.
+// One backup at a time, which lasts as long as it takes: whoever asked for it follows, or comes
+// back.
 import {
   changedKeys,
   HansaError,
@@ -78,28 +79,7 @@ export function createBackups(needs: BackupsNeeds): {
         writing.done = write(writing, to, keys);
         return { startedMs: clock.now() };
       },
-      async *follow(_input, call) {
-        const writing = present;
-        if (writing === undefined) {
-          return;
-        }
-        const steps = changedKeys<'moved'>((step) => {
-          const listener = (): void => step('moved');
-          listeners.add(listener);
-          return () => void listeners.delete(listener);
-        }, call?.signal);
-        if (writing.ended === undefined) {
-          for await (const _step of steps) {
-            if (writing.ended !== undefined) {
-              break;
-            }
-            if (writing.step !== undefined) {
-              yield { type: 'progress', ...writing.step };
-            }
-          }
-        }
-        yield* outcomeOf(writing);
-      },
+      follow: (_input, call) => follow(present, listeners, call?.signal),
       async status() {
         const last = (await table.get())?.value;
         const running = present !== undefined && present.ended === undefined;
@@ -107,6 +87,32 @@ export function createBackups(needs: BackupsNeeds): {
       },
     },
   };
+}
+
+async function* follow(
+  writing: Writing | undefined,
+  listeners: Set<() => void>,
+  signal: AbortSignal | undefined,
+): AsyncIterable<BackupProgress> {
+  if (writing === undefined) {
+    return;
+  }
+  const steps = changedKeys<'moved'>((step) => {
+    const listener = (): void => step('moved');
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }, signal);
+  if (writing.ended === undefined) {
+    for await (const _step of steps) {
+      if (writing.ended !== undefined) {
+        break;
+      }
+      if (writing.step !== undefined) {
+        yield { type: 'progress', ...writing.step };
+      }
+    }
+  }
+  yield* outcomeOf(writing);
 }
 
 function* outcomeOf({ ended }: Writing): Iterable<BackupProgress> {

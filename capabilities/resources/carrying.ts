@@ -1,5 +1,5 @@
-// What of a resource's records is true of the store that they lie in alone: sequences are revisions.
-// Whoever carries them into another store writes the sequence into them.
+// What of a resource's records is true of the store that they lie in alone: sequences are
+// revisions. Whoever carries them into another store writes the sequence into them.
 import type { Codec, Entry } from '@hansa/foundation';
 
 const tables: readonly unknown[] = ['state', 'change'];

@@ -24,6 +24,14 @@ import {
   type TrieView,
 } from '@hansa/foundation';
 import { z } from 'zod';
+import type {
+  InspectionOrder,
+  MendedResource,
+  ResourceInspection,
+  ResourceProblem,
+} from './inspected.ts';
+
+export type { InspectionOrder, MendedResource, ResourceInspection, ResourceProblem };
 
 // operations and the blobs they name: with the log's own, one transaction
 export const changeOpsMax = 90;
@@ -187,40 +195,10 @@ export interface NewResource {
   readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Something that is not as it was written. */
-export interface ResourceProblem {
-  readonly what: 'entry' | 'change' | 'unreadable';
-  readonly sentence: string;
-  /** Of an entry. */
-  readonly key?: Uint8Array | undefined;
-  /** What the entry has to hash to. */
-  readonly leaf?: Uint8Array | undefined;
-  /** Of changes: those after this sequence are sound again. */
-  readonly upTo?: number | undefined;
-}
-
-export interface ResourceInspection {
-  readonly entries: number;
-  readonly bytes: number;
-  readonly problems: readonly ResourceProblem[];
-}
-
-export interface InspectionOrder {
-  /** Told of what was read, and waited for: whoever asks has a budget of bytes. */
-  readonly spend: (bytes: number) => Promise<void>;
-  readonly signal: AbortSignal;
-}
-
 export interface Mending {
   readonly problems: readonly ResourceProblem[];
   /** Where entries may come from besides our own history; none of it is believed. */
   readonly candidates: () => AsyncIterable<ResourceEntry>;
-}
-
-export interface MendedResource {
-  readonly mended: number;
-  /** Entries that nobody had. */
-  readonly missing: number;
 }
 
 /** What a resource goes on with in another epoch. */

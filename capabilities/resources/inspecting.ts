@@ -21,7 +21,8 @@ import type { Digests } from './digests.ts';
 import { chainAfter, changeBytes, firstChain, leafOf } from './history.ts';
 import { sequenceOf } from './keys.ts';
 
-const problemsMax = 1_000; // a disk that is torn would name a million; the next round names the rest
+// a disk that is torn would name a million; the next round names the rest
+const problemsMax = 1_000;
 
 export async function inspectResource(
   held: Held,
@@ -106,19 +107,13 @@ async function inspectChanges(
   held: Held,
   work: Inspecting & { readonly point: Point },
 ): Promise<void> {
-  const { tables, crypto, signer } = held;
+  const { tables } = held;
   const { id, point, found, signal } = work;
-  const { epoch, sequence, chain } = point;
+  const { epoch, sequence } = point;
   const keptAfter = (await tables.kept.get(id, epoch))?.value ?? 0;
-  const chains = new Map<number, Uint8Array>([[sequence, chain]]);
-  for await (const { value } of tables.checkpoints.rowsFrom([id, epoch], keptAfter)) {
-    chains.set(value.sequence, value.chain);
-  }
+  const chains = await knownChains(held, work, keptAfter);
   let at = keptAfter;
-  let known =
-    keptAfter === 0
-      ? firstChain(crypto, federatedId(signer.cluster, id), epoch)
-      : chains.get(keptAfter);
+  let known = chains.get(keptAfter);
   for await (const row of tables.changes.rowsFrom([id, epoch], keptAfter)) {
     signal.throwIfAborted();
     const { previous } = row.value;
@@ -130,22 +125,51 @@ async function inspectChanges(
       known = chains.get(previous);
     }
     const content = changeBytes(row.value);
-    known = known === undefined ? undefined : chainAfter(crypto, known, content);
     at = sequenceOf(row);
-    const said = chains.get(at);
-    if (known !== undefined && said !== undefined && !equalBytes(known, said)) {
-      found({
-        what: 'change',
-        upTo: at,
-        sentence: `the changes up to ${at} are not what was hashed`,
-      });
-    }
-    known = said ?? known;
+    known = step(held, { known, content, said: chains.get(at) }, () => {
+      const sentence = `the changes up to ${at} are not what was hashed`;
+      found({ what: 'change', upTo: at, sentence });
+    });
     await work.spend(content.length);
   }
   if (at !== sequence && at > 0) {
     found(gapBefore(sequence));
   }
+}
+
+/** Of the points whose chain is kept, by their sequence; of the beginning of an epoch, by 0. */
+async function knownChains(
+  { tables, crypto, signer }: Held,
+  { id, point }: { readonly id: LocalId; readonly point: Point },
+  keptAfter: number,
+): Promise<ReadonlyMap<number, Uint8Array>> {
+  const { epoch, sequence, chain } = point;
+  const chains = new Map<number, Uint8Array>([
+    [0, firstChain(crypto, federatedId(signer.cluster, id), epoch)],
+    [sequence, chain],
+  ]);
+  for await (const { value } of tables.checkpoints.rowsFrom([id, epoch], keptAfter)) {
+    chains.set(value.sequence, value.chain);
+  }
+  return chains;
+}
+
+/** The chain after a change, as far as it is known; calls where it is not what was kept. */
+function step(
+  { crypto }: Held,
+  given: {
+    readonly known: Uint8Array | undefined;
+    readonly content: Uint8Array;
+    readonly said: Uint8Array | undefined;
+  },
+  differs: () => void,
+): Uint8Array | undefined {
+  const { known, content, said } = given;
+  const next = known === undefined ? undefined : chainAfter(crypto, known, content);
+  if (next !== undefined && said !== undefined && !equalBytes(next, said)) {
+    differs();
+  }
+  return said ?? next;
 }
 
 function gapBefore(sequence: number): ResourceProblem {

@@ -52,8 +52,7 @@ export function createResourceLog(
   const digests = digestsOf(held);
   const reading = createReading(held, digests);
   let refuse: (id: LocalId, act: GuardedAct) => HansaError | undefined = () => undefined;
-  const requireAllowed = (id: LocalId, act: GuardedAct = 'write'): void =>
-    throwAny(refuse(id, act));
+  const requireAllowed = (id: LocalId, act: GuardedAct = 'write') => throwAny(refuse(id, act));
   const appends = createAppends(async (work) => {
     requireAllowed(work.id);
     return appendAfter({ held, hybrid, digests }, work);

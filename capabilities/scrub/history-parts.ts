@@ -15,7 +15,7 @@ import type { Mirror, Mirrors } from '../sync/contract.ts';
 import type { ScrubPart, ScrubRound } from './contract.ts';
 
 const mendWaitMs = 30_000; // an owner that is there answers within seconds
-const mendLookMs = 250;
+const mendLookMs = 250; // small mirrors are there at once, and a look reads all of one
 
 export interface ResourcePartNeeds {
   readonly cluster: ClusterId;

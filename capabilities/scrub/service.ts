@@ -43,8 +43,9 @@ export function createScrub(needs: ScrubNeeds, first: readonly ScrubPart[]): Scr
   const rounds = createRounds({ ...needs, tables, findings, parts });
   const startedMs = clock.now();
   const nextMs = async (): Promise<number> => {
-    const last = (await tables.last.get())?.value.endedMs ?? 0;
-    return Math.max(last + scrubEveryMs, startedMs + firstAfterMs);
+    const last = (await tables.last.get())?.value.endedMs;
+    const soonest = startedMs + firstAfterMs;
+    return last === undefined ? soonest : Math.max(last + scrubEveryMs, soonest);
   };
   return {
     parts: { add: (part) => void parts.push(part) },

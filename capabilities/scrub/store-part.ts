@@ -8,7 +8,6 @@ import {
   type DamagedRecord,
   type KeyValueStore,
   type StoreInspection,
-  type TupleValue,
 } from '@hansa/foundation';
 import { findingsMax, type ScrubPart, type ScrubRound } from './contract.ts';
 
@@ -38,7 +37,7 @@ export function createStorePart(needs: StorePartNeeds): ScrubPart {
         await round.spend(piece.bytes);
         after = piece.after;
       } while (after !== undefined);
-      const undigested = new Set(all.flatMap(({ key }) => digestOf(partsOf(key))));
+      const undigested = new Set(all.flatMap((each) => digestOf(placeOf(each))));
       for (const damaged of all) {
         await tell(needs, round, { damaged, undigested });
       }
@@ -46,43 +45,71 @@ export function createStorePart(needs: StorePartNeeds): ScrubPart {
   };
 }
 
+/** Where a record of the store belongs, as far as its key says. */
+interface Place {
+  readonly scope: string;
+  readonly table: string;
+  /** The resource that it is a part of. */
+  readonly of: string | undefined;
+}
+
+function placeOf({ key }: DamagedRecord): Place | undefined {
+  try {
+    const [scope, table, of] = key === undefined ? [] : unpackKey(key);
+    return typeof scope === 'string' && typeof table === 'string'
+      ? { scope, table, of: typeof of === 'string' ? of : undefined }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whose digest the record is a part of. */
-function digestOf([scope, table, of]: readonly TupleValue[]): readonly string[] {
-  const isDigest = scope === 'resources' && String(table).startsWith('digest');
-  return isDigest && typeof of === 'string' ? [of] : [];
+function digestOf(place: Place | undefined): readonly string[] {
+  const isDigest = place?.scope === 'resources' && place.table.startsWith('digest');
+  return isDigest && place.of !== undefined ? [place.of] : [];
 }
 
 async function tell(
   needs: StorePartNeeds,
   round: ScrubRound,
-  {
-    damaged,
-    undigested,
-  }: { readonly damaged: DamagedRecord; readonly undigested: ReadonlySet<string> },
+  given: { readonly damaged: DamagedRecord; readonly undigested: ReadonlySet<string> },
 ): Promise<void> {
-  const parts = partsOf(damaged.key);
-  const [scope, table, of] = parts;
-  const concerns = scope !== undefined && typeof of === 'string' ? [of] : [];
-  const isPast = damaged.key === undefined;
-  const where = isPast ? 'of the store’s history or leases' : `of ${[scope, table].join('/')}`;
-  const found = {
+  const { damaged } = given;
+  const place = placeOf(damaged);
+  const where =
+    damaged.key === undefined
+      ? 'of the store’s history or leases'
+      : `of ${place?.scope ?? 'what'}/${place?.table ?? 'cannot be told'}`;
+  const reason = reasonToLeave(given, place);
+  const outcome =
+    reason === undefined && round.repair
+      ? await takeOut(needs, damaged)
+      : { reason: reason ?? 'repair was not asked for' };
+  await round.found({
     name: toHex(damaged.record),
     sentence: `a record ${where} is not what was written`,
-    concerns,
-  };
-  const canGo =
-    isPast ||
-    (typeof scope === 'string' && (replaceable[scope] ?? []).includes(String(table ?? '')));
-  if (!canGo) {
-    await round.found({ ...found, reason: 'there is no other copy: restore a backup' });
-  } else if (scope === 'resources' && table === 'entry' && undigested.has(String(of))) {
-    // Without it, a digest that is made anew would be one of what is left, and signed.
-    await round.found({ ...found, reason: 'what would prove it is damaged too: restore a backup' });
-  } else if (!round.repair) {
-    await round.found({ ...found, reason: 'repair was not asked for' });
-  } else {
-    await round.found({ ...found, ...(await takeOut(needs, damaged)) });
+    concerns: place?.of === undefined ? [] : [place.of],
+    ...outcome,
+  });
+}
+
+/** Undefined where something else can make it again. */
+function reasonToLeave(
+  { damaged, undigested }: Parameters<typeof tell>[2],
+  place: Place | undefined,
+): string | undefined {
+  if (damaged.key === undefined) {
+    return undefined;
   }
+  if (place === undefined || !(replaceable[place.scope] ?? []).includes(place.table)) {
+    return 'there is no other copy: restore a backup';
+  }
+  const isEntry = place.scope === 'resources' && place.table === 'entry';
+  // Without it, a digest that is made anew would be one of what is left, and signed.
+  return isEntry && undigested.has(place.of ?? '')
+    ? 'what would prove it is damaged too: restore a backup'
+    : undefined;
 }
 
 /** Its place is made good by the classes that come after this one. */
@@ -99,13 +126,5 @@ async function takeOut(
     return { from: 'what proves it: taken out, and written again' };
   } catch (error) {
     return { reason: reportOf(error).message };
-  }
-}
-
-function partsOf(key: Uint8Array | undefined): readonly TupleValue[] {
-  try {
-    return key === undefined ? [] : unpackKey(key);
-  } catch {
-    return [];
   }
 }

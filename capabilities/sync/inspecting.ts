@@ -12,46 +12,61 @@ export interface MirrorInspectingNeeds {
 
 /** Undefined where nothing has been applied, or where it moved on while it was read. */
 export async function inspectMirror(
-  { copies, history }: MirrorInspectingNeeds,
+  needs: MirrorInspectingNeeds,
   resource: FederatedId,
   order: InspectionOrder,
 ): Promise<MirrorInspection | undefined> {
-  const applied = copies.applied.find(resource);
-  if (applied?.value.digest === undefined) {
+  const { applied } = needs.copies;
+  const before = applied.find(resource);
+  if (before?.value.digest === undefined) {
     return undefined;
   }
-  const { epoch, digest } = applied.value;
   const counted = { entries: 0, bytes: 0 };
-  let problem: string | undefined;
   try {
-    const { trie, sound } = await copies.trie(resource, epoch);
-    const trieView = await trie.view();
-    problem = sound ? undefined : 'its digest is not the one that was applied';
-    const view = copies.view(resource, epoch);
-    for await (const { key, hash } of sound ? trieView.leaves([]) : []) {
-      order.signal.throwIfAborted();
-      const entry = await view.entry(key);
-      const isRight = entry !== undefined && equalBytes(history.leaf(entry), hash);
-      if (!isRight) {
-        problem ??= entry === undefined ? 'an entry is missing' : 'an entry has changed by itself';
-      }
-      const bytes = key.length + (entry?.value.length ?? 0);
-      counted.entries += 1;
-      counted.bytes += bytes;
-      await order.spend(bytes);
-    }
-    problem = equalBytes(trieView.root, digest) ? problem : (problem ?? 'its digest has changed');
+    const { epoch } = before.value;
+    const problem = await problemOf(needs, { resource, epoch, order, counted });
+    return stillThere(problem) ? { ...counted, ...(problem && { problem }) } : undefined;
   } catch (error) {
     order.signal.throwIfAborted();
-    if (isHansaError(error, 'STORE_COMPACTED')) {
-      return undefined;
-    }
-    problem = reportOf(error).message;
+    const problem = reportOf(error).message;
+    const hasMoved = isHansaError(error, 'STORE_COMPACTED') || !stillThere(problem);
+    return hasMoved ? undefined : { ...counted, problem };
   }
+
   // Whoever applies a batch meanwhile changes entries before the position that is held here.
-  const isStill = copies.applied.find(resource)?.modRevision === applied.modRevision;
-  if (problem !== undefined && !isStill) {
-    return undefined;
+  function stillThere(problem: string | undefined): boolean {
+    return problem === undefined || applied.find(resource)?.modRevision === before?.modRevision;
   }
-  return problem === undefined ? counted : { ...counted, problem };
+}
+
+async function problemOf(
+  { copies, history }: MirrorInspectingNeeds,
+  given: {
+    readonly resource: FederatedId;
+    readonly epoch: number;
+    readonly order: InspectionOrder;
+    readonly counted: { entries: number; bytes: number };
+  },
+): Promise<string | undefined> {
+  const { resource, epoch, order, counted } = given;
+  const { trie, sound } = await copies.trie(resource, epoch);
+  if (!sound) {
+    return 'its digest is not the one that was applied';
+  }
+  const view = copies.view(resource, epoch);
+  let problem: string | undefined;
+  for await (const { key, hash } of (await trie.view()).leaves([])) {
+    order.signal.throwIfAborted();
+    const entry = await view.entry(key);
+    if (entry === undefined) {
+      problem ??= 'an entry is missing';
+    } else if (!equalBytes(history.leaf(entry), hash)) {
+      problem ??= 'an entry has changed by itself';
+    }
+    const bytes = key.length + (entry?.value.length ?? 0);
+    counted.entries += 1;
+    counted.bytes += bytes;
+    await order.spend(bytes);
+  }
+  return problem;
 }

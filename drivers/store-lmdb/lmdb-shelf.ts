@@ -48,7 +48,7 @@ const metaKey = Buffer.of(recordKind.meta);
 
 // A piece of an inspection: whoever writes meanwhile waits for it, a few ms.
 const inspectBytesMax = 1_024 * 1_024;
-const inspectRecordsMax = 4_096;
+const inspectRecordsMax = 4_096; // small ones cost more than their bytes
 
 const resealBytesMax = 1_024 * 1_024; // written at once: callers wait a few ms for it
 const resealRecordsMax = 4_096; // looked at at once: as long as most are sealed anew already

@@ -171,6 +171,7 @@ function raisedWrites(raised: Raised): Writes {
       const { revision, deleted } = await store.delete(key);
       return { revision: revision + base, deleted };
     },
+    // oxlint-disable-next-line eslint/max-params
     compareAndSet: async (key, { modRevision }, value, options) =>
       isPast(modRevision)
         ? refused(key)
@@ -206,24 +207,20 @@ function watchRaised(
   raised: Raised,
   ...[target, { from, ...options }]: Parameters<KeyValueStore['watch']>
 ): AsyncIterable<WatchBatch> {
-  if (from !== undefined && from < raised.base) {
-    return failing(() => requireAbove(raised, from));
-  }
-  const inner = from === undefined ? options : { ...options, from: from - raised.base };
-  return raisedBatches(raised, raised.store.watch(target, inner));
-}
-
-async function* failing(fail: () => void): AsyncGenerator<WatchBatch, void, undefined> {
-  fail();
+  const isPast = from !== undefined && from < raised.base;
+  const inner = from === undefined || isPast ? options : { ...options, from: from - raised.base };
+  const batches = isPast ? [] : raised.store.watch(target, inner);
+  return raisedBatches(raised, { batches, from: from ?? raised.base });
 }
 
 async function* raisedBatches(
   raised: Raised,
-  batches: AsyncIterable<WatchBatch>,
+  given: { readonly batches: AsyncIterable<WatchBatch> | readonly WatchBatch[]; from: Revision },
 ): AsyncGenerator<WatchBatch, void, undefined> {
   const { base } = raised;
+  requireAbove(raised, given.from);
   try {
-    for await (const batch of batches) {
+    for await (const batch of given.batches) {
       yield 'progress' in batch
         ? { progress: batch.progress + base }
         : {

@@ -1,6 +1,6 @@
-// A backup into a new data folder, and into its own store or another one. What comes up from it is
-// the cluster as it was, and knows that it is a restored one: it signs nothing before its peers have
-// said what they hold of it, and no number that it ever gave is given again.
+// A backup into a new data folder. What comes up from it is the cluster as it was, and knows that
+// it is a restored one: it signs nothing before its peers have said what they hold of it, and no
+// number that it ever gave is given again.
 import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';

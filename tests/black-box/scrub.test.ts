@@ -31,7 +31,8 @@ async function flipRecords(data: string, ...words: readonly string[]): Promise<n
     keyEncoding: 'binary',
   });
   let flipped = 0;
-  for (const { key, value } of [...raw.getRange({ start: Buffer.of(2), end: Buffer.of(3) })]) {
+  const states = raw.getRange({ start: Buffer.of(2), end: Buffer.of(3) }).asArray;
+  for (const { key, value } of states) {
     const text = `${key.toString('latin1')} ${value.toString('latin1')}`;
     if (words.every((word) => text.includes(word))) {
       const bytes = Buffer.from(value);
@@ -53,7 +54,7 @@ function filesBelow(folder: string): string[] {
 
 async function scrub(cluster: Cluster, ...flags: string[]): Promise<ScrubReport> {
   const done = await cluster.hansa('scrub', ...flags);
-  expect([0, 7], done.stderr).toContain(done.code);
+  expect(done.code === 0 || done.code === 7 ? '' : done.stderr).toBe('');
   return done.json<ScrubReport>();
 }
 
