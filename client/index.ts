@@ -17,3 +17,9 @@ export {
 } from './directories.ts';
 export type { KeySpace, SpaceEntry, SpaceOp } from './key-space.ts';
 export { createClusterCarrier, type SeveralNodesOptions } from './several-nodes.ts';
+export {
+  createBufferedCounter,
+  type BufferedCounter,
+  type BufferedCounterOptions,
+  type CountedUp,
+} from './buffered-counter.ts';
