@@ -2,6 +2,7 @@
 // beside the same etcd driven by a bare client that sends one put per call. Both talk to the leader
 // over one connection, in turns, and to both a put is done when a majority has it on disk.
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import type { KeyValueStore } from '@hansa/foundation';
 import { openEtcdStore } from '@hansa/store-etcd';
 import { createSystemClock, createSystemRandom } from '@hansa/system-node';
 import {
@@ -13,11 +14,16 @@ import {
 } from '../scripts/bench/benchmark.ts';
 import { etcdVersion, startEtcd, type EtcdCluster } from '../testkit/etcd-server.ts';
 import { quantile } from './data-rig.ts';
+import { until } from './federation-rig.ts';
 
 const manyCallers = 64;
 const valueBytes = 128;
 const keys = 10_000;
 const turnMs = 2_000; // an fsync of a shared disk may take tens of milliseconds
+
+const watchedKey = Buffer.from('watched');
+const watchedPuts = 500;
+const seenWithinMs = 30_000;
 
 type Put = (key: Buffer, value: Buffer) => Promise<unknown>;
 
@@ -59,6 +65,7 @@ export const benchmark: Benchmark = {
           `${manyCallers} callers: ours ${told}; bare ${theirTold}`,
           `1 caller: ratio ${brief(single.ratio)}; ours ${spoken(mine)}; bare ${spoken(theirs)}`,
           ...single.notes.map((note) => `1 caller, ${note}`),
+          `from the start of a put to a watch: ${await watched(store)}`,
           `three members on one disk of one machine, fsync on, ${valueBytes} B values`,
         ],
       };
@@ -70,7 +77,7 @@ export const benchmark: Benchmark = {
   },
 };
 
-async function openOurs(etcd: EtcdCluster): Promise<Awaited<ReturnType<typeof openEtcdStore>>> {
+async function openOurs(etcd: EtcdCluster): Promise<KeyValueStore> {
   const { endpoint } = await etcd.leader();
   const clock = createSystemClock();
   const random = createSystemRandom();
@@ -121,6 +128,29 @@ async function measure(put: Put, callers: number): Promise<Turn> {
   await Promise.all(Array.from({ length: callers }, call));
   const perSecond = (tookMs.length / (performance.now() - start)) * 1_000;
   return { perSecond, p50: quantile(tookMs, 0.5), p99: quantile(tookMs, 0.99) };
+}
+
+/** One put after the other, and a watch of the same store. */
+async function watched(store: KeyValueStore): Promise<string> {
+  const control = new AbortController();
+  const begun: number[] = [];
+  const tookMs: number[] = [];
+  const watch = store.watch({ key: watchedKey }, { signal: control.signal });
+  const seeing = (async () => {
+    for await (const batch of watch) {
+      if ('events' in batch) {
+        tookMs.push(performance.now() - (begun[tookMs.length] ?? 0));
+      }
+    }
+  })();
+  for (let i = 0; i < watchedPuts; i += 1) {
+    begun.push(performance.now());
+    await store.set(watchedKey, Buffer.alloc(valueBytes, i));
+  }
+  await until('all puts are seen', seenWithinMs, async () => tookMs.length >= watchedPuts);
+  control.abort();
+  await seeing;
+  return `p50 ${brief(quantile(tookMs, 0.5))} ms, p99 ${brief(quantile(tookMs, 0.99))} ms`;
 }
 
 function spoken(turns: readonly Turn[]): string {

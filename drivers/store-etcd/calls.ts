@@ -15,9 +15,9 @@ export interface CallTimes {
   readonly callMs: number;
 }
 
-// An election takes one to two seconds: an attempt that began before it must not outlast it by
-// much, or writers stand still although there is a leader again.
-const attemptTimeoutMs = 1_500;
+// A follower believes in a leader that died for up to two seconds, and what it is asked meanwhile
+// is lost: two attempts in a row that end so must not keep writers waiting for three.
+const attemptTimeoutMs = 1_250;
 const callTimeoutMs = 10_000; // several elections; who waits longer is better told
 
 export const callTimes: CallTimes = { attemptMs: attemptTimeoutMs, callMs: callTimeoutMs };
