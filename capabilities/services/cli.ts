@@ -1,4 +1,4 @@
-// `hansa service …`: registering where something listens, and finding it.
+// `hansa registry …`: registering where something listens, and finding it.
 import {
   countOption,
   durationOption,
@@ -94,26 +94,26 @@ function registerNow(context: CommandContext): Promise<Instance> {
 }
 
 const register: Command = {
-  noun: 'service',
+  noun: 'registry',
   verb: 'register',
   summary: 'Register an instance of a service; an older registration of it counts no more.',
   args: [serviceArgument, instanceArgument],
   options: registrationOptions,
-  examples: ['hansa service register billing b1 --address 127.0.0.1 --port 8080 --tag eu'],
+  examples: ['hansa registry register billing b1 --address 127.0.0.1 --port 8080 --tag eu'],
   async run(context) {
     const data = await registerNow(context);
     const { service, instance, token, ttlSeconds } = data;
     return {
       data,
       view: textView(`Registered as ${token}, for ${ttlSeconds} s unless heard of.`),
-      next: [`hansa service heartbeat ${service} ${instance} --token ${token}`],
+      next: [`hansa registry heartbeat ${service} ${instance} --token ${token}`],
     };
   },
 };
 
 function runCommand(runner: ProgramRunner): Command {
   return {
-    noun: 'service',
+    noun: 'registry',
     verb: 'run',
     summary: 'Run a program, registered as an instance for as long as it runs.',
     args: [
@@ -122,7 +122,7 @@ function runCommand(runner: ProgramRunner): Command {
       { name: '<command...>', description: 'the program, after "--"' },
     ],
     options: registrationOptions,
-    examples: ['hansa service run billing b1 --address 127.0.0.1 --port 8080 -- ./billing'],
+    examples: ['hansa registry run billing b1 --address 127.0.0.1 --port 8080 -- ./billing'],
     async run(context): Promise<CommandOutput> {
       const given: unknown = context.args['command'];
       const words = Array.isArray(given) ? given.map(String) : [];
@@ -161,7 +161,7 @@ function keyOf(context: CommandContext): { service: string; instance: string; to
 }
 
 const heartbeat: Command = {
-  noun: 'service',
+  noun: 'registry',
   verb: 'heartbeat',
   summary: 'Say that an instance is alive, and how it is.',
   args: [serviceArgument, instanceArgument],
@@ -169,7 +169,7 @@ const heartbeat: Command = {
     tokenOption,
     { flags: '--health <health>', description: 'how it is from now on', choices: healths },
   ],
-  examples: ['hansa service heartbeat billing b1 --token 7 --health warning'],
+  examples: ['hansa registry heartbeat billing b1 --token 7 --health warning'],
   async run(context) {
     const health = textOption(context, 'health') as Health | undefined;
     const asked = { ...keyOf(context), health };
@@ -179,12 +179,12 @@ const heartbeat: Command = {
 };
 
 const deregister: Command = {
-  noun: 'service',
+  noun: 'registry',
   verb: 'deregister',
   summary: 'Take an instance out of the registry.',
   args: [serviceArgument, instanceArgument],
   options: [tokenOption],
-  examples: ['hansa service deregister billing b1 --token 7'],
+  examples: ['hansa registry deregister billing b1 --token 7'],
   async run(context) {
     const data = await servicesOf(context).deregister(keyOf(context), { signal: context.signal });
     return { data, view: textView(`${data.instance} of ${data.service} is gone.`) };
@@ -203,14 +203,14 @@ function filterOf(context: CommandContext): Filter & { service: string } {
 }
 
 const discover: Command = {
-  noun: 'service',
+  noun: 'registry',
   verb: 'discover',
   summary: 'Find instances of a service.',
   args: [serviceArgument],
   options: filterOptions,
   examples: [
-    'hansa service discover billing --tag eu',
-    'hansa service discover billing --health any',
+    'hansa registry discover billing --tag eu',
+    'hansa registry discover billing --health any',
   ],
   async run(context) {
     const data = await servicesOf(context).discover(filterOf(context), {
@@ -242,12 +242,12 @@ function whereText({ address, port }: Instance): string {
 
 function watchCommand({ print }: ServiceTerminal): Command {
   return {
-    noun: 'service',
+    noun: 'registry',
     verb: 'watch',
     summary: 'Show the instances of a service whenever they change, until interrupted.',
     args: [serviceArgument],
     options: filterOptions,
-    examples: ['hansa service watch billing'],
+    examples: ['hansa registry watch billing'],
     async run(context) {
       let shown = 0;
       const asked = { signal: context.signal };
@@ -262,10 +262,10 @@ function watchCommand({ print }: ServiceTerminal): Command {
 }
 
 const list: Command = {
-  noun: 'service',
+  noun: 'registry',
   verb: 'list',
   summary: 'List services that have instances.',
-  examples: ['hansa service list'],
+  examples: ['hansa registry list'],
   async run(context) {
     const data = await servicesOf(context).list({}, { signal: context.signal });
     return {

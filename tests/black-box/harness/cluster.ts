@@ -167,9 +167,11 @@ async function waitUntilReady(child: ChildProcess, data: string, logFile: string
     const answers = api.url.startsWith('https:') || (await fetch(`${api.url}/health`)).ok;
     const mine = api.pid === child.pid && answers;
     // Said last of all: from then on every command finds the cluster by its name.
-    return mine && readFileSync(logFile, 'utf8').includes(`is up: ${api.url}`)
-      ? api.url
-      : undefined;
+    const said = readFileSync(logFile, 'utf8');
+    const isSaid = ['is up', 'passes requests on'].some((how) =>
+      said.includes(`${how}: ${api.url}`),
+    );
+    return mine && isSaid ? api.url : undefined;
   };
   const found = await until('the node answers', look, startWithinMs);
   if (found === 'ended') {
