@@ -28,6 +28,8 @@ export interface Api {
   readonly url: string;
   readonly socketPath?: string | undefined;
   readonly pid: number;
+  /** Of a node that is one of several. */
+  readonly node?: string | undefined;
 }
 
 /** A cluster whose node runs on this machine. */
@@ -63,6 +65,7 @@ const apiSchema: z.ZodType<Api> = z.object({
   url: z.url(),
   socketPath: z.string().optional(),
   pid: z.number().int().positive(),
+  node: z.string().optional(),
 });
 
 /**

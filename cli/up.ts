@@ -90,7 +90,7 @@ async function bringUp(options: UpOptions, target: UpTarget, end: End): Promise<
   const { data } = config;
   const { name } = node;
   // It keeps what it is known as: a node that joined has the cluster's name and its own.
-  const context = target.knownAs ?? node.context;
+  const context = target.knownAs ?? options.flags['name'] ?? node.context;
   await rememberContext(options.home, { name: context, data });
   const founded = [`founded cluster ${name} (${node.cluster}), with keys of its own in ${data}`];
   return {

@@ -20,6 +20,8 @@ const undone: readonly string[] = [
 ];
 /** It may have been done: again for what only reads. */
 const doubtful: readonly string[] = ['CONNECTION_CLOSED', 'STORE_UNKNOWN_OUTCOME'];
+/** It did not answer in time: the next call goes elsewhere. */
+const hung = 'TIMED_OUT';
 const roundMs = 250; // after every node was asked once: a takeover takes seconds
 
 export function createClusterCarrier({ nodes, ...options }: SeveralNodesOptions): Carrier {
@@ -46,6 +48,9 @@ export function createClusterCarrier({ nodes, ...options }: SeveralNodesOptions)
           answered(attempt);
           return answer;
         } catch (error) {
+          if (isHansaError(error, hung)) {
+            answered(attempt + 1);
+          }
           if (!mayRepeat(error, contract, method) || performance.now() > untilMs) {
             throw error;
           }

@@ -2,19 +2,21 @@
 // folder; and writes down where that is, for commands on this machine.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isHansaError } from '@hansa/foundation';
+import { isHansaError, type NodeId } from '@hansa/foundation';
 import type { Opening } from './drivers.ts';
 import { openFront, urlOf, type Front } from './front.ts';
 import { socketPathBytesMax } from './http-listen.ts';
 import { writeSecret } from './key-folder.ts';
 import { readPorts, rememberPorts } from './ports.ts';
 
-/** A remembered port that somebody else took meanwhile is given up; a configured one is an error. */
-export async function openApiFront({
-  config,
-  clock,
-  undo,
-}: Opening): Promise<{ readonly front: Front; readonly url: string }> {
+/**
+ * With the node's id where it is one of several. A remembered port that somebody else took meanwhile is given up; a
+ * configured one is an error.
+ */
+export async function openApiFront(
+  { config, clock, undo }: Opening,
+  node?: NodeId,
+): Promise<{ readonly front: Front; readonly url: string }> {
   const { data, apiHost: host, apiPort } = config;
   const path = join(data, 'api.sock');
   const socket = Buffer.byteLength(path) <= socketPathBytesMax ? { socketPath: path } : {};
@@ -34,7 +36,7 @@ export async function openApiFront({
   const url = urlOf(config, front.address);
   await rememberPorts(data, { api: front.address.port });
   const apiFile = join(data, 'api.json');
-  await writeSecret(apiFile, `${JSON.stringify({ url, ...socket, pid: process.pid })}\n`);
+  await writeSecret(apiFile, `${JSON.stringify({ url, ...socket, pid: process.pid, node })}\n`);
   undo.push(() => rm(apiFile, { force: true }));
   return { front, url };
 }

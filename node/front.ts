@@ -10,14 +10,18 @@ import { listenTcp, listenUnix, type ListenAddress } from './http-listen.ts';
 export type Entrance = 'api' | 'socket';
 
 /** Where what arrives goes to. */
-export type Way = (socket: Socket, entrance: Entrance) => void;
+export interface Way {
+  take(socket: Socket, entrance: Entrance): void;
+  /** The next answer on the connection is its last: whoever asks then asks elsewhere. */
+  part(socket: Socket): void;
+}
 
 export interface Front {
   readonly address: ListenAddress;
   /** Undefined: whoever comes waits, until there is a way again. */
   turn(way: Way | undefined): void;
   /** Has somebody wait for the next turn who could not go the way there was. */
-  hold: Way;
+  hold(socket: Socket, entrance: Entrance): void;
   /** Takes nobody in any more; who waits still is sent away. */
   shut(): Promise<void>;
 }
@@ -66,7 +70,7 @@ export async function openFront(needs: {
       if (way === undefined) {
         wait({ socket, entrance });
       } else {
-        way(socket, entrance);
+        way.take(socket, entrance);
       }
     };
   const servers: Server[] = [];
@@ -95,7 +99,7 @@ export async function openFront(needs: {
         way = next;
         for (const guest of next === undefined ? [] : held) {
           held.delete(guest);
-          next?.(guest.socket, guest.entrance);
+          next?.take(guest.socket, guest.entrance);
         }
       },
       hold: (socket, entrance) => wait({ socket, entrance }),
@@ -115,6 +119,8 @@ function lapse(socket: Socket): { readonly signal: AbortSignal; done(): void } {
   return { signal: over.signal, done: () => over.abort() };
 }
 
+const refusedMs = 1_000; // for the answer to arrive
+
 /** Written before a word was read, so that whoever speaks HTTP in plain learns why. */
 export function refuse(socket: Socket): void {
   const body = JSON.stringify({
@@ -128,5 +134,8 @@ export function refuse(socket: Socket): void {
     'retry-after: 1',
     'connection: close',
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  // What it sends meanwhile is read and dropped: closed over unread bytes, the answer would be lost.
+  socket.resume();
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  setTimeout(() => socket.destroy(), refusedMs).unref();
 }

@@ -36,6 +36,7 @@ import {
 import type { TlsFront } from './http-tls.ts';
 import { addRawRoute, type RawNeeds } from './http-raw.ts';
 import { doorMethod, rawContract, unauthenticated } from './gate.ts';
+import { createPartings } from './http-partings.ts';
 import { createVisits, type Visits } from './http-visits.ts';
 import { openApi } from './openapi.ts';
 
@@ -82,22 +83,29 @@ export async function openHttp(needs: HttpNeeds): Promise<HttpRoad> {
   await app.ready();
 
   const servers: WebServer[] = [];
+  const partings = createPartings(handler);
   const open = (tls?: TlsFront): WebServer => {
-    const server = createBoundedServer(handler, limits, tls);
+    const server = createBoundedServer(partings.handler, limits, tls);
+    partings.follow(server);
     servers.push(server);
     return server;
   };
   const close = async (): Promise<void> => {
+    const ended = visits.end(limits.closeGraceMs);
+    await partings.all(needs.clock);
     const closed = servers.map(closeServer);
-    await visits.end(limits.closeGraceMs);
+    await ended;
     servers.forEach((server) => server.closeAllConnections());
     await Promise.all(closed);
     await app.close();
   };
   const byEntrance = { api: open(needs.tls), socket: open() };
-  const accept: Way = (socket, entrance) => {
-    byEntrance[entrance].emit('connection', socket);
-    socket.resume();
+  const accept: Way = {
+    take(socket, entrance) {
+      byEntrance[entrance].emit('connection', socket);
+      socket.resume();
+    },
+    part: (socket) => partings.part(socket),
   };
   const { listen = nowhere } = needs;
   try {

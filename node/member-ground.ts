@@ -273,7 +273,9 @@ export async function accessOf(config: Pick<Config, 'store' | 'etcd'>): Promise<
   };
 }
 
-export function etcdChoice({ store }: Pick<Config, 'store'>): Extract<Config['store'], { kind: 'etcd' }> {
+export function etcdChoice({
+  store,
+}: Pick<Config, 'store'>): Extract<Config['store'], { kind: 'etcd' }> {
   if (store.kind !== 'etcd') {
     throw new HansaError('CONFIG_INVALID', 'the store of this node is its own');
   }

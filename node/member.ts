@@ -2,6 +2,7 @@
 // active and through the active node while it stands by. Whoever is elected runs the cluster behind a
 // fence; when the term is over, all of it is ended, and the node stands by again.
 import { setMaxListeners } from 'node:events';
+import type { Socket } from 'node:net';
 import {
   campaign,
   keepPresence,
@@ -14,9 +15,9 @@ import { HansaError, isHansaError, type NodeId } from '@hansa/foundation';
 import { openNodePort, type Guest, type NodePort } from '@hansa/plane-tls';
 import { openApiFront } from './api-front.ts';
 import type { Opening } from './drivers.ts';
-import type { Entrance, Front } from './front.ts';
+import type { Front, Way } from './front.ts';
 import { etcdChoice, openMemberGround, type MemberGround } from './member-ground.ts';
-import { passingOn, type PassingOn } from './passing-on.ts';
+import { passingOn, takenInByte, type PassingOn } from './passing-on.ts';
 import { readPorts, rememberPorts } from './ports.ts';
 import { openReplicas, type Replicas } from './replicas.ts';
 import { runCluster, type RunningCluster } from './run-cluster.ts';
@@ -26,6 +27,12 @@ import { hansaVersion } from './version.ts';
 
 const passGraceMs = 5_000; // for answers that are under way when a node that stands by is stopped
 const againMs = 1_000; // before a term is tried again that ended in a failure
+
+/** What other nodes pass on to this one, while it is active. */
+interface Guests {
+  way: Way | undefined;
+  readonly sockets: Map<NodeId, Set<Socket>>;
+}
 
 interface Member {
   readonly base: Opening;
@@ -37,7 +44,7 @@ interface Member {
   /** Of the node's whole life. */
   readonly ending: AbortController;
   /** How guests of other nodes come in while this node is active. */
-  readonly guests: { take: ((guest: Guest) => void) | undefined };
+  readonly guests: Guests;
   /** Told once, by whichever comes first: a term, or another node's. */
   readonly settled: {
     tell(how: RunningCluster | 'standby'): void;
@@ -54,8 +61,8 @@ export async function startMember(given: Opening): Promise<RunningNode> {
   const ground = await openMemberGround(given);
   const { name, nodeName } = ground;
   const base: Opening = { ...given, config: { ...given.config, name, nodeName } };
-  const { front, url } = await openApiFront(base);
-  const guests: Member['guests'] = { take: undefined };
+  const { front, url } = await openApiFront(base, ground.node);
+  const guests: Guests = { way: undefined, sockets: new Map() };
   const port = await openPort(base, ground, (guest) => replicasOrApi(member, guest));
   const replicas = await openReplicas({ base, ground, port });
   let stopAsked = (): void => undefined;
@@ -149,14 +156,24 @@ function portNumber({ addresses: [first] }: NodePort): number | undefined {
 }
 
 /** What another node comes for, its first line says. */
-function replicasOrApi(member: Member, guest: Guest): void {
-  const [word] = guest.words;
+function replicasOrApi({ replicas, guests }: Member, guest: Guest): void {
+  const [word, from] = guest.words;
+  const { node, socket } = guest;
   if (word === 'blobs') {
-    member.replicas.serve(guest);
-  } else if ((word === 'api' || word === 'socket') && member.guests.take !== undefined) {
-    member.guests.take(guest);
+    replicas.serve(guest);
+  } else if (word === 'leaving') {
+    guests.sockets.get(node)?.forEach((each) => guests.way?.part(each));
+    socket.destroy();
+  } else if ((word === 'api' || word === 'socket') && guests.way !== undefined) {
+    const held = guests.sockets.get(node) ?? new Set();
+    guests.sockets.set(node, held.add(socket));
+    socket.once('close', () => held.delete(socket));
+    // Limits count by where a request comes from, and not by who has passed it on.
+    Object.defineProperty(socket, 'remoteAddress', { value: from === '-' ? undefined : from });
+    socket.write(Uint8Array.of(takenInByte));
+    guests.way.take(socket, word);
   } else {
-    guest.socket.destroy();
+    socket.destroy();
   }
 }
 
@@ -319,21 +336,12 @@ async function serveTerm(member: Member, term: Term): Promise<void> {
 }
 
 /** While this node is active, what other nodes pass on comes in like what comes to the front. */
-function guestsToo(front: Front, guests: Member['guests']): Front {
+function guestsToo(front: Front, guests: Guests): Front {
   return {
     ...front,
     turn(way) {
       front.turn(way);
-      guests.take =
-        way === undefined
-          ? undefined
-          : ({ words: [entrance = 'api', from], socket }) => {
-              // Limits count by where a request comes from, and not by who has passed it on.
-              Object.defineProperty(socket, 'remoteAddress', {
-                value: from === '-' ? undefined : from,
-              });
-              way(socket, entrance as Entrance);
-            };
+      guests.way = way;
     },
   };
 }

@@ -1,7 +1,7 @@
 // How a node that stands by passes on what arrives: bytes to bytes, over the port of nodes, to
 // whichever node is active. It reads nothing of them: TLS ends where the answer is made.
 import type { Socket } from 'node:net';
-import type { Log, NodeAddress } from '@hansa/foundation';
+import { HansaError, type Log, type NodeAddress } from '@hansa/foundation';
 import type { NodePort } from '@hansa/plane-tls';
 import type { Way } from './front.ts';
 
@@ -18,13 +18,14 @@ export function passingOn(needs: {
   readonly active: NodeAddress;
   readonly log: Log;
   /** Where somebody goes whom the active node did not take in: it may be gone. */
-  readonly otherwise: Way;
+  readonly otherwise: Way['take'];
 }): PassingOn {
   const pairs = new Set<Pair>();
   const join = async (socket: Socket, entrance: string): Promise<void> => {
     const from = socket.remoteAddress ?? '-';
     const signal = AbortSignal.timeout(dialMs);
     const far = await needs.port.dial(needs.active, [entrance, from], signal);
+    await takenIn(far, signal);
     const pair: Pair = { socket, far, movedMs: performance.now() };
     pairs.add(pair);
     const over = (): void => {
@@ -47,14 +48,64 @@ export function passingOn(needs: {
     }
   };
   return {
-    way: (socket, entrance) => {
-      join(socket, entrance).catch((error: unknown) => {
-        needs.log.event('nodes.not-passed-on', { reason: String(error) });
-        needs.otherwise(socket, entrance);
-      });
+    way: {
+      take(socket, entrance) {
+        join(socket, entrance).catch((error: unknown) => {
+          needs.log.event('nodes.not-passed-on', { reason: String(error) });
+          needs.otherwise(socket, entrance);
+        });
+      },
+      part: () => undefined,
     },
-    end: (graceMs) => quiet(pairs, graceMs),
+    async end(graceMs) {
+      if (pairs.size > 0) {
+        await tellLeaving(needs).catch(() => undefined); // then they are cut between two words
+        await quiet(pairs, graceMs);
+      }
+    },
   };
+}
+
+/** What the active node says first: from then on, what is asked may be done. */
+export const takenInByte = 0x2b;
+
+/** Rejects where the far side did not take it in: then nothing of it was read. */
+function takenIn(far: Socket, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      far.pause();
+      far.off('readable', look);
+      far.off('close', gone);
+      signal.removeEventListener('abort', gone);
+    };
+    const gone = (): void => {
+      settle();
+      far.destroy();
+      reject(new HansaError('CONNECTION_CLOSED', 'the active node does not take it in'));
+    };
+    const look = (): void => {
+      const first = far.read(1) as Buffer | null;
+      if (first !== null) {
+        settle();
+        resolve();
+      }
+    };
+    far.on('readable', look);
+    far.once('close', gone);
+    signal.addEventListener('abort', gone, { once: true });
+  });
+}
+
+/** The active node ends each connection of ours with its next answer. */
+async function tellLeaving({
+  port,
+  active,
+}: {
+  readonly port: NodePort;
+  readonly active: NodeAddress;
+}): Promise<void> {
+  const socket = await port.dial(active, ['leaving', '-'], AbortSignal.timeout(dialMs));
+  socket.end();
 }
 
 interface Pair {

@@ -3,13 +3,7 @@
 import { realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Seals } from '@hansa/capabilities/sealing/capability';
-import {
-  createMutex,
-  HansaError,
-  type Clock,
-  type KeyValueStore,
-  type Log,
-} from '@hansa/foundation';
+import { createMutex, HansaError, type Clock, type Log } from '@hansa/foundation';
 import {
   openKeyring,
   readKeyEncryptionKey,
@@ -17,7 +11,12 @@ import {
   type Keyring,
   type KeySource,
 } from '@hansa/sealing-age';
-import { openLmdbStore, openSealedLmdbStore, type SealedLmdbStore } from '@hansa/store-lmdb';
+import {
+  openLmdbStore,
+  openSealedLmdbStore,
+  type InspectedStore,
+  type SealedLmdbStore,
+} from '@hansa/store-lmdb';
 import {
   sealKeyFiles,
   writeSecret,
@@ -38,7 +37,7 @@ export interface SealingNeeds {
 export interface OpenSealing {
   /** For the key files; undefined where nothing is sealed. */
   readonly folder: FolderSealing | undefined;
-  openStore(): Promise<KeyValueStore>;
+  openStore(): Promise<InspectedStore>;
   /** Seals the key files that lie in plain; from then on all is sealed. */
   settle(keys: KeyFolderNeeds): Promise<Seals | undefined>;
 }

@@ -79,9 +79,3 @@ describe('hansa status', () => {
     expect(shown).toBe('SETTING|VALUE|FROM|MEANING\nname|lubeck|file|what the cluster is called');
   });
 });
-
-test('hansa down says which process stops', async () => {
-  const { shown, output } = await run('down', { answers: { 'daemon.stop': { pid: 42 } } });
-  expect(shown).toBe('The node (pid 42) is stopping.');
-  expect(output.next).toEqual(['hansa up']);
-});

@@ -1,4 +1,4 @@
-// `hansa status` and `hansa down`: what people type, and what they see.
+// `hansa status`: what people type, and what they see.
 import {
   agoText,
   durationText,
@@ -128,21 +128,7 @@ function nextOf({ links, mirrors, federation }: DaemonStatus): readonly string[]
   return ['hansa link list', mirrors.length === 0 ? 'hansa catalog list' : 'hansa sync status'];
 }
 
-const down: Command = {
-  noun: 'down',
-  summary: 'Stop the node in order; what it answered is kept.',
-  examples: ['hansa down'],
-  async run(context) {
-    const data = await daemonOf(context).stop({}, { signal: context.signal });
-    return {
-      data,
-      view: { kind: 'text', text: `The node (pid ${data.pid}) is stopping.` },
-      next: ['hansa up'],
-    };
-  },
-};
-
-export const daemonCommands: readonly Command[] = [status, down];
+export const daemonCommands: readonly Command[] = [status];
 
 function daemonOf({ carrier }: CommandContext): Daemon {
   return remote(daemonContract, carrier);

@@ -1,0 +1,66 @@
+// How connections end without a call lost: not cut while the client may be writing its next request,
+// but with an answer that says that it is the last. Whoever asks again opens another connection.
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Clock } from '@hansa/foundation';
+import type { WebServer } from './http-listen.ts';
+
+const quietMs = 300; // nothing was asked for so long: nobody is about to, as far as can be known
+const quietMaxMs = 2_000; // who asks all the time has had a last answer by then
+const lookMs = 25;
+
+export interface Partings {
+  /** Around the handler of requests. */
+  readonly handler: RequestListener;
+  follow(server: WebServer): void;
+  part(socket: Socket): void;
+  /** All of them, from now on; resolves when none is left, or all are quiet. */
+  all(clock: Clock): Promise<void>;
+}
+
+export function createPartings(inner: RequestListener): Partings {
+  const open = new Set<Socket>();
+  const leaving = new WeakSet<Socket>();
+  const answering = new Map<Socket, ServerResponse>();
+  let leavesAll = false;
+  let askedMs = 0;
+  const last = (response: ServerResponse): void => {
+    if (!response.headersSent) {
+      response.shouldKeepAlive = false;
+    }
+  };
+  return {
+    handler(request: IncomingMessage, response: ServerResponse) {
+      const { socket } = request;
+      askedMs = performance.now();
+      answering.set(socket, response);
+      response.once('close', () => answering.delete(socket));
+      if (leavesAll || leaving.has(socket)) {
+        last(response);
+      }
+      inner(request, response);
+    },
+    follow(server) {
+      server.on('connection', (socket: Socket) => {
+        open.add(socket);
+        socket.once('close', () => open.delete(socket));
+      });
+    },
+    part(socket) {
+      leaving.add(socket);
+      const response = answering.get(socket);
+      if (response !== undefined) {
+        last(response);
+      }
+    },
+    async all(clock) {
+      leavesAll = true;
+      answering.forEach(last);
+      const untilMs = clock.monotonicMs() + quietMaxMs;
+      const busy = (): boolean => open.size > 0 && performance.now() - askedMs < quietMs;
+      while (busy() && clock.monotonicMs() < untilMs) {
+        await clock.sleep(lookMs);
+      }
+    },
+  };
+}
