@@ -20,9 +20,9 @@ const dataContracts: ReadonlySet<string> = new Set([
   'limiter',
   'lock',
   'queue',
+  'registry',
   'semaphore',
   'sequence',
-  'service',
   'stream',
 ]);
 /** Acts of other contracts that come as often as data does. */

@@ -20,7 +20,7 @@ import {
 } from '@hansa/foundation';
 import {
   healths,
-  serviceContract,
+  registryContract,
   type Filter,
   type Health,
   type Instance,
@@ -72,7 +72,7 @@ export function servicesCommands(terminal: ServiceTerminal): readonly Command[] 
 }
 
 function servicesOf({ carrier }: CommandContext): Services {
-  return remote(serviceContract, carrier);
+  return remote(registryContract, carrier);
 }
 
 function registerNow(context: CommandContext): Promise<Instance> {

@@ -143,14 +143,14 @@ const filtered = z.strictObject({
   limit: z.number().int().positive().max(foundMax).optional(),
 });
 
-export const serviceContract: Contract<Services> = {
-  name: 'service',
+export const registryContract: Contract<Services> = {
+  name: 'registry',
   version: 1,
   methods: {
     register: {
       summary: 'Registers an instance of a service; an older registration of it counts no more.',
-      permission: 'service.write',
-      route: 'POST /services/register',
+      permission: 'registry.write',
+      route: 'POST /registry/register',
       input: z.strictObject({
         service: lineNameSchema,
         instance: holderSchema,
@@ -169,24 +169,24 @@ export const serviceContract: Contract<Services> = {
     },
     heartbeat: {
       summary: 'Says that an instance is alive, and how it is.',
-      permission: 'service.write',
-      route: 'POST /services/heartbeat',
+      permission: 'registry.write',
+      route: 'POST /registry/heartbeat',
       input: z.strictObject({ ...registered, health: health.optional() }),
       output: z.object({ ttlSeconds: natural }),
       errors: ['COORDINATION_LOST', 'CONFLICT'],
     },
     deregister: {
       summary: 'Takes an instance out of the registry.',
-      permission: 'service.write',
-      route: 'POST /services/deregister',
+      permission: 'registry.write',
+      route: 'POST /registry/deregister',
       input: z.strictObject(registered),
       output: z.object({ service: z.string(), instance: z.string(), token }),
       errors: ['COORDINATION_LOST'],
     },
     discover: {
       summary: 'Finds instances of a service.',
-      permission: 'service.read',
-      route: 'GET /services/discover',
+      permission: 'registry.read',
+      route: 'GET /registry/discover',
       input: filtered,
       output: found,
       errors: [],
@@ -194,16 +194,16 @@ export const serviceContract: Contract<Services> = {
     watch: {
       watch: true,
       summary: 'The instances of a service, now and after every change.',
-      permission: 'service.read',
-      route: 'GET /services/watch',
+      permission: 'registry.read',
+      route: 'GET /registry/watch',
       input: filtered,
       output: found,
       errors: [],
     },
     list: {
       summary: 'Lists services that have instances.',
-      permission: 'service.read',
-      route: 'GET /services',
+      permission: 'registry.read',
+      route: 'GET /registry',
       input: z.strictObject({}),
       output: z.object({
         services: z.array(z.object({ service: z.string(), instances: natural, passing: natural })),

@@ -9,7 +9,7 @@ import { createInterleaving } from '../../testkit/interleaving.ts';
 import { roads } from '../../testkit/roads.ts';
 import { createSeededRandom } from '../../testkit/seeded-random.ts';
 import { servicesCapability } from './capability.ts';
-import { serviceContract, type Services } from './contract.ts';
+import { registryContract, type Services } from './contract.ts';
 import { createServices } from './service.ts';
 import { servicesSuite } from './services.suite.ts';
 
@@ -18,11 +18,11 @@ function makeNeeds() {
   return { store: createMemoryStore({ clock }), codec: createMsgpackCodec(), clock };
 }
 
-roads<Services>(serviceContract, () => createServices(makeNeeds())).forEach(servicesSuite);
+roads<Services>(registryContract, () => createServices(makeNeeds())).forEach(servicesSuite);
 
 test('the node is handed one contract and nothing to run', () => {
   const made = servicesCapability(makeNeeds());
-  expect(made.serves.map(({ contract }) => contract.name)).toEqual(['service']);
+  expect(made.serves.map(({ contract }) => contract.name)).toEqual(['registry']);
   expect(made.duties).toEqual([]);
 });
 
