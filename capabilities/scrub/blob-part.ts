@@ -56,7 +56,9 @@ export function createBlobPart(needs: BlobPartNeeds): ScrubPart {
       }
       for (const id of damaged) {
         const sentence = 'its bytes are not what its id says; set aside';
-        await round.found({ name: id, sentence, concerns: [], from: 'nobody: nothing names it' });
+        const isBack = (await needs.blobs.info(id)) !== undefined;
+        const from = isBack ? 'another node' : 'nobody: nothing names it';
+        await round.found({ name: id, sentence, concerns: [], from });
       }
     },
   };

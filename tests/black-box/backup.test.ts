@@ -129,6 +129,50 @@ test('a restored owner signs nothing before its peer has spoken, then goes on in
   await Promise.all([lubeck.stop(), bergen.stop()]);
 }, 120_000);
 
+test('without its peers a restored owner goes on when a person says so, and a sealed backup opens by its key', async () => {
+  const key = join(temporaryFolder('seal'), 'seal.key');
+  writeFileSync(key, `${'ab'.repeat(32)}\n`, { mode: 0o600 });
+  const sealed = [...fast, '--seal-key-file', key];
+  const [lubeck, bergen] = await Promise.all([
+    startCluster({ name: 'lubeck', flags: sealed }),
+    startCluster({ name: 'bergen', flags: fast }),
+  ]);
+  await linkClusters(lubeck, bergen);
+  await must(lubeck, 'kv', 'create', 'secrets');
+  await must(lubeck, 'kv', 'put', 'secrets', 'a', 'canary-nobody-reads');
+  const to = join(temporaryFolder('backup'), 'lubeck');
+  const words = ['backup', 'create', '--to', to, '--with-keys'];
+  expect(await must<BackupSummary>(lubeck, ...words)).toMatchObject({ sealed: true });
+  for (const name of readdirSync(to).filter((each) => each.endsWith('.records'))) {
+    expect(readFileSync(join(to, name)).includes('canary-nobody-reads')).toBe(false);
+  }
+  await Promise.all([lubeck.stop(), bergen.stop()]);
+  rmSync(lubeck.data, { recursive: true });
+  const restore = ['backup', 'restore', to, '--data', lubeck.data, '--yes'];
+  expect((await lubeck.hansa(...restore)).report().code).toBe('SEAL_KEY_MISSING');
+  await must(lubeck, ...restore, '--seal-key-file', key);
+  await lubeck.restart(sealed);
+  expect(await valueOf(lubeck, 'secrets', 'a')).toBe('canary-nobody-reads');
+  const before = await positionOf(lubeck, 'kv/secrets');
+  expect((await lubeck.hansa('recover', 'go-on', '--plan')).stdout).toContain('bergen');
+  await must(lubeck, 'recover', 'go-on', '--yes');
+  const after = await until('it goes on', async () => {
+    const now = await positionOf(lubeck, 'kv/secrets');
+    return now.epoch > before.epoch ? now : notYet(now);
+  });
+  expect(after.epoch).toBeGreaterThan(1_000_000);
+  await until('nothing is waited for', async () => {
+    const { awaited } = await must<Awaited<ReturnType<Recovery['list']>>>(
+      lubeck,
+      'recover',
+      'list',
+    );
+    return awaited === undefined ? true : notYet(awaited);
+  });
+  expect((await lubeck.hansa('recover', 'go-on', '--yes')).code).toBe(0);
+  await lubeck.stop();
+}, 90_000);
+
 test('a restore that was broken off leaves no data folder, and one that is not fresh is refused', async () => {
   const lubeck = await startCluster({ name: 'lubeck' });
   const to = join(temporaryFolder('backup'), 'lubeck');
