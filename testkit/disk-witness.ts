@@ -188,8 +188,9 @@ function readOwned(
     if (table !== 'change') {
       continue;
     }
-    const name = `${cluster.name} ${String(local)} ${String(epoch)}`;
-    const stands = positions.get(federatedId(cluster.place.cluster, local as LocalId));
+    const id = local as LocalId;
+    const name = `${cluster.name} ${id} ${Number(epoch)}`;
+    const stands = positions.get(federatedId(cluster.place.cluster, id));
     if (entry !== null) {
       fold(crypto, contentOf(contents, name, crypto), tables.changes.row(entry).value.ops);
     } else if (stands === undefined || stands.epoch < Number(epoch)) {
@@ -201,19 +202,20 @@ function readOwned(
     if (table !== 'state') {
       continue;
     }
-    const resource = federatedId(cluster.place.cluster, local as LocalId);
+    const id = local as LocalId;
+    const resource = federatedId(cluster.place.cluster, id);
     if (entry === null) {
       positions.delete(resource);
       continue;
     }
     const state = tables.states.row(entry).value;
-    const held = contentOf(contents, `${cluster.name} ${String(local)} ${state.epoch}`, crypto);
+    const held = contentOf(contents, `${cluster.name} ${id} ${state.epoch}`, crypto);
     const digest = toHex(held.trie.root);
     const sequence = batch.revision;
     const before = positions.get(resource);
     if (before?.epoch === state.epoch && compareHlc(state.hlc, before.hlc) <= 0) {
       const stamps = `${before.hlc.join('.')}, then ${state.hlc.join('.')}`;
-      witnessed.disordered(cluster, `the changes of ${String(local)} are stamped ${stamps}`);
+      witnessed.disordered(cluster, `the changes of ${id} are stamped ${stamps}`);
     }
     positions.set(resource, { epoch: state.epoch, sequence, digest, hlc: state.hlc });
     remember(histories, `${resource} ${state.epoch} ${sequence}`, {

@@ -30,7 +30,7 @@ vi.mock('@hansa/capabilities/policies/capability', async (load) => {
 });
 
 test('three clusters agree in the end, whatever goes wrong at once', async () => {
-  await playSeeds('everything');
+  await playSeeds('everything', 8);
 });
 
 test('what a clock over a minute ahead has stamped is refused until time has caught up', async () => {
@@ -38,11 +38,11 @@ test('what a clock over a minute ahead has stamped is refused until time has cau
 });
 
 test('whoever is blocked, unlinked or forbidden gets nothing from the answer on', async () => {
-  await playSeeds('revocations');
+  await playSeeds('revocations', 6);
 });
 
 test('keys that rotate while peers are away or dead are followed by all of them', async () => {
-  await playSeeds('rotations');
+  await playSeeds('rotations', 8);
 });
 
 test('mirrors that fell behind what their owners keep agree in the end, too', async () => {

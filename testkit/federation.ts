@@ -29,8 +29,9 @@ import { createDisk, type DiskBackup } from './simulated-process.ts';
 import { createTrace, type Trace } from './trace.ts';
 import { createVirtualClock, type ClockTraits, type VirtualClock } from './virtual-clock.ts';
 
-const checkEveryMs = 500; // a quarter of a beat: no status escapes unseen for long
+const checkEveryMs = 1_000; // half a beat: no status escapes unseen for long
 const microseconds = 1_000; // of a millisecond: as closely as two runs are compared
+const conditionEveryMs = 250; // conditions read whole disks
 const completeStepMs = 10; // how closely an awaited act is followed
 
 export interface FederationOptions {
@@ -60,6 +61,8 @@ export interface Federation {
   readonly clusters: readonly SimulatedCluster[];
   readonly network: SimulatedNetwork;
   readonly invariants: Invariants;
+  /** Whose disks were put back: what others signed of them since then is evidence for good. */
+  readonly restored: ReadonlySet<string>;
   cluster(name: string): SimulatedCluster;
   /** Links two clusters by invitation, acceptance and the same check words on both sides. */
   link(a: string, b: string): Promise<void>;
@@ -160,10 +163,12 @@ function federationOf(parts: Parts): Federation {
     return found;
   };
   const passing = passTime(parts);
+  const restored = new Set<string>();
   const fault = (what: string): void => trace.add('', what);
   return {
     ...parts,
     ...passing,
+    restored,
     cluster,
     link: (a, b) => passing.complete(linkTogether(cluster(a), cluster(b))),
     crash(name) {
@@ -174,6 +179,7 @@ function federationOf(parts: Parts): Federation {
     async restore(name, { backup, backedUpMs }) {
       fault(`restore ${name} as of ${Math.round(backedUpMs)} ms`);
       await passing.complete(cluster(name).restore(backup));
+      restored.add(cluster(name).place.cluster);
       parts.invariants.restored(cluster(name), backedUpMs);
     },
     partition(from, to, { oneWay = false } = {}) {
@@ -231,7 +237,7 @@ function passTime({ time, invariants }: Parts): Pick<Federation, 'run' | 'until'
           const why = met === false ? '' : `: ${met.join('; ')}`;
           throw new Error(`not within ${withinMs} ms: ${what}${why}`);
         }
-        await run(checkEveryMs / 2);
+        await run(conditionEveryMs);
       }
     },
     async complete<T>(work: Promise<T>, withinMs = 120_000): Promise<T> {

@@ -3,5 +3,5 @@ import { test } from 'vitest';
 import { playSeeds } from '../../testkit/simulation.ts';
 
 test('what was written anywhere arrives once, and what was deleted stays deleted', async () => {
-  await playSeeds('lanes');
+  await playSeeds('lanes', 12);
 });

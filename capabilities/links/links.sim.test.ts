@@ -18,11 +18,11 @@ async function statuses({ clusters }: Federation): Promise<string[]> {
 }
 
 test('both sides agree who is linked, or will when the network heals', async () => {
-  await playSeeds('partitions');
+  await playSeeds('partitions', 12);
 });
 
 test('an invitation links one cluster and no other, whoever redeems it and whoever dies', async () => {
-  await playSeeds('invites');
+  await playSeeds('invites', 25);
 });
 
 test('a link that is closed and made again is whole in its new epoch', async () => {
@@ -30,19 +30,19 @@ test('a link that is closed and made again is whole in its new epoch', async () 
 });
 
 test('two that do not reach each other cost neither of them its link with a third', async () => {
-  await playSeeds('bridged');
+  await playSeeds('bridged', 8);
 });
 
 test('a link that breaks and heals faster than it settles is whole when that is over', async () => {
-  await playSeeds('flapping');
+  await playSeeds('flapping', 8);
 });
 
 test('a hub that dies has everybody back within half a minute, and is not overrun', async () => {
-  await playSeeds('herd');
+  await playSeeds('herd', 4);
 });
 
 test('clocks that differ by less than a minute and drift apart stop no link', async () => {
-  await playSeeds('clocks');
+  await playSeeds('clocks', 14);
 });
 
 test('a link without news is idle on both sides', async () => {

@@ -3,5 +3,5 @@ import { test } from 'vitest';
 import { playSeeds } from '../../testkit/simulation.ts';
 
 test('a restored owner never signs a second history, and all agree once it has decided', async () => {
-  await playSeeds('restores');
+  await playSeeds('restores', 8);
 });

@@ -10,11 +10,11 @@ let federation: Federation | undefined;
 afterEach(() => federation?.close());
 
 test('quiet clusters under equal policy hold equal digests, and nobody gets what is not shared', async () => {
-  await playSeeds('days');
+  await playSeeds('days', 6);
 });
 
 test('a crash of either side loses nothing that was acknowledged and applies nothing twice', async () => {
-  await playSeeds('crashes');
+  await playSeeds('crashes', 16);
 });
 
 test('what was changed on the way is never applied, and comes again until it is right', async () => {
@@ -26,7 +26,7 @@ test('slow and reordered streams delay mirrors and break none', async () => {
 });
 
 test('a resource that is removed and made again is mirrored in its new epoch', async () => {
-  await playSeeds('epochs');
+  await playSeeds('epochs', 12);
 });
 
 /** A note of lubeck's with one change, shared with bergen and mirrored there. */

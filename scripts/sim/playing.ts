@@ -6,6 +6,8 @@ import { playSeed, replayCommand, scenarioNamed } from '../../testkit/simulation
 import { workerFlag, type Run, type WorkerSaid } from './worker.ts';
 
 const failuresShownMax = 20; // one bug fails many seeds, and one of them is enough
+// most of what a story makes is gone within a virtual second: it should die young
+const roomy = ['--max-semi-space-size=64'];
 const script = fileURLToPath(new URL('../sim.ts', import.meta.url));
 
 export interface Count {
@@ -76,7 +78,7 @@ export async function playInWorkers(
 async function keepBusy(left: Iterable<Run>, telling: Telling): Promise<void> {
   let worker: ChildProcess | undefined;
   for (const run of left) {
-    worker ??= fork(script, [workerFlag]);
+    worker ??= fork(script, [workerFlag], { execArgv: [...process.execArgv, ...roomy] });
     const said = await playIn(worker, run);
     if (said.failure === undefined) {
       telling.passed();
