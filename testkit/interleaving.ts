@@ -27,20 +27,6 @@ export function createInterleaving(needs: {
   const turns: (() => void)[] = [];
   let moments = 0;
   const turn = (): Promise<void> => new Promise((resolve) => turns.push(resolve));
-  const gated =
-    <A extends unknown[], R>(call: (...given: A) => Promise<R>) =>
-    async (...given: A): Promise<R> => {
-      await turn();
-      const answer = await call(...given).then(
-        (value) => ({ value }),
-        (error: unknown) => ({ error }),
-      );
-      await turn();
-      if ('error' in answer) {
-        throw answer.error;
-      }
-      return answer.value;
-    };
   const step = async (): Promise<void> => {
     const mayWait = turns.length > 0 && random.chance(0.9);
     if (mayWait) {
@@ -56,27 +42,7 @@ export function createInterleaving(needs: {
       moments += 1;
       return clock.monotonicMs() + moments / momentsPerMs;
     },
-    through: (store) => ({
-      limits: store.limits,
-      durability: store.durability,
-      get: gated((...given) => store.get(...given)),
-      set: gated((...given) => store.set(...given)),
-      delete: gated((...given) => store.delete(...given)),
-      compareAndSet: gated((...given) => store.compareAndSet(...given)),
-      compareAndDelete: gated((...given) => store.compareAndDelete(...given)),
-      scan: gated((...given) => store.scan(...given)),
-      batchRead: gated((...given) => store.batchRead(...given)),
-      batchWrite: gated((...given) => store.batchWrite(...given)),
-      transact: gated((...given) => store.transact(...given)),
-      leaseGrant: gated((...given) => store.leaseGrant(...given)),
-      leaseKeepAlive: gated((...given) => store.leaseKeepAlive(...given)),
-      leaseRevoke: gated((...given) => store.leaseRevoke(...given)),
-      leaseTimeToLive: gated((...given) => store.leaseTimeToLive(...given)),
-      watch: (...given) => store.watch(...given),
-      compact: (revision) => store.compact(revision),
-      status: () => store.status(),
-      close: () => store.close(),
-    }),
+    through: (store) => takingTurns(store, turn),
     async run(work) {
       let over = false;
       const all = Promise.all(work).finally(() => {
@@ -91,5 +57,44 @@ export function createInterleaving(needs: {
       }
       await all;
     },
+  };
+}
+
+/** A watch hears at once: what it tells is no answer to anybody. */
+function takingTurns(store: KeyValueStore, turn: () => Promise<void>): KeyValueStore {
+  const gated =
+    <A extends unknown[], R>(call: (...given: A) => Promise<R>) =>
+    async (...given: A): Promise<R> => {
+      await turn();
+      const answer = await call(...given).then(
+        (value) => ({ value }),
+        (error: unknown) => ({ error }),
+      );
+      await turn();
+      if ('error' in answer) {
+        throw answer.error;
+      }
+      return answer.value;
+    };
+  return {
+    limits: store.limits,
+    durability: store.durability,
+    get: gated((...given) => store.get(...given)),
+    set: gated((...given) => store.set(...given)),
+    delete: gated((...given) => store.delete(...given)),
+    compareAndSet: gated((...given) => store.compareAndSet(...given)),
+    compareAndDelete: gated((...given) => store.compareAndDelete(...given)),
+    scan: gated((...given) => store.scan(...given)),
+    batchRead: gated((...given) => store.batchRead(...given)),
+    batchWrite: gated((...given) => store.batchWrite(...given)),
+    transact: gated((...given) => store.transact(...given)),
+    leaseGrant: gated((...given) => store.leaseGrant(...given)),
+    leaseKeepAlive: gated((...given) => store.leaseKeepAlive(...given)),
+    leaseRevoke: gated((...given) => store.leaseRevoke(...given)),
+    leaseTimeToLive: gated((...given) => store.leaseTimeToLive(...given)),
+    watch: (...given) => store.watch(...given),
+    compact: (revision) => store.compact(revision),
+    status: () => store.status(),
+    close: () => store.close(),
   };
 }

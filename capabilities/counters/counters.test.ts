@@ -26,7 +26,9 @@ test('the node is handed three contracts and nothing to run', () => {
   expect(made.duties).toEqual([]);
 });
 
-function makeByHand(bounds: { countersMax?: number; limitersMax?: number } = {}) {
+function makeByHand(
+  bounds: { countersMax?: number; limitersMax?: number; sequencesMax?: number } = {},
+) {
   const clock = createHandClock();
   const needs = { store: createMemoryStore({ clock }), codec: createMsgpackCodec(), clock };
   const make = () => createNumberServices({ ...needs, ...bounds });
@@ -64,6 +66,14 @@ describe('a sequence', () => {
     const other = again().sequences;
     await expect(other.next({ name })).resolves.toEqual({ name, first: 11, last: 11 });
     await expect(other.list({})).resolves.toEqual({ sequences: [{ name, last: 11 }] });
+  });
+
+  test('is one of sequencesMax', async () => {
+    const { sequences } = makeByHand({ sequencesMax: 1 });
+    await sequences.next({ name: 's' });
+    await expect(sequences.next({ name: 'more' })).rejects.toMatchObject({
+      code: 'COORDINATION_FULL',
+    });
   });
 
   test('gives callers at the same time ranges of their own', async () => {

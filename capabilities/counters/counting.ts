@@ -19,6 +19,7 @@ export interface CountingNeeds {
   readonly tables: NumberTables;
   /** Fewer than `countersMax`, for tests. */
   readonly countersMax?: number | undefined;
+  readonly sequencesMax?: number | undefined;
 }
 
 type NumberChange = Change<NumberRecord, OnceRecord>;
@@ -140,13 +141,14 @@ function underLease(op: Op, lease: LeaseId): Op {
   return 'put' in op ? { put: { ...op.put, lease } } : op;
 }
 
-export function createSequences({ store, tables }: CountingNeeds): Sequences {
+export function createSequences(needs: CountingNeeds): Sequences {
+  const { store, tables } = needs;
   const ledger: Ledger<NumberRecord> = createLedger({
     store,
     table: tables.sequences,
     census: tables.census,
     noun: 'sequence',
-    rowsMax: sequencesMax,
+    rowsMax: needs.sequencesMax ?? sequencesMax,
   });
   return {
     next: ({ name, count = 1 }) =>

@@ -11,6 +11,7 @@ export interface CountersNeeds {
   readonly clock: Clock;
   /** Fewer than a node has, for tests. */
   readonly countersMax?: number | undefined;
+  readonly sequencesMax?: number | undefined;
   readonly limitersMax?: number | undefined;
 }
 

@@ -94,7 +94,7 @@ export interface Pushed {
   readonly duplicates: number;
 }
 
-/** Receipts that are of nobody's work any more are in `lost`: somebody else has the item, or had. */
+/** Receipts that count no more are in `lost`: somebody else has the item, or had it. */
 export interface Settled {
   readonly settled: number;
   readonly lost: readonly number[];

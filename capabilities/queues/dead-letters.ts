@@ -4,7 +4,7 @@ import { HansaError, type Op, type Table } from '@hansa/foundation';
 import { deadLettersMax, depthMax, pageItemsMax, type Item, type Queues } from './contract.ts';
 import type { ItemRecord } from './keys.ts';
 import {
-  attemptsAtOnceMax,
+  attemptsAtOnce,
   entriesOf,
   knownQueue,
   noQueue,
@@ -118,7 +118,7 @@ async function redriveSome(
   wanted: readonly number[] | undefined,
 ): Promise<readonly number[]> {
   const { store, tables } = parts;
-  for (let attempt = 0; attempt < attemptsAtOnceMax; attempt += 1) {
+  for (let attempt = 0; attempt < attemptsAtOnce; attempt += 1) {
     const { results } = await store.transact({
       if: [],
       then: [

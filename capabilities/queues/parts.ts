@@ -34,7 +34,7 @@ export interface QueueParts extends QueuesNeeds {
   readonly line: KeyedMutex<string>;
 }
 
-export const attemptsAtOnceMax = 64; // each lost one means that another process has come further
+export const attemptsAtOnce = 64; // each lost one means that another process has come further
 
 export interface ItemRow {
   readonly sequence: number;

@@ -13,7 +13,7 @@ import {
 import { bury } from './dead-letters.ts';
 import { createSettling } from './settling.ts';
 import {
-  attemptsAtOnceMax,
+  attemptsAtOnce,
   entriesOf,
   itemRow,
   knownQueue,
@@ -120,7 +120,7 @@ async function takeFor(parts: QueueParts, batch: readonly Pending[]): Promise<vo
   let waiting = batch;
   try {
     for (let attempt = 0; waiting.length > 0; attempt += 1) {
-      if (attempt >= attemptsAtOnceMax) {
+      if (attempt >= attemptsAtOnce) {
         throw tooFast(waiting[0]?.queue ?? '');
       }
       const given = await takeSome(parts, waiting);
@@ -137,7 +137,7 @@ async function takeFor(parts: QueueParts, batch: readonly Pending[]): Promise<vo
   }
 }
 
-/** Items for the first of them, none where there are none; undefined where it has to be repeated. */
+/** Items for the first of them, or none; undefined where it has to be repeated. */
 async function takeSome(
   parts: QueueParts,
   waiting: readonly Pending[],

@@ -18,7 +18,7 @@ import {
 } from './contract.ts';
 import type { QueueRecord } from './keys.ts';
 import {
-  attemptsAtOnceMax,
+  attemptsAtOnce,
   entriesOf,
   noQueue,
   tooFast,
@@ -82,7 +82,7 @@ async function pushBatch(
   batch: readonly Pending[],
 ): Promise<void> {
   try {
-    for (let attempt = 0; attempt < attemptsAtOnceMax; attempt += 1) {
+    for (let attempt = 0; attempt < attemptsAtOnce; attempt += 1) {
       if (await tryPush(parts, queue, batch)) {
         return;
       }

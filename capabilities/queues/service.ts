@@ -19,7 +19,7 @@ import { createLooking, createRedriving } from './dead-letters.ts';
 import { queueTables } from './keys.ts';
 import { createLeaseSlots } from './lease-slots.ts';
 import {
-  attemptsAtOnceMax,
+  attemptsAtOnce,
   knownQueue,
   noQueue,
   shownQueue,
@@ -110,7 +110,7 @@ async function createQueue(
 ): Promise<Queue> {
   const { store, tables } = parts;
   const most = parts.queuesMax ?? queuesMax;
-  for (let attempt = 0; attempt < attemptsAtOnceMax; attempt += 1) {
+  for (let attempt = 0; attempt < attemptsAtOnce; attempt += 1) {
     const registered = await tables.register.get();
     const { floor, queues } = registered?.value ?? { floor: 0, queues: 0 };
     if ((await tables.queues.get(queue)) !== undefined) {
@@ -140,7 +140,7 @@ async function createQueue(
 /** First what is in it, so that nothing is left of it where it is made again. */
 async function removeQueue(parts: QueueParts, queue: string): Promise<Queue> {
   const { store, tables } = parts;
-  for (let attempt = 0; attempt < attemptsAtOnceMax; attempt += 1) {
+  for (let attempt = 0; attempt < attemptsAtOnce; attempt += 1) {
     const row = await tables.queues.get(queue);
     if (row === undefined) {
       throw noQueue(queue);

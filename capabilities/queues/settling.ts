@@ -4,7 +4,7 @@ import type { Op } from '@hansa/foundation';
 import type { Queues, Receipt, Settled } from './contract.ts';
 import { bury } from './dead-letters.ts';
 import {
-  attemptsAtOnceMax,
+  attemptsAtOnce,
   itemRow,
   knownQueue,
   tooFast,
@@ -60,7 +60,7 @@ async function settle(
 ): Promise<Settled> {
   const { store, tables } = parts;
   const { queue } = given;
-  for (let attempt = 0; attempt < attemptsAtOnceMax; attempt += 1) {
+  for (let attempt = 0; attempt < attemptsAtOnce; attempt += 1) {
     const { own, lost } = await ownItems(parts, given);
     if (own.length === 0) {
       return { settled: 0, lost };
@@ -103,7 +103,7 @@ async function buryNacked(
   given: Given,
   attemptsMax: number,
 ): Promise<readonly number[]> {
-  for (let attempt = 0; attempt < attemptsAtOnceMax; attempt += 1) {
+  for (let attempt = 0; attempt < attemptsAtOnce; attempt += 1) {
     const { own } = await ownItems(parts, given);
     const spent = own.filter(({ item }) => item.attempts >= attemptsMax);
     if (spent.length === 0) {

@@ -13,7 +13,7 @@ export const holderLengthMax = 128; // a host name, a process and a word besides
 export const claimDataLengthMax = 4_096; // an address and a few words; content belongs elsewhere
 export const claimTtlSecondsMin = 5; // the shortest lease of a store
 export const claimTtlSecondsMax = 3_600; // who holds for longer than an hour renews
-export const claimTtlSecondsDefault = 30; // a pause of a program is shorter, a person's patience not
+export const claimTtlSecondsDefault = 30; // a program's pause is shorter, a person's patience not
 export const claimWaitMsMax = 300_000; // a request that stays open longer is cut on many a way
 
 /** One name that is claimed. Kept when nobody claims it, so that tickets only rise. */
