@@ -59,7 +59,7 @@ export const benchmark: Benchmark = {
       return {
         ...many,
         unit: `durable puts/s of ${manyCallers} callers`,
-        peerName: `etcd ${etcdVersion()}, the same three members, a bare gRPC client, a put per call`,
+        peerName: `etcd ${etcdVersion()}, the same members, a bare gRPC client, a put per call`,
         notes: [
           ...many.notes,
           `${manyCallers} callers: ours ${told}; bare ${theirTold}`,

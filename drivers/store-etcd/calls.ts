@@ -3,7 +3,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { HansaError, invariant, type Clock, type Log, type Revision } from '@hansa/foundation';
 import { status } from '@grpc/grpc-js';
-import { CallFailure, refusalOf, unavailable, verdictOn, type Verdict } from './failures.ts';
+import { CallFailure, refusalOf, unavailable, verdictOn } from './failures.ts';
 import { streamFailure, type Duplex, type Member } from './member.ts';
 import type { Headed } from './messages-kv.ts';
 import { authenticateMethod, statusMethod, type Method } from './methods.ts';
@@ -37,11 +37,6 @@ export interface CallsNeeds {
   readonly log: Log;
   readonly times: CallTimes;
   readonly auth?: Credentials | undefined;
-}
-
-export interface Failed {
-  readonly verdict: Verdict;
-  readonly failure: CallFailure;
 }
 
 export class Calls {

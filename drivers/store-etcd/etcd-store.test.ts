@@ -63,6 +63,39 @@ describe.skipIf(!requires('etcd').available)('with etcd', () => {
     await cleanup();
   });
 
+  test('what many callers move between few accounts is neither lost nor made', async () => {
+    const { store, cleanup } = await make();
+    const accounts = ['a', 'b', 'c', 'd', 'e'];
+    const sum = 100 * accounts.length;
+    await store.batchWrite(accounts.map((name) => put(name, '100')));
+    let moved = 0;
+    const mover = async (seed: number): Promise<void> => {
+      for (let i = 0; i < 20; i += 1) {
+        const from = accounts[(seed + i) % 5] ?? '';
+        const to = accounts[(seed + i + 1 + (seed % 4)) % 5] ?? '';
+        const { entries } = await store.batchRead([k(from), k(to)]);
+        const [have, has] = entries.map((entry) => Number(fromUtf8(entry?.value ?? k(''))));
+        const { succeeded } = await store.transact({
+          if: entries.map((entry) => ({
+            key: entry?.key ?? k(''),
+            target: 'modRevision',
+            op: '=',
+            operand: entry?.modRevision ?? 0,
+          })),
+          then: [put(from, String((have ?? 0) - 1)), put(to, String((has ?? 0) + 1))],
+        });
+        moved += succeeded ? 1 : 0;
+      }
+    };
+    await Promise.all(Array.from({ length: 32 }, (_, seed) => mover(seed)));
+    const { entries } = await store.batchRead(accounts.map(k));
+    const total = entries.reduce((all, entry) => all + Number(fromUtf8(entry?.value ?? k(''))), 0);
+    expect(total).toBe(sum);
+    const writes = entries.reduce((all, entry) => all + (entry?.version ?? 0) - 1, 0);
+    expect(writes).toBe(2 * moved);
+    await cleanup();
+  });
+
   test('a fence that has fallen lets nothing pass, whoever is in the batch', async () => {
     const { store, cleanup } = await make();
     const key = k('active');
