@@ -123,7 +123,7 @@ function raisedReads(raised: Raised): Reads {
 }
 
 /** Of an entry that is there, no revision is at or below the base; of one that is not, it is 0. */
-export function loweredCompare(base: Revision, compare: Compare): Compare {
+function loweredCompare(base: Revision, compare: Compare): Compare {
   const { target } = compare;
   if (target !== 'createRevision' && target !== 'modRevision') {
     return compare;

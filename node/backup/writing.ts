@@ -86,7 +86,7 @@ export async function writeBackup(
   }
 }
 
-export function summaryOf(
+function summaryOf(
   path: string,
   manifest: BackupManifest,
   copied: { readonly count: number; readonly bytes: number },

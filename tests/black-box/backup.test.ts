@@ -4,10 +4,12 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { join } from 'node:path';
 import type { BackupSummary } from '@hansa/capabilities/backups/contract';
 import type { Recovery } from '@hansa/capabilities/recovery/contract';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { requires } from '../../testkit/needs.ts';
 import { prepareCluster, startCluster, type Cluster } from './harness/cluster.ts';
+import { gitOk } from './harness/git.ts';
 import { linkClusters, must, untilLinked } from './harness/linking.ts';
-import { showMirror, untilState } from './harness/mirroring.ts';
+import { ownUrl, publish, push, showMirror, untilState } from './harness/mirroring.ts';
 import { temporaryFolder } from './harness/place.ts';
 import { notYet, until } from './harness/until.ts';
 
@@ -191,3 +193,45 @@ test('a restore that was broken off leaves no data folder, and one that is not f
   );
   await again.stop();
 }, 60_000);
+
+describe.skipIf(!requires('git').available)('with a repository', () => {
+  test('blobs are copied once, and a restored repository is cloned', async () => {
+    const lubeck = await startCluster({ name: 'lubeck' });
+    const folder = await publish(lubeck, 'atlas');
+    const to = join(temporaryFolder('backup'), 'lubeck');
+    const words = ['backup', 'create', '--to', to, '--with-keys'];
+    const first = await must<BackupSummary>(lubeck, ...words);
+    expect(first.copiedBlobs).toBeGreaterThan(0);
+    await gitOk(folder, 'commit', '--quiet', '--allow-empty', '--message', 'more');
+    await push(folder, lubeck, 'atlas');
+    const second = await must<BackupSummary>(lubeck, ...words);
+    expect(second.copiedBlobs).toBeGreaterThan(0);
+    expect(second.copiedBlobs).toBeLessThan(second.blobs);
+    const [blob = ''] = filesBelow(join(to, 'blobs'));
+    const bytes = readFileSync(blob);
+    writeFileSync(blob, Buffer.concat([Buffer.from('x'), bytes.subarray(1)]));
+    const { problems } = (await lubeck.hansa('backup', 'verify', to)).json<{
+      problems: string[];
+    }>();
+    expect(problems.map((each) => each.split(' ').slice(2).join(' '))).toEqual([
+      'is not what its id says',
+    ]);
+    writeFileSync(blob, bytes);
+    await lubeck.stop();
+    rmSync(lubeck.data, { recursive: true });
+    await must(lubeck, 'backup', 'restore', to, '--data', lubeck.data, '--yes');
+    await lubeck.restart();
+    const into = temporaryFolder('clone');
+    await gitOk(into, 'clone', '--quiet', ownUrl(lubeck, 'atlas'), 'atlas');
+    expect(await gitOk(join(into, 'atlas'), 'log', '--format=%s', '-1')).toContain('more');
+    expect((await must<{ found: unknown[] }>(lubeck, 'scrub')).found).toEqual([]);
+    await lubeck.stop();
+  }, 90_000);
+});
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((each) => {
+    const path = join(folder, each.name);
+    return each.isDirectory() ? filesBelow(path) : [path];
+  });
+}

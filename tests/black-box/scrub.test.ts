@@ -31,7 +31,7 @@ async function flipRecords(data: string, ...words: readonly string[]): Promise<n
     keyEncoding: 'binary',
   });
   let flipped = 0;
-  const states = raw.getRange({ start: Buffer.of(2), end: Buffer.of(3) }).asArray;
+  const states = Array.from(raw.getRange({ start: Buffer.of(2), end: Buffer.of(3) }));
   for (const { key, value } of states) {
     const text = `${key.toString('latin1')} ${value.toString('latin1')}`;
     if (words.every((word) => text.includes(word))) {
