@@ -16,7 +16,11 @@ export function daemonSuite({ name: road, make }: Road<Daemon>, stopped: () => n
         uptimeMs: 3_000,
         federation: 'off',
         problem: { code: 'KEY_MALFORMED' },
-        warnings: [{ code: 'IDENTITY_TWICE' }, { code: 'RESOURCE_REWOUND' }],
+        warnings: [
+          { code: 'IDENTITY_TWICE' },
+          { code: 'RESOURCE_REWOUND' },
+          { code: 'STORE_FULL' },
+        ],
         addresses: ['127.0.0.1:4100'],
         store: { engine: 'memory', durability: 'relaxed' },
         resources: 1,

@@ -57,9 +57,11 @@ const mirror: Mirror = {
 async function make(): Promise<Daemon> {
   const clock = createHandClock();
   const bench = createResourceBench();
+  const store = createMemoryStore({ clock });
+  const full = reportOf(new HansaError('STORE_FULL', 'etcd is over its quota'));
   const daemon = createDaemon({
     clock,
-    store: createMemoryStore({ clock }),
+    store: { status: async () => ({ ...(await store.status()), problem: full }) },
     resources: await bench.openWith('hansa'),
     identity: {
       show: async () => ({

@@ -6,6 +6,7 @@ import {
   type Clock,
   type ErrorReport,
   type KeyValueStore,
+  type StoreStatus,
 } from '@hansa/foundation';
 import type { Identity } from '../identity/contract.ts';
 import type { Links } from '../links/contract.ts';
@@ -33,7 +34,7 @@ export interface ProcessFacts {
 
 export interface DaemonNeeds {
   readonly clock: Clock;
-  readonly store: KeyValueStore;
+  readonly store: Pick<KeyValueStore, 'status'>;
   readonly identity: Pick<Identity, 'show'>;
   readonly links: Pick<Links, 'list'>;
   readonly policies: Pick<Policies, 'list'>;
@@ -67,7 +68,7 @@ export function createDaemon(needs: DaemonNeeds): Daemon {
         node,
         federation,
         problem,
-        warnings: [...profile.warnings, ...needs.warnings()],
+        warnings: [...profile.warnings, ...needs.warnings(), ...storeWarnings(engine)],
         certificate: certificate && {
           keyIndex: profile.keyIndex,
           serial: certificate.serial,
@@ -119,4 +120,9 @@ function isNoLane({ resource }: Mirror): boolean {
 
 function mirrorLine({ ownerName, name, state, applied }: Mirror): DaemonStatus['mirrors'][number] {
   return { mirror: `${ownerName}:${name}`, state, sequence: applied?.sequence };
+}
+
+/** Of a store that answers and still cannot do its work. */
+function storeWarnings({ problem }: StoreStatus): readonly ErrorReport[] {
+  return problem === undefined ? [] : [problem];
 }
