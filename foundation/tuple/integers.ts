@@ -66,9 +66,9 @@ export function unpackInteger(bytes: Uint8Array, from: number): [number | bigint
   if (end > bytes.length || !isShortest) {
     throw new RangeError('no tuple: an integer that does not end, or is not the shortest');
   }
-  const digits = bytes.subarray(start, end);
-  const size = length <= numberBytes ? smallSize(digits, flip) : Number.POSITIVE_INFINITY;
-  return [Number.isSafeInteger(size) ? (negative ? -size : size) : large(digits, negative), end];
+  const digits = { bytes, start, end, flip };
+  const size = length <= numberBytes ? smallSize(digits) : Number.POSITIVE_INFINITY;
+  return [Number.isSafeInteger(size) ? (negative ? -size : size) : large(digits), end];
 }
 
 function readHead(
@@ -87,20 +87,26 @@ function readHead(
   return { negative, length, start: from + 2 };
 }
 
+interface Digits {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly flip: number;
+}
+
 /** What is no safe integer may be rounded, and is none then either. */
-function smallSize(digits: Uint8Array, flip: number): number {
+function smallSize({ bytes, start, end, flip }: Digits): number {
   let size = 0;
-  for (const byte of digits) {
-    size = size * 256 + (byte ^ flip);
+  for (let at = start; at < end; at += 1) {
+    size = size * 256 + ((bytes[at] ?? 0) ^ flip);
   }
   return size;
 }
 
-function large(digits: Uint8Array, negative: boolean): bigint {
-  const flip = negative ? 0xff : 0;
+function large({ bytes, start, end, flip }: Digits): bigint {
   let size = 0n;
-  for (const byte of digits) {
-    size = (size << 8n) | BigInt(byte ^ flip);
+  for (let at = start; at < end; at += 1) {
+    size = (size << 8n) | BigInt((bytes[at] ?? 0) ^ flip);
   }
-  return negative ? -size : size;
+  return flip === 0 ? size : -size;
 }

@@ -44,19 +44,30 @@ export function unpackTerminated(
   bytes: Uint8Array,
   from: number,
 ): [string | Uint8Array, next: number] {
-  const content = new Uint8Array(bytes.length - from - 1);
-  let length = 0;
-  for (let at = from + 1; at < bytes.length; at += 1) {
-    const byte = bytes[at] ?? 0;
-    if (byte === 0 && bytes[at + 1] !== 0xff) {
-      const raw = content.slice(0, length);
-      return [bytes[from] === textCode ? textFrom(raw) : raw, at + 1];
-    }
-    content[length] = byte;
-    length += 1;
-    at += byte === 0 ? 1 : 0;
+  let escapes = 0;
+  let end = bytes.indexOf(0, from + 1);
+  while (end !== -1 && bytes[end + 1] === 0xff) {
+    escapes += 1;
+    end = bytes.indexOf(0, end + 2);
   }
-  throw new RangeError('no tuple: a string that does not end');
+  if (end === -1) {
+    throw new RangeError('no tuple: a string that does not end');
+  }
+  const escaped = bytes.slice(from + 1, end);
+  const raw = escapes === 0 ? escaped : withoutEscapes(escaped, escapes);
+  return [bytes[from] === textCode ? textFrom(raw) : raw, end + 1];
+}
+
+function withoutEscapes(escaped: Uint8Array, escapes: number): Uint8Array {
+  const raw = new Uint8Array(escaped.length - escapes);
+  let at = 0;
+  for (let read = 0; read < escaped.length; read += 1) {
+    const byte = escaped[read] ?? 0;
+    raw[at] = byte;
+    at += 1;
+    read += byte === 0 ? 1 : 0;
+  }
+  return raw;
 }
 
 function textFrom(raw: Uint8Array): string {
