@@ -27,6 +27,11 @@ export interface HttpCarrierOptions {
   readonly token?: string | undefined;
   /** For one call, not for a watch; default `callTimeoutMs`. */
   readonly timeoutMs?: number;
+  /**
+   * What is to be done is told only once the node has taken the request in: where it goes away
+   * before, nothing was done, and the error is NODE_UNREACHABLE. Costs a round trip.
+   */
+  readonly asksFirst?: boolean;
 }
 
 export interface ClientTls {
@@ -57,7 +62,7 @@ export function createHttpCarrier(options: HttpCarrierOptions): Carrier {
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
   const send = (call: HttpCall, signal: AbortSignal): Promise<IncomingMessage> =>
-    exchange({ call, target, headers, agent, signal });
+    exchange({ call, target, headers, agent, signal, asksFirst: options.asksFirst === true });
   const timeoutMs = options.timeoutMs ?? callTimeoutMs;
 
   return {
@@ -195,6 +200,7 @@ interface Exchange {
   readonly headers: Readonly<Record<string, string>>;
   readonly agent: Agent;
   readonly signal: AbortSignal;
+  readonly asksFirst: boolean;
 }
 
 async function exchange(needs: Exchange): Promise<IncomingMessage> {
@@ -216,11 +222,14 @@ async function exchange(needs: Exchange): Promise<IncomingMessage> {
 
 class StaleConnection extends Error {}
 
-function attempt({ call, target, headers, agent, signal }: Exchange): Promise<IncomingMessage> {
+function attempt({ call, target, ...needs }: Exchange): Promise<IncomingMessage> {
+  const { headers, agent, signal } = needs;
   const { secure, socketPath, hostname, port, prefix } = target;
   const body = call.body === undefined ? undefined : Buffer.from(call.body);
+  const asks = needs.asksFirst && body !== undefined;
   const described = {
     ...headers,
+    ...(asks ? { expect: '100-continue' } : {}),
     ...(body === undefined
       ? {}
       : { 'content-type': 'application/json', 'content-length': String(body.length) }),
@@ -238,14 +247,24 @@ function attempt({ call, target, headers, agent, signal }: Exchange): Promise<In
       (response) => {
         // The abort that follows a read error must not become an uncaught one.
         response.on('error', () => undefined);
+        if (!sent.writableEnded) {
+          response.once('end', () => sent.destroy()); // answered before it was told
+        }
         resolve(response);
       },
     );
     sent.on('error', (error) => {
-      const failure = failureBeforeAnswer(target, error);
+      const failure = sent.writableEnded
+        ? failureBeforeAnswer(target, error)
+        : new HansaError('NODE_UNREACHABLE', `no node answers at ${target.name}`, { cause: error });
       reject(sent.reusedSocket ? new StaleConnection('', { cause: failure }) : failure);
     });
-    sent.end(body);
+    if (asks) {
+      sent.once('continue', () => sent.end(body));
+      sent.flushHeaders();
+    } else {
+      sent.end(body);
+    }
   });
 }
 

@@ -26,7 +26,7 @@ const roundMs = 250; // after every node was asked once: a takeover takes second
 
 export function createClusterCarrier({ nodes, ...options }: SeveralNodesOptions): Carrier {
   const timeoutMs = options.timeoutMs ?? callTimeoutMs;
-  const carriers = nodes.map((node) => createHttpCarrier({ ...node, timeoutMs }));
+  const carriers = nodes.map((node) => createHttpCarrier({ ...node, timeoutMs, asksFirst: true }));
   let first = 0;
   const nth = (attempt: number): Carrier => {
     const carrier = carriers[(first + attempt) % carriers.length];

@@ -109,6 +109,10 @@ export async function openHttp(needs: HttpNeeds): Promise<HttpRoad> {
   };
   const { listen = nowhere } = needs;
   try {
+    if (needs.listen === undefined) {
+      // Node watches over connections, their slowness and their end, from this event on.
+      servers.forEach((server) => server.emit('listening'));
+    }
     const address = needs.listen === undefined ? listen : await listenTcp(byEntrance.api, listen);
     if (needs.socketPath !== undefined) {
       await listenUnix(byEntrance.socket, needs.socketPath);
