@@ -23,6 +23,7 @@ import { notYet, until } from '../black-box/harness/until.ts';
 import { asking, serviceOf, type ClusterUnderTest } from './clients/asking.ts';
 import { getNumber, getText, spaces } from './clients/keys.ts';
 import { faultsOfClone, refsAt, repository } from './clients/pushes.ts';
+import { findingsOf } from './scrubbing.ts';
 import type { NodeProcess } from './world/node-process.ts';
 import type { World } from './world/world.ts';
 
@@ -57,6 +58,10 @@ export async function verify(world: World, recorder: Recorder): Promise<Verified
   });
   const convergedMs = Math.round(recorder.nowMs() - wholeMs);
   await attempt('pushes', () => checkPushes(world, recorder.operations()));
+  for (const { nodes } of [world.owner, ...world.mirrors]) {
+    const node = nodes.find(({ isRunning }) => isRunning);
+    await attempt('scrub', async () => (node === undefined ? [] : findingsOf(node)));
+  }
   violations.push(...judge(recorder.operations(), contents));
   return { violations, convergedMs };
 }

@@ -10,6 +10,7 @@ import type { SeededRandom } from '../../../testkit/seeded-random.ts';
 import { serviceOf } from '../clients/asking.ts';
 import { spaces } from '../clients/keys.ts';
 import { faultsOfClone, refsAt, repository } from '../clients/pushes.ts';
+import { findingsOf } from '../scrubbing.ts';
 import { StartFailed, type NodeProcess } from '../world/node-process.ts';
 import type { World } from '../world/world.ts';
 
@@ -44,8 +45,8 @@ export interface Truth {
 export interface Trial {
   /** `lubeck: a blob`, with the file and the place. */
   readonly what: string;
-  /** `refused`, `reported`, `served right`; or what was served wrong. */
-  readonly outcome: 'refused' | 'reported' | 'served right' | 'served wrong';
+  /** It did not start, said so to who read, found it when it looked; or nobody could notice. */
+  readonly outcome: 'refused' | 'reported' | 'found' | 'served right' | 'served wrong';
   readonly wrongs: readonly string[];
 }
 
@@ -139,8 +140,14 @@ async function look(
   }
   const wrongs = seen.flatMap((one) => one.wrongs);
   const reported = seen.some((one) => one.errors > 0);
-  const outcome = reported ? 'reported' : 'served right';
+  const outcome = reported ? 'reported' : await scrubbed(node);
   return { outcome: wrongs.length > 0 ? 'served wrong' : outcome, wrongs };
+}
+
+/** Most of a store is empty, and a file may be made anew: then there is nothing to find. */
+async function scrubbed(node: NodeProcess): Promise<'found' | 'served right'> {
+  const findings = await findingsOf(node).catch((error: unknown) => [String(error)]);
+  return findings.length > 0 ? 'found' : 'served right';
 }
 
 interface Served {
