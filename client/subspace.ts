@@ -7,6 +7,7 @@ import {
   packTuple,
   startsWith,
   toOrderedText,
+  tupleSpan,
   unpackTuple,
   type TupleValue,
 } from '@hansa/foundation';
@@ -51,10 +52,9 @@ export function createSubspace(prefix: Uint8Array): Subspace {
       }
     },
     bounds(...parts) {
-      const whole = packed(parts);
-      const bound = (byte: number): string =>
-        toOrderedText(concatBytes([whole, Uint8Array.of(byte)]));
-      return { start: bound(0x00), end: bound(0xff) };
+      const { start, end } = asInput(() => tupleSpan(parts));
+      const bound = (key: Uint8Array): string => toOrderedText(concatBytes([prefix, key]));
+      return { start: bound(start), end: bound(end) };
     },
     within: (...parts) => createSubspace(packed(parts)),
   };
