@@ -1,5 +1,13 @@
 // How a blob is made up, as nodes tell each other.
-import { concatBytes, fromHex, toHex, type BlobId, type Blobs } from '@hansa/foundation';
+import {
+  blobChunkBytes,
+  concatBytes,
+  fromHex,
+  toHex,
+  type BlobId,
+  type BlobInfo,
+  type Blobs,
+} from '@hansa/foundation';
 import type { ReplicaPlan } from './replica-contract.ts';
 
 const idBytes = 32;
@@ -19,4 +27,19 @@ export function chunkIds({ chunks }: ReplicaPlan): readonly BlobId[] {
     { length: Math.floor(chunks.length / idBytes) },
     (_, at) => toHex(chunks.subarray(at * idBytes, (at + 1) * idBytes)) as BlobId,
   );
+}
+
+/** One chunk as it lies here: whoever takes it verifies it. The last is as long as it is. */
+export async function chunkOf(
+  local: Blobs,
+  { id, sizeBytes }: BlobInfo,
+  index: number,
+): Promise<Uint8Array> {
+  const start = index * blobChunkBytes;
+  const end = Math.min(start + blobChunkBytes, sizeBytes);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of local.read(id, { start, end, verify: false })) {
+    pieces.push(piece);
+  }
+  return concatBytes(pieces);
 }

@@ -2,8 +2,6 @@
 // for before it is acknowledged, as far as so many are there; what it does not have itself, it fetches
 // from a node that has. Once in a while it looks how many copies there are, and mends.
 import {
-  blobChunkBytes,
-  concatBytes,
   createWireSession,
   HansaError,
   remote,
@@ -22,7 +20,7 @@ import { join } from 'node:path';
 import type { Opening } from './drivers.ts';
 import type { MemberGround } from './member-ground.ts';
 import { idsAtOnceMax, replicaContract, type ReplicaHolder } from './replica-contract.ts';
-import { chunkIds, planOf } from './replica-plan.ts';
+import { chunkIds, chunkOf, planOf } from './replica-plan.ts';
 import { sharedBlobs, type Copies, type SharedBlobs } from './shared-blobs.ts';
 
 export interface Replicas {
@@ -145,16 +143,11 @@ function createHolder(local: Blobs): ReplicaHolder {
   return {
     find: async ({ id }) => ({ plan: await planOf(local, id) }),
     async chunk({ id, index }) {
-      const start = index * blobChunkBytes;
-      const pieces: Uint8Array[] = [];
-      for await (const piece of local.read(id, {
-        start,
-        end: start + blobChunkBytes,
-        verify: false,
-      })) {
-        pieces.push(piece);
+      const info = await local.info(id);
+      if (info === undefined) {
+        throw new HansaError('BLOB_NOT_FOUND', `no blob ${id} here`);
       }
-      return { bytes: concatBytes(pieces) };
+      return { bytes: await chunkOf(local, info, index) };
     },
     async begin({ id, plan }) {
       if ((await local.info(id)) !== undefined) {

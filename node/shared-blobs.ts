@@ -1,7 +1,6 @@
 // Blobs that lie on several nodes, as the active one sees them: one shelf. Which nodes are to hold a
 // blob follows from its id and who is there (rendezvous hashing), so nothing about it is written down.
 import {
-  blobChunkBytes,
   compareBytes,
   concatBytes,
   fromHex,
@@ -14,7 +13,7 @@ import {
   type NodeId,
 } from '@hansa/foundation';
 import { idsAtOnceMax, type ReplicaHolder } from './replica-contract.ts';
-import { chunkIds, planOf } from './replica-plan.ts';
+import { chunkIds, chunkOf, planOf } from './replica-plan.ts';
 
 export interface Copies {
   readonly copies: number;
@@ -168,17 +167,11 @@ async function give({ local, ask }: SharedBlobsNeeds, node: NodeId, id: BlobId):
   const holder = await ask(node);
   const { missing } = await holder.begin({ id, plan });
   for (const index of missing) {
-    const pieces: Uint8Array[] = [];
-    const start = index * blobChunkBytes;
-    const end = Math.min(start + blobChunkBytes, plan.sizeBytes);
-    for await (const piece of local.read(id, { start, end, verify: false })) {
-      pieces.push(piece);
-    }
-    await holder.give({ id, index, bytes: concatBytes(pieces) });
+    const bytes = await chunkOf(local, { id, sizeBytes: plan.sizeBytes }, index);
+    await holder.give({ id, index, bytes });
   }
-  if (missing.length > 0) {
-    await holder.commit({ id });
-  }
+  // Also where nothing was missing: it may have had all of it, and died before it was told so.
+  await holder.commit({ id });
 }
 
 /** Whether it is here now. Every chunk is verified as it comes. */
