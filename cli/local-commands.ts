@@ -1,5 +1,10 @@
 // Commands of this machine alone: they start a node, choose among contexts, or answer git.
-import type { CommandArgument, CommandOption, CommandOutput } from '@hansa/foundation';
+import {
+  HansaError,
+  type CommandArgument,
+  type CommandOption,
+  type CommandOutput,
+} from '@hansa/foundation';
 import {
   forgetContext,
   readContexts,
@@ -11,6 +16,7 @@ import {
 import { answerGit } from './credential.ts';
 import { dropSession, readSession } from './kept-sessions.ts';
 import { runUp } from './up.ts';
+import { runUpNodes } from './up-nodes.ts';
 
 export interface LocalContext {
   readonly home: Home;
@@ -74,13 +80,14 @@ const up: LocalCommand = {
   summary: 'Starts the node of a cluster: of a known one, or of a new one that it founds.',
   options: [
     { flags: '--data <folder>', description: 'data folder (default: that of the cluster)' },
+    { flags: '--nodes <count>', description: 'with --store etcd: so many nodes and an etcd, here' },
     { flags: '-d, --detach', description: 'run in the background; "hansa down" stops it' },
     ...nodeFlags.map(([flag, value, description]) => ({
       flags: `--${flag} <${value}>`,
       description,
     })),
   ],
-  examples: ['hansa up --name lubeck', 'hansa --context lubeck up --detach'],
+  examples: ['hansa up --name lubeck', 'hansa up --name lubeck --nodes 3 --store etcd'],
   run({ options, home, context, print }) {
     const text = (value: unknown): string | undefined =>
       typeof value === 'string' ? value : undefined;
@@ -88,9 +95,36 @@ const up: LocalCommand = {
       nodeFlags.map(([flag]) => [flag, text(options[camelCase(flag)])]),
     );
     const detach = options['detach'] === true;
+    const nodes = text(options['nodes']);
+    if (nodes !== undefined || flags['store'] === 'etcd') {
+      return upNodes({ nodes, detach, flags, home, print, data: text(options['data']) });
+    }
     return runUp({ flags, data: text(options['data']), context, detach, home, print });
   },
 };
+
+/** A whole cluster on this machine. */
+function upNodes({
+  nodes,
+  detach,
+  flags,
+  ...given
+}: {
+  readonly nodes: string | undefined;
+  readonly detach: boolean;
+  readonly flags: Readonly<Record<string, string | undefined>>;
+  readonly home: Home;
+  readonly print: (line: string) => void;
+  readonly data: string | undefined;
+}): Promise<number> {
+  const { store, name = process.env['HANSA_NAME'] ?? 'hansa', ...rest } = flags;
+  if (store !== 'etcd' || nodes === undefined || detach || rest['join'] !== undefined) {
+    throw new HansaError('USAGE', '--nodes goes with --store etcd, in the foreground', {
+      fix: 'hansa up --nodes 3 --store etcd; on several machines: --store etcd://…, then --join',
+    });
+  }
+  return runUpNodes({ ...given, nodes: Number(nodes), name, flags: rest });
+}
 
 function camelCase(flag: string): string {
   return flag.replaceAll(/-([a-z])/g, (_dash, letter: string) => letter.toUpperCase());
