@@ -93,7 +93,10 @@ async function inject(node: NodeProcess, what: string): Promise<() => Promise<vo
   };
 }
 
-function injecting(name: string, about: string, what: (arena: Arena) => string): Fault {
+function injecting(
+  { name, about, after }: Pick<Fault, 'name' | 'about'> & { readonly after: 'restart' | 'nothing' },
+  what: (arena: Arena) => string,
+): Fault {
   return {
     name,
     about,
@@ -108,6 +111,8 @@ function injecting(name: string, about: string, what: (arena: Arena) => string):
         what: `${node.name}: ${chosen}`,
         async heal() {
           await detach();
+          // A store that could not sync believes nothing until it is opened again, as it says.
+          await (after === 'restart' && node.isRunning ? node.stop() : undefined);
           await revive(node);
         },
       };
@@ -116,14 +121,16 @@ function injecting(name: string, about: string, what: (arena: Arena) => string):
 }
 
 export const failingSync: Fault = injecting(
-  'fsync-error',
-  'fsync answers that it failed, for as long as it lasts or now and then',
+  {
+    name: 'fsync-error',
+    about: 'fsync answers that it failed, every time or now and then, and the node is started anew',
+    after: 'restart',
+  },
   ({ random }) => `error=EIO:when=${random.pick(['1+', '2+3', '5+7'])}`,
 );
 
 export const slowSync: Fault = injecting(
-  'fsync-slow',
-  'fsync takes 50 to 500 ms longer',
+  { name: 'fsync-slow', about: 'fsync takes 50 to 500 ms longer', after: 'nothing' },
   ({ random }) => `delay_enter=${Math.round(random.between(50, 500))}ms`,
 );
 
