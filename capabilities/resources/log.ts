@@ -47,7 +47,7 @@ export function createResourceLog(
     resources: watchedTable(store, tables.resources),
     states: watchedTable(store, tables.states),
   };
-  const { resources, states } = held;
+  const { resources } = held;
   const hybrid = createHybridClock(clock);
   const digests = digestsOf(held);
   const reading = createReading(held, digests);
@@ -99,12 +99,14 @@ export function createResourceLog(
   };
   return {
     log,
-    async start(signal) {
-      await Promise.all([resources.start(signal, clock), states.start(signal, clock)]);
-    },
+    start: (signal) => startTables(held, signal),
     compact: (signal) => compactRound(held, { log, digests, signal }),
     rest: () => digests.writeAll(),
   };
+}
+
+async function startTables({ resources, states, clock }: Held, signal: AbortSignal): Promise<void> {
+  await Promise.all([resources.start(signal, clock), states.start(signal, clock)]);
 }
 
 function throwAny(refusal: HansaError | undefined): void {

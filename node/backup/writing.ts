@@ -2,7 +2,7 @@
 // where that was asked for. What is in the folder already is not copied again; the manifest comes
 // last, so that a backup that was broken off leaves the one before it as it was.
 import { copyFile, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import type { BackupStep, BackupSummary } from '@hansa/capabilities/backups/contract';
 import {
   HansaError,
@@ -219,6 +219,7 @@ async function writeBlobs(
 ): Promise<BackupManifest['blobs'] & { readonly copied: { count: number; bytes: number } }> {
   const { to, signal } = work;
   const lines: string[] = [];
+  const shelves = new Set<string>();
   const copied = { count: 0, bytes: 0 };
   let [count, blobBytes] = [0, 0];
   for (const { id, sizeBytes } of all.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
@@ -229,6 +230,7 @@ async function writeBlobs(
       }
       copied.count += 1;
       copied.bytes += sizeBytes;
+      shelves.add(dirname(blobPath(to, id)));
     }
     lines.push(`${id} ${sizeBytes}\n`);
     count += 1;
@@ -236,6 +238,9 @@ async function writeBlobs(
     if (count % progressEvery === 0) {
       work.progress({ stage: 'blobs', done: count, total: all.length });
     }
+  }
+  for (const shelf of [...shelves, join(to, blobsFolder)]) {
+    await syncFolder(shelf);
   }
   const path = join(to, 'blobs.new');
   await writeSynced(path, lines.join(''));
@@ -334,6 +339,16 @@ async function copyPrivate(from: string, to: string): Promise<void> {
     await file.close();
   }
   await rename(`${to}.new`, to);
+}
+
+/** A rename is durable when the folder is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 async function writeSynced(path: string, text: string): Promise<void> {
