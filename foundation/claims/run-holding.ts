@@ -1,6 +1,7 @@
 // A command that holds something while a program runs, and ends the program where the hold is lost:
 // `hansa lock run`, `hansa election run`. What touches processes and time is handed in.
-import type { Clock } from '../clock.ts';
+import { abortable } from '../cancellation.ts';
+import { deadline, type Clock } from '../clock.ts';
 import type { CommandContext, CommandOutput } from '../command.ts';
 import { errorCodes } from '../error-codes.ts';
 import { HansaError, isHansaError } from '../errors.ts';
@@ -90,9 +91,7 @@ async function keepHolding(
     const sentMs = clock.monotonicMs();
     try {
       if (!ended.aborted && sentMs < untilMs) {
-        // Nobody else has it before its time is over: what does not answer until then is late.
-        const late = deadlineOf(clock, untilMs - sentMs, ended);
-        await Promise.race([held.renew(), late]);
+        await renewWithin(clock, held, { ms: untilMs - sentMs, ended });
         untilMs = sentMs + ttlMs;
         pauseMs = beatMs;
       }
@@ -106,7 +105,19 @@ async function keepHolding(
   return undefined;
 }
 
-async function deadlineOf(clock: Clock, ms: number, ended: AbortSignal): Promise<never> {
-  await clock.sleep(ms, ended).catch(() => undefined);
-  throw new HansaError('TIMED_OUT', 'no answer in time');
+/** Nobody else has it before its time is over: what does not answer until then is late. */
+async function renewWithin(
+  clock: Clock,
+  held: HeldForRun,
+  { ms, ended }: { readonly ms: number; readonly ended: AbortSignal },
+): Promise<void> {
+  const { signal, done } = deadline(clock, ms, {
+    reason: () => new HansaError('TIMED_OUT', 'no answer in time'),
+    signal: ended,
+  });
+  try {
+    await abortable(held.renew(), signal);
+  } finally {
+    done();
+  }
 }
