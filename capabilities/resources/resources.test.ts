@@ -135,6 +135,8 @@ describe('an appended change', () => {
       value: utf8('one'),
       version: 1,
       blobs: [],
+      made: after.sequence,
+      written: after.sequence,
     });
     await expect(collect(log.changes(hansa, after))).resolves.toEqual([]);
   });
