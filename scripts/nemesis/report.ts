@@ -20,12 +20,16 @@ export interface SavedRun {
 }
 
 export function runLine(result: RunResult): string {
-  const { fault, seed, strikes, operations, unknown, violations, notes } = result;
-  const silence = `no write for ${result.silenceP50Ms} ms (p50), ${result.silenceMaxMs} ms (max)`;
-  const counts = `${strikes} strikes, ${operations} operations (${result.acknowledged} acknowledged, ${unknown} unknown)`;
+  const { fault, seed, strikes, operations, acknowledged, unknown, violations, notes } = result;
   const verdict = violations.length === 0 ? 'ok' : `${violations.length} VIOLATIONS`;
-  const head = `${fault} ${seed}: ${verdict}; ${counts}; ${silence}; equal after ${result.convergedMs} ms`;
-  return [head, ...notes, ...violations.map((one) => `  ${one}`)].join('\n');
+  const head = [
+    `${fault} ${seed}: ${verdict}`,
+    `${strikes} strikes, ${operations} operations`,
+    `${acknowledged} acknowledged, ${unknown} unknown`,
+    `no write for ${result.silenceP50Ms} ms (p50), ${result.silenceMaxMs} ms (max)`,
+    `equal after ${result.convergedMs} ms`,
+  ];
+  return [head.join('; '), ...notes, ...violations.map((one) => `  ${one}`)].join('\n');
 }
 
 /** Into `tests/nemesis/runs.json`, and the page that is made of it. */
@@ -66,21 +70,21 @@ export function reliabilityPage(runs: readonly SavedRun[]): string {
   const names = [...new Set(runs.map(({ result }) => result.fault))];
   const facts = new Set(runs.flatMap((one) => one.facts));
   const violated = runs.filter(({ result }) => result.violations.length > 0);
+  const total = `${runs.length} runs, ${violated.length} with violations.`;
   return [
     '# Reliability',
     '',
-    'Written by `npm run nemesis -- --save`: real processes, several clients at a time, and one fault again',
-    'and again. What clients heard is held against what is there in the end: histories of keys are',
-    'linearizable, nothing acknowledged is lost, nothing deleted is back, copies have the digest and the',
-    'content of what they are copies of, and never went back or showed what nobody wrote.',
+    'Written by `npm run nemesis -- --save`: real processes, several clients at a time, and one',
+    'fault again and again. What clients heard is held against what is there in the end: histories',
+    'of keys are linearizable, nothing acknowledged is lost, nothing deleted is back, copies have the',
+    'digest and the content of what they are copies of, and never went back or showed what nobody',
+    'wrote; and no cluster finds anything damaged in what it has stored.',
     '',
     ...[...facts].map((fact) => `* ${fact}`),
     '',
-    `${runs.length} runs, ${violated.length} with violations. Silence: how long no write was acknowledged`,
-    'after a strike, its median and its longest.',
+    `${total} Silence: how long no write was acknowledged after a strike, median and longest.`,
     '',
-    '| fault | runs | strikes | operations | acknowledged | unknown | silence p50 ms | silence max ms | equal after ms, max | violations |',
-    '|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
+    tableHead(sumColumns),
     ...names.map((name) => rowOf(runs.filter(({ result }) => result.fault === name))),
     '',
     ...names.map((name) => `* **${name}**: ${aboutOf(runs, name)}.`),
@@ -91,11 +95,40 @@ export function reliabilityPage(runs: readonly SavedRun[]): string {
     '',
     '## Runs',
     '',
-    '| fault | seed | s | strikes | operations | silence max ms | violations | version | commit | day |',
-    '|---|---:|---:|---:|---:|---:|---:|---|---|---|',
+    tableHead(runColumns),
     ...runs.map(lineOf),
     '',
   ].join('\n');
+}
+
+const sumColumns = [
+  'fault',
+  'runs',
+  'strikes',
+  'operations',
+  'acknowledged',
+  'unknown',
+  'silence p50 ms',
+  'silence max ms',
+  'equal after ms, max',
+  'violations',
+];
+const runColumns = [
+  'fault',
+  'seed',
+  's',
+  'strikes',
+  'operations',
+  'silence max ms',
+  'violations',
+  'version',
+  'commit',
+  'day',
+];
+
+function tableHead(columns: readonly string[]): string {
+  const rules = columns.map((_, at) => (at === 0 ? '---' : '---:'));
+  return `| ${columns.join(' | ')} |\n|${rules.join('|')}|`;
 }
 
 function rowOf(runs: readonly SavedRun[]): string {
