@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import { scenarios } from '../testkit/scenarios.ts';
 import { playSeed, scenarioNamed } from '../testkit/simulation.ts';
-import { playHere, playInWorkers, type Count } from './sim/playing.ts';
+import { playHere, playInWorkers, type Count, type Ending } from './sim/playing.ts';
 import { workerFlag, workUntilTold, type Run } from './sim/worker.ts';
 
 const seedsDefault = 200; // what a commit is tested with
@@ -19,8 +19,8 @@ async function main(): Promise<number> {
   const asked = readArguments();
   if (asked === undefined) {
     console.error(
-      'usage: npm run sim -- [--seeds n] [--from n] [--scenario name] [--jobs n] [--bail] | ' +
-        '--seed n [--scenario name]',
+      'usage: npm run sim -- [--seeds n] [--from n] [--scenario name] [--jobs n] [--minutes n] ' +
+        '[--bail] | --seed n [--scenario name]',
     );
     return 2;
   }
@@ -37,8 +37,7 @@ interface Asked {
   readonly runs: readonly Run[];
   readonly single: boolean;
   readonly jobs: number;
-  /** Ends at the first run that fails. */
-  readonly bail: boolean;
+  readonly ending: Ending;
 }
 
 /** One after the other through all scenarios, so that every beginning of a night has some of each. */
@@ -51,6 +50,7 @@ function readArguments(): Asked | undefined {
       scenario: { type: 'string' },
       jobs: { type: 'string', default: '1' },
       bail: { type: 'boolean', default: false },
+      minutes: { type: 'string', default: 'Infinity' },
     },
   });
   const { scenario, seed } = values;
@@ -66,12 +66,13 @@ function readArguments(): Asked | undefined {
     scenario: chosen[index % chosen.length]?.name ?? '',
     seed: from + Math.floor(index / chosen.length),
   }));
-  return { runs, single, jobs, bail: values.bail };
+  const ending = { bail: values.bail, atMs: Date.now() + Number(values.minutes) * 60_000 };
+  return Number.isNaN(ending.atMs) ? undefined : { runs, single, jobs, ending };
 }
 
-async function play({ runs, single, jobs, bail }: Asked): Promise<Count> {
+async function play({ runs, single, jobs, ending }: Asked): Promise<Count> {
   if (!single) {
-    return jobs === 1 ? playHere(runs, bail) : playInWorkers(runs, { jobs, bail });
+    return jobs === 1 ? playHere(runs, ending) : playInWorkers(runs, { jobs, ...ending });
   }
   let failed = 0;
   for (const { scenario, seed } of runs) {

@@ -76,12 +76,12 @@ test('a copy of a shelf is what stood there then, with its revisions, leases and
   await store.set(k('c'), k('1'));
   const restored = createMemoryStore({ clock, shelf: copy });
   expect((await restored.status()).revision).toBe(revision);
-  expect([await valueOf(restored, 'a'), await valueOf(restored, 'b')]).toEqual(['1', '1']);
+  expect([await valueOf(restored, 'a'), await valueOf(restored, 'b')]).toEqual(['a=1', 'b=1']);
   expect(await valueOf(restored, 'c')).toBe('absent');
   const before = await restored.get(k('a'), { revision: revision - 1 });
   expect(before.entry?.modRevision).toBe(revision - 1);
   expect(await restored.set(k('c'), k('2'))).toEqual({ revision: revision + 1 });
   await restored.leaseRevoke(id);
   expect(await valueOf(restored, 'b')).toBe('absent');
-  expect(await valueOf(store, 'c')).toBe('1');
+  expect(await valueOf(store, 'c')).toBe('c=1');
 });

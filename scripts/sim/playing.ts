@@ -38,17 +38,35 @@ function createTelling(): Telling {
   };
 }
 
-export async function playHere(runs: readonly Run[], bail: boolean): Promise<Count> {
-  const telling = createTelling();
+/** When no further run is begun, though some are left. */
+export interface Ending {
+  /** At the first that failed. */
+  readonly bail: boolean;
+  /** By the wall clock. */
+  readonly atMs: number;
+}
+
+function* until(
+  telling: Telling,
+  runs: readonly Run[],
+  { bail, atMs }: Ending,
+): Generator<Run, void, undefined> {
   for (const run of runs) {
+    if ((bail && telling.count.failed > 0) || Date.now() >= atMs) {
+      return;
+    }
+    yield run;
+  }
+}
+
+export async function playHere(runs: readonly Run[], ending: Ending): Promise<Count> {
+  const telling = createTelling();
+  for (const run of until(telling, runs, ending)) {
     try {
       await playSeed(scenarioNamed(run.scenario), run.seed);
       telling.passed();
     } catch (error) {
       telling.failed(run, error instanceof Error ? error.message : String(error));
-      if (bail) {
-        break;
-      }
     }
   }
   return telling.count;
@@ -56,17 +74,10 @@ export async function playHere(runs: readonly Run[], bail: boolean): Promise<Cou
 
 export async function playInWorkers(
   runs: readonly Run[],
-  { jobs, bail }: { readonly jobs: number; readonly bail: boolean },
+  { jobs, ...ending }: Ending & { readonly jobs: number },
 ): Promise<Count> {
   const telling = createTelling();
-  const left = (function* (): Generator<Run, void, undefined> {
-    for (const run of runs) {
-      if (bail && telling.count.failed > 0) {
-        return;
-      }
-      yield run;
-    }
-  })();
+  const left = until(telling, runs, ending);
   const workers = Array.from({ length: Math.min(jobs, runs.length) }, () =>
     keepBusy(left, telling),
   );
