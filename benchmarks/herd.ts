@@ -1,5 +1,6 @@
 // A hub with very many leaves on virtual time, as a process of its own: how long after the hub is
 // back everybody is whole again, and how many dial it in the same instant.
+import { setMaxListeners } from 'node:events';
 import type { Stage } from '../testkit/faults.ts';
 import { createActs } from '../testkit/federation-acts.ts';
 import { createFederation } from '../testkit/federation.ts';
@@ -26,6 +27,7 @@ export interface Restarted {
 
 export const stepMs = 100; // a handshake's time: who comes in the same one comes together
 const givenUpMs = 300_000;
+setMaxListeners(0); // a hub's many links listen to one signal each time
 const hub = 'hub';
 let stage: (Stage & { readonly note: string }) | undefined;
 
@@ -61,7 +63,13 @@ const node: Herd = {
     const federation = await createFederation({ seed, clusters: [hub, ...leaves] });
     const made = { federation, acts: createActs(federation), random: federation.random };
     stage = { ...made, note: await gather(made) };
-    return { settledMs: await settled(made) };
+    const settledMs = await settled(made);
+    // From now on nobody can dial a leaf, as behind most routers: else the hub, as soon as it runs,
+    // dials all of them, and nobody waits.
+    for (const leaf of leaves) {
+      federation.shape(hub, leaf, { dialFailProbability: 1, oneWay: true });
+    }
+    return { settledMs };
   },
   async restart(awayMs) {
     const given = present();
