@@ -7,8 +7,6 @@ import {
   remote,
   serve,
   type Blobs,
-  type BlobId,
-  type BlobReceipt,
   type Gate,
   type NodeId,
   type WireSession,
@@ -19,8 +17,8 @@ import { framesOf, type Guest, type NodePort } from '@hansa/plane-tls';
 import { join } from 'node:path';
 import type { Opening } from './drivers.ts';
 import type { MemberGround } from './member-ground.ts';
-import { idsAtOnceMax, replicaContract, type ReplicaHolder } from './replica-contract.ts';
-import { chunkIds, chunkOf, planOf } from './replica-plan.ts';
+import { replicaContract, type ReplicaHolder } from './replica-contract.ts';
+import { createHolder } from './replica-holder.ts';
 import { sharedBlobs, type Copies, type SharedBlobs } from './shared-blobs.ts';
 
 export interface Replicas {
@@ -129,62 +127,3 @@ const openGate: Gate = {
   authorise: () => undefined,
   record: () => undefined,
 };
-
-/** The blobs of this node's disk, for the other nodes. */
-function createHolder(local: Blobs): ReplicaHolder {
-  const taking = new Map<BlobId, BlobReceipt>();
-  const receiptOf = (id: BlobId): BlobReceipt => {
-    const receipt = taking.get(id);
-    if (receipt === undefined) {
-      throw new HansaError('BLOB_NOT_FOUND', `nobody has begun to give ${id}`);
-    }
-    return receipt;
-  };
-  return {
-    find: async ({ id }) => ({ plan: await planOf(local, id) }),
-    async chunk({ id, index }) {
-      const info = await local.info(id);
-      if (info === undefined) {
-        throw new HansaError('BLOB_NOT_FOUND', `no blob ${id} here`);
-      }
-      return { bytes: await chunkOf(local, info, index) };
-    },
-    async begin({ id, plan }) {
-      if ((await local.info(id)) !== undefined) {
-        return { missing: [] };
-      }
-      const info = { id, sizeBytes: plan.sizeBytes };
-      const receipt = taking.get(id) ?? (await local.receive(info, chunkIds(plan)));
-      taking.set(id, receipt);
-      return { missing: receipt.missing() };
-    },
-    async give({ id, index, bytes }) {
-      await receiptOf(id).accept(index, bytes);
-      return {};
-    },
-    async commit({ id }) {
-      if ((await local.info(id)) === undefined) {
-        await receiptOf(id).commit();
-      }
-      taking.delete(id);
-      return {};
-    },
-    async drop({ ids }) {
-      for (const id of ids) {
-        await local.delete(id);
-      }
-      return {};
-    },
-    async *ids() {
-      let ids: BlobId[] = [];
-      for await (const { id } of local.list()) {
-        ids.push(id);
-        if (ids.length === idsAtOnceMax) {
-          yield { ids };
-          ids = [];
-        }
-      }
-      yield { ids };
-    },
-  };
-}

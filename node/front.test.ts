@@ -1,0 +1,88 @@
+import { connect, type Socket } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, test } from 'vitest';
+import { createHandClock } from '../testkit/hand-clock.ts';
+import { heldMax, heldMs, openFront, type Front, type Way } from './front.ts';
+
+const clock = createHandClock();
+const folder = mkdtempSync(join(tmpdir(), 'hansa-front-'));
+const sockets: Socket[] = [];
+let front: Front | undefined;
+
+afterEach(async () => {
+  sockets.splice(0).forEach((socket) => socket.destroy());
+  await front?.shut();
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function open(): Promise<Front> {
+  const listen = { host: '127.0.0.1', port: 0 };
+  front = await openFront({ listen, socketPath: join(folder, 'api.sock'), clock });
+  return front;
+}
+
+interface Heard {
+  readonly socket: Socket;
+  text: string;
+  ended: boolean;
+}
+
+async function call({ address }: Front, path?: string): Promise<Heard> {
+  const socket = connect(path === undefined ? { ...address } : { path });
+  sockets.push(socket);
+  const heard: Heard = { socket, text: '', ended: false };
+  socket.on('data', (piece) => (heard.text += piece.toString()));
+  socket.on('error', () => undefined);
+  socket.once('close', () => (heard.ended = true));
+  await new Promise((connected) => socket.once('connect', connected));
+  return heard;
+}
+
+const answering = (words: string): Way => ({
+  take: (socket, entrance) => void socket.end(`${words} by ${entrance}`),
+  part: () => undefined,
+});
+
+test('whoever comes while nobody answers waits, and is answered by whoever is next', async () => {
+  const made = await open();
+  const early = await call(made);
+  const bySocket = await call(made, join(folder, 'api.sock'));
+  await expect.poll(() => clock.sleepers).toBe(2);
+  made.turn(answering('n2'));
+  await expect.poll(() => early.text).toBe('n2 by api');
+  await expect.poll(() => bySocket.text).toBe('n2 by socket');
+  const late = await call(made);
+  await expect.poll(() => late.text).toBe('n2 by api');
+});
+
+test(`whoever has waited ${heldMs} ms is told that nobody is active`, async () => {
+  const made = await open();
+  const heard = await call(made);
+  await expect.poll(() => clock.sleepers).toBeGreaterThan(0);
+  clock.advance(heldMs);
+  await expect.poll(() => heard.text).toContain('NODE_UNAVAILABLE');
+  expect(heard.text).toMatch(/^HTTP\/1\.1 503 /);
+});
+
+test(`${heldMax} may wait; the next is told to come again`, async () => {
+  const made = await open();
+  let waiting = 0;
+  for (let number = 0; number < heldMax; number += 1) {
+    await call(made);
+    waiting += 1;
+  }
+  await expect.poll(() => clock.sleepers, { timeout: 10_000 }).toBe(waiting);
+  const next = await call(made);
+  await expect.poll(() => next.text).toContain('NODE_UNAVAILABLE');
+});
+
+test('one that is shut takes nobody in', async () => {
+  const made = await open();
+  await made.shut();
+  await expect(
+    new Promise((_connected, failed) => connect({ ...made.address }).once('error', failed)),
+  ).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});

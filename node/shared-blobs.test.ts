@@ -1,0 +1,125 @@
+import { createMemoryBlobs } from '@hansa/blobs-memory';
+import { createNodeCrypto } from '@hansa/crypto-node';
+import { silentLog, toHex, utf8, type BlobId, type Blobs, type NodeId } from '@hansa/foundation';
+import { createSystemClock } from '@hansa/system-node';
+import { expect, test } from 'vitest';
+import { createHolder } from './replica-holder.ts';
+import { idsAtOnceMax, type ReplicaHolder } from './replica-contract.ts';
+import { sharedBlobs, type SharedBlobs } from './shared-blobs.ts';
+
+const crypto = createNodeCrypto();
+const nodeOf = (number: number): NodeId =>
+  toHex(crypto.publicKey(new Uint8Array(32).fill(number))) as NodeId;
+
+interface Rig {
+  readonly shared: SharedBlobs;
+  readonly local: Blobs;
+  /** By the number of each other node. */
+  readonly disks: ReadonlyMap<number, Blobs>;
+  readonly there: Set<number>;
+}
+
+function makeRig(copies = 2): Rig {
+  const clock = createSystemClock();
+  const local = createMemoryBlobs({ crypto });
+  const disks = new Map([2, 3].map((number) => [number, createMemoryBlobs({ crypto })] as const));
+  const there = new Set([2, 3]);
+  const byNode = new Map(
+    [...disks].map(([number, disk]) => [nodeOf(number), createHolder(disk)] as const),
+  );
+  const shared = sharedBlobs({
+    local,
+    self: nodeOf(1),
+    others: async () => [...there].map(nodeOf),
+    ask: async (node) => byNode.get(node) as ReplicaHolder,
+    clock,
+    log: silentLog,
+    crypto,
+    copies,
+  });
+  return { shared, local, disks, there };
+}
+
+async function* once(text: string): AsyncGenerator<Uint8Array> {
+  yield utf8(text);
+}
+
+async function holders({ disks }: Rig, id: BlobId): Promise<readonly number[]> {
+  const found: number[] = [];
+  for (const [number, disk] of disks) {
+    if ((await disk.info(id)) !== undefined) {
+      found.push(number);
+    }
+  }
+  return found;
+}
+
+test('what is put lies on as many nodes as was asked for, before it is acknowledged', async () => {
+  const rig = makeRig();
+  for (let number = 0; number < 8; number += 1) {
+    const { id } = await rig.shared.blobs.put(once(`blob ${number}`));
+    expect(await holders(rig, id)).toHaveLength(1);
+  }
+  const all = makeRig(3);
+  const { id } = await all.shared.blobs.put(once('everywhere'));
+  expect(await holders(all, id)).toEqual([2, 3]);
+});
+
+test('where no other node is there it is taken all the same, and counted as short', async () => {
+  const rig = makeRig();
+  rig.there.clear();
+  const { id } = await rig.shared.blobs.put(once('alone'));
+  expect(await holders(rig, id)).toEqual([]);
+  const ending = new AbortController();
+  const keeping = rig.shared.keepCopies(ending.signal);
+  await expect.poll(() => rig.shared.found().lookedMs, { timeout: 5_000 }).toBeGreaterThan(0);
+  expect(rig.shared.found().short).toBe(1);
+  ending.abort();
+  await keeping;
+});
+
+test('a look gives what is short to a node that has come', async () => {
+  const rig = makeRig();
+  rig.there.clear();
+  const { id } = await rig.shared.blobs.put(once('alone'));
+  rig.there.add(3);
+  const ending = new AbortController();
+  const keeping = rig.shared.keepCopies(ending.signal);
+  await expect.poll(() => holders(rig, id), { timeout: 5_000 }).toEqual([3]);
+  ending.abort();
+  await keeping;
+});
+
+test('what another node has is fetched, verified, and read here', async () => {
+  const rig = makeRig();
+  const { id } = await (rig.disks.get(3) as Blobs).put(once('elsewhere'));
+  expect(await rig.shared.blobs.info(id)).toMatchObject({ id });
+  let text = '';
+  for await (const piece of rig.shared.blobs.read(id)) {
+    text += new TextDecoder().decode(piece);
+  }
+  expect(text).toBe('elsewhere');
+  expect(await rig.local.info(id)).toMatchObject({ id });
+});
+
+test('what is deleted, or collected, is gone from all of them', async () => {
+  const rig = makeRig(3);
+  const one = await rig.shared.blobs.put(once('one'));
+  const two = await rig.shared.blobs.put(once('two'));
+  await rig.shared.blobs.delete(one.id);
+  expect(await holders(rig, one.id)).toEqual([]);
+  await rig.shared.blobs.collect(async () => false);
+  expect(await holders(rig, two.id)).toEqual([]);
+});
+
+test(`more than ${idsAtOnceMax} ids are told in several parts`, async () => {
+  const disk = createMemoryBlobs({ crypto });
+  for (let number = 0; number <= idsAtOnceMax; number += 1) {
+    await disk.put(once(String(number)));
+  }
+  const parts: number[] = [];
+  for await (const { ids } of createHolder(disk).ids({})) {
+    parts.push(ids.length);
+  }
+  expect(parts).toEqual([idsAtOnceMax, 1]);
+});
