@@ -32,7 +32,7 @@ export interface EtcdMember {
   readonly endpoint: string;
   /** SIGKILL, and until the process is gone. */
   kill(): Promise<void>;
-  /** Again, on what it had written. */
+  /** Again, on what it had written; where it runs, until it answers. */
   start(): Promise<void>;
   /** SIGSTOP: it hangs, and its connections stay open. */
   hang(): void;
@@ -127,12 +127,14 @@ class Process implements EtcdMember {
   }
 
   async start(): Promise<void> {
-    this.#child = spawn('etcd', argumentsOf(this.#needs), { stdio: 'ignore' });
-    const child = this.#child;
+    const child = this.#isRunning()
+      ? this.#child
+      : spawn('etcd', argumentsOf(this.#needs), { stdio: 'ignore' });
+    this.#child = child;
     const overMs = Date.now() + readyWithinMs;
     while (!(await this.#isHealthy())) {
-      if (child.exitCode !== null || Date.now() > overMs) {
-        throw new Error(`etcd ${this.name} does not answer (exit ${child.exitCode})`);
+      if (!this.#isRunning() || Date.now() > overMs) {
+        throw new Error(`etcd ${this.name} does not answer`);
       }
       await sleep(lookEveryMs);
     }
@@ -170,13 +172,17 @@ class Process implements EtcdMember {
 
   kill(): Promise<void> {
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
+    if (!this.#isRunning()) {
       return Promise.resolve();
     }
     return new Promise((resolve) => {
-      child.once('exit', () => resolve());
-      child.kill('SIGKILL');
+      child?.once('exit', () => resolve());
+      child?.kill('SIGKILL');
     });
+  }
+
+  #isRunning(): boolean {
+    return this.#child?.exitCode === null && this.#child.signalCode === null;
   }
 
   killNow(): void {

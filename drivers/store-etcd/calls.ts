@@ -2,9 +2,9 @@
 // what may safely be done again.
 import { setTimeout as after } from 'node:timers/promises';
 import { HansaError, invariant, type Clock, type Log, type Revision } from '@hansa/foundation';
-import { status } from '@grpc/grpc-js';
-import { CallFailure, refusalOf, unavailable, verdictOn } from './failures.ts';
-import { streamFailure, type Duplex, type Member } from './member.ts';
+import { CallFailure, failureOf, refusalOf, unavailable, verdictOn } from './failures.ts';
+import { status } from './grpc-status.ts';
+import type { Duplex, Member } from './member.ts';
 import type { Headed } from './messages-kv.ts';
 import { authenticateMethod, statusMethod, type Method } from './methods.ts';
 
@@ -215,7 +215,7 @@ export class Calls {
       try {
         return await attempt(token);
       } catch (error) {
-        const failure = streamFailure(error);
+        const failure = failureOf(error);
         if (failure instanceof HansaError) {
           throw failure;
         }
@@ -258,7 +258,7 @@ function firstAnswer<Q, A>(stream: Duplex<Q, A>, request: Q): Promise<A> {
       resolve(answer);
       stream.end();
     });
-    stream.on('error', (error) => reject(streamFailure(error)));
+    stream.on('error', (error) => reject(failureOf(error)));
     stream.once('end', () =>
       reject(new CallFailure(status.UNAVAILABLE, 'the stream ended without an answer', true)),
     );

@@ -7,14 +7,18 @@ import {
   type Revision,
 } from '@hansa/foundation';
 import { createSystemClock, createSystemRandom } from '@hansa/system-node';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startEtcd, type EtcdCluster, type EtcdMember } from '../../testkit/etcd-server.ts';
 import { requires } from '../../testkit/needs.ts';
 import { k, nextChange, nextOf, put, refusal, showEvent } from '../../testkit/store-fixture.ts';
-import { openEtcdStore } from './etcd-store.ts';
+import { openEtcdStore, type EtcdStoreNeeds } from './etcd-store.ts';
 
 const clock = createSystemClock();
 const writers = 16;
+// A machine that tests on all cores may need a second for what takes milliseconds: whoever waits
+// for a fault goes on at once all the same, and whoever does not is patient.
+const hurried = { callMs: 45_000 };
+const patient = { attemptMs: 15_000, callMs: 45_000 };
 
 /** Begins with the first address that it is given. */
 const firstMember: Random = { ...createSystemRandom(), fraction: () => 0 };
@@ -26,10 +30,15 @@ describe.skipIf(!requires('etcd').available)('three members of etcd', () => {
     etcd = await startEtcd({ members: 3 });
   });
   afterAll(() => etcd.end());
+  afterEach(async () => {
+    etcd.members.forEach((member) => member.resume());
+    await Promise.all(etcd.members.map((member) => member.start()));
+  });
 
   const open = async (
     prefix: string,
     members: readonly EtcdMember[] = etcd.members,
+    times: EtcdStoreNeeds['times'] = hurried,
   ): Promise<KeyValueStore> => {
     const endpoints = members.map(({ endpoint }) => endpoint);
     const store = await openEtcdStore({
@@ -37,6 +46,7 @@ describe.skipIf(!requires('etcd').available)('three members of etcd', () => {
       prefix: utf8(prefix),
       clock,
       random: firstMember,
+      times,
     });
     onTestFinished(() => store.close());
     return store;
@@ -93,19 +103,17 @@ describe.skipIf(!requires('etcd').available)('three members of etcd', () => {
       };
       await write(20);
       hung.hang();
-      onTestFinished(() => hung.resume());
       await write(200);
       const seen: string[] = [];
       while (seen.length < expected.length) {
         seen.push(...(await nextChange(watch)).events.map(showEvent));
       }
       expect(seen).toEqual(expected);
-      hung.resume();
     },
   );
 
   test('a live watch does not notice a compaction', async () => {
-    const store = await open(fresh());
+    const store = await open(fresh(), etcd.members, patient);
     const control = new AbortController();
     onTestFinished(() => control.abort());
     const watch = store.watch({ prefix: k('') }, { signal: control.signal });
@@ -129,7 +137,7 @@ describe.skipIf(!requires('etcd').available)('three members of etcd', () => {
     const [away, ...rest] = await followersFirst();
     const prefix = fresh();
     const watcher = await open(prefix, [there(away)]);
-    const writer = await open(prefix, rest);
+    const writer = await open(prefix, rest, patient);
     const control = new AbortController();
     onTestFinished(() => control.abort());
     const watch = watcher.watch({ prefix: k('') }, { signal: control.signal });
@@ -160,7 +168,7 @@ describe.skipIf(!requires('etcd').available)('three members of etcd', () => {
       endpoints: members.map(({ endpoint }) => endpoint),
       prefix: utf8(fresh()),
       clock,
-      times: { attemptMs: 300, callMs: 1_000 },
+      times: { callMs: 5_000 },
     });
     onTestFinished(() => store.close());
     await store.set(k('a'), k('1'));

@@ -32,7 +32,7 @@ import {
 import type { Answered } from './batch.ts';
 import { Batches } from './batching.ts';
 import { Calls, callTimes, type CallTimes, type Credentials } from './calls.ts';
-import { membersOf, type EtcdTls } from './connection.ts';
+import type { EtcdTls } from './connection.ts';
 import { behind, withinFence } from './fencing.ts';
 import { footprintOf } from './footprint.ts';
 import { Keyspace } from './keyspace.ts';
@@ -80,6 +80,8 @@ export async function openEtcdStore(needs: EtcdStoreNeeds): Promise<KeyValueStor
 /** Rejects where no member answers, or etcd refuses the node. */
 export async function openEtcd(needs: EtcdStoreNeeds): Promise<EtcdStore> {
   const { clock, log = silentLog, random = systemRandom, prefix = utf8(defaultPrefix) } = needs;
+  // Loaded here, because it brings the library for gRPC.
+  const { membersOf } = await import('./connection.ts');
   const members = membersOf(needs.endpoints, needs.tls);
   const calls = new Calls({
     members,

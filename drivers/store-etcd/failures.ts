@@ -2,7 +2,7 @@
 // words begin with its name; whatever else ends a call after it was sent leaves open whether the
 // write happened.
 import { HansaError } from '@hansa/foundation';
-import { status } from '@grpc/grpc-js';
+import { status, statusName } from './grpc-status.ts';
 
 const tooLargeWord = 'Received message larger';
 
@@ -14,7 +14,7 @@ export class CallFailure extends Error {
   readonly wasSent: boolean;
 
   constructor(code: number, details: string, wasSent: boolean) {
-    super(`${status[code] ?? code}: ${details}`);
+    super(`${statusName(code)}: ${details}`);
     this.name = 'CallFailure';
     this.code = code;
     this.details = details;
@@ -103,4 +103,13 @@ export function unknownOutcome(cause: unknown): HansaError {
   return new HansaError('STORE_UNKNOWN_OUTCOME', 'etcd did not say whether it was written', {
     cause,
   });
+}
+
+/** What a call or a stream ended with. */
+export function failureOf(error: unknown): CallFailure | HansaError {
+  if (error instanceof HansaError || error instanceof CallFailure) {
+    return error;
+  }
+  const { code, details } = (error ?? {}) as { readonly code?: number; readonly details?: string };
+  return new CallFailure(code ?? status.UNKNOWN, details ?? String(error), true);
 }

@@ -9,9 +9,9 @@ import {
   type LeaseId,
   type Random,
 } from '@hansa/foundation';
-import { status } from '@grpc/grpc-js';
 import type { Calls } from './calls.ts';
 import { CallFailure } from './failures.ts';
+import { status } from './grpc-status.ts';
 import { isLeaseId, leaseNotFound, type Keyspace } from './keyspace.ts';
 import {
   leaseGrantMethod,

@@ -3,14 +3,13 @@ import {
   Client,
   connectivityState,
   Metadata,
-  status,
   type ChannelCredentials,
   type ChannelOptions,
   type ClientDuplexStream,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { HansaError } from '@hansa/foundation';
 import { CallFailure } from './failures.ts';
+import { status } from './grpc-status.ts';
 import type { Method } from './methods.ts';
 
 // etcd ends a connection that pings more often than every 5 s.
@@ -117,14 +116,6 @@ export class Member {
     const onlyWaited = code === status.DEADLINE_EXCEEDED && !wasReady && !this.#isReady();
     return new CallFailure(code, details, !neverConnected && !onlyWaited);
   }
-}
-
-export function streamFailure(error: unknown): CallFailure | HansaError {
-  if (error instanceof HansaError || error instanceof CallFailure) {
-    return error;
-  }
-  const { code, details } = error as Partial<ServiceError>;
-  return new CallFailure(code ?? status.UNKNOWN, details ?? String(error), true);
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

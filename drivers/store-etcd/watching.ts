@@ -7,12 +7,12 @@ import {
   type Revision,
   type WatchBatch,
 } from '@hansa/foundation';
-import { status } from '@grpc/grpc-js';
 import type { Calls } from './calls.ts';
-import { CallFailure, refusalOf, verdictOn } from './failures.ts';
+import { CallFailure, failureOf, refusalOf, verdictOn } from './failures.ts';
 import { Feed } from './feed.ts';
+import { status } from './grpc-status.ts';
 import type { Keyspace } from './keyspace.ts';
-import { streamFailure, type Duplex, type Member } from './member.ts';
+import type { Duplex, Member } from './member.ts';
 import type { WatchRequest, WatchResponse } from './messages-watch.ts';
 import { watchMethod } from './methods.ts';
 import type { Reads } from './reads.ts';
@@ -236,7 +236,7 @@ export class Watches {
 
   /** A HansaError ends the watch; with anything else it is opened again. */
   #judge(error: unknown): unknown {
-    const failure = streamFailure(error);
+    const failure = failureOf(error);
     if (failure instanceof HansaError) {
       return isHansaError(failure, 'STORE_UNAVAILABLE') ? failure.cause : failure;
     }
