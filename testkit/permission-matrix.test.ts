@@ -31,6 +31,7 @@ import { globSync } from 'tinyglobby';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { httpCall, type HttpCall } from '../client/http-request.ts';
 import { openDrivers } from '../node/drivers.ts';
+import { openOwnGround } from '../node/ground.ts';
 import { sampleInput } from './sample-input.ts';
 
 // Everybody may ask these; whoever adds one here says why nothing of the cluster is in its answer.
@@ -81,7 +82,9 @@ beforeAll(async () => {
   const base = { clock, random: createSystemRandom(), log: silentLog, undo };
   const config = await readConfig({ data, flags: { name: 'lubeck' }, environment: {} });
   const { signal } = new AbortController();
-  const drivers = await openDrivers({ ...base, config, signal }, {});
+  const opening = { ...base, config, signal };
+  const ground = await openOwnGround(opening);
+  const drivers = await openDrivers(opening, { ports: {}, ground });
   composed = compose({
     ...drivers,
     peerGate: createPeerGate(silentLog),
