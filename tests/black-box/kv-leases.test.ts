@@ -19,8 +19,8 @@ import { notYet, until } from './harness/until.ts';
 import { followCommand, type JsonLines } from './rooms/json-lines.ts';
 import { startPair, type Pair } from './rooms/pair.ts';
 
-const ttl = '6s';
-const ttlMs = 6_000;
+const ttl = '12s'; // more than a start on a busy machine takes
+const ttlMs = 12_000;
 
 interface Granted {
   readonly lease: string;

@@ -10,7 +10,7 @@ import { startNodes, type ClusterOfNodes } from './harness/nodes.ts';
 import { notYet, until } from './harness/until.ts';
 
 const space = 'services';
-const ttlSeconds = 8;
+const ttlSeconds = 20; // twice what a takeover takes: in between, nobody can keep it
 
 describe.skipIf(!requires('etcd').available)('a lease on a cluster of nodes', () => {
   let cluster: ClusterOfNodes;
