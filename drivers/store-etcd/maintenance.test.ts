@@ -9,6 +9,7 @@ import { openEtcd } from './etcd-store.ts';
 
 const quotaBytes = 16 * 1_024 * 1_024;
 const lookEveryMs = 300_000;
+const times = { attemptMs: 10_000, callMs: 30_000 }; // on a machine that tests on all cores
 
 describe.skipIf(!requires('etcd').available)('the upkeep of etcd', () => {
   let etcd: EtcdCluster;
@@ -21,7 +22,7 @@ describe.skipIf(!requires('etcd').available)('the upkeep of etcd', () => {
     const clock = createHandClock();
     const history = { revisions: 20, ms: 2 * lookEveryMs };
     const { endpoints } = etcd;
-    const open = () => openEtcd({ endpoints, clock, history, prefix: utf8('history/') });
+    const open = () => openEtcd({ endpoints, clock, times, history, prefix: utf8('history/') });
     const { store, keepCompacting } = await open();
     const write = async (count: number): Promise<void> => {
       for (let i = 0; i < count; i += 1) {
@@ -60,6 +61,7 @@ describe.skipIf(!requires('etcd').available)('the upkeep of etcd', () => {
     const { store, defragment, disarm } = await openEtcd({
       endpoints,
       clock,
+      times,
       prefix: utf8('full/'),
     });
     onTestFinished(() => store.close());
