@@ -1,6 +1,6 @@
-// T11: 100 and 256 clusters, whose hub dies and comes back, in simulation: the protocol's own code on
-// virtual time. Leaves cannot be dialled, so that all of them have to come by themselves. Beside the
-// goal, which is a bound and no program: converged within 30 s, no herd.
+// T11: 100 and 256 clusters, whose hub dies and comes back, in simulation: the protocol's own code
+// on virtual time. Leaves cannot be dialled, so that all of them have to come by themselves. Beside
+// the goal, which is a bound and no program: converged within 30 s, no herd.
 import { join } from 'node:path';
 import { brief, type Benchmark, type BenchmarkResult } from '../scripts/bench/benchmark.ts';
 import { startAsked } from './asked.ts';

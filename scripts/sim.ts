@@ -1,5 +1,6 @@
 // Plays simulations: `npm run sim -- --seeds 1000 [--from 1] [--scenario name] [--jobs 2]` for a
-// night, `npm run sim -- --seed 7 --scenario name` to read one run along. The last line is the count.
+// night, `npm run sim -- --seed 7 --scenario name` to read one run along. The last line is the
+// count.
 import { parseArgs } from 'node:util';
 import { scenarios } from '../testkit/scenarios.ts';
 import { playSeed, scenarioNamed } from '../testkit/simulation.ts';
@@ -40,7 +41,7 @@ interface Asked {
   readonly ending: Ending;
 }
 
-/** One after the other through all scenarios, so that every beginning of a night has some of each. */
+/** In turn through all scenarios: every beginning of a night has some of each. */
 function readArguments(): Asked | undefined {
   const { values } = parseArgs({
     options: {

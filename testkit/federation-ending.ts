@@ -69,8 +69,8 @@ async function quietly(federation: Federation): Promise<readonly string[]> {
 }
 
 /**
- * Everybody's own audit, and what it holds of others', is whole and as it was countersigned. That of
- * a restored cluster says for ever that something is missing, and should.
+ * Everybody's own audit, and what it holds of others', is whole and as it was countersigned. That
+ * of a restored cluster says for ever that something is missing, and should.
  */
 async function brokenAudits(federation: Federation): Promise<readonly string[]> {
   const broken: string[] = [];

@@ -17,9 +17,9 @@ import type { LinkTraits } from '@hansa/transport-memory';
 import { createInvariants, type Invariants } from './invariants.ts';
 import { createSeededRandom, type SeededRandom } from './seeded-random.ts';
 import { createCluster, type SimulatedCluster } from './simulated-cluster.ts';
+import type { Flips } from './network-books.ts';
 import {
   createSimulatedNetwork,
-  type Flips,
   type NetworkPlace,
   type Shape,
   type SimulatedNetwork,

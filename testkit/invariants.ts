@@ -63,10 +63,7 @@ export function createInvariants(needs: InvariantNeeds): Invariants {
       linked: (cluster, record) => links.follow({ nowMs, breaks, nameOf }, cluster, record),
     },
   });
-  const model = createSharingModel({
-    nowMs,
-    link: links.facts,
-  });
+  const model = createSharingModel({ nowMs, link: links.facts });
   const watch = createWireWatch({ model, breaks });
   const checkedMirrors = new Map<string, string>();
   const checkedBlobs = new Set<string>();

@@ -1,5 +1,5 @@
-// Spaces that one cluster owns and all write: what was acknowledged anywhere reaches the owner, each
-// write once, and what was deleted stays deleted, whatever breaks between them.
+// Spaces that one cluster owns and all write: what was acknowledged anywhere reaches the owner,
+// each write once, and what was deleted stays deleted, whatever breaks between them.
 import type { KvEntry } from '@hansa/capabilities/kv/contract';
 import {
   crash,

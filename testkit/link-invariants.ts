@@ -144,8 +144,9 @@ async function checkRed(needs: StatusNeeds, between: Between): Promise<void> {
     return;
   }
   breaks(
-    `${cluster.name} shows its link to ${peer.name} as ${status} (${reason ?? 'without a reason'}), ` +
-      `${Math.round(nowMs() - since)} ms after the last fault between them`,
+    `${cluster.name} shows its link to ${peer.name} as ${status} ` +
+      `(${reason ?? 'without a reason'}), ${Math.round(nowMs() - since)} ms after the last ` +
+      `fault between them`,
   );
 }
 

@@ -141,11 +141,10 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
   const { name } = place;
   const vault = createMemoryVault(needs.keys, needs.random.fork('vault'));
   let generation = 0;
-  let skewMs = needs.clock.skewMs ?? 0;
+  const steadiness = createSteadiness(time, needs.clock.skewMs ?? 0);
   let process: SimulatedProcess | undefined;
   let running: Running | undefined;
   let downSinceMs: number | undefined = time.monotonicMs();
-  let sinceMs = 0;
   const present = (): Running => {
     if (running === undefined) {
       throw new Error(`${name} does not run`);
@@ -154,7 +153,7 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
   };
   const boot = (): SimulatedProcess => {
     generation += 1;
-    return bootProcess(needs, { skewMs, generation }, () => {
+    return bootProcess(needs, { skewMs: steadiness.skewMs(), generation }, () => {
       running = undefined;
       process = undefined;
       downSinceMs = time.monotonicMs();
@@ -171,8 +170,7 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
       return downSinceMs;
     },
     get steadySinceMs() {
-      const steady = running !== undefined && Math.abs(skewMs) <= skewToleratedMs;
-      return steady ? sinceMs : undefined;
+      return running === undefined ? undefined : steadiness.sinceMs();
     },
     get sleepers() {
       return process?.clock.sleepers ?? 0;
@@ -192,7 +190,7 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
         booting.died,
         run({ ...needs, vault }, booting, generation).then((made) => {
           running = booting.alive ? made : undefined;
-          sinceMs = time.monotonicMs();
+          steadiness.started();
         }),
       ]);
     },
@@ -215,13 +213,35 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
     },
     publicKeys: () => vault.seeds().map((seed) => toHex(needs.crypto.publicKey(seed))),
     setSkew(ms) {
-      // What a clock ahead has stamped is not taken before time has caught up.
-      const aheadMs = skewMs > skewToleratedMs ? Math.max(0, skewMs - ms) : 0;
-      sinceMs = time.monotonicMs() + aheadMs;
-      skewMs = ms;
+      steadiness.set(ms);
       process?.clock.setSkew(ms);
     },
     links: () => present().links.list({}),
+  };
+}
+
+interface Steadiness {
+  skewMs(): number;
+  started(): void;
+  set(skewMs: number): void;
+  sinceMs(): number | undefined;
+}
+
+function createSteadiness(time: VirtualClock, firstSkewMs: number): Steadiness {
+  let skewMs = firstSkewMs;
+  let sinceMs = 0;
+  return {
+    skewMs: () => skewMs,
+    started() {
+      sinceMs = Math.max(sinceMs, time.monotonicMs());
+    },
+    set(ms) {
+      // What a clock ahead has stamped is not taken before time has caught up.
+      const aheadMs = skewMs > skewToleratedMs ? Math.max(0, skewMs - ms) : 0;
+      sinceMs = Math.max(sinceMs, time.monotonicMs() + aheadMs);
+      skewMs = ms;
+    },
+    sinceMs: () => (Math.abs(skewMs) <= skewToleratedMs ? sinceMs : undefined),
   };
 }
 

@@ -13,6 +13,13 @@ import type {
   Transport,
 } from '@hansa/foundation';
 import { calmLink, createMemoryNetwork, type LinkTraits } from '@hansa/transport-memory';
+import {
+  createFaultBook,
+  createLoadBook,
+  type CountedLoad,
+  type Flips,
+  type Load,
+} from './network-books.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
@@ -31,20 +38,6 @@ export interface TappedFrame {
   readonly arriving: Uint8Array;
   /** Of its stream; undefined for the first frame, which says it. */
   readonly traffic: Traffic | undefined;
-}
-
-/** What there is between two, as the one has it. */
-export interface Load {
-  /** Open ones; the other may not know any more that they are. */
-  readonly connections: number;
-  /** Ever sent. */
-  readonly frames: number;
-  readonly bytes: number;
-}
-
-export interface Flips {
-  readonly probability: number;
-  readonly traffic: readonly Traffic[];
 }
 
 /** Both ways, unless it says otherwise. */
@@ -74,12 +67,6 @@ export interface SimulatedNetwork {
   calm(): void;
 }
 
-/**
- * A bit of what runs a stream, changed on the way, may leave it silent for good: it is given up
- * after a few rounds of anti-entropy. No network does that below TLS; its ends have to live with it.
- */
-const silentStreamMs = 180_000;
-
 export interface NetworkNeeds {
   readonly clock: Clock;
   readonly random: SeededRandom;
@@ -94,42 +81,22 @@ export function createSimulatedNetwork(needs: NetworkNeeds): SimulatedNetwork {
   const inner = createMemoryNetwork({ clock, random: random.fork('frames'), options: traits });
   const nodeOf = new Map(places.map(({ name, node }) => [name, node]));
   const nameOf = new Map(places.map(({ name, node }) => [node, name]));
-  const blocked = new Map<string, number>();
-  const flips = new Map<string, Flips>();
-  const dials = new Map<string, number>();
-  const loads = new Map<string, { connections: number; frames: number; bytes: number }>();
-  const shaped = new Set<string>();
-  const faults = new Map<string, number>();
-  const pair = (from: string, to: string): string => `${from}>${to}`;
-  const loadOf = (
-    from: string,
-    to: string,
-  ): { connections: number; frames: number; bytes: number } => {
-    const load = loads.get(pair(from, to)) ?? { connections: 0, frames: 0, bytes: 0 };
-    loads.set(pair(from, to), load);
-    return load;
-  };
-  const faulty = (from: string, to: string, forMs = 0): void => {
-    for (const way of [pair(from, to), pair(to, from)]) {
-      faults.set(way, Math.max(faults.get(way) ?? 0, clock.monotonicMs() + forMs));
-    }
-  };
+  const faults = createFaultBook(clock);
+  const loads = createLoadBook();
   const node = (name: string): NodeId => present(nodeOf.get(name), name);
   const wrapping: Wrapping = {
     ...needs,
     flipped: random.fork('flips'),
     nameOf: (id) => present(nameOf.get(id), id),
-    flipsOf: (from, to) => flips.get(pair(from, to)),
-    loadOf,
+    flipsOf: faults.flipsOf,
+    loadOf: loads.load,
   };
   const heal = (from: string, to: string): void => {
-    faulty(from, to);
-    blocked.delete(pair(from, to));
-    blocked.delete(pair(to, from));
+    faults.healed(from, to);
     inner.faults.heal(node(from), node(to));
   };
   const shape = (from: string, to: string, changes: Shape): void => {
-    shaped.add(pair(from, to)).add(pair(to, from));
+    faults.shaped(from, to);
     inner.faults.link(node(from), node(to), changes);
   };
   return {
@@ -138,52 +105,35 @@ export function createSimulatedNetwork(needs: NetworkNeeds): SimulatedNetwork {
         ...wrapping,
         place,
         process,
-        dialling(to) {
-          const name = pair(place.name, to);
-          dials.set(name, (dials.get(name) ?? 0) + 1);
-        },
+        dialling: (to) => loads.dialled(place.name, to),
       }),
     vanish: (place) => inner.faults.crash(place.node),
     partition(from, to, oneWay) {
-      for (const way of oneWay ? [pair(from, to)] : [pair(from, to), pair(to, from)]) {
-        blocked.set(way, blocked.get(way) ?? clock.monotonicMs());
+      faults.blocked(from, to);
+      if (!oneWay) {
+        faults.blocked(to, from);
       }
       inner.faults.partition(node(from), node(to), { oneWay });
     },
     heal,
     shape,
-    flip(from, to, how) {
-      const { traffic = [] } = flips.get(pair(from, to)) ?? {};
-      faulty(from, to, traffic.includes('state') ? silentStreamMs : 0);
-      flips.set(pair(from, to), how);
-    },
+    flip: faults.flipped,
     cut(a, b) {
-      faulty(a, b);
+      faults.cut(a, b);
       inner.faults.cut(node(a), node(b));
     },
-    blockedSinceMs: (from, to) => blocked.get(pair(from, to)),
-    dials: (from, to) => dials.get(pair(from, to)) ?? 0,
-    load: loadOf,
-    calmSinceMs(a, b) {
-      const ways = [pair(a, b), pair(b, a)];
-      const ill = ways.some(
-        (way) => blocked.has(way) || shaped.has(way) || (flips.get(way)?.probability ?? 0) > 0,
-      );
-      return ill ? undefined : (faults.get(pair(a, b)) ?? 0);
-    },
+    blockedSinceMs: faults.blockedSinceMs,
+    dials: loads.dials,
+    load: loads.load,
+    calmSinceMs: faults.calmSinceMs,
     calm() {
-      for (const [way, { traffic }] of flips) {
-        const [from = '', to = ''] = way.split('>');
-        faulty(from, to, traffic.includes('state') ? silentStreamMs : 0);
-      }
-      flips.clear();
       for (const from of places) {
         for (const to of places.filter(({ name }) => name > from.name)) {
           heal(from.name, to.name);
           shape(from.name, to.name, { ...calmLink, ...traits });
         }
       }
-      shaped.clear();
+      faults.calmed();
     },
   };
 }
@@ -200,7 +150,7 @@ interface Wrapping {
   readonly flipped: Random;
   nameOf(node: NodeId): string;
   flipsOf(from: string, to: string): Flips | undefined;
-  loadOf(from: string, to: string): { connections: number; frames: number; bytes: number };
+  loadOf(from: string, to: string): CountedLoad;
   tap(frame: TappedFrame): void;
 }
 

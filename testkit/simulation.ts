@@ -37,7 +37,7 @@ export async function playSeed(
   options: FederationOptions = {},
 ): Promise<Played> {
   const random = createSeededRandom(seed).fork(scenario.name);
-  // A story makes thousands of errors that somebody expects; who reads along may want to know where.
+  // A story makes thousands of errors that somebody expects; who reads along may want their places.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = options.print === undefined ? 0 : stackTraceLimit;
   const federation = await createFederation({
