@@ -127,9 +127,7 @@ class Process implements EtcdMember {
   }
 
   async start(): Promise<void> {
-    const child = this.#isRunning()
-      ? this.#child
-      : spawn('etcd', argumentsOf(this.#needs), { stdio: 'ignore' });
+    const child = this.#isRunning() ? this.#child : spawnToEndWithUs(argumentsOf(this.#needs));
     this.#child = child;
     const overMs = Date.now() + readyWithinMs;
     while (!(await this.#isHealthy())) {
@@ -196,6 +194,14 @@ class Process implements EtcdMember {
   resume(): void {
     this.#child?.kill('SIGCONT');
   }
+}
+
+/** Also where this process is killed, and can tell nobody: Linux then kills what it started. */
+function spawnToEndWithUs(args: readonly string[]): ChildProcess {
+  const can = spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0;
+  return can
+    ? spawn('setpriv', ['--pdeathsig', 'KILL', 'etcd', ...args], { stdio: 'ignore' })
+    : spawn('etcd', args, { stdio: 'ignore' });
 }
 
 function argumentsOf({ name, endpoint, folder, peers, options, tls }: ProcessNeeds): string[] {
