@@ -48,6 +48,7 @@ import {
   type SimulatedDisk,
   type SimulatedProcess,
 } from './simulated-process.ts';
+import { createSteadiness } from './steadiness.ts';
 import type { Trace } from './trace.ts';
 import type { ClockTraits, VirtualClock } from './virtual-clock.ts';
 
@@ -75,9 +76,6 @@ export interface Services {
   /** Resolves when this process is gone: what was asked of it before then has no known outcome. */
   readonly died: Promise<void>;
 }
-
-// half of what peers tolerate: two such clocks are within a minute of each other
-const skewToleratedMs = 30_000;
 
 export interface SimulatedCluster {
   readonly name: string;
@@ -195,23 +193,10 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
       ]);
     },
     async stop() {
-      const made = running;
-      if (made !== undefined) {
-        await Promise.race([made.process.died, made.stop()]);
-        made.process.kill();
-      }
+      await running?.stop();
     },
-    crash: () => process?.kill(),
-    crashAtWrite: (nth, when) => process?.killAtWrite(nth, when),
-    spare: () => process?.spare(),
-    backUp: () => needs.disk.backUp(),
-    async restore(backup) {
-      if (process !== undefined) {
-        throw new Error(`${name} runs: nothing may be restored below it`);
-      }
-      await needs.disk.restore(backup);
-    },
-    publicKeys: () => vault.seeds().map((seed) => toHex(needs.crypto.publicKey(seed))),
+    ...ending(() => process),
+    ...keeping(needs, { vault, process: () => process }),
     setSkew(ms) {
       steadiness.set(ms);
       process?.clock.setSkew(ms);
@@ -220,28 +205,29 @@ export function createCluster(needs: ClusterNeeds): SimulatedCluster {
   };
 }
 
-interface Steadiness {
-  skewMs(): number;
-  started(): void;
-  set(skewMs: number): void;
-  sinceMs(): number | undefined;
+function ending(
+  process: () => SimulatedProcess | undefined,
+): Pick<SimulatedCluster, 'crash' | 'crashAtWrite' | 'spare'> {
+  return {
+    crash: () => process()?.kill(),
+    crashAtWrite: (nth, when) => process()?.killAtWrite(nth, when),
+    spare: () => process()?.spare(),
+  };
 }
 
-function createSteadiness(time: VirtualClock, firstSkewMs: number): Steadiness {
-  let skewMs = firstSkewMs;
-  let sinceMs = 0;
+function keeping(
+  { place, disk, crypto }: ClusterNeeds,
+  { vault, process }: { vault: MemoryVault; process(): SimulatedProcess | undefined },
+): Pick<SimulatedCluster, 'backUp' | 'restore' | 'publicKeys'> {
   return {
-    skewMs: () => skewMs,
-    started() {
-      sinceMs = Math.max(sinceMs, time.monotonicMs());
+    backUp: () => disk.backUp(),
+    async restore(backup) {
+      if (process() !== undefined) {
+        throw new Error(`${place.name} runs: nothing may be restored below it`);
+      }
+      await disk.restore(backup);
     },
-    set(ms) {
-      // What a clock ahead has stamped is not taken before time has caught up.
-      const aheadMs = skewMs > skewToleratedMs ? Math.max(0, skewMs - ms) : 0;
-      sinceMs = Math.max(sinceMs, time.monotonicMs() + aheadMs);
-      skewMs = ms;
-    },
-    sinceMs: () => (Math.abs(skewMs) <= skewToleratedMs ? sinceMs : undefined),
+    publicKeys: () => vault.seeds().map((seed) => toHex(crypto.publicKey(seed))),
   };
 }
 
@@ -308,6 +294,14 @@ async function run(
     await each.start(ending.signal);
   }
   const duties = runDuties({ clock, log }, capabilities, ending.signal);
+  const inOrder = async (): Promise<void> => {
+    ending.abort();
+    await duties;
+    for (const each of capabilities.toReversed()) {
+      await each.stop();
+    }
+    await transport.close();
+  };
   return {
     process,
     links: linksOf(capabilities),
@@ -318,12 +312,8 @@ async function run(
       died: process.died,
     },
     async stop() {
-      ending.abort();
-      await duties;
-      for (const each of capabilities.toReversed()) {
-        await each.stop();
-      }
-      await transport.close();
+      await Promise.race([process.died, inOrder()]);
+      process.kill();
     },
   };
 }
