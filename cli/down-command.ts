@@ -1,5 +1,5 @@
-// `hansa down`: stops the node of a context. What a node of several is asked over its API, the active
-// one answers: so that the one meant is the one that stops, it is told by a signal.
+// `hansa down`: stops the node of a context. What a node of several is asked over its API, the
+// active one answers: so that the one meant is the one that stops, it is told by a signal.
 import { daemonContract } from '@hansa/capabilities/daemon/contract';
 import { HansaError, remote } from '@hansa/foundation';
 import { createContextCarrier } from './context-carrier.ts';

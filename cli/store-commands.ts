@@ -53,7 +53,8 @@ const migrate: LocalCommand = {
     return {
       data: done,
       view: textView(
-        `${done.entries} records are on ${to.url}, and are the same (${done.digest.slice(0, 16)}). ` +
+        `${done.entries} records are on ${to.url}, and are the same ` +
+          `(${done.digest.slice(0, 16)}). ` +
           `The store of before is kept in ${done.kept}.`,
       ),
       next: [`hansa up --data ${data}`, 'hansa node invite'],

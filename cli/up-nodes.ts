@@ -1,5 +1,5 @@
-// `hansa up --nodes 3 --store etcd`: a whole cluster of several nodes on this machine, with an etcd of
-// three members beside them, for trying it out on a laptop. It all ends together.
+// `hansa up --nodes 3 --store etcd`: a whole cluster of several nodes on this machine, with an etcd
+// of three members beside them, for trying it out on a laptop. It all ends together.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, openSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';

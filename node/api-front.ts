@@ -10,8 +10,8 @@ import { writeSecret } from './key-folder.ts';
 import { readPorts, rememberPorts } from './ports.ts';
 
 /**
- * With the node's id where it is one of several. A remembered port that somebody else took meanwhile is given up; a
- * configured one is an error.
+ * With the node's id where it is one of several. A remembered port that somebody else took
+ * meanwhile is given up; a configured one is an error.
  */
 export async function openApiFront(
   { config, clock, undo }: Opening,

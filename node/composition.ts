@@ -3,18 +3,13 @@
 import type { AccessControl } from '@hansa/capabilities/access/contract';
 import { appsCapability } from '@hansa/capabilities/apps/capability';
 import type { AuditSink } from '@hansa/capabilities/audit/contract';
-import { backupsCapability } from '@hansa/capabilities/backups/capability';
 import { catalogCapability } from '@hansa/capabilities/catalog/capability';
-import { createGreetingCapability } from '@hansa/capabilities/greeting/capability';
 import { identityCapability } from '@hansa/capabilities/identity/capability';
 import type { LoginsCapability } from '@hansa/capabilities/logins/capability';
 import { lanesCapability } from '@hansa/capabilities/lanes/capability';
 import type { Peers } from '@hansa/capabilities/links/contract';
-import { nodesCapability, nodesScope, type LoneNode } from '@hansa/capabilities/nodes/capability';
 import { quarantineCapability } from '@hansa/capabilities/quarantine/capability';
 import { receiptsCapability } from '@hansa/capabilities/receipts/capability';
-import { recoveryCapability } from '@hansa/capabilities/recovery/capability';
-import { scrubCapability } from '@hansa/capabilities/scrub/capability';
 import { resourcesCapability } from '@hansa/capabilities/resources/capability';
 import type { Counts } from '@hansa/capabilities/metrics/capability';
 import { syncCapability } from '@hansa/capabilities/sync/capability';
@@ -30,12 +25,13 @@ import {
 import { admitting } from './admitting.ts';
 import type { Certifying } from './certifying.ts';
 import type { CompositionNeeds } from './composition-needs.ts';
-import { coordinatingOn } from './coordinating.ts';
 import { countingGate } from './counting-gate.ts';
 import { governing } from './governing.ts';
 import { kindsOf } from './kinds.ts';
 import { lateEdge } from './late-edge.ts';
 import { reportingOn } from './reporting.ts';
+import { safekeepingOn } from './safekeeping.ts';
+import { standingAlone } from './standing-alone.ts';
 
 export interface Composition {
   /** In the order of their start. */
@@ -87,15 +83,7 @@ export function compose(needs: CompositionNeeds): Composition {
   const quarantining = quarantineCapability({ ...mirroring, ...scoped('quarantine') });
   const writing = lanesCapability({ ...mirroring, ...scoped('lanes'), news });
   const admitted = admitting(mirroring, () => capabilities);
-  const { cluster } = signer;
-  const recovering = recoveryCapability({ ...mirroring, ...scoped('recovery'), cluster });
-  const scrubbing = scrubCapability({
-    ...mirroring,
-    ...scoped('scrub'),
-    whole: needs.store,
-    copies: recovering.copies,
-    cluster,
-  });
+  const { recovering, scrubbing } = safekeepingOn(mirroring);
   const reporting = reportingOn(mirroring, {
     standing,
     admitted,
@@ -120,21 +108,10 @@ export function compose(needs: CompositionNeeds): Composition {
     writing.capability,
     quarantining.capability,
     scrubbing.capability,
-    ...(needs.backups === undefined
-      ? []
-      : [backupsCapability({ ...needs, ...scoped('backups'), writer: needs.backups })]),
     receiptsCapability({ ...mirroring, ...scoped('receipts') }),
     appsCapability({ ...federating, ...scoped('apps'), checks: tokening.checks }),
     ...reporting.capabilities,
-    nodesCapability({
-      ...needs,
-      ...scoped(nodesScope),
-      signer,
-      host: needs.nodes?.host,
-      self: selfOf(needs),
-    }),
-    ...coordinatingOn(needs),
-    createGreetingCapability({ ...needs, ...scoped('greeting') }),
+    ...standingAlone(needs),
   ];
   const served = serve(
     capabilities.flatMap((each) => each.servesPeers),
@@ -145,9 +122,4 @@ export function compose(needs: CompositionNeeds): Composition {
   const authorities = { tokens: tokening.authority, access, audit: auditing.sink, certifying };
   const composed = { capabilities, peerEdge: served, resources, peers };
   return { ...composed, ...authorities, logins, counts: reporting.counts };
-}
-
-function selfOf({ identity, facts, nodes }: CompositionNeeds): LoneNode {
-  const { node, name } = identity.signer;
-  return { node, name: nodes?.name ?? name, api: nodes?.api ?? facts.api, version: facts.version };
 }

@@ -1,6 +1,6 @@
-// Where people and programs reach this node, whatever it does at the moment: what arrives is answered
-// here while the node is active, passed on to the active node while it stands by, and kept waiting
-// for the moment between the two. It listens from the first moment to the last.
+// Where people and programs reach this node, whatever it does at the moment: what arrives is
+// answered here while the node is active, passed on to the active node while it stands by, and kept
+// waiting for the moment between the two. It listens from the first moment to the last.
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '@hansa/foundation';
 import { httpLimits } from './http-limits.ts';
@@ -31,11 +31,45 @@ export function urlOf({ tls }: { readonly tls: boolean }, { host, port }: Listen
 }
 
 export const heldMs = 15_000; // the longest that nobody is active: an election, and a start
-export const heldMax = 1_024; // connections that wait; the next is told to come again
+export const heldMax = 512; // connections that wait; the next is told to come again
 
 interface Held {
   readonly socket: Socket;
   readonly entrance: Entrance;
+}
+
+interface Waiting {
+  add(guest: Held): void;
+  /** All that wait; then nobody does. */
+  take(): readonly Held[];
+}
+
+function createWaiting(clock: Clock): Waiting {
+  const held = new Set<Held>();
+  return {
+    add(guest) {
+      if (held.size >= heldMax) {
+        refuse(guest.socket);
+        return;
+      }
+      held.add(guest);
+      const { signal, done } = lapse(guest.socket);
+      clock.sleep(heldMs, signal).then(
+        () => {
+          if (held.delete(guest)) {
+            refuse(guest.socket);
+          }
+        },
+        () => held.delete(guest),
+      );
+      guest.socket.once('close', done);
+    },
+    take() {
+      const all = [...held];
+      held.clear();
+      return all;
+    },
+  };
 }
 
 /** PORT_TAKEN where another program listens there. */
@@ -44,31 +78,14 @@ export async function openFront(needs: {
   readonly socketPath?: string | undefined;
   readonly clock: Clock;
 }): Promise<Front> {
-  const held = new Set<Held>();
+  const waiting = createWaiting(needs.clock);
   let way: Way | undefined;
-  const wait = (guest: Held): void => {
-    if (held.size >= heldMax) {
-      refuse(guest.socket);
-      return;
-    }
-    held.add(guest);
-    const { signal, done } = lapse(guest.socket);
-    needs.clock.sleep(heldMs, signal).then(
-      () => {
-        if (held.delete(guest)) {
-          refuse(guest.socket);
-        }
-      },
-      () => held.delete(guest),
-    );
-    guest.socket.once('close', done);
-  };
   const take =
     (entrance: Entrance) =>
     (socket: Socket): void => {
       socket.on('error', () => undefined); // whoever it goes to sees that it is closed
       if (way === undefined) {
-        wait({ socket, entrance });
+        waiting.add({ socket, entrance });
       } else {
         way.take(socket, entrance);
       }
@@ -84,8 +101,7 @@ export async function openFront(needs: {
     const closed = servers.map(
       (server) => new Promise<void>((resolve) => server.close(() => resolve())),
     );
-    held.forEach(({ socket }) => refuse(socket));
-    held.clear();
+    waiting.take().forEach(({ socket }) => refuse(socket));
     await Promise.race([Promise.all(closed), needs.clock.sleep(0)]);
   };
   try {
@@ -97,12 +113,11 @@ export async function openFront(needs: {
       address,
       turn(next) {
         way = next;
-        for (const guest of next === undefined ? [] : held) {
-          held.delete(guest);
-          next?.take(guest.socket, guest.entrance);
+        if (next !== undefined) {
+          waiting.take().forEach(({ socket, entrance }) => next.take(socket, entrance));
         }
       },
-      hold: (socket, entrance) => wait({ socket, entrance }),
+      hold: (socket, entrance) => waiting.add({ socket, entrance }),
       shut,
     };
   } catch (error) {
@@ -134,7 +149,8 @@ export function refuse(socket: Socket): void {
     'retry-after: 1',
     'connection: close',
   ];
-  // What it sends meanwhile is read and dropped: closed over unread bytes, the answer would be lost.
+  // What it sends meanwhile is read and dropped: closed over unread bytes, the answer would be
+  // lost.
   socket.resume();
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
   setTimeout(() => socket.destroy(), refusedMs).unref();

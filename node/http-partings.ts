@@ -1,5 +1,6 @@
-// How connections end without a call lost: not cut while the client may be writing its next request,
-// but with an answer that says that it is the last. Whoever asks again opens another connection.
+// How connections end without a call lost: not cut while the client may be writing its next
+// request, but with an answer that says that it is the last. Whoever asks again opens another
+// connection.
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '@hansa/foundation';

@@ -1,15 +1,18 @@
-// What a node of a cluster of several stands on: the shared store, its own key, and the key that the
-// cluster's nodes share. A node gets there by founding the cluster, or with a ticket.
+// What a node of a cluster of several stands on: the shared store, its own key, and the key that
+// the cluster's nodes share. A node gets there by founding the cluster, or with a ticket.
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { identityIsKnown, type KeySeeds } from '@hansa/capabilities/identity/capability';
+import {
+  foundedCluster,
+  identityIsKnown,
+  type KeySeeds,
+} from '@hansa/capabilities/identity/capability';
 import {
   claimTicket,
   nodesScope,
   nodeTables,
   readTicket,
 } from '@hansa/capabilities/nodes/capability';
-import { identityTables } from '@hansa/capabilities/identity/keys';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import {
@@ -20,6 +23,7 @@ import {
   scopeStore,
   toHex,
   utf8,
+  type ClusterId,
   type Codec,
   type Crypto,
   type FencedStore,
@@ -58,7 +62,7 @@ export interface MemberGround {
   readonly crypto: Crypto;
   readonly node: NodeId;
   readonly seed: Uint8Array;
-  readonly cluster: string;
+  readonly cluster: ClusterId;
   readonly name: string;
   /** What the other nodes call this one. */
   readonly nodeName: string;
@@ -242,10 +246,10 @@ async function freeName({ base, records, codec }: Parts): Promise<string> {
   return name;
 }
 
-async function clusterOf({ crypto, store, codec }: Parts, seed: Uint8Array): Promise<string> {
+async function clusterOf({ crypto, store, codec }: Parts, seed: Uint8Array): Promise<ClusterId> {
   const settled = await settledStore(store);
-  const tables = identityTables(scopeStore(settled, 'identity'), codec);
-  return (await tables.inception.get())?.value.cluster ?? toHex(crypto.publicKey(seed));
+  const founded = await foundedCluster(scopeStore(settled, 'identity'), codec);
+  return founded ?? (toHex(crypto.publicKey(seed)) as ClusterId);
 }
 
 /** Values lie in etcd as they are: what is sealed here would not be sealed there. */

@@ -1,6 +1,6 @@
-// A node of a cluster of several: it answers from the first moment to the last, by itself while it is
-// active and through the active node while it stands by. Whoever is elected runs the cluster behind a
-// fence; when the term is over, all of it is ended, and the node stands by again.
+// A node of a cluster of several: it answers from the first moment to the last, by itself while it
+// is active and through the active node while it stands by. Whoever is elected runs the cluster
+// behind a fence; when the term is over, all of it is ended, and the node stands by again.
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import {

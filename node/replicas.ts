@@ -1,6 +1,6 @@
-// Blobs of a cluster of several nodes. What the active node stores lies on as many nodes as was asked
-// for before it is acknowledged, as far as so many are there; what it does not have itself, it fetches
-// from a node that has. Once in a while it looks how many copies there are, and mends.
+// Blobs of a cluster of several nodes. What the active node stores lies on as many nodes as was
+// asked for before it is acknowledged, as far as so many are there; what it does not have itself,
+// it fetches from a node that has. Once in a while it looks how many copies there are, and mends.
 import {
   createWireSession,
   HansaError,
@@ -39,45 +39,15 @@ export async function openReplicas(needs: {
   readonly ground: MemberGround;
   readonly port: NodePort;
 }): Promise<Replicas> {
-  const { base, ground, port } = needs;
+  const { base, ground } = needs;
   const { config, clock, random, log, undo } = base;
   const { crypto, codec, node, records } = ground;
   const local = await openDiskBlobs({ folder: join(config.data, 'blobs'), crypto, random, log });
   const lifetime = new AbortController();
   undo.push(async () => lifetime.abort());
   const { presence, members } = nodeTables(records, codec);
-  const sessions = new Map<
-    NodeId,
-    { readonly session: WireSession; readonly holder: ReplicaHolder }
-  >();
   const edge = serve([{ contract: replicaContract, service: createHolder(local) }], openGate);
-  const credential = {
-    proven: { kind: 'cluster' as const, cluster: ground.cluster as never, node },
-    source: node,
-  };
-  const ask = async (to: NodeId): Promise<ReplicaHolder> => {
-    const held = sessions.get(to);
-    if (held !== undefined) {
-      return held.holder;
-    }
-    const row = await presence.get(to);
-    if (row === undefined) {
-      throw new HansaError('DIAL_FAILED', `node ${to} is away`);
-    }
-    const at = { node: to, addresses: row.value.ports };
-    const socket = await port.dial(at, ['blobs'], AbortSignal.timeout(dialMs));
-    const session = createWireSession({ stream: framesOf(socket, to), codec, clock, credential });
-    const holder = remote(replicaContract, session.carrier);
-    sessions.set(to, { session, holder });
-    const over = (): void => {
-      if (sessions.get(to)?.session === session) {
-        sessions.delete(to);
-      }
-      socket.destroy();
-    };
-    session.run(lifetime.signal).then(over, over);
-    return holder;
-  };
+  const ask = asking({ ...needs, lifetime: lifetime.signal });
   const others = async (): Promise<readonly NodeId[]> => {
     const there: NodeId[] = [];
     for await (const { value } of presence.rows()) {
@@ -101,7 +71,7 @@ export async function openReplicas(needs: {
   return {
     ...shared,
     serve({ node: from, socket }) {
-      const proven = { kind: 'cluster' as const, cluster: ground.cluster as never, node: from };
+      const proven = { kind: 'cluster' as const, cluster: ground.cluster, node: from };
       const session = createWireSession({
         stream: framesOf(socket, from),
         codec,
@@ -112,6 +82,52 @@ export async function openReplicas(needs: {
       const over = (): void => void socket.destroy();
       session.run(lifetime.signal).then(over, over);
     },
+  };
+}
+
+/** One connection to each node that was asked, kept while it lasts. */
+function asking({
+  base: { clock },
+  ground: { codec, node, records, cluster },
+  port,
+  lifetime,
+}: {
+  readonly base: Opening;
+  readonly ground: MemberGround;
+  readonly port: NodePort;
+  readonly lifetime: AbortSignal;
+}): (to: NodeId) => Promise<ReplicaHolder> {
+  const { presence } = nodeTables(records, codec);
+  const sessions = new Map<
+    NodeId,
+    { readonly session: WireSession; readonly holder: ReplicaHolder }
+  >();
+  const credential = {
+    proven: { kind: 'cluster' as const, cluster, node },
+    source: node,
+  };
+  return async (to) => {
+    const held = sessions.get(to);
+    if (held !== undefined) {
+      return held.holder;
+    }
+    const row = await presence.get(to);
+    if (row === undefined) {
+      throw new HansaError('DIAL_FAILED', `node ${to} is away`);
+    }
+    const at = { node: to, addresses: row.value.ports };
+    const socket = await port.dial(at, ['blobs'], AbortSignal.timeout(dialMs));
+    const session = createWireSession({ stream: framesOf(socket, to), codec, clock, credential });
+    const holder = remote(replicaContract, session.carrier);
+    sessions.set(to, { session, holder });
+    const over = (): void => {
+      if (sessions.get(to)?.session === session) {
+        sessions.delete(to);
+      }
+      socket.destroy();
+    };
+    session.run(lifetime).then(over, over);
+    return holder;
   };
 }
 

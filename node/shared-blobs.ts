@@ -1,5 +1,6 @@
-// Blobs that lie on several nodes, as the active one sees them: one shelf. Which nodes are to hold a
-// blob follows from its id and who is there (rendezvous hashing), so nothing about it is written down.
+// Blobs that lie on several nodes, as the active one sees them: one shelf. Which nodes are to hold
+// a blob follows from its id and who is there (rendezvous hashing), so nothing about it is written
+// down.
 import {
   compareBytes,
   concatBytes,
@@ -46,11 +47,37 @@ const lookMs = 15_000; // a node that came back is filled before anybody counts 
 const firstLookMs = 1_000; // after a takeover: what this node lacks, others may have
 
 export function sharedBlobs(needs: SharedBlobsNeeds): SharedBlobs {
-  const { local, copies } = needs;
+  const { copies } = needs;
   let found: Copies = { copies, short: 0, lookedMs: 0 };
+  return {
+    blobs: shelfOf(needs),
+    found: () => found,
+    async keepCopies(signal) {
+      let waitMs = firstLookMs;
+      while (!signal.aborted) {
+        await needs.clock.sleep(waitMs, signal).catch(() => undefined);
+        waitMs = lookMs;
+        if (!signal.aborted) {
+          const short = await look(needs, signal).catch((error: unknown) => {
+            needs.log.event('nodes.copies-not-looked-at', { reason: String(error) });
+            return found.short;
+          });
+          found = { copies, short, lookedMs: needs.clock.now() };
+        }
+      }
+    },
+  };
+}
+
+function shelfOf(needs: SharedBlobsNeeds): Blobs {
+  const { local } = needs;
   const spread = (id: BlobId): Promise<number> => spreadBlob(needs, id);
-  const here = (id: BlobId): Promise<boolean> => fetchMissing(needs, id);
-  const blobs: Blobs = {
+  const fetched = async (id: BlobId): Promise<void> => {
+    if ((await local.info(id)) === undefined) {
+      await fetchMissing(needs, id);
+    }
+  };
+  return {
     ...local,
     async put(source, signal) {
       const info = await local.put(source, signal);
@@ -58,18 +85,15 @@ export function sharedBlobs(needs: SharedBlobsNeeds): SharedBlobs {
       return info;
     },
     async info(id) {
-      return (await local.info(id)) ?? ((await here(id)) ? local.info(id) : undefined);
+      await fetched(id);
+      return local.info(id);
     },
     async *read(id, options) {
-      if ((await local.info(id)) === undefined) {
-        await here(id);
-      }
+      await fetched(id);
       yield* local.read(id, options);
     },
     async chunks(id) {
-      if ((await local.info(id)) === undefined) {
-        await here(id);
-      }
+      await fetched(id);
       return local.chunks(id);
     },
     async receive(info, chunks) {
@@ -103,24 +127,6 @@ export function sharedBlobs(needs: SharedBlobsNeeds): SharedBlobs {
       }
       await dropElsewhere(needs, gone);
       return collected;
-    },
-  };
-  return {
-    blobs,
-    found: () => found,
-    async keepCopies(signal) {
-      let waitMs = firstLookMs;
-      while (!signal.aborted) {
-        await needs.clock.sleep(waitMs, signal).catch(() => undefined);
-        waitMs = lookMs;
-        if (!signal.aborted) {
-          const short = await look(needs, signal).catch((error: unknown) => {
-            needs.log.event('nodes.copies-not-looked-at', { reason: String(error) });
-            return found.short;
-          });
-          found = { copies, short, lookedMs: needs.clock.now() };
-        }
-      }
     },
   };
 }

@@ -8,6 +8,7 @@ import { identityPeerContract } from './wire.ts';
 
 export {
   createIdentity,
+  foundedCluster,
   identityIsKnown,
   type IdentityService,
   type KeySeeds,

@@ -1,6 +1,6 @@
 // Holds the cluster's keys as they were handed in, its key log and its node's certificate.
 import { createMutex, HansaError, reportOf, toHex } from '@hansa/foundation';
-import type { Codec, ErrorReport, KeyValueStore, NodeId } from '@hansa/foundation';
+import type { ClusterId, Codec, ErrorReport, KeyValueStore, NodeId } from '@hansa/foundation';
 import type { Peers } from '../links/contract.ts';
 import { requireSeeds, renew, sign } from './certifying.ts';
 import {
@@ -48,6 +48,14 @@ export interface IdentityService {
  */
 export async function identityIsKnown(store: KeyValueStore, codec: Codec): Promise<boolean> {
   return (await identityTables(store, codec).inception.get()) !== undefined;
+}
+
+/** Whose store it is; undefined where no cluster was founded in it. */
+export async function foundedCluster(
+  store: KeyValueStore,
+  codec: Codec,
+): Promise<ClusterId | undefined> {
+  return (await identityTables(store, codec).inception.get())?.value.cluster;
 }
 
 /** Finds the key log, or makes it on the first start; ends what a crash left of a rotation. */

@@ -57,9 +57,10 @@ const invite: Command = {
   async run(context) {
     const ttlMs = durationOption(context, 'ttl');
     const data = await nodesOf(context).invite({ ttlMs }, { signal: context.signal });
+    const until = momentText(data.expiresMs);
     const words = [
       data.ticket,
-      `It opens this cluster’s keys, once, until ${momentText(data.expiresMs)}: as secret as a password.`,
+      `It opens this cluster’s keys, once, until ${until}: as secret as a password.`,
     ];
     return {
       data,

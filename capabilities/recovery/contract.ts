@@ -121,7 +121,9 @@ export interface Recovery {
 export interface HeldCopies {
   /** Peers that said with their last beat that they hold the resource, and are connected. */
   holders(id: LocalId): readonly ClusterId[];
-  /** Its entries as a peer holds them. None of it is proven: whoever asks holds it against a digest. */
+  /**
+   * Its entries as a peer holds them. None of it is proven: whoever asks holds it against a digest.
+   */
   entries(from: ClusterId, id: LocalId, signal: AbortSignal): AsyncIterable<ResourceEntry>;
 }
 

@@ -42,7 +42,9 @@ export async function removeBlob(depot: Depot, id: BlobId): Promise<void> {
   await syncFolder(shelfPath(depot.folder, id));
 }
 
-/** Out of the shelves, so that nobody reads it: the plan with it, as either may be what is wrong. */
+/**
+ * Out of the shelves, so that nobody reads it: the plan with it, as either may be what is wrong.
+ */
 export async function setBlobAside(depot: Depot, id: BlobId): Promise<void> {
   await mkdir(asidePath(depot.folder), { recursive: true, mode: 0o700 });
   for (const path of [planPath(depot.folder, id), contentPath(depot.folder, id)]) {

@@ -1,5 +1,5 @@
-// Where the nodes of one cluster reach each other: TLS 1.3, each side pinned to the other's key like
-// a data plane, and then plain bytes. What a connection is for, its first line says.
+// Where the nodes of one cluster reach each other: TLS 1.3, each side pinned to the other's key
+// like a data plane, and then plain bytes. What a connection is for, its first line says.
 import { createServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server, type TLSSocket } from 'node:tls';
 import {

@@ -3,6 +3,7 @@
 import { globSync } from 'tinyglobby';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { startEtcd } from '../../testkit/etcd-server.ts';
 import { requires } from '../../testkit/needs.ts';
 import { startCluster } from './harness/cluster.ts';
 import { linkClusters } from './harness/linking.ts';
@@ -13,6 +14,9 @@ const unlinked: readonly string[] = ['link-two-clusters.md'];
 const guides = globSync('docs/guides/*.md', { cwd: checkout })
   .filter((path) => basename(path) !== 'README.md')
   .toSorted();
+
+const onEtcd = 'several-nodes.md';
+const usualEtcd = '127.0.0.1:2379';
 
 test('there are guides', () => {
   expect(guides.length).toBeGreaterThan(6);
@@ -29,12 +33,15 @@ describe.skipIf(!requires('git').available)('the guide', () => {
     if (!unlinked.includes(basename(path))) {
       await linkClusters(lubeck, bergen);
     }
-    for (const shown of commandsIn(join(checkout, path))) {
+    const etcd = basename(path) === onEtcd ? await startEtcd() : undefined;
+    for (const each of commandsIn(join(checkout, path))) {
+      const [endpoint = usualEtcd] = etcd?.endpoints ?? [];
+      const shown = { ...each, command: each.command.replaceAll(usualEtcd, endpoint) };
       const done = await runQuickly(shown, { cwd: home, env });
       const asShown = done.code === 0 && isAsShown(done.stdout, shown.output);
       const said = `line ${shown.line}: ${shown.command}\n${done.stdout}${done.stderr}`;
       expect(asShown ? '' : said).toBe('');
     }
-    await Promise.all([lubeck.stop(), bergen.stop()]);
+    await Promise.all([lubeck.stop(), bergen.stop(), etcd?.end()]);
   });
 });

@@ -94,7 +94,7 @@ describe.skipIf(!requires('etcd').available)('a cluster of three nodes', () => {
   });
 
   test(
-    'the active node killed while clients write: another takes over, and nothing that was acknowledged is lost',
+    'the active node killed while clients write: another takes over, and nothing is lost',
     { timeout: 120_000 },
     async () => {
       const writing = writeUntil(kv, 'killed');

@@ -3,7 +3,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { startEtcd, type EtcdCluster } from '../../../testkit/etcd-server.ts';
-import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { clearFakeClocks, createFakeClock, type FakeClock } from './fake-clock.ts';
 import { prepareNode, type NodeProcess } from './node-process.ts';
 import { makeImage, mountImage, plainFolder, smallDisk, type Storage } from './storage.ts';
 import { openSwitchboard, type Switchboard } from './switchboard.ts';
@@ -57,6 +57,7 @@ export async function build(
   { folder, undo }: { readonly folder: string; readonly undo: (() => Promise<void>)[] },
 ): Promise<Built> {
   const chosen = names.slice(0, 1 + (shape.mirrors ?? 1));
+  undo.push(async () => (shape.clocks === true ? clearFakeClocks() : undefined));
   const switchboard = shape.network === true ? await openSwitchboard(chosen.length) : undefined;
   undo.push(async () => switchboard?.close());
   const etcd = shape.nodes === undefined ? undefined : await startEtcd({ members: 3 });

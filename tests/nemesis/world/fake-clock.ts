@@ -1,5 +1,5 @@
 // A wall clock that can be set while the process runs; timers go on as they were.
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface FakeClock {
@@ -34,7 +34,16 @@ export function createFakeClock(home: string): FakeClock {
       FAKETIME_TIMESTAMP_FILE: file,
       FAKETIME_NO_CACHE: '1',
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
-      FAKETIME_DISABLE_SHM: '1', // else a killed process leaves some behind
     },
   };
+}
+
+/** What the library leaves in memory of processes that were killed: of those that are gone. */
+export function clearFakeClocks(): void {
+  for (const name of readdirSync('/dev/shm')) {
+    const pid = /^(?:sem\.)?faketime_(?:shm|sem)_(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) {
+      rmSync(`/dev/shm/${name}`, { force: true });
+    }
+  }
 }
