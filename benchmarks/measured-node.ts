@@ -24,6 +24,7 @@ import {
 } from '@hansa/node';
 import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
 import { openDrivers } from '../node/drivers.ts';
+import { openOwnGround } from '../node/ground.ts';
 
 export interface MeasuredNode extends Composition {
   readonly clock: Clock;
@@ -58,7 +59,9 @@ export async function startMeasured(options: MeasuredOptions): Promise<MeasuredN
   const config = await readConfig({ data, flags: { name, ...flags }, environment: {} });
   const { signal } = new AbortController();
   const undo: Undo = [];
-  const opened = await openDrivers({ config, clock, random, log, undo, signal }, {});
+  const opening = { config, clock, random, log, undo, signal };
+  const ground = await openOwnGround(opening);
+  const opened = await openDrivers(opening, { ports: {}, ground });
   const drivers =
     transport === undefined ? opened : { ...opened, ...given(transport(opened.transport)) };
   const composed = compose({

@@ -3,7 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isHansaError, type NodeId } from '@hansa/foundation';
-import type { Opening } from './drivers.ts';
+import type { Opening } from './opening.ts';
 import { openFront, urlOf, type Front } from './front.ts';
 import { socketPathBytesMax } from './http-listen.ts';
 import { writeSecret } from './key-folder.ts';

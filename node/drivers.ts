@@ -12,15 +12,7 @@ import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
 import type { DiscoveryOptions } from '@hansa/capabilities/discovery/capability';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
-import {
-  HansaError,
-  isHansaError,
-  scopeStore,
-  type Clock,
-  type Log,
-  type Random,
-  type Transport,
-} from '@hansa/foundation';
+import { HansaError, isHansaError, scopeStore, type Transport } from '@hansa/foundation';
 import { createOpenIdProvider } from '@hansa/login-oidc';
 import { createArgon2Hashing } from '@hansa/passwords-argon2';
 import { createGitCli } from '@hansa/git-cli';
@@ -29,23 +21,11 @@ import { createCedarEngine } from '@hansa/policy-cedar';
 import { openIrohTransport } from '@hansa/transport-iroh';
 import { createBackupWriter } from './backup/writer.ts';
 import type { Drivers, LoginDrivers } from './composition-needs.ts';
-import type { Config } from './config.ts';
 import { openDiscovery } from './discovery-drivers.ts';
 import type { Ground } from './ground.ts';
+import type { Opening } from './opening.ts';
 import type { Ports } from './ports.ts';
 import { hansaVersion } from './version.ts';
-
-/** A node on its way up. */
-export interface Opening {
-  readonly config: Config;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  /** What to undo, last first. */
-  readonly undo: (() => Promise<unknown>)[];
-  /** Given up between its steps when this is aborted. */
-  readonly signal: AbortSignal;
-}
 
 export interface OpenDrivers extends Drivers {
   readonly identity: IdentityService;

@@ -17,7 +17,7 @@ import {
   type StoreInspection,
 } from '@hansa/foundation';
 import { makeDataFolder } from './data-folder.ts';
-import type { Opening } from './drivers.ts';
+import type { Opening } from './opening.ts';
 import { createKeyVault, readKeys } from './key-folder.ts';
 import { openSealing } from './sealing.ts';
 import { settledStore } from './store-base.ts';

@@ -37,7 +37,7 @@ import { z } from 'zod';
 import { clusterKeys, keyOfSecret, openUnder, sealUnder } from './cluster-keys.ts';
 import type { Config } from './config.ts';
 import { makeDataFolder } from './data-folder.ts';
-import type { Opening } from './drivers.ts';
+import type { Opening } from './opening.ts';
 import type { Ground } from './ground.ts';
 import {
   readKeys,

@@ -14,7 +14,7 @@ import {
 import { HansaError, isHansaError, type NodeId } from '@hansa/foundation';
 import { openNodePort, type Guest, type NodePort } from '@hansa/plane-tls';
 import { openApiFront } from './api-front.ts';
-import type { Opening } from './drivers.ts';
+import type { Opening } from './opening.ts';
 import type { Front, Way } from './front.ts';
 import { etcdChoice, openMemberGround, type MemberGround } from './member-ground.ts';
 import { passingOn, takenInByte, type PassingOn } from './passing-on.ts';

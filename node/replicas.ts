@@ -15,7 +15,7 @@ import { openDiskBlobs } from '@hansa/blobs-disk';
 import { nodeTables } from '@hansa/capabilities/nodes/capability';
 import { framesOf, type Guest, type NodePort } from '@hansa/plane-tls';
 import { join } from 'node:path';
-import type { Opening } from './drivers.ts';
+import type { Opening } from './opening.ts';
 import type { MemberGround } from './member-ground.ts';
 import { replicaContract, type ReplicaHolder } from './replica-contract.ts';
 import { createHolder } from './replica-holder.ts';

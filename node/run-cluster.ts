@@ -11,7 +11,8 @@ import { HansaError, serve, type Caller, type Capability, type Gate } from '@han
 import { createAppEndpoints } from './app-endpoint.ts';
 import { compose, type Composition } from './composition.ts';
 import { countingGate } from './counting-gate.ts';
-import { openDrivers, type Opening } from './drivers.ts';
+import { openDrivers } from './drivers.ts';
+import type { Opening } from './opening.ts';
 import { runDuties } from './duties.ts';
 import { urlOf, type Front } from './front.ts';
 import { createApiGate } from './gate.ts';

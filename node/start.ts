@@ -2,7 +2,7 @@
 // and cannot have is logged and shown; local service runs without it.
 import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
 import type { Config } from './config.ts';
-import type { Opening } from './drivers.ts';
+import type { Opening } from './opening.ts';
 import { openApiFront } from './api-front.ts';
 import { openOwnGround } from './ground.ts';
 import { startMember } from './member.ts';

@@ -144,7 +144,7 @@ describe('several nodes', () => {
     });
   });
 
-  test(`are ${nodesMax} at most, with ${ticketsOpenMax} tickets; more are STORE_LIMIT`, async () => {
+  test(`are ${nodesMax} at most, with ${ticketsOpenMax} tickets; then STORE_LIMIT`, async () => {
     const rig = makeRig();
     for (let open = 0; open < ticketsOpenMax; open += 1) {
       await rig.nodes.invite({});
@@ -255,7 +255,7 @@ describe('an election', () => {
   });
 });
 
-test(`presence ends with a lease of ${presenceSeconds} s, and at once where a node leaves`, async () => {
+test(`presence ends after ${presenceSeconds} s, and at once where a node leaves`, async () => {
   const rig = makeRig();
   const ending = new AbortController();
   const record = { node: nodeOf(1), api: 'http://127.0.0.1:1', ports: [], version: '0.1.0' };
