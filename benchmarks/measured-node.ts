@@ -25,6 +25,7 @@ import {
 import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
 import { openDrivers } from '../node/drivers.ts';
 import { openOwnGround } from '../node/ground.ts';
+import type { Opening } from '../node/opening.ts';
 
 export interface MeasuredNode extends Composition {
   readonly clock: Clock;
@@ -50,6 +51,10 @@ export interface MeasuredOptions {
   transport?(made: Transport | undefined): Transport | undefined;
 }
 
+async function openHere(opening: Opening): ReturnType<typeof openDrivers> {
+  return openDrivers(opening, { ports: {}, ground: await openOwnGround(opening) });
+}
+
 export async function startMeasured(options: MeasuredOptions): Promise<MeasuredNode> {
   const { data, name, flags, kinds, transport } = options;
   const clock = createSystemClock();
@@ -59,9 +64,7 @@ export async function startMeasured(options: MeasuredOptions): Promise<MeasuredN
   const config = await readConfig({ data, flags: { name, ...flags }, environment: {} });
   const { signal } = new AbortController();
   const undo: Undo = [];
-  const opening = { config, clock, random, log, undo, signal };
-  const ground = await openOwnGround(opening);
-  const opened = await openDrivers(opening, { ports: {}, ground });
+  const opened = await openHere({ config, clock, random, log, undo, signal });
   const drivers =
     transport === undefined ? opened : { ...opened, ...given(transport(opened.transport)) };
   const composed = compose({
