@@ -79,6 +79,37 @@ test(`${heldMax} may wait; the next is told to come again`, async () => {
   await expect.poll(() => next.text).toContain('NODE_UNAVAILABLE');
 });
 
+test('whoever could not go the way there was is sent the present way a moment later', async () => {
+  const made = await open();
+  let tried = 0;
+  made.turn({
+    take(socket, entrance) {
+      tried += 1;
+      if (tried < 3) {
+        made.again(socket, entrance);
+      } else {
+        made.turn(undefined);
+        made.again(socket, entrance);
+      }
+    },
+    part: () => undefined,
+  });
+  const heard = await call(made);
+  await expect
+    .poll(() => {
+      clock.advance(100);
+      return tried;
+    })
+    .toBe(3);
+  made.turn(answering('n3'));
+  await expect
+    .poll(() => {
+      clock.advance(100);
+      return heard.text;
+    })
+    .toBe('n3 by api');
+});
+
 test('one that is shut takes nobody in', async () => {
   const made = await open();
   await made.shut();

@@ -20,8 +20,11 @@ export interface Front {
   readonly address: ListenAddress;
   /** Undefined: whoever comes waits, until there is a way again. */
   turn(way: Way | undefined): void;
-  /** Has somebody wait for the next turn who could not go the way there was. */
-  hold(socket: Socket, entrance: Entrance): void;
+  /**
+   * Sends somebody the present way, a moment later, who could not go the way there was: whoever is
+   * to answer may not be ready yet, or not be known yet.
+   */
+  again(socket: Socket, entrance: Entrance): void;
   /** Takes nobody in any more; who waits still is sent away. */
   shut(): Promise<void>;
 }
@@ -31,6 +34,7 @@ export function urlOf({ tls }: { readonly tls: boolean }, { host, port }: Listen
 }
 
 export const heldMs = 15_000; // the longest that nobody is active: an election, and a start
+const againMs = 100; // a start takes a second
 export const heldMax = 512; // connections that wait; the next is told to come again
 
 interface Held {
@@ -80,15 +84,20 @@ export async function openFront(needs: {
 }): Promise<Front> {
   const waiting = createWaiting(needs.clock);
   let way: Way | undefined;
+  const send = (socket: Socket, entrance: Entrance): void => {
+    if (way === undefined) {
+      waiting.add({ socket, entrance });
+    } else {
+      way.take(socket, entrance);
+    }
+  };
+  const arrivedMs = new WeakMap<Socket, number>();
   const take =
     (entrance: Entrance) =>
     (socket: Socket): void => {
       socket.on('error', () => undefined); // whoever it goes to sees that it is closed
-      if (way === undefined) {
-        waiting.add({ socket, entrance });
-      } else {
-        way.take(socket, entrance);
-      }
+      arrivedMs.set(socket, needs.clock.monotonicMs());
+      send(socket, entrance);
     };
   const servers: Server[] = [];
   const listener = (entrance: Entrance): Server => {
@@ -117,7 +126,14 @@ export async function openFront(needs: {
           waiting.take().forEach(({ socket, entrance }) => next.take(socket, entrance));
         }
       },
-      hold: (socket, entrance) => waiting.add({ socket, entrance }),
+      again(socket, entrance) {
+        const waitedMs = needs.clock.monotonicMs() - (arrivedMs.get(socket) ?? 0);
+        if (waitedMs > heldMs) {
+          refuse(socket);
+          return;
+        }
+        void needs.clock.sleep(againMs).then(() => send(socket, entrance));
+      },
       shut,
     };
   } catch (error) {

@@ -11,8 +11,16 @@ import {
   type NodesHost,
   type Term,
 } from '@hansa/capabilities/nodes/capability';
-import { HansaError, isHansaError, type NodeId } from '@hansa/foundation';
+import {
+  HansaError,
+  isHansaError,
+  type Entry,
+  type NodeAddress,
+  type NodeId,
+  type Row,
+} from '@hansa/foundation';
 import { openNodePort, type Guest, type NodePort } from '@hansa/plane-tls';
+import { untilProcessGone } from './active-watch.ts';
 import { openApiFront } from './api-front.ts';
 import type { Opening } from './opening.ts';
 import type { Front, Way } from './front.ts';
@@ -89,9 +97,10 @@ export async function startMember(given: Opening): Promise<RunningNode> {
   const living = Promise.all([stayPresent(member), followMode(member), takeTurns(member)]);
   const stop = async (): Promise<void> => {
     await front.shut();
+    const { passing } = member;
     member.ending.abort(new HansaError('SHUTTING_DOWN', 'the node is stopping'));
     await living.catch((error: unknown) => base.log.problem('node.stop-failed', error));
-    await member.passing?.end(passGraceMs);
+    await passing?.end(passGraceMs);
     await undoAll(base);
   };
   base.undo.push(async () => member.ending.abort());
@@ -161,6 +170,8 @@ function replicasOrApi({ replicas, guests }: Member, guest: Guest): void {
   const { node, socket } = guest;
   if (word === 'blobs') {
     replicas.serve(guest);
+  } else if (word === 'watch') {
+    socket.resume(); // it lasts as long as this process
   } else if (word === 'leaving') {
     guests.sockets.get(node)?.forEach((each) => guests.way?.part(each));
     socket.destroy();
@@ -264,15 +275,21 @@ async function followActive(member: Member, signal: AbortSignal): Promise<void> 
   const { records, codec } = ground;
   const { active } = nodeTables(records, codec);
   const key = active.key();
+  let seen = new AbortController();
+  const turnTo = async (entry: Entry | null): Promise<void> => {
+    seen.abort();
+    seen = new AbortController();
+    const until = AbortSignal.any([signal, seen.signal]);
+    await passTo(member, entry === null ? undefined : active.row(entry), until);
+  };
   while (!signal.aborted) {
     try {
       const { entry, revision } = await records.get(key);
-      await passTo(member, entry === null ? undefined : active.row(entry).value.node);
+      await turnTo(entry);
       for await (const batch of records.watch({ key }, { from: revision, signal })) {
         const last = 'events' in batch ? batch.events.at(-1) : undefined;
         if (last !== undefined) {
-          const node = last.entry === null ? undefined : active.row(last.entry).value.node;
-          await passTo(member, node);
+          await turnTo(last.entry);
         }
       }
     } catch (error) {
@@ -282,29 +299,51 @@ async function followActive(member: Member, signal: AbortSignal): Promise<void> 
       }
     }
   }
+  seen.abort();
   front.turn(undefined);
-  member.passing = undefined;
 }
 
-async function passTo(member: Member, node: NodeId | undefined): Promise<void> {
+async function passTo(
+  member: Member,
+  row: Row<{ readonly node: NodeId }> | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   const { ground, front, port, base, settled } = member;
+  const { records, codec } = ground;
+  const node = row?.value.node;
   const presence =
-    node === undefined
-      ? undefined
-      : await nodeTables(ground.records, ground.codec).presence.get(node);
-  if (node === undefined || node === ground.node || presence === undefined) {
+    node === undefined ? undefined : await nodeTables(records, codec).presence.get(node);
+  if (row === undefined || node === undefined || node === ground.node || presence === undefined) {
     front.turn(undefined);
     return;
   }
-  const { ports: addresses } = presence.value;
-  member.passing = passingOn({
-    port,
-    active: { node, addresses },
-    log: base.log,
-    otherwise: front.hold,
-  });
+  const active = { node, addresses: presence.value.ports };
+  member.passing = passingOn({ port, active, log: base.log, otherwise: front.again });
   front.turn(member.passing.way);
   settled.tell('standby');
+  replaceWhenGone(member, { active, modRevision: row.modRevision }, signal).catch(
+    (error: unknown) => {
+      if (!signal.aborted) {
+        base.log.event('nodes.not-watching', { reason: String(error) });
+      }
+    },
+  );
+}
+
+/**
+ * Ends the term of a node whose process is gone, without waiting for its lease. Were it alive all
+ * the same, it could write nothing from then on: its fence is gone with the key.
+ */
+async function replaceWhenGone(
+  { ground, port, base }: Member,
+  term: { readonly active: NodeAddress; readonly modRevision: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const { records, codec } = ground;
+  const { active, modRevision } = term;
+  await untilProcessGone({ port, clock: base.clock, active }, signal);
+  base.log.event('nodes.active-gone', { node: active.node });
+  await records.compareAndDelete(nodeTables(records, codec).active.key(), { modRevision });
 }
 
 async function serveTerm(member: Member, term: Term): Promise<void> {

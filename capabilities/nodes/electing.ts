@@ -144,9 +144,20 @@ function holdTerm(
       await clock.sleep(leftMs, over.signal);
     }
   };
-  const ignore = (): undefined => undefined; // both end by the signal
+  /** Whoever was replaced before its time hears of it at once, as far as the store is reached. */
+  const hear = async (): Promise<void> => {
+    const { key, createRevision: from } = fence;
+    for await (const batch of store.watch({ key }, { from, signal: over.signal })) {
+      if ('events' in batch && batch.events.some(({ type }) => type === 'delete')) {
+        lose('another node has ended its term');
+        return;
+      }
+    }
+  };
+  const ignore = (): undefined => undefined; // all of them end by the signal
   renew().catch(ignore);
   watch().catch(ignore);
+  hear().catch(ignore);
   return {
     fence,
     over: over.signal,

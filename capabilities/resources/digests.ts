@@ -165,8 +165,11 @@ interface Work {
 
 async function takeIn(parts: Parts, work: Work): Promise<void> {
   const { id, trie, point } = work;
-  const remembered = parts.tails.take(id, { epoch: point.epoch, sequence: trie.at });
-  const until = remembered.at(-1)?.point.sequence;
+  // No further than the point, of whose chain the head will be: while the pages were read, others
+  // may have appended.
+  const span = { epoch: point.epoch, sequence: trie.at, until: point.sequence };
+  const remembered = parts.tails.take(id, span);
+  const taken = remembered.at(-1)?.point.sequence;
   let gathered: TrieChange[] = [];
   let at = trie.at;
   const move = async (): Promise<void> => {
@@ -196,7 +199,7 @@ async function takeIn(parts: Parts, work: Work): Promise<void> {
   for (const change of remembered) {
     await take(change);
   }
-  if (until === undefined || until < point.sequence) {
+  if (taken === undefined || taken < point.sequence) {
     for await (const change of fromLog(parts, work, at)) {
       await take(change);
     }
