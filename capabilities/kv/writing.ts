@@ -361,8 +361,8 @@ async function load(parts: Parts, id: LocalId, epoch: number): Promise<Loaded> {
       ? settingsFrom(codec, await resources.entry(id, settingsKey))
       : { ...settingsFrom(codec, await view.entry(settingsKey)), shared: true };
   let keys = 0;
-  for await (const _ of resources.entries(id)) {
-    keys += 1;
+  for await (const { key } of resources.entries(id)) {
+    keys += keyOf(key) === undefined ? 0 : 1; // its settings are an entry too, and no key
   }
   const made: Loaded = { epoch, settings, keys };
   loaded.set(id, made);
