@@ -17,6 +17,7 @@ const etcdMembers = 3; // the fewest of which one may be lost
 export const localNodesMax = 5; // each is a process of 150 MB
 const readyWithinMs = 30_000; // an election, on a busy machine
 const lookMs = 100;
+const progressSeconds = 5; // how often a quiet watch is told how far it is; etcd's default is 600
 const endWithinMs = 15_000;
 
 export interface UpNodesOptions {
@@ -114,6 +115,7 @@ function startEtcd(data: string, { clientPorts, peerPorts }: Layout): readonly C
         `--initial-advertise-peer-urls=${peerUrl}`,
         `--initial-cluster=${peers.join(',')}`,
         '--auto-compaction-retention=0',
+        `--experimental-watch-progress-notify-interval=${progressSeconds}s`,
       ],
       { stdio: ['ignore', log, log] },
     );
