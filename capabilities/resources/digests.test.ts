@@ -1,0 +1,70 @@
+import { createNodeCrypto } from '@hansa/crypto-node';
+import { emptyTrie, localId, packTuple, toHex, utf8, type KeyValueStore } from '@hansa/foundation';
+import { expect, test } from 'vitest';
+import { createResourceBench, put } from '../../testkit/resource-bench.ts';
+import type { Position, ResourceLog } from './contract.ts';
+import { createHistory } from './history.ts';
+
+const crypto = createNodeCrypto();
+const history = createHistory(crypto);
+const hansa = localId('git', 'hansa');
+const by = { author: 'ada' };
+
+/** Does something else first whenever one record is read. */
+function interrupted(
+  store: KeyValueStore,
+  record: Uint8Array,
+  first: () => Promise<void>,
+): KeyValueStore {
+  const get: KeyValueStore['get'] = async (key, options) => {
+    const found = await store.get(key, options);
+    if (toHex(key) === toHex(record)) {
+      await first();
+    }
+    return found;
+  };
+  return new Proxy(store, {
+    get(target, name) {
+      const value: unknown = name === 'get' ? get : Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+/** From the entries themselves, as they were at the position. */
+async function digestOf(log: ResourceLog, position: Position | undefined): Promise<string> {
+  let trie = emptyTrie(crypto);
+  const there = await log.at(hansa, position?.sequence);
+  for await (const entry of there?.entries({}) ?? []) {
+    const { key, version } = entry;
+    trie = trie.set({ key, version, valueHash: history.valueHash(entry) });
+  }
+  return toHex(trie.root);
+}
+
+// On a store far away, reading the pages takes as long as several changes: after a takeover, others
+// write while the first head is asked for.
+test('a head is of one position, whatever is appended while the pages are read', async () => {
+  const bench = createResourceBench();
+  const { log, rest } = await bench.started();
+  await log.create({ kind: 'git', name: 'hansa' });
+  await log.append(hansa, [put('a')], by);
+  await log.position(hansa);
+  await rest();
+  let meanwhile = 0;
+  const record = packTuple(['digest', hansa, 1]);
+  const store = interrupted(bench.store, record, async () => {
+    meanwhile += 1;
+    if (meanwhile === 1) {
+      await next.append(hansa, [put('b')], by);
+      await next.append(hansa, [put('c')], by);
+    }
+  });
+  const next = await bench.open({ store });
+  const positions = [await next.position(hansa), await next.position(hansa)];
+  expect(meanwhile).toBeGreaterThan(0);
+  for (const position of positions) {
+    expect(toHex(position?.digest ?? utf8('none'))).toBe(await digestOf(next, position));
+  }
+  expect(positions[1]?.sequence).toBe(next.point(hansa)?.sequence);
+});
