@@ -1,6 +1,6 @@
 // What a node of a cluster of several stands on: the shared store, its own key, and the key that
 // the cluster's nodes share. A node gets there by founding the cluster, or with a ticket.
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   foundedCluster,
@@ -77,6 +77,7 @@ export async function openMemberGround(base: Opening): Promise<MemberGround> {
   const { data } = config;
   await makeDataFolder(data);
   requireUnsealed(config);
+  await requireNoStore(data);
   const lock = await lockFolder(join(data, 'member'));
   undo.push(() => lock.release());
   const etcd = await openEtcd({ ...(await accessOf(config)), clock, random, log });
@@ -257,6 +258,16 @@ function requireUnsealed({ sealKeyFile, sealAgeIdentity }: Config): void {
   if (sealKeyFile ?? sealAgeIdentity ?? process.env['HANSA_SEAL_KEY']) {
     throw new HansaError('CONFIG_INVALID', 'a store on etcd is not sealed by Hansa', {
       fix: 'encrypt the disks of etcd, and start without a seal key',
+    });
+  }
+}
+
+/** Another store in its place would be a cluster that has forgotten everything under the same keys. */
+async function requireNoStore(data: string): Promise<void> {
+  const own = await stat(join(data, 'store')).catch(() => undefined);
+  if (own !== undefined) {
+    throw new HansaError('CONFIG_INVALID', `the cluster of ${data} has its store in that folder`, {
+      fix: 'move it: hansa store migrate --to etcd://…, or choose an empty folder',
     });
   }
 }

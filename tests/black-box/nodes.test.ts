@@ -87,6 +87,16 @@ describe.skipIf(!requires('etcd').available)('a cluster of three nodes', () => {
     (cluster.nodes as Cluster[]).pop();
   });
 
+  test('a folder that has a store of its own is not started on another', async () => {
+    const solo = await startCluster({ name: 'solo' });
+    await solo.stop();
+    const args = ['up', '--name', 'solo', '--data', solo.data];
+    const done = await solo.hansa(...args, '--store', `${cluster.storeUrl}-solo`);
+    expect(done.stderr).toContain('hansa store migrate');
+    expect(done.code).toBe(2);
+    await solo.restart();
+  });
+
   test(
     'the active node killed while clients write: another takes over, and nothing is lost',
     { timeout: 120_000 },
