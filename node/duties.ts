@@ -1,5 +1,5 @@
 // Runs the duties of capabilities: each until the node stops, again with backoff where one throws.
-// On an embedded store all duties are this node's.
+// All of them are the active node’s.
 import type { Capability, Clock, Duty, Log } from '@hansa/foundation';
 
 const againMinMs = 200; // a duty that failed once is back before anybody looks
