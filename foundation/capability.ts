@@ -6,8 +6,8 @@ import type { HttpRoute } from './http.ts';
 import type { ClusterId, NodeId } from './ids.ts';
 
 /**
- * Work that exactly one node of a cluster does: the active one, which is the only one on an embedded
- * store.
+ * Work that exactly one node of a cluster does: the active one, which is the only one on an
+ * embedded store.
  */
 export interface Duty {
   readonly name: string;

@@ -1,6 +1,6 @@
-// How a node that stands by learns that the active node's process is gone, before its lease has ended:
-// the machine it ran on answers that nobody listens there any more. Silence proves nothing: then the
-// lease decides.
+// How a node that stands by learns that the active node's process is gone, before its lease has
+// ended: the machine it ran on answers that nobody listens there any more. Silence proves nothing:
+// then the lease decides.
 import type { Socket } from 'node:net';
 import type { Clock, NodeAddress } from '@hansa/foundation';
 import type { NodePort } from '@hansa/plane-tls';

@@ -262,7 +262,9 @@ function requireUnsealed({ sealKeyFile, sealAgeIdentity }: Config): void {
   }
 }
 
-/** Another store in its place would be a cluster that has forgotten everything under the same keys. */
+/**
+ * Another store in its place would be a cluster that has forgotten everything under the same keys.
+ */
 async function requireNoStore(data: string): Promise<void> {
   const own = await stat(join(data, 'store')).catch(() => undefined);
   if (own !== undefined) {
