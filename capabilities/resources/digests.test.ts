@@ -68,3 +68,19 @@ test('a head is of one position, whatever is appended while the pages are read',
   }
   expect(positions[1]?.sequence).toBe(next.point(hansa)?.sequence);
 });
+
+test('heads asked for while others append without a pause are each of one position', async () => {
+  const bench = createResourceBench();
+  const log = await bench.openWith('hansa');
+  const positions: Promise<Position | undefined>[] = [];
+  // As whoever follows does: with every change, before the one who appends is told of it.
+  const stop = log.subscribe((id) => positions.push(log.position(id)));
+  for (let i = 0; i < 300; i += 1) {
+    await log.append(hansa, [put(`key-${i % 20}`, String(i))], by);
+  }
+  stop();
+  expect(positions.length).toBeGreaterThan(20);
+  for (const position of await Promise.all(positions)) {
+    expect(toHex(position?.digest ?? utf8('none'))).toBe(await digestOf(log, position));
+  }
+});

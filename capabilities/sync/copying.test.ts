@@ -141,10 +141,9 @@ describe('a mirror behind what is kept', () => {
     const mirror = await mirrorOn();
     await mirror.sync.sync.add({ resource: 'lubeck:kv/notes' });
     await current(mirror);
-    mirror.peers.disconnect(owner.id);
-    await writeMany(0);
     const { store } = mirror;
     await mirror.end();
+    await writeMany(0);
     await owner.resources.append(notes, [{ delete: { key: utf8('old-7') } }], by);
     await owner.started.compact(signal);
     const again = await mirrorOn(store);
