@@ -16,9 +16,9 @@ import { listenForEnd, type End } from './listen-for-end.ts';
 const etcdMembers = 3; // the fewest of which one may be lost
 export const localNodesMax = 5; // each is a process of 150 MB
 const readyWithinMs = 30_000; // an election, on a busy machine
-const lookMs = 100;
+const lookMs = 100; // nobody sees a tenth of a second
 const progressSeconds = 5; // how often a quiet watch is told how far it is; etcd's default is 600
-const endWithinMs = 15_000;
+const endWithinMs = 15_000; // an orderly stop takes two seconds
 
 export interface UpNodesOptions {
   readonly nodes: number;

@@ -8,7 +8,7 @@ import type { WebServer } from './http-listen.ts';
 
 const quietMs = 300; // nothing was asked for so long: nobody is about to, as far as can be known
 const quietMaxMs = 2_000; // who asks all the time has had a last answer by then
-const lookMs = 25;
+const lookMs = 25; // a dozen looks into a silence
 
 export interface Partings {
   /** Around the handler of requests. */

@@ -115,7 +115,7 @@ interface Pair {
 }
 
 const quietMs = 300; // no byte either way for so long: nobody waits for an answer, as far as seen
-const lookMs = 50;
+const lookMs = 50; // six looks into a silence
 
 /** Ends connections as they fall silent; what still speaks after the grace is cut. */
 async function quiet(pairs: Set<Pair>, graceMs: number): Promise<void> {

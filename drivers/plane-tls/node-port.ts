@@ -18,7 +18,7 @@ import { TlsConnection } from './tls-connection.ts';
 export const nodePortProtocol = 'hansa-node/1';
 const handshakeTimeoutMs = 5_000; // within one site; who is slower is not one of ours
 const firstLineBytesMax = 256; // a word and an address
-const firstLineMs = 5_000;
+const firstLineMs = 5_000; // it follows the handshake at once
 // each request that is passed on holds one; as many as the API's own listener takes
 const connectionsMax = 4_096;
 

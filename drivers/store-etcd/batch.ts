@@ -11,7 +11,7 @@ import {
 } from './messages-kv.ts';
 
 const etcdOpsMax = 128; // of a transaction and the deepest one within it together
-export const batchOpsMax = 100;
+export const batchOpsMax = 100; // etcd refuses 129
 export const batchBytesMax: number = 1_024 * 1_024; // etcd's default request is 1.5 MiB
 
 /** What one transaction came to. */

@@ -23,7 +23,7 @@ const callTimeoutMs = 10_000; // several elections; who waits longer is better t
 export const callTimes: CallTimes = { attemptMs: attemptTimeoutMs, callMs: callTimeoutMs };
 
 const pauseFirstMs = 25; // the next member is most often fine
-const pauseMaxMs = 400;
+const pauseMaxMs = 400; // half an election: the new leader is asked soon
 const tokenTriesMax = 2; // one that is refused right after it was given will be refused again
 
 export interface Credentials {

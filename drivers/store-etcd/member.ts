@@ -14,8 +14,8 @@ import type { Method } from './methods.ts';
 
 // etcd ends a connection that pings more often than every 5 s.
 const pingEveryMs = 6_000;
-const pingTimeoutMs = 2_000;
-const reconnectFirstMs = 50;
+const pingTimeoutMs = 2_000; // two elections; a member that hangs is left then
+const reconnectFirstMs = 50; // a member that restarts is back in a moment
 const reconnectMaxMs = 1_000; // a member that restarts is there within seconds
 const answerBytesMax: number = 64 * 1_024 * 1_024; // a page of a scan is asked for again in parts
 

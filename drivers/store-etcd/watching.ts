@@ -20,10 +20,10 @@ import type { Reads } from './reads.ts';
 type Target = Parameters<KeyValueStore['watch']>[0];
 type Options = Parameters<KeyValueStore['watch']>[1];
 
-const pauseFirstMs = 50;
+const pauseFirstMs = 50; // a member that restarts is back in a moment
 // a watcher of a store that is away looks once a second whether it is back
 const pauseMaxMs = 1_000;
-const pausesDoubledMax = 5;
+const pausesDoubledMax = 5; // to 1.6 s: an election takes as long
 // A member that hangs keeps its connections and says nothing; pings find that out, but not sooner
 // than etcd lets one ping.
 const lookEveryMs = 2_000;
