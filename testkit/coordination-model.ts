@@ -75,8 +75,10 @@ function checkTokens(name: string, holds: readonly LockHold[]): readonly string[
   return wrong;
 }
 
+/** Who heard of it when it was over already has held nothing. */
 function overlap(a: LockHold, b: LockHold): boolean {
-  return a.grantedMs < b.endedMs && b.grantedMs < a.endedMs;
+  const held = a.grantedMs < a.endedMs && b.grantedMs < b.endedMs;
+  return held && a.grantedMs < b.endedMs && b.grantedMs < a.endedMs;
 }
 
 function shown({ holder, token }: LockHold): string {

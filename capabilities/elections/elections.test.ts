@@ -99,7 +99,8 @@ test('there are never two leaders, and terms only rise, in any order of things',
       expect(checkLockHistory(history)).toEqual([]);
       terms += history.length;
     }),
-    { numRuns: runs },
+    // Both were elected late: they heard of it when another led already.
+    { numRuns: runs, examples: [[2_147_483_620], [1_966_555_357]] },
   );
   expect(terms).toBeGreaterThan(2 * runs);
 }, 120_000);
