@@ -10,7 +10,7 @@ import {
   type WatchBatch,
   type WatchEvent,
 } from '@hansa/foundation';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 
 export interface StoreFixture {
   readonly store: KeyValueStore;
@@ -26,6 +26,24 @@ export type MakeStore = () => Promise<StoreFixture>;
 
 /** The fixture of the running test. */
 export type Current = () => StoreFixture;
+
+type MovedClock = NonNullable<StoreFixture['clock']>;
+
+/** Tests of exact times: there are none where time is the engine's own. */
+export function movedTime(
+  current: Current,
+  movesTime: boolean,
+): (title: string, run: (clock: MovedClock) => Promise<void>) => void {
+  const tried = (title: string, run: (clock: MovedClock) => Promise<void>): void =>
+    test(title, async () => {
+      const { clock } = current();
+      if (clock === undefined) {
+        expect.fail('the fixture moves no time');
+      }
+      await run(clock);
+    });
+  return movesTime ? tried : () => undefined;
+}
 
 export const k = utf8;
 

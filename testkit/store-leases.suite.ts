@@ -2,6 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import {
   k,
+  movedTime,
   nextChange,
   put,
   refusal,
@@ -26,7 +27,8 @@ async function nextDeletion(current: Current): Promise<() => Promise<Change>> {
   };
 }
 
-export function leasesEnd(current: Current): void {
+export function leasesEnd(current: Current, { movesTime }: { readonly movesTime: boolean }): void {
+  const onMovedTime = movedTime(current, movesTime);
   test('keys of a lease are listed, and deleted in one revision when it is revoked', async () => {
     const { store } = current();
     const { id, ttlSeconds } = await store.leaseGrant(60);
@@ -75,11 +77,8 @@ export function leasesEnd(current: Current): void {
     await refusal(store.set(k('b'), k('1'), { lease: id }), 'STORE_LEASE_NOT_FOUND');
   });
 
-  test('a lease never ends early, and lives on as long as it is renewed', async ({ skip }) => {
-    const { store, clock } = current();
-    if (clock === undefined) {
-      return skip('time cannot be moved');
-    }
+  onMovedTime('a lease never ends early, and lives on as long as it is renewed', async (clock) => {
+    const { store } = current();
     const { id } = await store.leaseGrant(10);
     await store.set(k('a'), k('1'), { lease: id });
     for (let i = 0; i < 5; i += 1) {
@@ -96,11 +95,8 @@ export function leasesEnd(current: Current): void {
     await deletion();
   });
 
-  test('a hundred leases expire each for itself', async ({ skip }) => {
-    const { store, clock } = current();
-    if (clock === undefined) {
-      return skip('time cannot be moved');
-    }
+  onMovedTime('a hundred leases expire each for itself', async (clock) => {
+    const { store } = current();
     const granted = await Promise.all(
       Array.from({ length: 100 }, (_, i) => store.leaseGrant(10 + (i % 2) * 100)),
     );

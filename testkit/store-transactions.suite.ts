@@ -1,11 +1,24 @@
 // Transactions: compare, then one branch, whole or not at all.
 import { idempotencyKeyBytesMax, storeLimits, type Compare, type Op } from '@hansa/foundation';
 import { expect, test } from 'vitest';
-import { k, put, refusal, show, showAll, valueOf, type Current } from './store-fixture.ts';
+import {
+  k,
+  movedTime,
+  put,
+  refusal,
+  show,
+  showAll,
+  valueOf,
+  type Current,
+} from './store-fixture.ts';
 
 const many = (count: number): string[] => Array.from({ length: count }, (_, i) => `k${i}`);
 
-export function transactionsAreWhole(current: Current): void {
+export function transactionsAreWhole(
+  current: Current,
+  { movesTime }: { readonly movesTime: boolean },
+): void {
+  const onMovedTime = movedTime(current, movesTime);
   test('all keys of a transaction share its revision', async () => {
     const { store } = current();
     const { revision } = await store.batchWrite([put('a', '1'), put('b', '2'), put('c', '3')]);
@@ -159,11 +172,8 @@ export function transactionsAreWhole(current: Current): void {
     expect(entries).toHaveLength(1);
   });
 
-  test('an outcome is kept for ten minutes and then forgotten', async ({ skip }) => {
-    const { store, clock } = current();
-    if (clock === undefined) {
-      return skip('time cannot be moved');
-    }
+  onMovedTime('an outcome is kept for ten minutes and then forgotten', async (clock) => {
+    const { store } = current();
     const run = async (): Promise<number> => {
       const done = await store.transact(
         { if: [], then: [put('a', '1')] },

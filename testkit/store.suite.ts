@@ -10,7 +10,12 @@ import { recordsAreKept } from './store-records.suite.ts';
 import { transactionsAreWhole } from './store-transactions.suite.ts';
 import { watchersMissNothing } from './store-watch.suite.ts';
 
-export function storeSuite(title: string, make: MakeStore): void {
+/** Where time is the engine's own, what takes minutes of it is not tried. */
+export function storeSuite(
+  title: string,
+  make: MakeStore,
+  time: { readonly movesTime: boolean } = { movesTime: true },
+): void {
   describe(title, () => {
     let fixture: StoreFixture;
     beforeEach(async () => {
@@ -21,10 +26,10 @@ export function storeSuite(title: string, make: MakeStore): void {
     });
     const current = (): StoreFixture => fixture;
     describe('records', () => recordsAreKept(current));
-    describe('transactions', () => transactionsAreWhole(current));
+    describe('transactions', () => transactionsAreWhole(current, time));
     describe('history', () => historyIsKept(current));
     describe('watches', () => watchersMissNothing(current));
-    describe('leases', () => leasesEnd(current));
+    describe('leases', () => leasesEnd(current, time));
     describe('model', () => behavesLikeItsModel(current));
   });
 }

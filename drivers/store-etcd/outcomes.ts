@@ -30,7 +30,8 @@ import { pageOf, resultsOf, txnOf } from './translation.ts';
 const thenMark = utf8('then');
 const elseMark = utf8('else');
 const leaseKeptMs = 60_000; // marks of one minute share a lease, which lives that much longer
-const leaseSeconds: number = (idempotencyMs + leaseKeptMs) / 1_000; // as long as both promises together
+// as long as both promises together
+const leaseSeconds: number = (idempotencyMs + leaseKeptMs) / 1_000;
 
 export interface Marked {
   readonly request: TxnRequest;

@@ -19,7 +19,6 @@ const untried: Readonly<Record<string, string>> = {
   ...reason(costly, ['dedupIdsMax', 'keysMax', 'possessionsKeptMax', 'receiptsKeptMax']),
   ...reason(shown, ['conflictsListedMax', 'diffChangesMax', 'missingObjectsMax', 'refsShownMax']),
   ...reason(inner, [
-    'attemptsMax',
     'conflictsPerLaneMax',
     'differenceBytesMax',
     'differencesMax',
