@@ -102,6 +102,8 @@ export interface QueueHistory {
   readonly served: readonly QueueServing[];
   /** Acknowledgements that were answered as settled. */
   readonly acked: readonly { readonly sequence: number; readonly atMs: number }[];
+  /** Acknowledgements whose answer was lost: each of these may be done. */
+  readonly perhapsAcked?: readonly number[];
   /** What was found at the end, when nobody worked any more; absent where nobody looked. */
   readonly left?: { readonly items: readonly number[]; readonly dead: readonly number[] };
   readonly attemptsMax: number;
@@ -199,14 +201,16 @@ function checkGroups({ served, acked }: QueueHistory): string[] {
   return wrong;
 }
 
-function checkNothingLost({ pushed, acked, left }: QueueHistory): string[] {
+function checkNothingLost({ pushed, acked, perhapsAcked, left }: QueueHistory): string[] {
   if (left === undefined) {
     return [];
   }
   const done = new Set(acked.map(({ sequence }) => sequence));
   const there = new Set([...left.items, ...left.dead]);
+  const perhaps = new Set(perhapsAcked);
   return pushed.flatMap(({ sequence }) => {
-    if (done.has(sequence) === there.has(sequence)) {
+    const mayBeDone = !there.has(sequence) && perhaps.has(sequence);
+    if (done.has(sequence) === there.has(sequence) && !mayBeDone) {
       const what = done.has(sequence) ? 'is there after it was done' : 'is lost';
       return [`${sequence} ${what}`];
     }

@@ -25,6 +25,12 @@ const roundMs = 250; // after every node was asked once: a takeover takes second
 // What a node answers before it has done anything, or instead of doing it.
 const nothingHappened: ReadonlySet<string> = new Set([
   'CONFLICT',
+  'COORDINATION_BUSY',
+  'COORDINATION_DIFFERS',
+  'COORDINATION_EXISTS',
+  'COORDINATION_FULL',
+  'COORDINATION_LOST',
+  'COORDINATION_NOT_FOUND',
   'DISK_FULL',
   'ENTRY_NOT_FOUND',
   'FORBIDDEN',
@@ -41,6 +47,8 @@ const nothingHappened: ReadonlySet<string> = new Set([
   'STORE_UNAVAILABLE',
   'UNAUTHENTICATED',
 ]);
+// An answer to who reads: another node would say the same.
+const notThere: ReadonlySet<string> = new Set(['COORDINATION_NOT_FOUND', 'ENTRY_NOT_FOUND']);
 // No connection was made.
 const neverSent: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOENT', 'EAGAIN']);
 // Another node may be better off: what the product's own client takes for a reason to ask one.
@@ -80,7 +88,7 @@ export function asking<S extends object>(
     }
   };
   return {
-    read: (work) => each(work, ({ code }) => code !== 'ENTRY_NOT_FOUND'),
+    read: (work) => each(work, ({ code }) => !notThere.has(code)),
     write: (work) => each(work, ({ outcome, code }) => outcome === 'fail' && elsewhere.has(code)),
   };
 }

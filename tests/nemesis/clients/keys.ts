@@ -3,22 +3,14 @@
 import { kvContract, type Kv } from '@hansa/capabilities/kv/contract';
 import { setTimeout as later } from 'node:timers/promises';
 import type { Sighting } from '../../../testkit/nemesis/contents.ts';
-import type { Heard, Recorder } from '../../../testkit/nemesis/history.ts';
+import type { Heard } from '../../../testkit/nemesis/history.ts';
 import type { Value } from '../../../testkit/nemesis/models.ts';
 import type { SeededRandom } from '../../../testkit/seeded-random.ts';
-import { asking, type Asking, type ClusterUnderTest } from './asking.ts';
+import { asking, type Asking } from './asking.ts';
+import { pauseMs, whileOn, type ClientNeeds } from './client.ts';
 
 export const spaces = ['registers', 'counters', 'keys'] as const;
 
-export interface ClientNeeds {
-  readonly name: string;
-  readonly cluster: ClusterUnderTest;
-  readonly recorder: Recorder;
-  readonly random: SeededRandom;
-  readonly signal: AbortSignal;
-}
-
-const pauseMs = 20; // between two operations: histories stay small, and schedules vary
 // of one key, before clients go on to the next: a history of some hundred is judged in a moment
 const operationsPerKey = 120;
 const attemptsMax = 5; // of one addition, each after another client was faster
@@ -38,16 +30,6 @@ export function createKeyTurn(prefix: string): KeyTurn {
       return `${prefix}${generation}.${random.integer(kept)}`;
     },
   };
-}
-
-async function whileOn(
-  { random, signal }: ClientNeeds,
-  once: () => Promise<unknown>,
-): Promise<void> {
-  while (!signal.aborted) {
-    await once();
-    await later(random.between(0, 2 * pauseMs), undefined, { signal }).catch(() => undefined);
-  }
 }
 
 export async function useRegisters(needs: ClientNeeds, turn: KeyTurn): Promise<void> {

@@ -5,6 +5,7 @@ import type { Fault } from './fault.ts';
 import {
   activeKilled,
   activePaused,
+  drained,
   etcdHung,
   etcdMinority,
   leadersKilled,
@@ -35,4 +36,14 @@ export const faults: readonly Fault[] = [
   etcdHung,
   etcdMinority,
   rolling,
+  drained,
+];
+
+/** Those under which clients coordinate as well: what happens to several nodes and their store. */
+export const coordinated: readonly Fault[] = [
+  activeKilled,
+  activePaused,
+  leadersKilled,
+  etcdHung,
+  drained,
 ];
