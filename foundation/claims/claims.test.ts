@@ -152,6 +152,53 @@ test('who waited and asks again as the same holder has its place again', async (
   await expect(after).resolves.toMatchObject({ tokens: [{ token: 2 }] });
 });
 
+/** Does something between a transaction and its answer. */
+function answeringLate(store: KeyValueStore, meanwhile: () => Promise<void>): KeyValueStore {
+  return new Proxy(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') {
+        return value;
+      }
+      return async (...given: unknown[]): Promise<unknown> => {
+        const answer: unknown = await Reflect.apply(value, target, given);
+        if (name === 'transact') {
+          await meanwhile();
+        }
+        return answer;
+      };
+    },
+  });
+}
+
+test.each([
+  ['came first', 0],
+  ['waited', 60_000],
+])(
+  'a call that %s and went away takes nothing from its holder who asked again',
+  async (_, waitMs) => {
+    const { claims, store, again, settle } = makeClaims();
+    const leaving = new AbortController();
+    const before = waitMs === 0 ? undefined : await claims.claim(once('a', 'anna'));
+    let isFree = waitMs === 0;
+    let told: Awaited<ReturnType<typeof claims.claim>> | undefined;
+    const late = answeringLate(store, async () => {
+      if (isFree) {
+        leaving.abort();
+        told ??= await claims.claim({ ...once('a', 'bob'), ttlSeconds: 20 });
+      }
+    });
+    const gone = again(late).claim({ ...once('a', 'bob'), waitMs }, leaving.signal);
+    const ended = gone.catch((error: unknown) => error);
+    await settle();
+    isFree = true;
+    await (before === undefined ? undefined : claims.release(before.tokens));
+    await expect(ended).resolves.toMatchObject({ code: 'CANCELLED' });
+    expect(told?.ttlSeconds).toBe(20);
+    await expect(claims.renew(told?.tokens ?? [])).resolves.toEqual({ ttlSeconds: 20 });
+  },
+);
+
 test('a weight that can never come is refused, as is a line that nobody made', async () => {
   const { store, codec, clock } = makeClaims();
   const claims = createClaims({
