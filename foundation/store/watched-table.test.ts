@@ -69,7 +69,15 @@ describe('a table held in memory', () => {
   });
 
   test('finds rows of several parts, of numbers and of bytes, and what a deletion leaves', async () => {
-    const keys = [['a'], ['a', 'b'], ['a', 1], ['a', 'b', 'c'], ['a', Uint8Array.of(1)], [1], ['1']];
+    const keys = [
+      ['a'],
+      ['a', 'b'],
+      ['a', 1],
+      ['a', 'b', 'c'],
+      ['a', Uint8Array.of(1)],
+      [1],
+      ['1'],
+    ];
     await store.batchWrite(keys.map((parts, size) => sizes.put(parts, { size })));
     await cache.start(stop.signal);
     const found = (): unknown[] => keys.map((parts) => cache.find(...parts)?.value.size);
