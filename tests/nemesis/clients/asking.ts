@@ -59,6 +59,7 @@ const elsewhere: ReadonlySet<string> = new Set([
   'SHUTTING_DOWN',
   'STORE_UNAVAILABLE',
 ]);
+const hung = 'TIMED_OUT';
 
 export function asking<S extends object>(
   cluster: ClusterUnderTest,
@@ -78,6 +79,7 @@ export function asking<S extends object>(
         return heard;
       }
       last = heard;
+      preferred += hung === last.code ? 1 : 0; // the next call goes elsewhere
       if (count === 1 || !goOn(last) || performance.now() > endMs) {
         return { outcome: last.outcome, why: last.why };
       }

@@ -11,8 +11,11 @@ import {
   leadersKilled,
   rolling,
 } from './nodes.ts';
+import { activeAlone, activeCut, activeCutFromEtcd, etcdLeaderCut } from './partitions.ts';
 import { bridge, flapping, latency, loss, partition, rate } from './network.ts';
 import { kill, killAll, pause, restart } from './processes.ts';
+
+const partitions = [activeCut, activeCutFromEtcd, activeAlone, etcdLeaderCut] as const;
 
 export const faults: readonly Fault[] = [
   kill,
@@ -37,6 +40,7 @@ export const faults: readonly Fault[] = [
   etcdMinority,
   rolling,
   drained,
+  ...partitions,
 ];
 
 /** Those under which clients coordinate as well: what happens to several nodes and their store. */
@@ -46,4 +50,5 @@ export const coordinated: readonly Fault[] = [
   leadersKilled,
   etcdHung,
   drained,
+  ...partitions,
 ];
