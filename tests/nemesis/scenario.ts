@@ -2,6 +2,7 @@
 import type { NeedName } from '../../testkit/needs.ts';
 import { coordinated, faults } from './faults/faults.ts';
 import type { Fault } from './faults/fault.ts';
+import type { Moment } from './faults/bit-flips.ts';
 import { flipBits } from './flipping.ts';
 import type { RunOptions, RunResult } from './run-result.ts';
 import { strikeFor } from './striking.ts';
@@ -18,12 +19,8 @@ export interface Scenario {
 export const scenarios: readonly Scenario[] = [
   ...faults.map((fault) => striking(fault, contents)),
   ...coordinated.map((fault) => striking(fault, coordination)),
-  {
-    name: 'bit-flip',
-    about: 'one bit turned over in one file of a node that is down, in each class of files',
-    needs: ['git'],
-    play: flipBits,
-  },
+  flipping('bit-flip', 'down', 'one bit turned over in one file of a node that is down'),
+  flipping('bit-flip-running', 'running', 'one bit turned over in one file of a node that runs'),
 ];
 
 function striking(fault: Fault, workload: Workload): Scenario {
@@ -31,4 +28,13 @@ function striking(fault: Fault, workload: Workload): Scenario {
   const about = `${fault.about}${workload.about}`;
   const course = { name, fault, workload };
   return { name, about, needs: fault.needs, play: (options) => strikeFor(course, options) };
+}
+
+function flipping(name: string, moment: Moment, about: string): Scenario {
+  return {
+    name,
+    about: `${about}, in each class of files`,
+    needs: ['git'],
+    play: (options) => flipBits({ name, moment }, options),
+  };
 }

@@ -2,7 +2,8 @@
 import { setTimeout as later } from 'node:timers/promises';
 import type { Recorder } from '../../../testkit/nemesis/history.ts';
 import type { SeededRandom } from '../../../testkit/seeded-random.ts';
-import type { ClusterUnderTest } from './asking.ts';
+import { asking, type Asking, type ClusterUnderTest } from './asking.ts';
+import type { Contract } from '@hansa/foundation';
 
 export interface ClientNeeds {
   readonly name: string;
@@ -13,6 +14,14 @@ export interface ClientNeeds {
 }
 
 export const pauseMs = 20; // between two operations: histories stay small, and schedules vary
+
+/** Each client begins with whichever of the nodes. */
+export function askingFor<S extends object>(
+  { cluster, random }: ClientNeeds,
+  contract: Contract<S>,
+): Asking<S> {
+  return asking(cluster, contract, random.integer(cluster.nodes.length));
+}
 
 /** So many of a kind. */
 export function named(kind: string, count: number): readonly string[] {

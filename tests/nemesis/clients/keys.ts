@@ -6,8 +6,8 @@ import type { Sighting } from '../../../testkit/nemesis/contents.ts';
 import type { Heard } from '../../../testkit/nemesis/history.ts';
 import type { Value } from '../../../testkit/nemesis/models.ts';
 import type { SeededRandom } from '../../../testkit/seeded-random.ts';
-import { asking, type Asking } from './asking.ts';
-import { pauseMs, whileOn, type ClientNeeds } from './client.ts';
+import type { Asking } from './asking.ts';
+import { askingFor, pauseMs, whileOn, type ClientNeeds } from './client.ts';
 
 export const spaces = ['registers', 'counters', 'keys'] as const;
 
@@ -33,8 +33,8 @@ export function createKeyTurn(prefix: string): KeyTurn {
 }
 
 export async function useRegisters(needs: ClientNeeds, turn: KeyTurn): Promise<void> {
-  const { name, cluster, recorder, random } = needs;
-  const kv = asking(cluster, kvContract);
+  const { name, recorder, random } = needs;
+  const kv = askingFor(needs, kvContract);
   const seen = new Map<string, Value>();
   let written = 0;
   await whileOn(needs, async () => {
@@ -104,8 +104,8 @@ async function compareAndSet(
 }
 
 export async function useCounters(needs: ClientNeeds, turn: KeyTurn): Promise<void> {
-  const { name, cluster, recorder, random } = needs;
-  const kv = asking(cluster, kvContract);
+  const { name, recorder, random } = needs;
+  const kv = askingFor(needs, kvContract);
   await whileOn(needs, async () => {
     const key = turn.next(random);
     if (random.chance(0.3)) {
@@ -158,8 +158,8 @@ function nothingThere(error: unknown): { version: number; text: string } {
 
 /** Each key once, and some of them deleted again. */
 export async function useKeys(needs: ClientNeeds): Promise<void> {
-  const { name, cluster, recorder, random } = needs;
-  const kv = asking(cluster, kvContract);
+  const { name, recorder, random } = needs;
+  const kv = askingFor(needs, kvContract);
   const there: string[] = [];
   let made = 0;
   await whileOn(needs, async () => {
@@ -188,8 +188,8 @@ export async function readCopies(
   needs: ClientNeeds & { readonly owner: string },
   turn: KeyTurn,
 ): Promise<void> {
-  const { name, cluster, owner, recorder, random } = needs;
-  const kv = asking(cluster, kvContract);
+  const { name, owner, recorder, random } = needs;
+  const kv = askingFor(needs, kvContract);
   await whileOn(needs, async () => {
     const key = turn.next(random);
     await recorder.record(name, { operation: 'get', key }, () =>

@@ -6,8 +6,7 @@ import {
   type LeaveHeard,
   type MeetAsked,
 } from '../../../../testkit/nemesis/coordination/barriers.ts';
-import { asking } from '../asking.ts';
-import { whileOn, type ClientNeeds } from '../client.ts';
+import { askingFor, whileOn, type ClientNeeds } from '../client.ts';
 import { pause, ttlSeconds, untilAnswered, waitMs } from './told.ts';
 
 const barrier = 'meeting';
@@ -15,8 +14,8 @@ const restMs = 300; // between two meetings
 
 /** As one participant, `parties` of whom have to run. */
 export async function meet(needs: ClientNeeds): Promise<void> {
-  const { name: participant, cluster } = needs;
-  const barriers = asking(cluster, barrierContract);
+  const { name: participant } = needs;
+  const barriers = askingFor(needs, barrierContract);
   let turn = 0;
   await whileOn(needs, async () => {
     turn += 1;

@@ -10,8 +10,8 @@ import type {
   Token,
 } from '../../../../testkit/nemesis/coordination/holds.ts';
 import type { SeededRandom } from '../../../../testkit/seeded-random.ts';
-import { asking, type Asking } from '../asking.ts';
-import { whileOn, type ClientNeeds } from '../client.ts';
+import type { Asking } from '../asking.ts';
+import { askingFor, whileOn, type ClientNeeds } from '../client.ts';
 import type { Contract } from '@hansa/foundation';
 import { isLost, lostToo, pause, ttlSeconds, untilAnswered } from './told.ts';
 
@@ -76,7 +76,7 @@ class HoldingClient<S extends object> {
     this.#needs = needs;
     this.#holdable = holdable;
     this.#guard = guard;
-    this.#service = asking(needs.cluster, holdable.contract);
+    this.#service = askingFor(needs, holdable.contract);
   }
 
   async turn(): Promise<void> {
@@ -179,7 +179,6 @@ class HoldingClient<S extends object> {
       const token = tokens.find((one) => one.name === key)?.token ?? 0;
       const late = recorder.nowMs() >= untilMs;
       const value: GuardAsked = { kind: this.#holdable.kind, name: key, holder, token, late };
-      // Of no cluster, and so no write of one that anybody waited for: it is named as a reading.
       await recorder.record(name, { operation: 'guard', key, value }, () =>
         Promise.resolve({ outcome: 'ok', value: this.#guard.write(`${value.kind} ${key}`, token) }),
       );

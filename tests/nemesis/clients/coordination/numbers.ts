@@ -13,8 +13,7 @@ import {
   type BufferedSaid,
   type TakeHeard,
 } from '../../../../testkit/nemesis/coordination/numbers.ts';
-import { asking } from '../asking.ts';
-import { whileOn, type ClientNeeds } from '../client.ts';
+import { askingFor, whileOn, type ClientNeeds } from '../client.ts';
 import type { KeyTurn } from '../keys.ts';
 import { pause, untilAnswered, waitMs } from './told.ts';
 
@@ -29,8 +28,8 @@ export const sequenceName = 'numbers';
 export const limiterName = 'gate';
 
 export async function useCoordinationCounters(needs: ClientNeeds, turn: KeyTurn): Promise<void> {
-  const { name, cluster, recorder, random } = needs;
-  const counters = asking(cluster, counterContract);
+  const { name, recorder, random } = needs;
+  const counters = askingFor(needs, counterContract);
   let made = 0;
   await whileOn(needs, async () => {
     const key = turn.next(random);
@@ -54,8 +53,8 @@ export async function useCoordinationCounters(needs: ClientNeeds, turn: KeyTurn)
 
 /** The client's own buffered counter, on a counter of its own. */
 export async function useBufferedCounter(needs: ClientNeeds): Promise<void> {
-  const { name, cluster, recorder, signal } = needs;
-  const counters = asking(cluster, counterContract);
+  const { name, recorder, signal } = needs;
+  const counters = askingFor(needs, counterContract);
   const key = `buffered.${name}`;
   let added = 0;
   const buffered = createBufferedCounter({
@@ -95,8 +94,8 @@ export async function useBufferedCounter(needs: ClientNeeds): Promise<void> {
 }
 
 export async function useSequence(needs: ClientNeeds): Promise<void> {
-  const { name, cluster, recorder, random } = needs;
-  const sequences = asking(cluster, sequenceContract);
+  const { name, recorder, random } = needs;
+  const sequences = askingFor(needs, sequenceContract);
   await whileOn(needs, async () => {
     const key = `sequence ${sequenceName}`;
     if (random.chance(lookChance)) {
@@ -113,8 +112,8 @@ export async function useSequence(needs: ClientNeeds): Promise<void> {
 }
 
 export async function takeTokens(needs: ClientNeeds): Promise<void> {
-  const { name, cluster, recorder, random } = needs;
-  const limiters = asking(cluster, limiterContract);
+  const { name, recorder, random } = needs;
+  const limiters = askingFor(needs, limiterContract);
   await whileOn(needs, async () => {
     const tokens = 1 + random.integer(2);
     const wait = random.chance(0.5) ? { waitMs } : {};

@@ -9,8 +9,8 @@ import type {
   SettleHeard,
 } from '../../../../testkit/nemesis/coordination/queues.ts';
 import { attemptsMax, visibilitySeconds } from '../../../../testkit/nemesis/coordination/queues.ts';
-import { asking, type Asking } from '../asking.ts';
-import { whileOn, type ClientNeeds } from '../client.ts';
+import type { Asking } from '../asking.ts';
+import { askingFor, whileOn, type ClientNeeds } from '../client.ts';
 import { pause, untilAnswered, waitMs } from './told.ts';
 
 export const queueName = 'work';
@@ -25,8 +25,8 @@ const ackTriesMax = 3; // as often as a careful consumer says that it is done
 const poison = '!'; // at the end of a payload that nobody can do
 
 export async function pushItems(needs: ClientNeeds): Promise<void> {
-  const { name, cluster, recorder, random } = needs;
-  const queues = asking(cluster, queueContract);
+  const { name, recorder, random } = needs;
+  const queues = askingFor(needs, queueContract);
   let made = 0;
   await whileOn(needs, async () => {
     made += 1;
@@ -50,8 +50,8 @@ export async function pushItems(needs: ClientNeeds): Promise<void> {
 }
 
 export async function workAtItems(needs: ClientNeeds): Promise<void> {
-  const { name, cluster, recorder } = needs;
-  const queues = asking(cluster, queueContract);
+  const { name, recorder } = needs;
+  const queues = askingFor(needs, queueContract);
   const consumer = new Consumer(needs, queues);
   await whileOn(needs, async () => {
     const asked = { operation: 'pull', key: queueName, value: { consumer: name } };

@@ -5,8 +5,7 @@ import type {
   RegisterAsked,
   RegisterHeard,
 } from '../../../../testkit/nemesis/coordination/registry.ts';
-import { asking } from '../asking.ts';
-import { whileOn, type ClientNeeds } from '../client.ts';
+import { askingFor, whileOn, type ClientNeeds } from '../client.ts';
 import { isLost, lostToo, pause, ttlSeconds, untilAnswered } from './told.ts';
 
 const service = 'billing';
@@ -17,8 +16,8 @@ const vanishChance = 0.3; // instances that die
 const sharedChance = 0.3; // registrations under a name that another client uses as well
 
 export async function registerInstances(needs: ClientNeeds): Promise<void> {
-  const { name, cluster, recorder, random, signal } = needs;
-  const registry = asking(cluster, registryContract);
+  const { name, recorder, random, signal } = needs;
+  const registry = askingFor(needs, registryContract);
   const tell = async (operation: string, value: RegisterAsked & { token: number }) => {
     const { instance, token } = value;
     return recorder.record(name, { operation, key: 'registry', value }, () =>
@@ -61,8 +60,8 @@ export async function registerInstances(needs: ClientNeeds): Promise<void> {
 }
 
 export async function lookForInstances(needs: ClientNeeds): Promise<void> {
-  const { name, cluster, recorder } = needs;
-  const registry = asking(cluster, registryContract);
+  const { name, recorder } = needs;
+  const registry = askingFor(needs, registryContract);
   await whileOn(needs, async () => {
     await recorder.record(name, { operation: 'get', key: 'registry' }, () =>
       registry.read(async (services): Promise<FoundHeard> => {
