@@ -1,8 +1,6 @@
 // A process that plays the runs that it is sent, one at a time, until the one that sends them goes.
 import { playSeed, scenarioNamed } from '../../testkit/simulation.ts';
 
-export const workerFlag = '--worker';
-
 export interface Run {
   readonly scenario: string;
   readonly seed: number;
