@@ -19,7 +19,7 @@ import {
   type Row,
 } from '@hansa/foundation';
 import { openNodePort, type Guest, type NodePort } from '@hansa/plane-tls';
-import { untilProcessGone } from './active-watch.ts';
+import { endTerm, untilProcessGone } from './active-watch.ts';
 import { openApiFront } from './api-front.ts';
 import type { Opening } from './opening.ts';
 import type { Front } from './front.ts';
@@ -326,7 +326,8 @@ async function replaceWhenGone(
   const { active, modRevision } = term;
   await untilProcessGone({ port, clock: base.clock, active }, signal);
   base.log.event('nodes.active-gone', { node: active.node });
-  await records.compareAndDelete(nodeTables(records, codec).active.key(), { modRevision });
+  const key = nodeTables(records, codec).active.key();
+  await endTerm({ store: records, clock: base.clock }, { key, modRevision }, signal);
 }
 
 async function serveTerm(member: Member, term: Term): Promise<void> {

@@ -24,7 +24,7 @@ const bufferMs = 300; // sent about three times a second
 const bufferedAddMs = 15; // several additions come together in one that is sent
 const closeTriesMax = 40; // half a minute after the last strike, everything has long been sent
 const closeAgainMs = 1_000;
-export const sequenceName = 'numbers';
+const sequenceName = 'numbers';
 export const limiterName = 'gate';
 
 export async function useCoordinationCounters(needs: ClientNeeds, turn: KeyTurn): Promise<void> {
