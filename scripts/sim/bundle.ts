@@ -26,10 +26,7 @@ export async function bundleWorker(): Promise<WorkerBundle> {
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     await build({
-      stdin: {
-        contents: "import { workUntilTold } from './worker.ts';\nworkUntilTold();",
-        resolveDir: here,
-      },
+      entryPoints: [join(here, 'worker.ts')],
       outfile: path,
       bundle: true,
       format: 'esm',

@@ -11,13 +11,11 @@ export interface WorkerSaid {
   readonly gone?: boolean;
 }
 
-export function workUntilTold(): void {
-  process.on('message', (run: Run) => {
-    playSeed(scenarioNamed(run.scenario), run.seed).then(
-      () => process.send?.({}),
-      (error: unknown) =>
-        process.send?.({ failure: error instanceof Error ? error.message : String(error) }),
-    );
-  });
-  process.once('disconnect', () => process.exit(0));
-}
+process.on('message', (run: Run) => {
+  playSeed(scenarioNamed(run.scenario), run.seed).then(
+    () => process.send?.({}),
+    (error: unknown) =>
+      process.send?.({ failure: error instanceof Error ? error.message : String(error) }),
+  );
+});
+process.once('disconnect', () => process.exit(0));
