@@ -1,5 +1,5 @@
-// What clients do while a nemesis strikes, and how it is judged: they write and read contents, which
-// others mirror, or they coordinate.
+// What clients do while a nemesis strikes, and how it is judged: they write and read contents,
+// which others mirror, or they coordinate.
 import type { Recorder } from '../../testkit/nemesis/history.ts';
 import { startClients, type Working } from './clients/clients.ts';
 import { prepareCoordination, startCoordination } from './clients/coordination/coordination.ts';

@@ -84,11 +84,8 @@ function judgeEntry(
       came.add(asked.participant);
     }
   }
-  return came.size < parties
-    ? [
-        `${participant} was let in to meeting ${generation} when ${came.size} of ${parties} had come`,
-      ]
-    : [];
+  const what = `${participant} was let in to meeting ${generation}`;
+  return came.size < parties ? [`${what} when ${came.size} of ${parties} had come`] : [];
 }
 
 /** Nobody is at one meeting in two of its turns, and whoever comes later is at a later one. */

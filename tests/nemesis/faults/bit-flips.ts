@@ -96,7 +96,7 @@ export async function closeAfterFlips({ node, backup }: Opened): Promise<void> {
   await node.start();
 }
 
-/** Turns a bit over before or after the node's start, looks what it serves, puts everything back. */
+/** Turns a bit over before or after the node's start, looks what it serves, puts it all back. */
 export async function tryFlip(
   world: World,
   truth: Truth,

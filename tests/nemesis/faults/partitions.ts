@@ -107,7 +107,8 @@ export const etcdLeaderCut: Fault = cutting(
   {
     name: 'etcd-leader-cut',
     about:
-      'etcd’s leader cut from its two other members, both ways or one way, while the nodes reach all',
+      'etcd’s leader cut from its two other members, both ways or one way, while the nodes ' +
+      'reach all',
   },
   async (arena) => {
     const leader = await etcdOf(arena.world).leader();
