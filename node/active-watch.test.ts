@@ -80,7 +80,7 @@ test.each(['STORE_UNKNOWN_OUTCOME', 'STORE_UNAVAILABLE'] as const)(
   },
 );
 
-test('a term that another node has ended is let be; a store that refuses is not asked again', async () => {
+test('a term that another has ended is let be; a store that refuses is asked once', async () => {
   const store = createMemoryStore({ clock });
   const key = utf8('active');
   const { revision: modRevision } = await store.set(key, utf8('gone'));
