@@ -1,5 +1,5 @@
-// What other nodes of the cluster come to this one for: copies of blobs, a look at whether it lives,
-// and while it is active, whatever their own callers have asked.
+// What other nodes of the cluster come to this one for: copies of blobs, a look at whether it
+// lives, and while it is active, whatever their own callers have asked.
 import type { Socket } from 'node:net';
 import type { NodeId } from '@hansa/foundation';
 import type { Guest } from '@hansa/plane-tls';
@@ -8,17 +8,19 @@ import { takenInByte } from './passing-on.ts';
 import type { Replicas } from './replicas.ts';
 
 export interface Guests {
+  /** None while this node starts: others know its port from an earlier time, and may be early. */
+  replicas: Pick<Replicas, 'serve'> | undefined;
   /** How what they pass on comes in; none while this node is not active. */
   way: Way | undefined;
   readonly sockets: Map<NodeId, Set<Socket>>;
 }
 
 /** What another node comes for, its first line says. */
-export function receive(guest: Guest, guests: Guests, replicas: Replicas): void {
+export function receive(guest: Guest, guests: Guests): void {
   const [word, from] = guest.words;
   const { node, socket } = guest;
-  if (word === 'blobs') {
-    replicas.serve(guest);
+  if (word === 'blobs' && guests.replicas !== undefined) {
+    guests.replicas.serve(guest);
   } else if (word === 'watch') {
     socket.resume(); // it lasts as long as this process
   } else if (word === 'leaving') {

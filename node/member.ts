@@ -64,18 +64,10 @@ export async function startMember(given: Opening): Promise<RunningNode> {
   const { name, nodeName } = ground;
   const base: Opening = { ...given, config: { ...given.config, name, nodeName } };
   const { front, url } = await openApiFront(base, ground.node);
-  const guests: Guests = { way: undefined, sockets: new Map() };
-  let ready: Replicas | undefined;
-  const port = await openPort(base, ground, (guest) => {
-    // Other nodes know the port from an earlier time, and may come before we are ready.
-    if (ready === undefined) {
-      guest.socket.destroy();
-    } else {
-      receive(guest, guests, ready);
-    }
-  });
+  const guests: Guests = { replicas: undefined, way: undefined, sockets: new Map() };
+  const port = await openPort(base, ground, (guest) => receive(guest, guests));
   const replicas = await openReplicas({ base, ground, port });
-  ready = replicas;
+  guests.replicas = replicas;
   let stopAsked = (): void => undefined;
   const asked = new Promise<void>((resolve) => {
     stopAsked = resolve;
