@@ -61,7 +61,7 @@ export function createSharingModel(needs: {
   link(owner: string, peer: string): LinkFacts;
 }): SharingModel {
   const rules: AskedRule[] = [];
-  const judged = new Map<string, { readonly blocked?: boolean | undefined; sinceMs: number }>();
+  const judgements = createJudgements();
   const recently = (ms: number | undefined): boolean =>
     ms !== undefined && needs.nowMs() - ms <= graceMs;
   const holds = (rule: AskedRule): boolean => rule.endedMs === undefined || recently(rule.endedMs);
@@ -72,24 +72,20 @@ export function createSharingModel(needs: {
     return rule.peer === undefined || open || recently(closedMs);
   };
   const bars = (owner: string, peer: string): boolean => {
-    const { blocked, sinceMs } = judged.get(`${owner} ${peer}`) ?? {};
+    const { blocked, sinceMs } = judgements.last(owner, peer);
     return blocked === true && !recently(sinceMs);
   };
   return {
     bars,
     judge(owner, peer, blocked) {
-      judged.set(`${owner} ${peer}`, { blocked, sinceMs: needs.nowMs() });
+      judgements.set(owner, peer, { blocked, sinceMs: needs.nowMs() });
     },
     trustsSinceMs(owner, peer) {
-      const { blocked, sinceMs } = judged.get(`${owner} ${peer}`) ?? { blocked: false, sinceMs: 0 };
+      const { blocked, sinceMs } = judgements.last(owner, peer);
       return blocked === false ? sinceMs : undefined;
     },
     forgetSince(owner, sinceMs) {
-      for (const [pair, { sinceMs: at }] of judged) {
-        if (pair.startsWith(`${owner} `) && at > sinceMs) {
-          judged.set(pair, { blocked: undefined, sinceMs: at });
-        }
-      }
+      judgements.doubtSince(owner, sinceMs);
       for (const rule of rules.filter((each) => each.owner === owner)) {
         rule.endedMs = (rule.endedMs ?? 0) > sinceMs ? undefined : rule.endedMs;
         rule.sureSinceMs = (rule.sureSinceMs ?? 0) > sinceMs ? undefined : rule.sureSinceMs;
@@ -127,6 +123,32 @@ export function createSharingModel(needs: {
             ),
         )
       );
+    },
+  };
+}
+
+interface Judgement {
+  /** `undefined`: nobody knows. */
+  readonly blocked: boolean | undefined;
+  readonly sinceMs: number;
+}
+
+/** What owners last said of their peers. */
+function createJudgements(): {
+  set(owner: string, peer: string, judgement: Judgement): void;
+  last(owner: string, peer: string): Judgement;
+  doubtSince(owner: string, sinceMs: number): void;
+} {
+  const judged = new Map<string, Judgement>();
+  return {
+    set: (owner, peer, judgement) => void judged.set(`${owner} ${peer}`, judgement),
+    last: (owner, peer) => judged.get(`${owner} ${peer}`) ?? { blocked: false, sinceMs: 0 },
+    doubtSince(owner, sinceMs) {
+      for (const [pair, judgement] of judged) {
+        if (pair.startsWith(`${owner} `) && judgement.sinceMs > sinceMs) {
+          judged.set(pair, { ...judgement, blocked: undefined });
+        }
+      }
     },
   };
 }

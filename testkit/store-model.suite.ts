@@ -237,8 +237,8 @@ async function watched(world: World, after: Revision): Promise<[Revision, string
 }
 
 /**
- * A watch that is known to be there: a store elsewhere may be asked to forget the past before it has
- * begun to watch, and then tells so.
+ * A watch that is known to be there: a store elsewhere may be asked to forget the past before it
+ * has begun to watch, and then tells so.
  */
 async function begun(
   store: KeyValueStore,
