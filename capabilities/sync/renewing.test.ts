@@ -11,8 +11,9 @@ import {
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connectTo, foundCluster, type PairedCluster } from '../../testkit/sync-pair.ts';
 import { clusterOf } from '../../testkit/test-cluster.ts';
+import type { Head } from '../resources/contract.ts';
 import { createHistory } from '../resources/history.ts';
-import { syncPeerContract, type RenewedHeads } from './wire.ts';
+import { syncPeerContract, type RenewedHeads, type SyncPeer } from './wire.ts';
 
 const crypto = createNodeCrypto();
 const history = createHistory(crypto);
@@ -21,10 +22,13 @@ const ids = names.map((name) => federatedId(clusterOf(crypto, 1), localId('kv', 
 const by = { author: 'ada' };
 const intervalMs = 20; // between two rounds
 
+type HeadsAnswer = Awaited<ReturnType<SyncPeer['heads']>>;
+
 let owner: PairedCluster;
 let mirror: PairedCluster;
 let calls: string[];
 let answer: (said: RenewedHeads) => RenewedHeads;
+let answerHeads: (said: HeadsAnswer) => HeadsAnswer;
 let reached: Carrier;
 
 function listening(carrier: Carrier): Carrier {
@@ -34,7 +38,11 @@ function listening(carrier: Carrier): Carrier {
     async call(contract, method, input, options) {
       calls.push(method);
       const said = await carrier.call(contract, method, input, options);
-      return method === 'renew' ? answer(said as RenewedHeads) : said;
+      const answers = { renew: answer, heads: answerHeads } as Record<
+        string,
+        (said: unknown) => unknown
+      >;
+      return answers[method]?.(said) ?? said;
     },
   };
 }
@@ -42,6 +50,7 @@ function listening(carrier: Carrier): Carrier {
 beforeEach(async () => {
   calls = [];
   answer = (said) => said;
+  answerHeads = (said) => said;
   owner = await foundCluster(1, 'lubeck');
   mirror = await foundCluster(11, 'bergen', { intervalMs });
   const peers = { cluster: mirror.id };
@@ -105,6 +114,22 @@ describe('a round over mirrors that are where their owner is', () => {
     expect(ids.map(stateOf)).toEqual(names.map(() => 'current'));
   });
 
+  test('calls a mirror current again that one spoiled answer had refused', async () => {
+    answer = () => ({ ticks: [], proofs: [] });
+    answerHeads = ({ heads }) => ({ heads: heads.map((head) => head && spoiled(head)) });
+    await expect.poll(() => ids.map(stateOf), { timeout: 5_000 }).toEqual(ids.map(() => 'refused'));
+    answerHeads = (said) => said;
+    await expect.poll(() => ids.map(stateOf), { timeout: 5_000 }).toEqual(ids.map(() => 'current'));
+  });
+
+  test('does so as well where the owner renews its signature for all of them', async () => {
+    answer = () => ({ ticks: [], proofs: [] });
+    answerHeads = ({ heads }) => ({ heads: heads.map((head) => head && spoiled(head)) });
+    await expect.poll(() => ids.map(stateOf), { timeout: 5_000 }).toEqual(ids.map(() => 'refused'));
+    answer = (said) => said;
+    await expect.poll(() => ids.map(stateOf), { timeout: 5_000 }).toEqual(ids.map(() => 'current'));
+  });
+
   test('asks an owner of an older release for heads', async () => {
     answer = () => {
       throw new HansaError('METHOD_UNKNOWN', 'not here');
@@ -116,4 +141,8 @@ describe('a round over mirrors that are where their owner is', () => {
 
 function withOtherSalt(proof: RenewedHeads['proofs'][number]): typeof proof {
   return proof && { ...proof, salt: crypto.hash(utf8(toHex(proof.salt))) };
+}
+
+function spoiled(head: Head): Head {
+  return { ...head, chain: crypto.hash(head.chain) };
 }

@@ -88,7 +88,7 @@ async function renewHeads(
     if (!isSigned(parts, head)) {
       return;
     }
-    Object.assign(progressOf(before.resource), { head, asked: head });
+    noteProven(progressOf(before.resource), head);
     renewed.add(before.resource);
   });
   return renewed;
@@ -158,18 +158,30 @@ function compareAtOnePosition(
     fail(parts, resource, error);
     return;
   }
-  Object.assign(parts.progressOf(resource), { head, asked: head });
   // In the middle of a batch the digest is not known, the chain always is.
   const { chain, digest = head.digest } = applied;
   if (equalBytes(head.chain, chain) && equalBytes(head.digest, digest)) {
+    noteProven(parts.progressOf(resource), head);
     return;
   }
+  Object.assign(parts.progressOf(resource), { head, asked: head });
   const { clock, log } = parts;
   parts.copies
     .setFork(resource, { held: applied.head, other: head, seenMs: clock.now() })
     .catch((error: unknown) => log.problem('mirror.fork-unseen', error, { resource }));
   const fork = new HansaError('HEAD_FORKED', `${resource} has two states at one sequence`);
   fail(parts, resource, fork);
+}
+
+/**
+ * The owner has signed that it stands where we hold it. What was refused before, of an answer that
+ * was spoiled on its way, has to be followed anew: a stream on which nothing happens says nothing.
+ */
+function noteProven(progress: MirrorProgress, head: Head): void {
+  Object.assign(progress, { head, asked: head });
+  if (progress.state === 'refused' || progress.state === 'absent') {
+    progress.restart.abort();
+  }
 }
 
 function isStuck(progress: MirrorProgress): boolean {
