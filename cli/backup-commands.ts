@@ -9,12 +9,16 @@ import {
   textView,
   type CommandOutput,
 } from '@hansa/foundation';
+import { etcdGiven, etcdOptions, offlineGiven } from './etcd-options.ts';
 import type { LocalCommand, LocalContext } from './local-commands.ts';
+
+const loadNode = () => import('@hansa/node');
+type NodeRoom = Awaited<ReturnType<typeof loadNode>>;
+type EtcdTarget = ReturnType<NodeRoom['parseStoreUrl']>;
+type Offline = Parameters<NodeRoom['migrateStore']>[0];
 
 const damaged = 7; // the exit code of everything that does not verify
 const folderArgument = { name: '<folder>', description: 'as "hansa backup create" wrote it' };
-const loadNode = () => import('@hansa/node');
-type Offline = Parameters<Awaited<ReturnType<typeof loadNode>>['restoreFolder']>[0];
 
 const verify: LocalCommand = {
   local: true,
@@ -53,37 +57,64 @@ const restore: LocalCommand = {
   args: [folderArgument],
   options: [
     { flags: '--data <folder>', description: 'a new data folder', required: true },
+    { flags: '--store <url>', description: 'the store to etcd://host:2379,…[/prefix], empty' },
+    { flags: '--unsealed', description: 'what is sealed in the backup may lie in plain on etcd' },
     { flags: '--seal-key-file <file>', description: 'of a sealed backup (or HANSA_SEAL_KEY)' },
     { flags: '--seal-age-identity <file>', description: 'of a sealed backup' },
     { flags: '--plan', description: 'check the backup, say what would be done, and do nothing' },
-    { flags: '--yes', description: 'do it' },
+    { flags: '--yes', description: 'do it; broken off, the same command begins anew' },
+    { flags: '--abandon', description: 'empty the store on etcd where it was broken off' },
+    ...etcdOptions,
   ],
   examples: [
     'hansa backup restore backups/lubeck --data lubeck-again --plan',
     'hansa backup restore backups/lubeck --data lubeck-again --yes',
+    'hansa backup restore backups/lubeck --data lubeck-1 --store etcd://127.0.0.1:2379 --yes',
   ],
   async run(context) {
     const folder = resolve(context.args['folder'] ?? '');
     const data = resolve(textOption(context, 'data') ?? '');
     const node = await loadNode();
-    if (context.options['yes'] !== true) {
-      const report = await node.checkBackup(folder, () => undefined);
-      return planned(context, { ...report, data });
+    const url = textOption(context, 'store');
+    const to = url === undefined ? undefined : node.parseStoreUrl(url);
+    if (context.options['abandon'] === true) {
+      return abandoned(context, node, { data, to });
     }
-    const restored = await node.restoreFolder(offline(context), {
-      folder,
-      data,
-    });
+    if (context.options['yes'] !== true || context.options['plan'] === true) {
+      const report = await node.checkBackup(folder, () => undefined);
+      return planned(context, { ...report, data, to });
+    }
+    const unsealed = context.options['unsealed'] === true;
+    const given = { folder, data, to, unsealed };
+    const restored = await node.restoreFolder(offline(context, node), given);
     const { name, entries, blobs, keys } = restored;
     const about =
       keys === 0 ? '; its keys are not in the backup: put them into its keys folder' : '';
+    const where = to === undefined ? '' : ` on ${to.url}`;
     return {
       data: { ...restored, folder: data },
-      view: textView(`${name} is restored: ${entries} records and ${blobs} blobs${about}.`),
+      view: textView(`${name} is restored${where}: ${entries} records and ${blobs} blobs${about}.`),
       next: [`hansa up --data ${data}`, 'hansa recover list'],
     };
   },
 };
+
+async function abandoned(
+  context: LocalContext,
+  node: NodeRoom,
+  { data, to }: { readonly data: string; readonly to: EtcdTarget | undefined },
+): Promise<CommandOutput> {
+  if (to === undefined) {
+    throw new HansaError('USAGE', 'only what was begun on etcd is given up: --store <url>');
+  }
+  const removed = await node.abandonRestore(offline(context, node), { data, to });
+  return {
+    data: { removed },
+    view: textView(`Given up: ${removed} records were removed from ${to.url}.`),
+  };
+}
+
+type Report = Awaited<ReturnType<NodeRoom['checkBackup']>>;
 
 function planned(
   context: LocalContext,
@@ -91,44 +122,38 @@ function planned(
     manifest,
     problems,
     data,
-  }: Awaited<ReturnType<Awaited<ReturnType<typeof loadNode>>['checkBackup']>> & {
-    readonly data: string;
-  },
+    to,
+  }: Report & { readonly data: string; readonly to: EtcdTarget | undefined },
 ): CommandOutput {
   if (problems.length > 0) {
     throw new HansaError('BACKUP_INVALID', problems[0] ?? '', {
       facts: { problems: problems.length },
     });
   }
-  const { name, createdMs, store, blobs, keys } = manifest;
+  const { name, createdMs, store, blobs, keys, seal } = manifest;
+  const isUnsealed = to !== undefined && seal !== undefined;
   const lines = [
     `${data} becomes ${name} as it was at ${momentText(createdMs)}:`,
     `  ${store.records} records, ${blobs.count} blobs, ${keys.length} key files.`,
+    ...(to === undefined ? [] : [`  The records lie on ${to.url}, and the keys when it is up.`]),
+    ...(isUnsealed ? ['  What is sealed in the backup lies in plain there: --unsealed.'] : []),
     '  Nothing is signed before every linked peer has said what it holds.',
     '  Open invitations, sessions and login codes are not restored.',
     '  The node of before must not run any more: there would be two of one identity.',
   ];
   const folder = context.args['folder'] ?? '';
+  const onto = to === undefined ? '' : ` --store ${to.url}`;
+  const consent = isUnsealed ? '--unsealed --yes' : '--yes';
   return {
-    data: { manifest, data },
+    data: { manifest, data, ...(to === undefined ? {} : { store: to.url }) },
     view: textView(lines.join('\n')),
-    next: [`hansa backup restore ${folder} --data ${data} --yes`],
+    next: [`hansa backup restore ${folder} --data ${data}${onto} ${consent}`],
   };
 }
 
-function offline({ options }: LocalContext): Offline {
-  const text = (value: unknown): string | undefined =>
-    typeof value === 'string' ? value : undefined;
-  return {
-    sealKeyFile: text(options['sealKeyFile']),
-    sealAgeIdentity: text(options['sealAgeIdentity']),
-    environment: process.env,
-    open: async () => {
-      throw new HansaError('USAGE', 'a backup is restored into a data folder');
-    },
-    signal: new AbortController().signal,
-    progress: () => undefined,
-  };
+function offline(context: LocalContext, node: NodeRoom): Offline {
+  const open: Offline['open'] = (choice) => node.openShared(choice, etcdGiven(context));
+  return { ...offlineGiven(context), open };
 }
 
 export const backupCommands: readonly LocalCommand[] = [verify, restore];

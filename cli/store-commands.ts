@@ -2,12 +2,13 @@
 import { resolve } from 'node:path';
 import { HansaError, textOption, textView, type CommandOutput } from '@hansa/foundation';
 import { resolveContext } from './contexts.ts';
+import { etcdGiven, etcdOptions, offlineGiven } from './etcd-options.ts';
 import type { LocalCommand, LocalContext } from './local-commands.ts';
 
 const loadNode = () => import('@hansa/node');
 type NodeRoom = Awaited<ReturnType<typeof loadNode>>;
+type EtcdTarget = ReturnType<NodeRoom['parseStoreUrl']>;
 type Offline = Parameters<NodeRoom['migrateStore']>[0];
-type Target = ReturnType<NodeRoom['parseStoreUrl']>;
 
 const migrate: LocalCommand = {
   local: true,
@@ -23,10 +24,7 @@ const migrate: LocalCommand = {
     { flags: '--unsealed', description: 'what is sealed here may lie in plain there' },
     { flags: '--seal-key-file <file>', description: 'of a sealed cluster (or HANSA_SEAL_KEY)' },
     { flags: '--seal-age-identity <file>', description: 'of a sealed cluster' },
-    { flags: '--store-ca <file>', description: 'authority of etcd’s certificate (etcds://)' },
-    { flags: '--store-cert <file>', description: 'certificate that etcd asks for' },
-    { flags: '--store-key <file>', description: 'key of that certificate' },
-    { flags: '--store-user <user>', description: 'its password from HANSA_STORE_PASSWORD' },
+    ...etcdOptions,
   ],
   examples: [
     'hansa store migrate --to etcd://127.0.0.1:2379 --plan',
@@ -62,7 +60,10 @@ const migrate: LocalCommand = {
   },
 };
 
-function planned(plan: Awaited<ReturnType<NodeRoom['planMigration']>>, to: Target): CommandOutput {
+function planned(
+  plan: Awaited<ReturnType<NodeRoom['planMigration']>>,
+  to: EtcdTarget,
+): CommandOutput {
   const lines = [
     `All that the store says at revision ${plan.revision} is copied to ${to.url}, and compared.`,
     'Until then nothing is switched. The cluster is stopped meanwhile; its peers wait.',
@@ -91,21 +92,8 @@ async function dataOf(context: LocalContext): Promise<string> {
 }
 
 function offline(context: LocalContext, node: NodeRoom): Offline {
-  const text = (name: string): string | undefined => textOption(context, name);
-  const etcd = {
-    caFile: text('storeCa'),
-    certFile: text('storeCert'),
-    keyFile: text('storeKey'),
-    user: text('storeUser'),
-  };
-  return {
-    sealKeyFile: text('sealKeyFile'),
-    sealAgeIdentity: text('sealAgeIdentity'),
-    environment: process.env,
-    open: (choice) => node.openShared(choice, etcd),
-    signal: new AbortController().signal,
-    progress: () => undefined,
-  };
+  const open: Offline['open'] = (choice) => node.openShared(choice, etcdGiven(context));
+  return { ...offlineGiven(context), open };
 }
 
 export const storeCommands: readonly LocalCommand[] = [migrate];

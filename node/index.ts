@@ -17,9 +17,9 @@ export {
   migrateStore,
   openShared,
   planMigration,
-  restoreFolder,
   type Offline,
 } from './offline.ts';
+export { abandonRestore, restoreFolder } from './restore-offline.ts';
 export { parseStoreUrl, readStoreChoice, type StoreChoice } from './store-choice.ts';
 export { openHolder } from './token-holder.ts';
 export type { RunningNode } from './running-node.ts';

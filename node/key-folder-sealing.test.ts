@@ -6,7 +6,13 @@ import { createSealer } from '@hansa/sealing-age';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSeededRandom } from '../testkit/seeded-random.ts';
 import { seedOf } from '../testkit/test-cluster.ts';
-import { createKeyVault, readKeys, sealKeyFiles, type KeyFolderNeeds } from './key-folder.ts';
+import {
+  createKeyVault,
+  readKeys,
+  sealKeyFiles,
+  unsealKeyFiles,
+  type KeyFolderNeeds,
+} from './key-folder.ts';
 
 let folder: string;
 let version = 1;
@@ -50,6 +56,14 @@ describe('key files of a sealed folder', () => {
     }
     complete = true;
     expect(await keysOf(sealed())).toEqual(keys);
+  });
+
+  test('are written in plain for a store that nothing seals, and are the same keys', async () => {
+    const keys = await keysOf(sealed());
+    await unsealKeyFiles(sealed());
+    await unsealKeyFiles(sealed()); // what is in plain stays as it is
+    expect(files.map((file) => isSealed(bytesOf(file)))).toEqual([false, false, false]);
+    expect(await keysOf(plain())).toEqual(keys);
   });
 
   test('that lie in plain are read, then sealed; once all is sealed, plain ones are refused', async () => {

@@ -157,6 +157,18 @@ export async function sealKeyFiles(needs: KeyFolderNeeds): Promise<void> {
   }
 }
 
+/** As plain files, for a store that nothing of Hansa seals; one that is in plain stays as it is. */
+export async function unsealKeyFiles(needs: KeyFolderNeeds): Promise<void> {
+  for (const which of Object.keys(files) as (keyof typeof files)[]) {
+    const path = join(needs.folder, files[which].file);
+    const bytes = await readFile(path).catch(() => undefined);
+    if (bytes !== undefined && isSealed(bytes)) {
+      const seed = parseSeed(textOf(needs, which, bytes), path);
+      await writeSecret(path, `${toHex(seed)}\n`);
+    }
+  }
+}
+
 async function writeSeed(
   { folder, sealing }: KeyFolderNeeds,
   which: keyof typeof files,

@@ -1,8 +1,7 @@
 // What is done to a cluster's data while no node runs on it: a backup checked or restored, its
 // store moved into another one. The command line calls these; nothing here listens or dials.
-import { access, copyFile, mkdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { openDiskBlobs } from '@hansa/blobs-disk';
+import { access, rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { carriedValue } from '@hansa/capabilities/resources/capability';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
@@ -13,16 +12,14 @@ import {
   type Codec,
   type Entry,
   type KeyValueStore,
-  type Sealer,
 } from '@hansa/foundation';
 import { openEtcdStore } from '@hansa/store-etcd';
 import { createSystemClock, createSystemRandom } from '@hansa/system-node';
-import { sealFile } from './backup/manifest.ts';
-import { requireFreshData, restoreBackup, restoreKeys, type Restored } from './backup/restoring.ts';
-import { requireWhole, verifyBackup, type BackupReport } from './backup/verifying.ts';
+import { verifyBackup, type BackupReport } from './backup/verifying.ts';
 import type { Config } from './config.ts';
+import { unsealKeyFiles } from './key-folder.ts';
 import { accessOf } from './member-ground.ts';
-import { openSealing } from './sealing.ts';
+import { openSealing, type OpenSealing } from './sealing.ts';
 import { settledStore } from './store-base.ts';
 import { readStoreChoice, writeStoreChoice, type StoreChoice } from './store-choice.ts';
 import {
@@ -43,7 +40,7 @@ export interface Offline {
   progress(line: string): void;
 }
 
-type EtcdChoice = Extract<StoreChoice, { kind: 'etcd' }>;
+export type EtcdChoice = Extract<StoreChoice, { kind: 'etcd' }>;
 
 const clock = createSystemClock();
 const crypto = createNodeCrypto();
@@ -55,55 +52,17 @@ export function checkBackup(
   return verifyBackup(crypto, folder, progress);
 }
 
-/** Beside the folder first, so that what was broken off is never taken for a cluster. */
-export async function restoreFolder(
-  needs: Offline,
-  given: { readonly folder: string; readonly data: string },
-): Promise<Restored & { readonly keys: number; readonly name: string }> {
-  const { folder, data } = given;
-  const report = await verifyBackup(crypto, folder, needs.progress);
-  requireWhole(report);
-  const { manifest } = report;
-  await requireFreshData(data);
-  const building = `${data}.restoring`;
-  await rm(building, { recursive: true, force: true });
-  await mkdir(dirname(data), { recursive: true });
-  await mkdir(building, { mode: 0o700 });
-  if (manifest.seal !== undefined) {
-    await copyFile(join(folder, manifest.seal.file), join(building, sealFile));
-  }
-  const keys = await restoreKeys(folder, manifest, building);
-  const opened = await openFolder(needs, building);
-  try {
-    const random = createSystemRandom();
-    const blobs = await openDiskBlobs({ folder: join(building, 'blobs'), crypto, random });
-    const restored = await restoreBackup({
-      ...needs,
-      folder,
-      manifest,
-      target: opened.store,
-      blobs,
-      crypto,
-      codec: createMsgpackCodec(),
-      sealer: opened.sealer,
-      nowMs: clock.now(),
-    });
-    await opened.store.close();
-    await rm(data, { recursive: true, force: true }); // empty, as was found above
-    await rename(building, data);
-    return { ...restored, keys, name: manifest.name };
-  } catch (error) {
-    await opened.store.close().catch(() => undefined);
-    throw error;
-  }
+/** What seals a data folder, under the key that was given. */
+export function sealingOf(needs: Offline, data: string): Promise<OpenSealing> {
+  return openSealing({ ...needs, data, clock, log: silentLog });
 }
 
 async function openFolder(
   needs: Offline,
   data: string,
-): Promise<{ readonly store: KeyValueStore; readonly sealer: Sealer | undefined }> {
-  const sealing = await openSealing({ ...needs, data, clock, log: silentLog });
-  return { store: await sealing.openStore(), sealer: sealing.folder?.sealer };
+): Promise<{ readonly store: KeyValueStore; readonly sealing: OpenSealing }> {
+  const sealing = await sealingOf(needs, data);
+  return { store: await sealing.openStore(), sealing };
 }
 
 /** With the certificates and the user that etcd asks for, as `hansa up` is told of them. */
@@ -129,11 +88,11 @@ export async function planMigration(
   needs: Offline,
   { data, to }: { readonly data: string; readonly to: EtcdChoice },
 ): Promise<MigrationPlan> {
-  await requireOwnStore(data);
-  const { store, sealer } = await openFolder(needs, data);
+  await requireOwnStore(data, to);
+  const { store, sealing } = await openFolder(needs, data);
   try {
     const { revision } = await (await settledStore(store)).status();
-    return { to, revision, sealed: sealer !== undefined };
+    return { to, revision, sealed: sealing.folder !== undefined };
   } finally {
     await store.close();
   }
@@ -150,10 +109,10 @@ export async function migrateStore(
   },
 ): Promise<Migrated> {
   const { data, to } = move;
-  await requireOwnStore(data);
-  const { store, sealer } = await openFolder(needs, data);
+  await requireOwnStore(data, to);
+  const { store, sealing } = await openFolder(needs, data);
   try {
-    requireAgreed(sealer, move.unsealed);
+    requireAgreed(sealing, move.unsealed);
     const target = await needs.open(to);
     let copied: Copied;
     try {
@@ -162,6 +121,7 @@ export async function migrateStore(
       await target.close();
     }
     await writeStoreChoice(data, to);
+    await unsealKeys(data, sealing);
     await store.close();
     const kept = join(data, `store.before-${clock.now()}`);
     await rename(join(data, 'store'), kept);
@@ -171,17 +131,27 @@ export async function migrateStore(
   }
 }
 
-async function requireOwnStore(data: string): Promise<void> {
+/** Nothing of Hansa seals a store on etcd, or the keys on their way into it. */
+export async function unsealKeys(data: string, { folder: sealing }: OpenSealing): Promise<void> {
+  const random = createSystemRandom();
+  const folder = join(data, 'keys');
+  await unsealKeyFiles({ folder, random, environment: {}, known: true, sealing });
+}
+
+/** One that is switched already is finished: no node starts while both stores are there. */
+async function requireOwnStore(data: string, to: EtcdChoice): Promise<void> {
   await access(join(data, 'store')).catch(() => {
     throw new HansaError('USAGE', `no cluster has its store in ${data}`);
   });
-  if ((await readStoreChoice(data)).kind !== 'lmdb') {
+  const choice = await readStoreChoice(data);
+  if (choice.kind !== 'lmdb' && choice.url !== to.url) {
     throw new HansaError('CONFLICT', 'the cluster’s store is on etcd already');
   }
 }
 
-function requireAgreed(sealer: Sealer | undefined, unsealed: boolean): void {
-  if (sealer !== undefined && !unsealed) {
+/** STORE_UNSEALED where it is sealed, and nobody has said that it may lie in plain. */
+export function requireAgreed({ folder }: OpenSealing, unsealed: boolean): void {
+  if (folder !== undefined && !unsealed) {
     throw new HansaError(
       'STORE_UNSEALED',
       'the store is sealed here, and would be in plain there',

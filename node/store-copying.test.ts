@@ -76,9 +76,16 @@ describe('a copy of a store', () => {
     expect(await all(await settledStore(target))).toEqual(await all(source));
   });
 
+  test('that was whole, and is asked for again, is the same; once it is in use it is refused', async () => {
+    const copied = await fillStore(order());
+    expect(await fillStore(order())).toEqual(copied);
+    await target.set(utf8('x'), utf8('1'));
+    await refusal(fillStore(order()), 'STORE_NOT_EMPTY');
+  });
+
   test('is refused where something else is, or another copy has begun', async () => {
     await fillStore(order());
-    await refusal(fillStore(order()), 'STORE_NOT_EMPTY');
+    await refusal(fillStore(order({ id: 'another' })), 'STORE_NOT_EMPTY');
     const taken = createMemoryStore({ clock });
     await taken.set(utf8('x'), utf8('1'));
     await refusal(fillStore(order({ target: taken })), 'STORE_NOT_EMPTY');

@@ -14,7 +14,15 @@ import {
   type LeaseId,
   type Op,
 } from '@hansa/foundation';
-import { baseBytes, baseKey, copyKey, markBytes, ownPrefix, readMark } from './store-base.ts';
+import {
+  baseBytes,
+  baseKey,
+  copyKey,
+  markBytes,
+  ownPrefix,
+  readMark,
+  type CopyMark,
+} from './store-base.ts';
 
 const opsAtOnce = 64; // with the mark, well below a transaction's limit
 const bytesAtOnce: number = 448 * 1_024; // one value of the largest size still fits beside it
@@ -64,6 +72,9 @@ export interface Copied {
 /** STORE_NOT_EMPTY, unless it holds the beginning of this very copy; DIGEST_MISMATCH at the end. */
 export async function fillStore(order: CopyOrder): Promise<Copied> {
   const { target, crypto, id, base } = order;
+  if (await isWhole(order)) {
+    return sumAgain(order);
+  }
   const after = await placeOf(order);
   const leases = createLeases(order);
   const sum = createSum(crypto);
@@ -107,18 +118,45 @@ export async function fillStore(order: CopyOrder): Promise<Copied> {
   return copied;
 }
 
+/** Whether this very copy came to its end before. */
+async function isWhole({ target, id }: CopyOrder): Promise<boolean> {
+  const mark = await readMark(target);
+  return mark?.id === id && mark.done;
+}
+
+/** Whoever was broken off before they could say so is told the same, unless it is in use by now. */
+async function sumAgain(order: CopyOrder): Promise<Copied> {
+  const sum = createSum(order.crypto);
+  for await (const entry of order.entries()) {
+    order.signal.throwIfAborted();
+    if (entry.lease === undefined) {
+      sum.add(entry);
+    }
+  }
+  const copied = { entries: sum.entries, digest: sum.digest() };
+  if ((await sumOf(order)).digest !== copied.digest) {
+    throw new HansaError('STORE_NOT_EMPTY', 'the store that is to be filled is in use already');
+  }
+  return copied;
+}
+
 /** Where to go on; from the beginning in an empty store. */
 async function placeOf({ target, id }: CopyOrder): Promise<string> {
   const mark = await readMark(target);
   if (mark?.id === id && !mark.done) {
     return mark.after;
   }
+  await requireEmpty(target);
+  return '';
+}
+
+/** STORE_NOT_EMPTY where anything is in it. */
+export async function requireEmpty(target: KeyValueStore): Promise<void> {
   const range = { start: Uint8Array.of(0), end: Uint8Array.of(0xff, 0xff) };
   const { entries } = await target.scan(range, { limit: 1, keysOnly: true });
-  if (mark !== undefined || entries.length > 0) {
+  if (entries.length > 0) {
     throw new HansaError('STORE_NOT_EMPTY', 'the store that is to be filled holds something');
   }
-  return '';
 }
 
 function createLeases({ target, leaseSeconds }: CopyOrder): {
@@ -144,18 +182,24 @@ function createLeases({ target, leaseSeconds }: CopyOrder): {
   };
 }
 
-async function requireSame({ target, crypto }: CopyOrder, copied: Copied): Promise<void> {
+async function requireSame(order: CopyOrder, copied: Copied): Promise<void> {
+  const found = await sumOf(order);
+  if (found.digest !== copied.digest) {
+    throw new HansaError('DIGEST_MISMATCH', 'what arrived in the store is not what was copied', {
+      facts: { copied: copied.entries, found: found.entries },
+    });
+  }
+}
+
+/** Of what lies there, without what has a lease. */
+async function sumOf({ target, crypto }: CopyOrder): Promise<Copied> {
   const sum = createSum(crypto);
   for await (const entry of entriesAt(target)) {
     if (entry.lease === undefined) {
       sum.add(entry);
     }
   }
-  if (sum.digest() !== copied.digest) {
-    throw new HansaError('DIGEST_MISMATCH', 'what arrived in the store is not what was copied', {
-      facts: { copied: copied.entries, found: sum.entries },
-    });
-  }
+  return { entries: sum.entries, digest: sum.digest() };
 }
 
 interface Sum {
@@ -194,6 +238,12 @@ export async function abandonCopy(target: KeyValueStore): Promise<number> {
   if (mark === undefined || mark.done) {
     throw new HansaError('STORE_NOT_EMPTY', 'no unfinished copy is in this store');
   }
+  return emptyCopy(target, mark);
+}
+
+/** Of a whole one as well: from the first step on, no node starts on it. */
+export async function emptyCopy(target: KeyValueStore, mark: CopyMark): Promise<number> {
+  await target.set(copyKey, markBytes({ ...mark, done: false }));
   let removed = 0;
   const range = { start: Uint8Array.of(0), end: Uint8Array.of(0xff, 0xff) };
   for (;;) {

@@ -1,6 +1,7 @@
 // A cluster that outgrows its data folder: its store goes to a real etcd while it is stopped, and
 // its peers notice nothing but the pause.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { utf8 } from '@hansa/foundation';
 import { openEtcdStore } from '@hansa/store-etcd';
@@ -8,9 +9,10 @@ import { createSystemClock } from '@hansa/system-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startEtcd, type EtcdCluster } from '../../testkit/etcd-server.ts';
 import { requires } from '../../testkit/needs.ts';
-import { startCluster, type Cluster } from './harness/cluster.ts';
+import { prepareCluster, startCluster, type Cluster } from './harness/cluster.ts';
 import { linkClusters, must, untilLinked } from './harness/linking.ts';
 import { showMirror, untilState } from './harness/mirroring.ts';
+import { temporaryFolder } from './harness/place.ts';
 import { notYet, until } from './harness/until.ts';
 
 const fast = ['--sync-interval', '1'];
@@ -70,4 +72,61 @@ describe.skipIf(!requires('etcd').available)('with etcd', () => {
     expect((await must<{ found: unknown[] }>(lubeck, 'scrub')).found).toEqual([]);
     await Promise.all([lubeck.stop(), bergen.stop()]);
   }, 120_000);
+
+  test('what was sealed in a folder goes on from etcd, moved there or restored, where a person agrees', async () => {
+    const key = join(temporaryFolder('seal'), 'seal.key');
+    writeFileSync(key, `${'ab'.repeat(32)}\n`, { mode: 0o600 });
+    const sealed = ['--seal-key-file', key];
+    const riga = await startCluster({ name: 'riga', flags: sealed });
+    await must(riga, 'kv', 'create', 'prices');
+    await must(riga, 'kv', 'put', 'prices', 'herring', '12');
+    const backup = join(temporaryFolder('backup'), 'riga');
+    await must(riga, 'backup', 'create', '--to', backup, '--with-keys');
+    await riga.stop();
+    const url = (prefix: string): string => `etcd://${etcd.endpoints.join(',')}/${prefix}`;
+
+    const migrate = ['store', 'migrate', '--to', url('moved'), '--yes', ...sealed];
+    expect((await riga.hansa(...migrate)).report().code).toBe('STORE_UNSEALED');
+    await must(riga, ...migrate, '--unsealed');
+    await riga.restart([]);
+    expect(await must(riga, 'kv', 'get', 'prices', 'herring')).toMatchObject({ text: '12' });
+    await must(riga, 'kv', 'put', 'prices', 'herring', '13');
+    const last = await positionOf(riga, 'kv/prices');
+    await riga.stop();
+
+    const data = join(temporaryFolder('restored'), 'data');
+    const restore = ['backup', 'restore', backup, '--data', data, ...sealed];
+    const planned = await riga.hansaPlain(...restore, '--store', url('restored'), '--plan');
+    expect(planned.stdout).toContain('--unsealed --yes');
+    const onto = (prefix: string): string[] => [...restore, '--store', url(prefix), '--yes'];
+    expect((await riga.hansa(...onto('restored'))).report().code).toBe('STORE_UNSEALED');
+    const used = await riga.hansa(...onto('moved'), '--unsealed');
+    expect(used.report().code).toBe('STORE_NOT_EMPTY');
+    expect(existsSync(data)).toBe(false);
+    await must(riga, ...onto('restored'), '--unsealed');
+    const again = prepareCluster({ name: 'riga', data });
+    await again.restart();
+    expect(await must(again, 'kv', 'get', 'prices', 'herring')).toMatchObject({ text: '12' });
+    await must(again, 'kv', 'put', 'prices', 'herring', '14');
+    const now = await positionOf(again, 'kv/prices');
+    expect(now.epoch).toBeGreaterThan(last.epoch);
+    expect(now.sequence).toBeGreaterThan(last.sequence);
+    const { body } = await again.api<{ ticket: string }>('POST', '/nodes/tickets', {});
+    const second = prepareCluster({ name: 'riga', flags: ['--join', body.ticket] });
+    await second.restart();
+    expect(await must(second, 'kv', 'get', 'prices', 'herring')).toMatchObject({ text: '14' });
+    await second.stop();
+    await again.stop();
+  }, 120_000);
 });
+
+async function positionOf(
+  cluster: Cluster,
+  id: string,
+): Promise<{ readonly epoch: number; readonly sequence: number }> {
+  const { body } = await cluster.api<{ position: { epoch: number; sequence: number } }>(
+    'GET',
+    `/resources/show?id=${encodeURIComponent(id)}`,
+  );
+  return body.position;
+}
