@@ -13,6 +13,7 @@ import type { NodesHost } from '@hansa/capabilities/nodes/uses';
 import type { OpenIdProvider } from '@hansa/capabilities/logins/oidc';
 import type { PasswordHashing } from '@hansa/capabilities/logins/password-hashing';
 import type { DataPlane } from '@hansa/capabilities/links/planes-driver';
+import type { BlobCopies } from '@hansa/capabilities/scrub/capability';
 import type { Seals } from '@hansa/capabilities/sealing/capability';
 import type { KeptChanges } from '@hansa/capabilities/resources/capability';
 import type { FederatedKind } from '@hansa/capabilities/sync/contract';
@@ -32,6 +33,8 @@ import type {
 export interface Drivers {
   readonly store: KeyValueStore;
   readonly blobs: Blobs;
+  /** Copies of them on other nodes; absent where there is one node. */
+  readonly nearby?: (() => Promise<readonly BlobCopies[]>) | undefined;
   readonly codec: Codec;
   readonly crypto: Crypto;
   readonly clock: Clock;

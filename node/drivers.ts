@@ -85,6 +85,7 @@ export async function openDrivers(
   const logins = { hashing: createArgon2Hashing(), openId: createOpenIdProvider(clock) };
   return {
     ...touched,
+    nearby: ground.nearby,
     backups,
     logins,
     founded,

@@ -6,6 +6,7 @@ import {
   type KeySeeds,
   type KeyVault,
 } from '@hansa/capabilities/identity/capability';
+import type { BlobCopies } from '@hansa/capabilities/scrub/capability';
 import type { Seals } from '@hansa/capabilities/sealing/capability';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import {
@@ -35,6 +36,8 @@ export interface Ground {
   readonly sealer?: Sealer | undefined;
   /** Absent where they lie in this data folder alone. */
   readonly blobs?: Blobs | undefined;
+  /** The copies on other nodes; absent where there is one node. */
+  readonly nearby?: (() => Promise<readonly BlobCopies[]>) | undefined;
 }
 
 export async function openOwnGround(base: Opening): Promise<Ground> {

@@ -329,7 +329,7 @@ async function serveTerm(member: Member, term: Term): Promise<void> {
   try {
     const behind = await ground.behind(term.fence);
     const cluster = await runCluster(opening, {
-      ground: { ...behind, blobs: replicas.blobs },
+      ground: { ...behind, blobs: replicas.blobs, nearby: () => replicas.nearby() },
       front: guestsToo(front, guests),
       host: hostOf(member),
       requireHeld: () => requireHeld(term),

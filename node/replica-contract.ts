@@ -17,6 +17,12 @@ export interface ReplicaPlan {
   readonly chunks: Uint8Array;
 }
 
+/** So much was read of copies; the last of each blob says how it is. */
+export interface CopyRead {
+  readonly bytes: number;
+  readonly blob?: { readonly id: BlobId; readonly damaged: boolean } | undefined;
+}
+
 export interface ReplicaHolder {
   find(input: { id: BlobId }, call?: Call): Promise<{ readonly plan?: ReplicaPlan | undefined }>;
   chunk(input: { id: BlobId; index: number }, call?: Call): Promise<{ readonly bytes: Uint8Array }>;
@@ -32,6 +38,8 @@ export interface ReplicaHolder {
   /** Answers once the blob is verified and on its disk. */
   commit(input: { id: BlobId }, call?: Call): Promise<Record<string, never>>;
   drop(input: { ids: readonly BlobId[] }, call?: Call): Promise<Record<string, never>>;
+  /** Reads all that lies there; what is not what its id says is set aside, and named. */
+  verify(input: Record<string, never>, call?: Call): AsyncIterable<CopyRead>;
   /** All that lie there. */
   ids(
     input: Record<string, never>,
@@ -93,6 +101,17 @@ export const replicaContract: Contract<ReplicaHolder> = {
       permission,
       input: z.object({ ids: z.array(blobIdSchema).max(idsAtOnceMax) }),
       output: nothing,
+      errors: [],
+    },
+    verify: {
+      watch: true,
+      summary: 'Reads all that lies there, and sets aside what is damaged.',
+      permission,
+      input: nothing,
+      output: z.object({
+        bytes: natural,
+        blob: z.object({ id: blobIdSchema, damaged: z.boolean() }).optional(),
+      }),
       errors: [],
     },
     ids: {

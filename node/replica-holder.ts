@@ -1,6 +1,12 @@
 // The blobs of this node's disk, as the other nodes of the cluster ask for them.
-import { HansaError, type BlobId, type BlobReceipt, type Blobs } from '@hansa/foundation';
-import { idsAtOnceMax, type ReplicaHolder } from './replica-contract.ts';
+import {
+  HansaError,
+  isHansaError,
+  type BlobId,
+  type BlobReceipt,
+  type Blobs,
+} from '@hansa/foundation';
+import { idsAtOnceMax, type CopyRead, type ReplicaHolder } from './replica-contract.ts';
 import { chunkIds, chunkOf, planOf } from './replica-plan.ts';
 
 export function createHolder(local: Blobs): ReplicaHolder {
@@ -47,6 +53,11 @@ export function createHolder(local: Blobs): ReplicaHolder {
       }
       return {};
     },
+    async *verify(_input, call) {
+      for await (const { id } of local.list()) {
+        yield* verifyOne(local, id, call?.signal);
+      }
+    },
     async *ids() {
       let ids: BlobId[] = [];
       for await (const { id } of local.list()) {
@@ -59,4 +70,24 @@ export function createHolder(local: Blobs): ReplicaHolder {
       yield { ids };
     },
   };
+}
+
+async function* verifyOne(
+  local: Blobs,
+  id: BlobId,
+  signal: AbortSignal | undefined,
+): AsyncIterable<CopyRead> {
+  try {
+    for await (const piece of local.read(id, signal === undefined ? {} : { signal })) {
+      yield { bytes: piece.length };
+    }
+    yield { bytes: 0, blob: { id, damaged: false } };
+  } catch (error) {
+    if (isHansaError(error, 'BLOB_CORRUPT')) {
+      await local.setAside(id);
+      yield { bytes: 0, blob: { id, damaged: true } };
+    } else if (!isHansaError(error, 'BLOB_NOT_FOUND')) {
+      throw error; // what was removed meanwhile is no loss
+    }
+  }
 }

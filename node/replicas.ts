@@ -13,6 +13,7 @@ import {
 } from '@hansa/foundation';
 import { openDiskBlobs } from '@hansa/blobs-disk';
 import { nodeTables } from '@hansa/capabilities/nodes/capability';
+import type { BlobCopies } from '@hansa/capabilities/scrub/capability';
 import { framesOf, type Guest, type NodePort } from '@hansa/plane-tls';
 import { join } from 'node:path';
 import type { Opening } from './opening.ts';
@@ -24,6 +25,8 @@ import { sharedBlobs, type Copies, type SharedBlobs } from './shared-blobs.ts';
 export interface Replicas {
   /** What the active node works with. */
   readonly blobs: Blobs;
+  /** The copies on the other nodes that are there. */
+  nearby(): Promise<readonly BlobCopies[]>;
   /** Answers another node of the cluster. */
   serve(guest: Guest): void;
   /** Looks, and mends, until the signal aborts. */
@@ -61,6 +64,7 @@ export async function openReplicas(needs: {
   const shared: SharedBlobs = sharedBlobs({
     local,
     others,
+    nameOf: async (of) => (await members.get(of))?.value.name ?? of.slice(0, 12),
     ask,
     clock,
     log,

@@ -1,4 +1,4 @@
-import { createMemoryBlobs } from '@hansa/blobs-memory';
+import { createMemoryBlobs, type MemoryBlobs } from '@hansa/blobs-memory';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import { silentLog, toHex, utf8, type BlobId, type Blobs, type NodeId } from '@hansa/foundation';
 import { createSystemClock } from '@hansa/system-node';
@@ -15,7 +15,7 @@ interface Rig {
   readonly shared: SharedBlobs;
   readonly local: Blobs;
   /** By the number of each other node. */
-  readonly disks: ReadonlyMap<number, Blobs>;
+  readonly disks: ReadonlyMap<number, MemoryBlobs>;
   readonly there: Set<number>;
 }
 
@@ -31,6 +31,7 @@ function makeRig(copies = 2): Rig {
     local,
     self: nodeOf(1),
     others: async () => [...there].map(nodeOf),
+    nameOf: async (node) => (node === nodeOf(2) ? 'two' : 'three'),
     ask: async (node) => byNode.get(node) as ReplicaHolder,
     clock,
     log: silentLog,
@@ -100,6 +101,35 @@ test('what another node has is fetched, verified, and read here', async () => {
   }
   expect(text).toBe('elsewhere');
   expect(await rig.local.info(id)).toMatchObject({ id });
+});
+
+test('a copy that has rotted elsewhere is found and set aside there, and given again by one that is whole', async () => {
+  const rig = makeRig(3);
+  const signal = new AbortController().signal;
+  const { id } = await rig.shared.blobs.put(once('a blob'));
+  await rig.shared.blobs.put(once('another one'));
+  rig.disks.get(2)?.corrupt(id, 3);
+  await rig.local.delete(id); // the third node alone has it
+  const verdicts: string[] = [];
+  let bytes = 0;
+  const nearby = await rig.shared.nearby();
+  for (const { name, verify } of nearby) {
+    for await (const read of verify(signal)) {
+      bytes += read.bytes;
+      verdicts.push(
+        ...(read.blob === undefined ? [] : [[name, read.blob.damaged] as [string, boolean]]),
+      );
+    }
+  }
+  expect(verdicts.toSorted()).toEqual(['three whole', 'three whole', 'two damaged', 'two whole']);
+  expect(bytes).toBeGreaterThanOrEqual(28); // of three that are whole
+  expect(await holders(rig, id)).toEqual([3]);
+  expect(await nearby.find(({ name }) => name === 'two')?.give(id)).toBe(true);
+  expect(await holders(rig, id)).toEqual([2, 3]);
+  await rig.local.delete(id);
+  await rig.disks.get(3)?.delete(id);
+  await rig.disks.get(2)?.delete(id);
+  expect(await nearby[0]?.give(id)).toBe(false);
 });
 
 test('what is deleted, or collected, is gone from all of them', async () => {

@@ -13,6 +13,7 @@ import {
   type Log,
   type NodeId,
 } from '@hansa/foundation';
+import type { BlobCopies } from '@hansa/capabilities/scrub/capability';
 import { idsAtOnceMax, type ReplicaHolder } from './replica-contract.ts';
 import { chunkIds, chunkOf, planOf } from './replica-plan.ts';
 
@@ -26,6 +27,8 @@ export interface Copies {
 
 export interface SharedBlobs {
   readonly blobs: Blobs;
+  /** The copies on the other nodes, as a scrub reads and mends them. */
+  nearby(): Promise<readonly BlobCopies[]>;
   keepCopies(signal: AbortSignal): Promise<void>;
   found(): Copies;
 }
@@ -35,6 +38,8 @@ export interface SharedBlobsNeeds {
   readonly self: NodeId;
   /** The other nodes that are there and serve. */
   readonly others: () => Promise<readonly NodeId[]>;
+  /** What people call it. */
+  readonly nameOf: (node: NodeId) => Promise<string>;
   readonly ask: (node: NodeId) => Promise<ReplicaHolder>;
   readonly clock: Clock;
   readonly log: Log;
@@ -52,6 +57,7 @@ export function sharedBlobs(needs: SharedBlobsNeeds): SharedBlobs {
   return {
     blobs: shelfOf(needs),
     found: () => found,
+    nearby: () => copiesNearby(needs),
     async keepCopies(signal) {
       let waitMs = firstLookMs;
       while (!signal.aborted) {
@@ -178,6 +184,29 @@ async function give({ local, ask }: SharedBlobsNeeds, node: NodeId, id: BlobId):
   }
   // Also where nothing was missing: it may have had all of it, and died before it was told so.
   await holder.commit({ id });
+}
+
+async function copiesNearby(needs: SharedBlobsNeeds): Promise<readonly BlobCopies[]> {
+  const others = await needs.others();
+  return Promise.all(
+    others.map(async (node) => ({
+      name: await needs.nameOf(node),
+      async *verify(signal: AbortSignal) {
+        const holder = await needs.ask(node);
+        for await (const { bytes, blob } of holder.verify({}, { signal })) {
+          yield { bytes, blob };
+        }
+      },
+      async give(id: BlobId) {
+        const isHere = (await needs.local.info(id)) !== undefined;
+        if (!isHere && !(await fetchMissing(needs, id))) {
+          return false;
+        }
+        await give(needs, node, id);
+        return true;
+      },
+    })),
+  );
 }
 
 /** Whether it is here now. Every chunk is verified as it comes. */

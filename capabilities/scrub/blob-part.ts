@@ -1,5 +1,6 @@
-// Every blob against its id, and every blob that is named against what is here. What is damaged is
-// set aside at once, so that nobody is given it, and fetched again from whoever has it.
+// Every blob against its id, here and on the other nodes, and every blob that is named against what
+// is here. What is damaged is set aside at once, so that nobody is given it, and fetched again from
+// whoever has it.
 import {
   federatedId,
   isHansaError,
@@ -9,6 +10,7 @@ import {
   type Blobs,
   type ClusterId,
   type FederatedId,
+  type Log,
 } from '@hansa/foundation';
 import type { Peers } from '../links/contract.ts';
 import type { HeldCopies } from '../recovery/contract.ts';
@@ -16,11 +18,19 @@ import type { BlobReference, ResourceLog } from '../resources/contract.ts';
 import type { Mirrors } from '../sync/contract.ts';
 import type { ScrubPart, ScrubRound } from './contract.ts';
 
-/** Where a blob may be had inside the cluster: other nodes, where there are some. */
-export interface BlobSource {
+/** The copies of blobs that another node of the cluster keeps, for when this one is gone. */
+export interface BlobCopies {
   readonly name: string;
-  /** Brings it here, verified; false where this source does not have it. */
-  bring(id: BlobId, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Reads all of them where they lie, and says so piece by piece; what is damaged is set aside
+   * there.
+   */
+  verify(signal: AbortSignal): AsyncIterable<{
+    readonly bytes: number;
+    readonly blob?: { readonly id: BlobId; readonly damaged: boolean } | undefined;
+  }>;
+  /** Gives it a copy, verified there; false where no whole one is left. */
+  give(id: BlobId): Promise<boolean>;
 }
 
 export interface BlobPartNeeds {
@@ -30,8 +40,9 @@ export interface BlobPartNeeds {
   readonly mirrors: Mirrors;
   readonly peers: Peers;
   readonly copies: HeldCopies;
-  /** Asked first: they are nearer. */
-  readonly nearby?: (() => readonly BlobSource[]) | undefined;
+  /** Absent where there is one node. */
+  readonly nearby?: (() => Promise<readonly BlobCopies[]>) | undefined;
+  readonly log: Log;
 }
 
 export function createBlobPart(needs: BlobPartNeeds): ScrubPart {
@@ -39,9 +50,11 @@ export function createBlobPart(needs: BlobPartNeeds): ScrubPart {
     class: 'blobs',
     async scrub(round) {
       const damaged = await readAll(needs, round);
+      const copies = await readCopies(needs, round);
       const absent = new Map<BlobId, Named>();
       for await (const named of allNamed(needs)) {
         const { id } = named.reference;
+        copies.get(id)?.concerns.add(named.resource);
         const known = absent.get(id);
         if (known !== undefined) {
           known.concerns.add(named.resource);
@@ -59,6 +72,9 @@ export function createBlobPart(needs: BlobPartNeeds): ScrubPart {
         const isBack = (await needs.blobs.info(id)) !== undefined;
         const from = isBack ? 'another node' : 'nobody: nothing names it';
         await round.found({ name: id, sentence, concerns: [], from });
+      }
+      for (const [id, copied] of copies) {
+        await tellCopies(round, id, copied);
       }
     },
   };
@@ -93,6 +109,73 @@ async function readAll({ blobs }: BlobPartNeeds, round: ScrubRound): Promise<Set
     round.looked();
   }
   return damaged;
+}
+
+/** A blob of which copies were damaged, and are set aside where they lay. */
+interface CopiesDamaged {
+  readonly on: BlobCopies[];
+  readonly concerns: Set<string>;
+}
+
+/** A node that goes away while it reads is read in the next round. */
+async function readCopies(
+  { nearby, log }: BlobPartNeeds,
+  round: ScrubRound,
+): Promise<Map<BlobId, CopiesDamaged>> {
+  const damaged = new Map<BlobId, CopiesDamaged>();
+  for (const node of (await nearby?.()) ?? []) {
+    try {
+      for await (const { bytes, blob } of node.verify(round.signal)) {
+        await round.spend(bytes);
+        if (blob !== undefined) {
+          round.looked();
+        }
+        if (blob?.damaged === true) {
+          const known = damaged.get(blob.id) ?? { on: [], concerns: new Set() };
+          known.on.push(node);
+          damaged.set(blob.id, known);
+        }
+      }
+    } catch (error) {
+      round.signal.throwIfAborted();
+      log.event('scrub.copies-not-read', { node: node.name, reason: reportOf(error).message });
+    }
+  }
+  return damaged;
+}
+
+/** Of what nothing names a copy less is no loss. */
+async function tellCopies(
+  round: ScrubRound,
+  id: BlobId,
+  { on, concerns }: CopiesDamaged,
+): Promise<void> {
+  for (const node of on) {
+    round.signal.throwIfAborted();
+    const found = {
+      name: `${id} on ${node.name}`,
+      sentence: 'its bytes there are not what its id says; set aside',
+      concerns: [...concerns],
+    };
+    if (concerns.size === 0) {
+      await round.found({ ...found, from: 'nobody: nothing names it' });
+    } else if (!round.repair) {
+      await round.found({ ...found, reason: 'repair was not asked for' });
+    } else {
+      await round.found({ ...found, ...(await giveAgain(node, id)) });
+    }
+  }
+}
+
+async function giveAgain(
+  node: BlobCopies,
+  id: BlobId,
+): Promise<{ readonly from: string } | { readonly reason: string }> {
+  try {
+    return (await node.give(id)) ? { from: 'another node' } : { reason: 'no node has a whole one' };
+  } catch (error) {
+    return { reason: `${node.name}: ${reportOf(error).message}` };
+  }
 }
 
 async function* allNamed({ cluster, resources, mirrors }: BlobPartNeeds): AsyncIterable<Naming> {
@@ -146,11 +229,6 @@ async function fetchAgain(
   { resource, reference }: Named,
 ): Promise<{ readonly from: string } | { readonly reason: string }> {
   let reason = 'nobody who has it is connected';
-  for (const source of needs.nearby?.() ?? []) {
-    if (await source.bring(reference.id, signal).catch(() => false)) {
-      return { from: source.name };
-    }
-  }
   for (const peer of holdersOf(needs, resource)) {
     const source = needs.peers.standing(peer).name ?? peer.slice(0, 8);
     try {

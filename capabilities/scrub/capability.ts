@@ -5,13 +5,13 @@ import {
   type ErrorReport,
   type StoreInspection,
 } from '@hansa/foundation';
-import { createBlobPart, type BlobPartNeeds, type BlobSource } from './blob-part.ts';
+import { createBlobPart, type BlobCopies, type BlobPartNeeds } from './blob-part.ts';
 import { scrubContract, type ScrubParts } from './contract.ts';
 import { createMirrorPart, createResourcePart, type MirrorPartNeeds } from './history-parts.ts';
 import { createScrub, type ScrubNeeds } from './service.ts';
 import { createStorePart, type StorePartNeeds } from './store-part.ts';
 
-export type { BlobSource };
+export type { BlobCopies };
 
 export interface ScrubCapabilityNeeds extends ScrubNeeds, BlobPartNeeds, MirrorPartNeeds {
   /** The whole store, of which `store` is the part that is kept here. */

@@ -1,6 +1,9 @@
 // A cluster of three nodes on etcd: real processes, killed, hung, drained and taken out, while
 // clients call.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { kvContract, type Kv } from '@hansa/capabilities/kv/contract';
+import type { ScrubReport } from '@hansa/capabilities/scrub/contract';
 import { createClusterCarrier } from '@hansa/client';
 import { remote } from '@hansa/foundation';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -211,6 +214,24 @@ describe.skipIf(!requires('etcd').available)('a cluster of three nodes', () => {
     },
   );
 
+  test('a bit that flips in a standby’s copy is found before it is needed, and put right', async () => {
+    const active = await cluster.active();
+    const holder = cluster.nodes.find((node) => node !== active && blobsOf(node).length > 0);
+    const [path = ''] = holder === undefined ? [] : blobsOf(holder);
+    const whole = readFileSync(path);
+    const at = whole.length >> 1;
+    const flipped = Buffer.from(whole);
+    flipped[at] = (whole[at] ?? 0) ^ 1;
+    writeFileSync(path, flipped);
+    const scrubbed = await active.hansa('scrub', '--repair');
+    const { found } = scrubbed.json<ScrubReport>();
+    expect(found).toMatchObject([{ class: 'blobs', from: 'another node' }]);
+    expect(found[0]?.name).toMatch(/ on n\d$/);
+    expect(found[0]?.concerns).toHaveLength(1);
+    expect(readFileSync(path).equals(whole)).toBe(true);
+    expect((await must<ScrubReport>(active, 'scrub')).found).toEqual([]);
+  });
+
   test('a linked cluster’s mirror goes on after a takeover', { timeout: 120_000 }, async () => {
     const bergen = await startCluster({ name: 'bergen', flags: ['--sync-interval', '2'] });
     const active = await cluster.active();
@@ -231,6 +252,13 @@ describe.skipIf(!requires('etcd').available)('a cluster of three nodes', () => {
     await allThere();
   });
 });
+
+function blobsOf({ data }: Cluster): readonly string[] {
+  const folder = join(data, 'blobs', 'blobs');
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((each) => each.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
+}
 
 interface Writing {
   readonly acked: string[];
