@@ -10,7 +10,7 @@ import {
   type Command,
   type CommandContext,
 } from '@hansa/foundation';
-import { nodesContract, type Nodes } from './contract.ts';
+import { nodesContract, silentSecondsUsual, type ClusterNode, type Nodes } from './contract.ts';
 
 const nodeArgument = { name: '<node>', description: 'its name, or the first digits of its id' };
 const yesOption = { flags: '--yes', description: 'do it without being asked' };
@@ -28,13 +28,13 @@ const list: Command = {
       view: {
         kind: 'table',
         columns: ['NODE', 'ROLE', 'MODE', 'API', 'VERSION', 'ID'],
-        rows: data.nodes.map(({ name, role, mode, api, version, node }) => [
-          name,
-          role,
-          mode,
-          api ?? '',
-          version ?? '',
-          node.slice(0, shortDigits),
+        rows: data.nodes.map((each) => [
+          each.name,
+          roleText(each),
+          each.mode,
+          each.api ?? '',
+          each.version ?? '',
+          each.node.slice(0, shortDigits),
         ]),
         empty: 'There is no node.',
       },
@@ -42,6 +42,11 @@ const list: Command = {
     };
   },
 };
+
+/** Until its presence lapses, nobody knows whether a node that says nothing is gone. */
+export function roleText({ role, silentSeconds = 0 }: ClusterNode): string {
+  return silentSeconds > silentSecondsUsual ? `${role}, not heard for ${silentSeconds} s` : role;
+}
 
 const invite: Command = {
   noun: 'node',

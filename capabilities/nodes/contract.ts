@@ -9,6 +9,8 @@ export const ticketMsMax: number = 24 * 3_600_000; // it opens the cluster's key
 export const ticketsOpenMax = 16; // nobody adds more nodes at once
 export const ticketBytesMax: number = 8 * 1_024; // the store's certificates are a part of it
 export const presenceSeconds = 10; // a node that is silent so long is away
+// It says that it is there every 2.5 s, and the store counts whole seconds: beyond, one was missed.
+export const silentSecondsUsual = 3;
 export const termSeconds = 5; // the shortest lease of the store: so long nobody is active at most
 
 /** `away`: it has not been heard of for `presenceSeconds`. */
@@ -23,6 +25,8 @@ export interface ClusterNode {
   readonly name: string;
   readonly role: NodeRole;
   readonly mode: NodeMode;
+  /** Since it was last heard of, as its presence says; absent where that is gone. */
+  readonly silentSeconds?: number | undefined;
   /** Whether it is the one that answers. */
   readonly answers: boolean;
   /** Where people and programs reach it; absent while it is away. */
@@ -81,6 +85,7 @@ const shown: z.ZodType<ClusterNode> = z.object({
   name: z.string(),
   role: z.enum(nodeRoles),
   mode: z.enum(nodeModes),
+  silentSeconds: natural.optional(),
   answers: z.boolean(),
   api: z.string().optional(),
   ports: z.array(z.string()),

@@ -15,8 +15,10 @@ import {
   ticketMsMax,
   ticketsOpenMax,
   nodesContract,
+  type ClusterNode,
   type Nodes,
 } from './contract.ts';
+import { roleText } from './cli.ts';
 import { campaign } from './electing.ts';
 import { nodesScope, nodeTables } from './keys.ts';
 import { claimTicket, keepPresence, ownMode } from './membership.ts';
@@ -115,6 +117,27 @@ describe('several nodes', () => {
       'n2 is away',
       'no other node could take over from the active one',
     ]);
+  });
+
+  test('one that has died is listed with how long it was not heard of, until it is away', async () => {
+    const rig = makeRig();
+    await rig.arrive(1, 'n1');
+    await rig.arrive(2, 'n2');
+    await rig.activate(1);
+    const { id } = await rig.records.leaseGrant(presenceSeconds);
+    const { presence } = nodeTables(rig.records, codec);
+    const row = { node: nodeOf(2), api: 'http://127.0.0.1:2', ports: [], version: '0.1.0' };
+    await rig.records.set(presence.key(nodeOf(2)), codec.encode(row), { lease: id });
+    const second = async () =>
+      (await rig.nodes.list({})).nodes.find(({ name }) => name === 'n2') as ClusterNode;
+    expect(await second()).toMatchObject({ role: 'standby', silentSeconds: 0 });
+    expect(roleText(await second())).toBe('standby');
+    rig.clock.advance(4_000);
+    expect(roleText(await second())).toBe('standby, not heard for 4 s');
+    await rig.records.leaseKeepAlive(id);
+    expect(roleText(await second())).toBe('standby');
+    rig.clock.advance(presenceSeconds * 1_000);
+    expect(roleText(await second())).toBe('away');
   });
 
   test('the last that could take over is not drained', async () => {

@@ -8,6 +8,7 @@ import {
   type Codec,
   type Crypto,
   type KeyValueStore,
+  type LeaseId,
   type NodeId,
   type Random,
   type Row,
@@ -15,6 +16,7 @@ import {
 import type { Signer } from '../identity/contract.ts';
 import {
   nodesMax,
+  presenceSeconds,
   ticketMsDefault,
   ticketsOpenMax,
   type ClusterHealth,
@@ -79,10 +81,36 @@ async function allNodes(parts: Parts): Promise<readonly ClusterNode[]> {
     return [{ ...lone, role: 'active', mode: 'serving', answers: true }];
   }
   const members = await collect(parts.tables.members.rows());
-  const present = await collect(parts.tables.presence.rows());
+  const present = new Map((await allPresent(parts)).map((each) => [each.node, each]));
   const active = (await parts.tables.active.get())?.value.node;
-  const by = new Map(present.map(({ value }) => [value.node, value]));
-  return members.map(({ value }) => shown(value, { active, self, presence: by.get(value.node) }));
+  return members.map(({ value }) =>
+    shown(value, { active, self, presence: present.get(value.node) }),
+  );
+}
+
+interface Present extends PresenceRecord {
+  readonly silentSeconds: number | undefined;
+}
+
+async function allPresent({ store, tables }: Parts): Promise<readonly Present[]> {
+  const { entries } = await store.scan({ prefix: tables.presence.prefix() }, { limit: nodesMax });
+  return Promise.all(
+    entries.map(async (entry) => ({
+      ...tables.presence.row(entry).value,
+      silentSeconds: await silentSeconds(store, entry.lease),
+    })),
+  );
+}
+
+/** What has passed of its lease, which it renews whenever it says that it is there. */
+async function silentSeconds(
+  store: KeyValueStore,
+  lease: LeaseId | undefined,
+): Promise<number | undefined> {
+  const left =
+    lease === undefined ? undefined : await store.leaseTimeToLive(lease).catch(() => undefined);
+  // A new leader of etcd lets leases last longer.
+  return left === undefined ? undefined : Math.max(0, presenceSeconds - left.ttlSeconds);
 }
 
 function shown(
@@ -90,7 +118,7 @@ function shown(
   given: {
     readonly active: NodeId | undefined;
     readonly self: LoneNode;
-    readonly presence: PresenceRecord | undefined;
+    readonly presence: Present | undefined;
   },
 ): ClusterNode {
   const { active, self, presence } = given;
@@ -100,6 +128,7 @@ function shown(
     name,
     role: node === active ? 'active' : there,
     mode,
+    silentSeconds: presence?.silentSeconds,
     answers: node === self.node,
     api: presence?.api,
     ports: presence?.ports ?? [],
