@@ -116,9 +116,9 @@ test('a copy that has rotted elsewhere is found and set aside there, and given a
   for (const { name, verify } of nearby) {
     for await (const read of verify(signal)) {
       bytes += read.bytes;
-      verdicts.push(
-        ...(read.blob === undefined ? [] : [[name, read.blob.damaged] as [string, boolean]]),
-      );
+      if (read.blob !== undefined) {
+        verdicts.push(`${name} ${read.blob.damaged ? 'damaged' : 'whole'}`);
+      }
     }
   }
   expect(verdicts.toSorted()).toEqual(['three whole', 'three whole', 'two damaged', 'two whole']);
