@@ -143,6 +143,10 @@ function sharing(
 ): Pick<Acts, 'share' | 'unshare'> {
   const { model } = invariants;
   const verbsText = (verbs: readonly Verb[]): string => verbs.join();
+  const removing = new Set<string>();
+  // A rule that was asked for twice is one rule, and its id is never another's.
+  const sameAs = (owner: string, id: string | undefined): readonly AskedRule[] =>
+    model.asked.filter((each) => each.owner === owner && each.id === id);
   return {
     async share(rule) {
       const { owner, peer, name, verbs, effect } = rule;
@@ -158,7 +162,10 @@ function sharing(
         asked.id = added.id;
       });
       if (outcome === 'done') {
-        asked.sureSinceMs = time.monotonicMs();
+        const isGone = sameAs(owner, asked.id).some(({ endedMs }) => endedMs !== undefined);
+        const isGoing = removing.has(`${owner} ${asked.id}`);
+        asked.endedMs = isGone ? time.monotonicMs() : undefined;
+        asked.sureSinceMs = isGone || isGoing ? undefined : time.monotonicMs();
       } else if (outcome === 'refused') {
         asked.endedMs = time.monotonicMs();
       }
@@ -169,16 +176,18 @@ function sharing(
       if (id === undefined) {
         return 'refused';
       }
-      // A rule that was asked for twice is one rule.
-      const same = model.asked.filter((each) => each.owner === owner && each.id === id);
-      const sure = same.map(({ sureSinceMs }) => sureSinceMs);
-      same.forEach((each) => (each.sureSinceMs = undefined));
+      const sure = new Map(sameAs(owner, id).map((each) => [each, each.sureSinceMs]));
+      sure.forEach((_ms, each) => (each.sureSinceMs = undefined));
+      removing.add(`${owner} ${id}`);
       const what = `unshare ${name} of ${rule.effect} ${rule.peer ?? 'everybody'}`;
       const outcome = await attempt(owner, what, ({ policies }) => policies.remove({ id }));
-      if (outcome === 'done') {
-        same.forEach((each) => (each.endedMs = time.monotonicMs()));
-      } else if (outcome === 'refused') {
-        same.forEach((each, index) => (each.sureSinceMs = sure[index]));
+      removing.delete(`${owner} ${id}`);
+      const nowMs = time.monotonicMs();
+      for (const each of sameAs(owner, id)) {
+        each.endedMs = outcome === 'done' ? nowMs : each.endedMs;
+        // What was asked for meanwhile was answered with this very rule.
+        const heldMs = sure.has(each) ? sure.get(each) : nowMs;
+        each.sureSinceMs = outcome === 'refused' ? heldMs : each.sureSinceMs;
       }
       return outcome;
     },

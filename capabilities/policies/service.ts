@@ -128,9 +128,10 @@ async function add(parts: Parts, draft: RuleDraft): Promise<Rule> {
   const { records } = parts;
   const wanted = sameness(draft);
   const rule = made(parts, draft, new Set(records.all().map(({ id }) => id)));
-  const same = (): Rule | undefined => records.all().find((each) => sameness(each) === wanted);
+  let same: Rule | undefined;
   const { add: added } = await records.change(() => {
-    if (same() !== undefined) {
+    same = records.all().find((each) => sameness(each) === wanted);
+    if (same !== undefined) {
       return { add: [], remove: [] };
     }
     requireRoom(records.all().length + 1);
@@ -139,7 +140,7 @@ async function add(parts: Parts, draft: RuleDraft): Promise<Rule> {
   if (added.length > 0) {
     parts.log.event('policy.changed', { added: rule.id });
   }
-  return same() ?? rule;
+  return same ?? rule;
 }
 
 async function apply(parts: Parts, input: RulesInput): Promise<RulesDiff> {
