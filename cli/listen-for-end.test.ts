@@ -9,6 +9,16 @@ class Listened extends EventEmitter {
   }
 }
 
+test('a hangup is heard only where that was asked for', async () => {
+  const listened = new Listened();
+  const deaf = listenForEnd(listened);
+  listened.emit('SIGHUP');
+  expect(deaf.signal.aborted).toBe(false);
+  const hearing = listenForEnd(listened, ['SIGHUP']);
+  listened.emit('SIGHUP');
+  expect(hearing.signal.aborted).toBe(true);
+});
+
 test('the first signal asks for an end in order, the second ends at once', async () => {
   const listened = new Listened();
   const end = listenForEnd(listened);

@@ -4,7 +4,7 @@ import { errorCodes, HansaError } from '@hansa/foundation';
 
 /** The part of a process that this needs. */
 export interface Signalled {
-  on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+  on(signal: 'SIGHUP' | 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
   exit(code: number): void;
 }
 
@@ -14,7 +14,8 @@ export interface End {
   readonly signal: AbortSignal;
 }
 
-export function listenForEnd(from: Signalled): End {
+/** A hangup only where it is asked for: hearing it undoes `nohup`. */
+export function listenForEnd(from: Signalled, more: readonly 'SIGHUP'[] = []): End {
   const ending = new AbortController();
   let resolveAsked = (): void => undefined;
   const asked = new Promise<void>((resolve) => {
@@ -28,7 +29,7 @@ export function listenForEnd(from: Signalled): End {
     ending.abort(new HansaError('CANCELLED', 'interrupted'));
     resolveAsked();
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', ...more] as const) {
     from.on(signal, hear);
   }
   return { asked, signal: ending.signal };

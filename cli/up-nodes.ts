@@ -18,7 +18,8 @@ export const localNodesMax = 5; // each is a process of 150 MB
 const readyWithinMs = 30_000; // an election, on a busy machine
 const lookMs = 100; // nobody sees a tenth of a second
 const progressSeconds = 5; // how often a quiet watch is told how far it is; etcd's default is 600
-const endWithinMs = 15_000; // an orderly stop takes two seconds
+const endWithinMs = 15_000; // an orderly stop takes a second
+const etcdEndWithinMs = 1_000; // longer, it looks for a member to lead that is ending as well
 
 export interface UpNodesOptions {
   readonly nodes: number;
@@ -47,10 +48,14 @@ export async function runUpNodes(options: UpNodesOptions): Promise<number> {
   }
   const data = resolve(options.data ?? defaultDataFolder(options.home, name));
   mkdirSync(data, { recursive: true, mode: 0o700 });
-  const end = listenForEnd(process);
+  // A terminal that is closed must not leave half of it.
+  const end = listenForEnd(process, ['SIGHUP']);
   const layout = await layoutOf(data);
   const etcd = startEtcd(data, layout);
   const folders = Array.from({ length: nodes }, (_, at) => join(data, `node-${at + 1}`));
+  const started: number[] = [];
+  const endAtOnce = (): void => killAll(started, etcd);
+  process.once('exit', endAtOnce); // where nobody waits for the order below
   try {
     await untilEtcdAnswers(etcd, layout);
     print(`etcd is up: ${etcdMembers} members on loopback, data in ${data}`);
@@ -58,13 +63,15 @@ export async function runUpNodes(options: UpNodesOptions): Promise<number> {
     for (const [at, folder] of folders.entries()) {
       end.signal.throwIfAborted();
       await startNode(options, { at, folder, store: `${store}/hansa`, first: folders[0] ?? '' });
+      started.push((await readApi(folder)).pid);
     }
     print(`${name} has ${nodes} nodes; each of them may be lost. Ctrl-C stops all of it.`);
     await untilEnd(end, etcd);
     return 0;
   } finally {
-    await Promise.all(folders.map(stopNode));
+    await Promise.all(folders.map(stopNode)); // they give over what they do, by the store
     await Promise.all(etcd.map(stopChild));
+    process.off('exit', endAtOnce);
   }
 }
 
@@ -117,7 +124,8 @@ function startEtcd(data: string, { clientPorts, peerPorts }: Layout): readonly C
         '--auto-compaction-retention=0',
         `--experimental-watch-progress-notify-interval=${progressSeconds}s`,
       ],
-      { stdio: ['ignore', log, log] },
+      // Ctrl-C goes to all of a terminal's group: etcd would be gone before the nodes have stopped.
+      { stdio: ['ignore', log, log], detached: true },
     );
     child.on('error', () => undefined); // seen as one that has ended
     return child;
@@ -218,8 +226,15 @@ async function stopChild(child: ChildProcess): Promise<void> {
   }
   const gone = new Promise<void>((done) => child.once('exit', () => done()));
   child.kill('SIGTERM');
-  await Promise.race([gone, pause(endWithinMs)]);
-  child.kill('SIGKILL');
+  const late = setTimeout(() => child.kill('SIGKILL'), etcdEndWithinMs);
+  await gone;
+  clearTimeout(late);
+}
+
+/** Without an order, as by a second Ctrl-C: neither nodes nor etcd lose what they have said. */
+function killAll(nodes: readonly number[], etcd: readonly ChildProcess[]): void {
+  nodes.forEach((pid) => signal(pid, 'SIGKILL'));
+  etcd.forEach((child) => child.kill('SIGKILL'));
 }
 
 function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
@@ -227,7 +242,7 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
 }
 
 /** False where there is no such process. */
-function signal(pid: number, what: 'SIGTERM' | 0): boolean {
+function signal(pid: number, what: 'SIGTERM' | 'SIGKILL' | 0): boolean {
   try {
     return process.kill(pid, what);
   } catch {
