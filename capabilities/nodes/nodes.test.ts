@@ -1,6 +1,13 @@
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
-import { scopeStore, silentLog, toHex, type KeyValueStore, type NodeId } from '@hansa/foundation';
+import {
+  HansaError,
+  scopeStore,
+  silentLog,
+  toHex,
+  type KeyValueStore,
+  type NodeId,
+} from '@hansa/foundation';
 import { createMemoryStore } from '@hansa/store-memory';
 import { describe, expect, test } from 'vitest';
 import { createHandClock, type HandClock } from '../../testkit/hand-clock.ts';
@@ -135,6 +142,12 @@ describe('several nodes', () => {
     rig.clock.advance(4_000);
     expect(roleText(await second())).toBe('standby, not heard for 4 s');
     await rig.records.leaseKeepAlive(id);
+    const ended = {
+      ...rig.records,
+      leaseTimeToLive: () => Promise.reject(new HansaError('STORE_LEASE_NOT_FOUND', 'it ended')),
+    };
+    const { nodes } = await createNodes({ ...rig.needs, store: ended }).list({});
+    expect(nodes.map(roleText)).toContain(`standby, not heard for ${presenceSeconds} s`);
     expect(roleText(await second())).toBe('standby');
     rig.clock.advance(presenceSeconds * 1_000);
     expect(roleText(await second())).toBe('away');

@@ -2,6 +2,7 @@
 // reads it in the store; nobody is called.
 import {
   HansaError,
+  isHansaError,
   toBase64Url,
   toHex,
   type Clock,
@@ -107,10 +108,17 @@ async function silentSeconds(
   store: KeyValueStore,
   lease: LeaseId | undefined,
 ): Promise<number | undefined> {
-  const left =
-    lease === undefined ? undefined : await store.leaseTimeToLive(lease).catch(() => undefined);
-  // A new leader of etcd lets leases last longer.
-  return left === undefined ? undefined : Math.max(0, presenceSeconds - left.ttlSeconds);
+  if (lease === undefined) {
+    return undefined;
+  }
+  try {
+    const { ttlSeconds } = await store.leaseTimeToLive(lease);
+    // A new leader of etcd lets leases last longer.
+    return Math.max(0, presenceSeconds - ttlSeconds);
+  } catch (error) {
+    // It has ended, and etcd removes what lies under it in a moment.
+    return isHansaError(error, 'STORE_LEASE_NOT_FOUND') ? presenceSeconds : undefined;
+  }
 }
 
 function shown(
