@@ -78,7 +78,7 @@ const restore: LocalCommand = {
     const url = textOption(context, 'store');
     const to = url === undefined ? undefined : node.parseStoreUrl(url);
     if (context.options['abandon'] === true) {
-      return abandoned(context, node, { data, to });
+      return abandoned(context, node, { folder, data, to });
     }
     if (context.options['yes'] !== true || context.options['plan'] === true) {
       const report = await node.checkBackup(folder, () => undefined);
@@ -102,12 +102,17 @@ const restore: LocalCommand = {
 async function abandoned(
   context: LocalContext,
   node: NodeRoom,
-  { data, to }: { readonly data: string; readonly to: EtcdTarget | undefined },
+  given: {
+    readonly folder: string;
+    readonly data: string;
+    readonly to: EtcdTarget | undefined;
+  },
 ): Promise<CommandOutput> {
+  const { to } = given;
   if (to === undefined) {
     throw new HansaError('USAGE', 'only what was begun on etcd is given up: --store <url>');
   }
-  const removed = await node.abandonRestore(offline(context, node), { data, to });
+  const removed = await node.abandonRestore(offline(context, node), { ...given, to });
   return {
     data: { removed },
     view: textView(`Given up: ${removed} records were removed from ${to.url}.`),

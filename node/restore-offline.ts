@@ -8,8 +8,14 @@ import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import { packTuple, type KeyValueStore } from '@hansa/foundation';
 import { createSystemClock, createSystemRandom } from '@hansa/system-node';
-import { sealFile, type BackupManifest } from './backup/manifest.ts';
-import { requireFreshData, restoreBackup, restoreKeys, type Restored } from './backup/restoring.ts';
+import { requireManifest, sealFile, type BackupManifest } from './backup/manifest.ts';
+import {
+  attemptOf,
+  requireFreshData,
+  restoreBackup,
+  restoreKeys,
+  type Restored,
+} from './backup/restoring.ts';
 import { requireWhole, verifyBackup } from './backup/verifying.ts';
 import { requireAgreed, sealingOf, unsealKeys, type EtcdChoice, type Offline } from './offline.ts';
 import type { OpenSealing } from './sealing.ts';
@@ -94,7 +100,7 @@ async function fill(
 ): Promise<Restored> {
   const { manifest, sealing, target } = given;
   if (to !== undefined) {
-    await removeAttempt(target);
+    await removeAttempt(target, manifest);
     await requireEmpty(target); // before the blobs, which may take hours
   }
   const blobs = await openDiskBlobs({ folder: join(buildingOf(data), 'blobs'), crypto, random });
@@ -112,12 +118,12 @@ async function fill(
 }
 
 /**
- * What a restore that was broken off has left on etcd; nothing where a node has started on it. It
- * is not gone on with: every attempt has a base and a floor of its own.
+ * What a restore of this backup that was broken off has left on etcd; nothing where a node has
+ * started on it. It is not gone on with: every attempt has a base and a floor of its own.
  */
-async function removeAttempt(target: KeyValueStore): Promise<number> {
+async function removeAttempt(target: KeyValueStore, manifest: BackupManifest): Promise<number> {
   const mark = await readMark(target);
-  const isAttempt = mark?.id.startsWith('backup ') === true;
+  const isAttempt = mark?.id.startsWith(attemptOf(manifest)) === true;
   if (mark === undefined || !isAttempt || (await hasNodes(target))) {
     return 0;
   }
@@ -132,11 +138,13 @@ async function hasNodes(target: KeyValueStore): Promise<boolean> {
 /** Gives up a restore that was broken off: its target is empty again. */
 export async function abandonRestore(
   needs: Offline,
-  { data, to }: { readonly data: string; readonly to: EtcdChoice },
+  { folder, data, to }: RestoreGiven & { readonly to: EtcdChoice },
 ): Promise<number> {
+  const manifest = await requireManifest(crypto, folder);
+  await requireFreshData(data);
   const target = await needs.open(to);
   try {
-    const removed = await removeAttempt(target);
+    const removed = await removeAttempt(target, manifest);
     await requireEmpty(target); // what else is there is somebody's
     await rm(buildingOf(data), { recursive: true, force: true });
     return removed;

@@ -89,7 +89,7 @@ export async function restoreBackup(order: RestoreOrder): Promise<Restored> {
   const copied = await fillStore({
     target,
     crypto,
-    id: `backup ${manifest.store.digest} ${nowMs}`,
+    id: `${attemptOf(manifest)}${nowMs}`,
     base,
     entries,
     leaseSeconds: async (id) => leases.get(id),
@@ -97,6 +97,11 @@ export async function restoreBackup(order: RestoreOrder): Promise<Restored> {
     signal,
   });
   return { ...copied, blobs, base };
+}
+
+/** How the copies of this backup are called, each with its own moment behind. */
+export function attemptOf({ store }: BackupManifest): string {
+  return `backup ${store.digest} `;
 }
 
 /** What a restored cluster finds besides what it had. */
