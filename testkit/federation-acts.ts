@@ -2,6 +2,7 @@
 // be left without an answer by a crash, and the model of what is allowed keeps up with either.
 import type { Verb } from '@hansa/capabilities/policies/contract';
 import { isHansaError, localId, type LocalId } from '@hansa/foundation';
+import { holdWhatIsPut } from '../capabilities/forge/holding.ts';
 import type { Federation } from './federation.ts';
 import { noteKindName, noteOps, type NoteLine } from './note-kind.ts';
 import type { AskedRule, ModelRule } from './sharing-model.ts';
@@ -71,10 +72,15 @@ export function createActs(federation: Federation): Acts {
       const lines = linesOf(random, { name, number, large });
       return attempt(ownerOf(name), `append ${name} #${number}`, async ({ log, disk }) => {
         const { crypto } = federation;
-        const ops = await noteOps({ blobs: disk.blobs, crypto }, lines);
-        const { epoch, sequence } = await log.append(idOf(name), ops, { author: 'simulation' });
-        const ack = { resource: idOf(name), epoch, sequence };
-        invariants.acknowledged(federation.cluster(ownerOf(name)), ack);
+        const { blobs, release } = holdWhatIsPut(disk.blobs);
+        try {
+          const ops = await noteOps({ blobs, crypto }, lines);
+          const { epoch, sequence } = await log.append(idOf(name), ops, { author: 'simulation' });
+          const ack = { resource: idOf(name), epoch, sequence };
+          invariants.acknowledged(federation.cluster(ownerOf(name)), ack);
+        } finally {
+          release();
+        }
       });
     },
     ...sharing(federation, attempt),
