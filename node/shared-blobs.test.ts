@@ -132,6 +132,29 @@ test('a copy that has rotted elsewhere is found and set aside there, and given a
   expect(await nearby[0]?.give(id)).toBe(false);
 });
 
+test('what one node has only rotten is fetched from the next, and no transfer stays open', async () => {
+  const rig = makeRig(3);
+  const { receive } = rig.local;
+  let open = 0;
+  Object.assign(rig.local, {
+    async receive(...given: Parameters<typeof receive>): ReturnType<typeof receive> {
+      const receipt = await receive(...given);
+      open += 1;
+      const over = async <T>(ended: Promise<T>): Promise<T> => ended.finally(() => (open -= 1));
+      const commit = () => over(receipt.commit());
+      return { ...receipt, commit, close: () => over(receipt.close()) };
+    },
+  });
+  const { id } = await rig.shared.blobs.put(once('a blob'));
+  for (const number of [2, 3]) {
+    await rig.local.delete(id);
+    rig.disks.get(number)?.corrupt(id, 3);
+    expect(await rig.shared.blobs.info(id)).toMatchObject({ id });
+    rig.disks.get(number)?.corrupt(id, 3); // whole again
+  }
+  expect(open).toBe(0);
+});
+
 test('what is deleted, or collected, is gone from all of them', async () => {
   const rig = makeRig(3);
   const one = await rig.shared.blobs.put(once('one'));

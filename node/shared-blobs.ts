@@ -14,7 +14,7 @@ import {
   type NodeId,
 } from '@hansa/foundation';
 import type { BlobCopies } from '@hansa/capabilities/scrub/capability';
-import { idsAtOnceMax, type ReplicaHolder } from './replica-contract.ts';
+import { idsAtOnceMax, type ReplicaHolder, type ReplicaPlan } from './replica-contract.ts';
 import { chunkIds, chunkOf, planOf } from './replica-plan.ts';
 
 export interface Copies {
@@ -219,17 +219,31 @@ async function fetchMissing(needs: SharedBlobsNeeds, id: BlobId): Promise<boolea
       if (plan === undefined) {
         continue;
       }
-      const receipt = await local.receive({ id, sizeBytes: plan.sizeBytes }, chunkIds(plan));
-      for (const index of receipt.missing()) {
-        await receipt.accept(index, (await holder.chunk({ id, index })).bytes);
-      }
-      await receipt.commit();
+      await take(local, holder, { id, plan });
       return true;
     } catch (error) {
       log.event('nodes.blob-not-fetched', { node, blob: id, reason: String(error) });
     }
   }
   return false;
+}
+
+/** What has arrived when it fails stays for the next one, if that tells of the same chunks. */
+async function take(
+  local: Blobs,
+  holder: ReplicaHolder,
+  { id, plan }: { readonly id: BlobId; readonly plan: ReplicaPlan },
+): Promise<void> {
+  const receipt = await local.receive({ id, sizeBytes: plan.sizeBytes }, chunkIds(plan));
+  try {
+    for (const index of receipt.missing()) {
+      await receipt.accept(index, (await holder.chunk({ id, index })).bytes);
+    }
+    await receipt.commit();
+  } catch (error) {
+    await receipt.close();
+    throw error;
+  }
 }
 
 async function dropElsewhere(needs: SharedBlobsNeeds, ids: readonly BlobId[]): Promise<void> {
