@@ -49,6 +49,8 @@ export function createHolder(local: Blobs): ReplicaHolder {
     },
     async drop({ ids }) {
       for (const id of ids) {
+        await taking.get(id)?.close();
+        taking.delete(id);
         await local.delete(id);
       }
       return {};

@@ -4,7 +4,8 @@ import { silentLog, toHex, utf8, type BlobId, type Blobs, type NodeId } from '@h
 import { createSystemClock } from '@hansa/system-node';
 import { expect, test } from 'vitest';
 import { createHolder } from './replica-holder.ts';
-import { idsAtOnceMax, type ReplicaHolder } from './replica-contract.ts';
+import { idsAtOnceMax, type ReplicaHolder, type ReplicaPlan } from './replica-contract.ts';
+import { chunkOf, planOf } from './replica-plan.ts';
 import { sharedBlobs, type SharedBlobs } from './shared-blobs.ts';
 
 const crypto = createNodeCrypto();
@@ -163,6 +164,23 @@ test('what is deleted, or collected, is gone from all of them', async () => {
   expect(await holders(rig, one.id)).toEqual([]);
   await rig.shared.blobs.collect(async () => false);
   expect(await holders(rig, two.id)).toEqual([]);
+});
+
+test('a blob that is dropped while it is given is taken from the beginning when it is given again', async () => {
+  const rig = makeRig();
+  const { id } = await rig.local.put(once('a blob'));
+  const disk = createMemoryBlobs({ crypto });
+  const holder = createHolder(disk);
+  const plan = (await planOf(rig.local, id)) as ReplicaPlan;
+  const bytes = await chunkOf(rig.local, { id, sizeBytes: plan.sizeBytes }, 0);
+  await holder.begin({ id, plan });
+  await holder.give({ id, index: 0, bytes });
+  await holder.drop({ ids: [id] });
+  await expect(holder.commit({ id })).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
+  expect(await holder.begin({ id, plan })).toEqual({ missing: [0] });
+  await holder.give({ id, index: 0, bytes });
+  await holder.commit({ id });
+  expect(await disk.info(id)).toMatchObject({ id });
 });
 
 test(`more than ${idsAtOnceMax} ids are told in several parts`, async () => {
