@@ -12,6 +12,11 @@ export interface Line {
   send(frame: Uint8Array): number;
   /** How many bytes were taken and are not yet written out. */
   waiting(): number;
+  /**
+   * With `false` nothing more is read from the peer until `true`: it asks faster than it takes
+   * answers. A transport that cannot stop reading leaves it out.
+   */
+  read?(on: boolean): void;
   /** Sends what waits, then closes; the reason is for logs and for transports that can carry it. */
   close(reason: string): void;
 }
@@ -22,6 +27,8 @@ export interface LineEvents {
   frame(bytes: Uint8Array): void;
   /** The transport has room again after `waiting` was above zero. */
   drained(): void;
+  /** The peer answered a ping of the transport's own. */
+  alive?(): void;
   /** Once, last of all, whoever closed. */
   closed(reason: string): void;
 }
