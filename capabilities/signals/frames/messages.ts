@@ -262,7 +262,7 @@ export type SignalMessage =
 
 export type Qos = 0 | 1 | 2;
 
-/** One decoded frame. `payload` is a view into the bytes it came in. */
+/** One decoded frame. `payload` and `bytes` are views into what came in. */
 export interface SignalFrame {
   readonly qos: Qos;
   /** The frame's own, in microseconds; seldom there. */
@@ -271,6 +271,8 @@ export interface SignalFrame {
   readonly payload: Uint8Array;
   /** True where the payload is MessagePack: such a payload is read and never passed on. */
   readonly legacy: boolean;
+  /** Header and payload, without what stood behind them; see `relayedFrame`. */
+  readonly bytes: Uint8Array;
 }
 
 /** The codes that an ERROR carries. */
