@@ -1,0 +1,87 @@
+// What the rooms of the router share: the state, who is there, what was chosen.
+import type { Clock, Log, Random } from '@hansa/foundation';
+import type { FederationMessage, Feature, PublishMessage } from '../frames/messages.ts';
+import type { Journal } from './journal.ts';
+import type { Param, ParamWrite, Refusal, Strategy } from './param.ts';
+import type { Params } from './params.ts';
+import type { Routes } from './routes.ts';
+import type { Session } from './session.ts';
+import type { Timers } from './timers.ts';
+
+/** What events of a pattern do while a subscriber is slow: wait within a bound, or be dropped. */
+export type EventPolicy = 'keep' | 'drop';
+
+/** What holds for addresses that match; the first rule that matches counts. */
+export interface AddressRule {
+  readonly pattern: string;
+  readonly strategy?: Strategy | undefined;
+  /** How long a param lives that comes without a ttl of its own; 0 for ever. */
+  readonly ttlSeconds?: number | undefined;
+  readonly events?: EventPolicy | undefined;
+}
+
+export interface Settings {
+  readonly name: string;
+  readonly features: readonly Feature[];
+  readonly sessionsMax: number;
+  readonly messagesPerSecondMax: number;
+  readonly sessionIdleMs: number;
+  readonly lineBytesMax: number;
+}
+
+/** Something that was taken, for whoever carries it on: a link, a store. */
+export type SignalChange =
+  | { readonly kind: 'set'; readonly param: Param; readonly write: ParamWrite }
+  | { readonly kind: 'publish'; readonly message: PublishMessage; readonly origin: PublishOrigin };
+
+export interface PublishOrigin {
+  readonly writer: string;
+  /** The link that it came over; undefined for a session of our own. */
+  readonly link?: string | undefined;
+}
+
+/** `frame` is what subscribers get. */
+export type SignalListener = (change: SignalChange, frame: Uint8Array) => void;
+
+/** Stores params behind the router. */
+export interface Keeper {
+  /** A promise where the ACK has to wait for it: the address is declared durable. */
+  kept(param: Param): Promise<void> | undefined;
+  removed(address: string): void;
+}
+
+/** The desk of other routers: what FEDERATION_SYNC means. */
+export interface PeerDesk {
+  received(session: Session, message: FederationMessage): void;
+  /** Why a peer may not write there; undefined for whoever may, and whoever is no peer. */
+  refusal(session: Session, verb: 'SET' | 'PUBLISH', address: string): Refusal | undefined;
+  left(session: Session): void;
+}
+
+export interface RouterFigures {
+  received: number;
+  undecodable: number;
+  sets: number;
+  publishes: number;
+  refused: number;
+  rateLimited: number;
+}
+
+export interface Core {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly timers: Timers;
+  readonly settings: Settings;
+  readonly params: Params;
+  readonly routes: Routes<Session>;
+  /** By id; each has been welcomed. */
+  readonly sessions: Map<string, Session>;
+  readonly listeners: Set<SignalListener>;
+  readonly figures: RouterFigures;
+  readonly journal: Journal | undefined;
+  readonly keeper: Keeper | undefined;
+  readonly eventPolicyOf: (address: string) => EventPolicy;
+  /** Microseconds since 1970. */
+  readonly nowUs: () => number;
+}
