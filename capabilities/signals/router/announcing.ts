@@ -2,13 +2,10 @@
 // in all and by session, whose entries lapse unless they are announced again.
 import { encodeFrame } from '../frames/encode.ts';
 import { payloadBytesMax } from '../frames/limits.ts';
-import {
-  signalErrors,
-  type AnnounceMessage,
-  type SignalSummary,
-} from '../frames/messages.ts';
+import { signalErrors, type AnnounceMessage, type SignalSummary } from '../frames/messages.ts';
 import { textLength } from '../frames/text.ts';
-import { matcherOf, patternProblem } from './addressing.ts';
+import { patternProblem } from '../patterns/address.ts';
+import { matcherOf } from '../patterns/matching.ts';
 import type { Core } from './core.ts';
 import { routerLimits } from './limits.ts';
 import type { Refusal } from './param.ts';
@@ -150,7 +147,5 @@ function* resultFrames(
 }
 
 function lengthOf({ address, datatype = '', access = '' }: SignalSummary): number {
-  return (
-    summaryOverheadBytes + textLength(address) + textLength(datatype) + textLength(access)
-  );
+  return summaryOverheadBytes + textLength(address) + textLength(datatype) + textLength(access);
 }

@@ -89,14 +89,22 @@ export function createBundles({ core, writing, publishing }: BundlesNeeds): Bund
     stored: Promise<void>[],
   ): void => {
     for (const { param, write, value, revision } of written) {
-      writing.taken(param, write, { value, revision, except: session.isPeer ? session : undefined });
+      writing.taken(param, write, {
+        value,
+        revision,
+        except: session.isPeer ? session : undefined,
+      });
       const promise = core.keeper?.kept(param);
       if (promise !== undefined) {
         stored.push(promise);
       }
     }
   };
-  const schedule = (session: Session, acts: Acts, when: { delayMs: number; bytes: number }): void => {
+  const schedule = (
+    session: Session,
+    acts: Acts,
+    when: { delayMs: number; bytes: number },
+  ): void => {
     const { delayMs, bytes } = when;
     const own = waitingOf.get(session) ?? { timers: new Set<Timer>(), bytes: 0 };
     const refusal = refusalOfWaiting(own, when);
@@ -139,9 +147,7 @@ function actsOf(members: readonly BundleMember[], { legacy }: SignalFrame): Acts
     if (message.type === 'set') {
       sets.push(message);
     } else if (message.type === 'publish') {
-      const frame = legacy
-        ? encodeFrame(message)
-        : frameAround(payload, { qos: qosOf(message) });
+      const frame = legacy ? encodeFrame(message) : frameAround(payload, { qos: qosOf(message) });
       publishes.push({ message, frame });
     }
   }

@@ -75,7 +75,11 @@ export function createGates({ clock, timers, outbox, frameOf }: GatesNeeds): Gat
       tell(gate, { ...waiting.passing, frame: frameOf(param) });
     }
   };
-  const wait = (gate: Gate, untilMs: number, waiting: Exclude<Gate['waiting'], undefined>): void => {
+  const wait = (
+    gate: Gate,
+    untilMs: number,
+    waiting: Exclude<Gate['waiting'], undefined>,
+  ): void => {
     gate.waiting = waiting;
     if (gate.timer === undefined || gate.timer.atMs > untilMs) {
       gate.timer?.cancel();

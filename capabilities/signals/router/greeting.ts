@@ -260,6 +260,10 @@ class GreetedLine implements LineEvents {
     }
     const { clock, timers } = this.#needs.core;
     const look = (): void => {
+      // Who takes what it is sent is there, though it may have nothing to say.
+      if (session.outbox.tookSome()) {
+        session.heardMs = clock.monotonicMs();
+      }
       const untilMs = session.heardMs + sessionIdleMs;
       if (untilMs <= clock.monotonicMs()) {
         this.refuse('nothing was heard for too long');

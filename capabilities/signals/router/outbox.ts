@@ -49,8 +49,8 @@ export interface Outbox {
   drained(): void;
   /** Forgets what waits and sends nothing more. */
   close(): void;
-  /** True as long as everything goes straight through. */
-  readonly flowing: boolean;
+  /** Whether the transport took all that was sent since this was asked last, and there was some. */
+  tookSome(): boolean;
   readonly figures: OutboxFigures;
 }
 
@@ -67,6 +67,7 @@ class LineOutbox implements Outbox {
   #clogged = false;
   #held = false;
   #closed = false;
+  #took = false;
   #pumping = false;
   #dropped = 0;
   #droppedInWindow = 0;
@@ -77,8 +78,10 @@ class LineOutbox implements Outbox {
     this.#needs = needs;
   }
 
-  get flowing(): boolean {
-    return !this.#clogged;
+  tookSome(): boolean {
+    const took = this.#took;
+    this.#took = false;
+    return took;
   }
 
   get figures(): OutboxFigures {
@@ -113,7 +116,10 @@ class LineOutbox implements Outbox {
       return;
     }
     this.#dirty.add(param);
-    if (this.#dirty.size > routerLimits.gatesMax && this.#dirty.size % routerLimits.gatesMax === 1) {
+    if (
+      this.#dirty.size > routerLimits.gatesMax &&
+      this.#dirty.size % routerLimits.gatesMax === 1
+    ) {
       this.#forgetGone();
     }
   }
@@ -146,7 +152,9 @@ class LineOutbox implements Outbox {
   }
 
   drained(): void {
-    this.#clogged = this.#needs.line.waiting() > this.#needs.lineBytesMax;
+    const waiting = this.#needs.line.waiting();
+    this.#clogged = waiting > this.#needs.lineBytesMax;
+    this.#took ||= waiting === 0;
     this.#pump();
     if (this.#held && this.#replies.size * 2 <= routerLimits.repliesWaitingMax) {
       this.#held = false;
@@ -168,9 +176,12 @@ class LineOutbox implements Outbox {
   }
 
   #send(frame: Uint8Array): void {
-    if (!this.#closed) {
-      this.#clogged = this.#needs.line.send(frame) > this.#needs.lineBytesMax;
+    if (this.#closed) {
+      return;
     }
+    const waiting = this.#needs.line.send(frame);
+    this.#clogged = waiting > this.#needs.lineBytesMax;
+    this.#took ||= waiting === 0;
   }
 
   #pump(): void {

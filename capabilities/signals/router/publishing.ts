@@ -1,7 +1,7 @@
 // PUBLISH: who may, where it goes, and who is told. Nothing of it is stored but in a journal.
 import { encodeFrame } from '../frames/encode.ts';
 import { signalErrors, type PublishMessage } from '../frames/messages.ts';
-import { addressProblem } from './addressing.ts';
+import { addressProblem } from '../patterns/address.ts';
 import type { Core, PeerDesk } from './core.ts';
 import type { Fanout } from './fanout.ts';
 import type { Gestures } from './gestures.ts';
@@ -29,7 +29,8 @@ export interface PublishingNeeds {
 export function createPublishing({ core, fanout, gestures, peers }: PublishingNeeds): Publishing {
   return {
     refusal(session, { address }) {
-      const writing = refusalOfWriting(session, address) ?? peers?.refusal(session, 'PUBLISH', address);
+      const writing =
+        refusalOfWriting(session, address) ?? peers?.refusal(session, 'PUBLISH', address);
       if (writing !== undefined || !address.startsWith(p2pPrefix)) {
         return writing;
       }

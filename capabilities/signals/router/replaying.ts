@@ -1,7 +1,8 @@
 // REPLAY: what a journal holds, as it was told, oldest first. It is read as the session takes it.
 import { maskHas } from '../frames/codes.ts';
 import { signalErrors, type ReplayMessage } from '../frames/messages.ts';
-import { matcherOf, patternProblem } from './addressing.ts';
+import { patternProblem } from '../patterns/address.ts';
+import { matcherOf } from '../patterns/matching.ts';
 import type { Core } from './core.ts';
 import type { JournalEntry } from './journal.ts';
 import { routerLimits } from './limits.ts';
@@ -58,9 +59,10 @@ function replaySource(core: Core, session: Session, { entries, limit }: Replayed
   let left = limit;
 
   const read = async (): Promise<void> => {
-    iterator ??= entries[Symbol.asyncIterator]();
+    const open = iterator ?? entries[Symbol.asyncIterator]();
+    iterator = open;
     while (!ended && ready.length < aheadMax) {
-      const step = await iterator.next();
+      const step = await open.next();
       if (step.done === true) {
         ended = true;
         iterator = undefined;
@@ -68,9 +70,7 @@ function replaySource(core: Core, session: Session, { entries, limit }: Replayed
       }
       ready.push(step.value.frame);
       left -= 1;
-      if (left === 0) {
-        ended = true;
-      }
+      ended ||= left === 0;
     }
   };
   const leave = async (): Promise<void> => {
@@ -109,9 +109,7 @@ function replaySource(core: Core, session: Session, { entries, limit }: Replayed
     },
     close() {
       ended = true;
-      if (!reading) {
-        leave().catch((error: unknown) => core.log.problem('signal-journal.failed', error));
-      }
+      leave().catch((error: unknown) => core.log.problem('signal-journal.failed', error));
     },
   };
 }

@@ -45,7 +45,12 @@ export function createRig(needs: Partial<Omit<RouterNeeds, 'random' | 'log'>> = 
     problem: (name, error) => void problems.push({ name, error }),
     with: () => log,
   };
-  const router = createRouter({ clock: clock as Clock, ...needs, random: createSeededRandom(7), log });
+  const router = createRouter({
+    clock: clock as Clock,
+    ...needs,
+    random: createSeededRandom(7),
+    log,
+  });
   const rig: Rig = {
     clock,
     router,
@@ -151,7 +156,14 @@ export class TestLine implements Line {
   }
 
   set(address: string, value: SignalValue, more: Partial<Of<'set'>> = {}): void {
-    this.say({ type: 'set', address, value: wireValue(value), lock: false, unlock: false, ...more });
+    this.say({
+      type: 'set',
+      address,
+      value: wireValue(value),
+      lock: false,
+      unlock: false,
+      ...more,
+    });
   }
 
   publish(address: string, more: Partial<Of<'publish'>> = {}): void {
@@ -203,7 +215,9 @@ export class TestLine implements Line {
   /** Of all SNAPSHOTs that arrived, by address. */
   get snapshot(): Map<string, string> {
     const params = this.messages('snapshot').flatMap((message) => message.params);
-    return new Map(params.map(({ address, value, revision }) => [address, `${shown(value)}@${revision}`]));
+    return new Map(
+      params.map(({ address, value, revision }) => [address, `${shown(value)}@${revision}`]),
+    );
   }
 }
 

@@ -5,8 +5,9 @@ import type { Clock, Log, Random } from '@hansa/foundation';
 import { encodeFrame } from '../frames/encode.ts';
 import type { AcceptLine } from '../frames/line.ts';
 import type { Feature, PublishMessage } from '../frames/messages.ts';
+import { matcherOf } from '../patterns/matching.ts';
+import { createPatternIndex } from '../patterns/trie.ts';
 import { openDoor, type Doorkeeper } from './access.ts';
-import { createPatternIndex, matcherOf } from './addressing.ts';
 import { createAnnouncing } from './announcing.ts';
 import { createBundles } from './bundles.ts';
 import type {
@@ -74,6 +75,8 @@ export interface Router {
   readonly sessions: ReadonlyMap<string, Session>;
   readonly figures: Readonly<RouterFigures>;
   readonly paramCount: number;
+  /** How many moments are waited for. */
+  readonly timerCount: number;
   get(address: string): Param | undefined;
   params(): IterableIterator<Param>;
   /** A write of this process, or of a link; told to all who are subscribed. */
@@ -119,6 +122,9 @@ export function createRouter(needs: RouterNeeds): Router {
     figures: core.figures,
     get paramCount() {
       return core.params.size;
+    },
+    get timerCount() {
+      return core.timers.size;
     },
     get: (address) => core.params.get(address),
     params: () => core.params.all(),

@@ -1,6 +1,7 @@
 // Who is told of an address. Patterns are asked once per address; then the answer is remembered
 // until the patterns change, so that a message costs what its subscribers cost and nothing else.
 import { signalTypes, type SignalType } from '../frames/messages.ts';
+import type { PatternIndex } from '../patterns/trie.ts';
 import { routerLimits } from './limits.ts';
 
 /** One SUBSCRIBE of a session `S`. */
@@ -24,13 +25,6 @@ export interface Route<S> {
   /** Types that are wanted with a limit. */
   limited: number;
   readonly limits: Subscription<S>[];
-}
-
-/** The part of the trie that is needed here. */
-export interface PatternIndex<T> {
-  add(pattern: string, item: T): void;
-  remove(pattern: string, item: T): void;
-  match(address: string, found: (item: T) => void): void;
 }
 
 export interface Routes<S> {
@@ -78,10 +72,7 @@ export function createRoutes<S>(index: PatternIndex<Subscription<S>>): Routes<S>
   };
 }
 
-function routesOf<S>(
-  index: PatternIndex<Subscription<S>>,
-  address: string,
-): readonly Route<S>[] {
+function routesOf<S>(index: PatternIndex<Subscription<S>>, address: string): readonly Route<S>[] {
   const routes = new Map<S, Route<S>>();
   index.match(address, (subscription) => {
     const { session, types } = subscription;

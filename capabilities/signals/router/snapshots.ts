@@ -24,6 +24,7 @@ export function snapshotSource(asked: SnapshotAsked): FrameSource {
   const { params, newest, wants, goOn } = asked;
   let owesFrame = asked.evenEmpty;
   let owesTurn = false;
+  let looked = 0;
   let ended = false;
   // Between two calls nothing is held but this: what was read and not sent would be out of date.
   let carried: Param | undefined;
@@ -44,7 +45,7 @@ export function snapshotSource(asked: SnapshotAsked): FrameSource {
   const gathered = (): SnapshotParam[] => {
     const chunk: SnapshotParam[] = [];
     let bytes = 0;
-    for (let looked = 0; looked < routerLimits.scannedPerTurnMax; looked += 1) {
+    for (; looked < routerLimits.scannedPerTurnMax; looked += 1) {
       const param = nextParam();
       if (param === undefined) {
         return chunk;
@@ -74,6 +75,7 @@ export function snapshotSource(asked: SnapshotAsked): FrameSource {
       }
       if (!ended) {
         owesTurn = false;
+        looked = 0;
         goOn();
         return 'later';
       }

@@ -1,7 +1,8 @@
 // SUBSCRIBE, UNSUBSCRIBE, GET and the snapshot of a HELLO: what a session is told of.
 import { encodeFrame } from '../frames/encode.ts';
 import { signalErrors, type SubscribeMessage } from '../frames/messages.ts';
-import { addressProblem, isLiteral, matcherOf, patternProblem } from './addressing.ts';
+import { addressProblem, isLiteral, patternProblem } from '../patterns/address.ts';
+import { matcherOf } from '../patterns/matching.ts';
 import type { Core } from './core.ts';
 import { routerLimits } from './limits.ts';
 import type { Param } from './param.ts';
