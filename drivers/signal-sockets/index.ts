@@ -1,0 +1,4 @@
+export { dialTcp, listenTcp, type TcpTarget } from './tcp.ts';
+export { dialWebSocket, type WebSocketTarget } from './websocket-client.ts';
+export { listenWebSocket, type WebSocketNeeds } from './websocket-server.ts';
+export type { ListenNeeds, SignalListener } from './listening.ts';
