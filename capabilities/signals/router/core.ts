@@ -1,6 +1,12 @@
 // What the rooms of the router share: the state, who is there, what was chosen.
 import type { Clock, Log, Random } from '@hansa/foundation';
-import type { FederationMessage, Feature, PublishMessage } from '../frames/messages.ts';
+import type {
+  FederationMessage,
+  Feature,
+  PublishMessage,
+  SetMessage,
+  SignalFrame,
+} from '../frames/messages.ts';
 import type { Journal } from './journal.ts';
 import type { Param, ParamWrite, Refusal, Strategy } from './param.ts';
 import type { Params } from './params.ts';
@@ -53,10 +59,24 @@ export interface Keeper {
 /** The desk of other routers: what FEDERATION_SYNC means. */
 export interface PeerDesk {
   received(session: Session, message: FederationMessage): void;
-  /** Why a peer may not write there; undefined for whoever may, and whoever is no peer. */
-  refusal(session: Session, verb: 'SET' | 'PUBLISH', address: string): Refusal | undefined;
   left(session: Session): void;
+  /** What WELCOME tells a peer beside our name, so that routers of one kind know each other. */
+  readonly token: string;
+  /** True where a frame of a peer was for the desk alone, and nobody else is to see it. */
+  takes(session: Session, frame: SignalFrame): boolean;
+  /**
+   * True where the write belongs to another router and is on its way there. Asked before rights:
+   * what one may not write is not carried, and refused like everything.
+   */
+  carries(session: Session, message: SetMessage | PublishMessage): boolean;
 }
+
+/** Why a session may not write there, beyond its own rights; undefined where it may. */
+export type WriteGuard = (
+  session: Session,
+  verb: 'SET' | 'PUBLISH',
+  address: string,
+) => Refusal | undefined;
 
 export interface RouterFigures {
   received: number;
@@ -78,6 +98,7 @@ export interface Core {
   /** By id; each has been welcomed. */
   readonly sessions: Map<string, Session>;
   readonly listeners: Set<SignalListener>;
+  readonly guards: Set<WriteGuard>;
   readonly figures: RouterFigures;
   readonly journal: Journal | undefined;
   readonly keeper: Keeper | undefined;

@@ -28,6 +28,8 @@ export interface Desk {
   welcomed(session: Session): void;
   received(session: Session, frame: SignalFrame): void;
   left(session: Session): void;
+  /** What WELCOME tells a peer; undefined where none is taken. */
+  readonly peerToken: string | undefined;
 }
 
 const pong = encodeFrame({ type: 'pong' });
@@ -35,6 +37,7 @@ const pong = encodeFrame({ type: 'pong' });
 export function createDesk(rooms: Rooms): Desk {
   const { core, watching } = rooms;
   return {
+    peerToken: rooms.peers?.token,
     welcomed: (session) => watching.welcome(session),
     received(session, frame) {
       try {
@@ -67,9 +70,14 @@ function answerFault(core: Core, session: Session, error: unknown): void {
 
 function receive(rooms: Rooms, session: Session, frame: SignalFrame): void {
   const { message } = frame;
+  if (session.isPeer && rooms.peers?.takes(session, frame) === true) {
+    return;
+  }
   switch (message.type) {
     case 'set':
-      rooms.writing.set(session, message);
+      if (rooms.peers?.carries(session, message) !== true) {
+        rooms.writing.set(session, message);
+      }
       return;
     case 'publish':
       publish(rooms, session, { message, frame });
@@ -120,10 +128,13 @@ function ask(rooms: Rooms, session: Session, { message }: SignalFrame): void {
 }
 
 function publish(
-  { core, publishing }: Rooms,
+  { core, publishing, peers }: Rooms,
   session: Session,
   { message, frame }: { readonly message: PublishMessage; readonly frame: SignalFrame },
 ): void {
+  if (peers?.carries(session, message) === true) {
+    return;
+  }
   const refusal = publishing.refusal(session, message);
   if (refusal === undefined) {
     publishing.publish(session, message, relayedFrame(frame));

@@ -27,6 +27,8 @@ export interface GreetingNeeds {
   readonly welcomed: (session: Session) => void;
   readonly received: (session: Session, frame: SignalFrame) => void;
   readonly left: (session: Session) => void;
+  /** What WELCOME tells another router. */
+  readonly peerToken: string | undefined;
 }
 
 export interface Greeting {
@@ -209,6 +211,7 @@ class GreetedLine implements LineEvents {
         time: core.nowUs(),
         session: session.id,
         name: core.settings.name,
+        token: session.isPeer ? this.#needs.peerToken : undefined,
       }),
     );
     this.#watchSilence(session);

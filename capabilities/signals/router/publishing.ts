@@ -2,7 +2,7 @@
 import { encodeFrame } from '../frames/encode.ts';
 import { signalErrors, type PublishMessage } from '../frames/messages.ts';
 import { addressProblem } from '../patterns/address.ts';
-import type { Core, PeerDesk } from './core.ts';
+import type { Core, WriteGuard } from './core.ts';
 import type { Fanout } from './fanout.ts';
 import type { Gestures } from './gestures.ts';
 import { routerLimits } from './limits.ts';
@@ -23,14 +23,12 @@ export interface PublishingNeeds {
   readonly core: Core;
   readonly fanout: Fanout;
   readonly gestures: Gestures;
-  readonly peers: PeerDesk | undefined;
 }
 
-export function createPublishing({ core, fanout, gestures, peers }: PublishingNeeds): Publishing {
+export function createPublishing({ core, fanout, gestures }: PublishingNeeds): Publishing {
   return {
     refusal(session, { address }) {
-      const writing =
-        refusalOfWriting(session, address) ?? peers?.refusal(session, 'PUBLISH', address);
+      const writing = refusalOfWriting(session, address) ?? guarded(core, session, 'PUBLISH', address);
       if (writing !== undefined || !address.startsWith(p2pPrefix)) {
         return writing;
       }
@@ -57,6 +55,17 @@ export function createPublishing({ core, fanout, gestures, peers }: PublishingNe
       }
     },
   };
+}
+
+/** What those who look after namespaces have against it. */
+export function guarded(core: Core, ...asked: Parameters<WriteGuard>): Refusal | undefined {
+  for (const guard of core.guards) {
+    const refusal = guard(...asked);
+    if (refusal !== undefined) {
+      return refusal;
+    }
+  }
+  return undefined;
 }
 
 /** What SET, PUBLISH and ANNOUNCE have in common: a real address, and the right to write there. */

@@ -18,6 +18,7 @@ import type {
   PublishOrigin,
   RouterFigures,
   SignalListener,
+  WriteGuard,
 } from './core.ts';
 import { createDesk, type Rooms } from './desk.ts';
 import { createFanout } from './fanout.ts';
@@ -86,6 +87,8 @@ export interface Router {
   restore(stored: StoredParam): void;
   /** Told of everything that is taken, until the function that it gives is called. */
   listen(listener: SignalListener): () => void;
+  /** Asked before anything of a session is taken, until the function that it gives is called. */
+  guard(guard: WriteGuard): () => void;
   /** Ends all sessions and forgets the state. */
   stop(): void;
 }
@@ -98,8 +101,8 @@ export function createRouter(needs: RouterNeeds): Router {
   const watching = createWatching(core);
   const peers = needs.peers?.({ core, watching });
   const gestures = createGestures(core, fanout);
-  const publishing = createPublishing({ core, fanout, gestures, peers });
-  const writing = createWriting({ core, fanout, peers });
+  const publishing = createPublishing({ core, fanout, gestures });
+  const writing = createWriting({ core, fanout });
   const rooms: Rooms = {
     core,
     watching,
@@ -140,12 +143,18 @@ export function createRouter(needs: RouterNeeds): Router {
     },
     publish(message, origin) {
       core.figures.publishes += 1;
-      fanout.publish(message, { frame: encodeFrame(message), origin, except: undefined });
+      // What comes back from another router must not be told to the session that published it.
+      const except = core.sessions.get(origin.writer);
+      fanout.publish(message, { frame: encodeFrame(message), origin, except });
     },
     restore: (stored) => core.params.restore(stored),
     listen(listener) {
       core.listeners.add(listener);
       return () => void core.listeners.delete(listener);
+    },
+    guard(guard) {
+      core.guards.add(guard);
+      return () => void core.guards.delete(guard);
     },
     stop() {
       greeting.stop('the router stops');
@@ -187,6 +196,7 @@ function createCore({ clock, random, log, journal, keeper, options = {} }: Route
     routes: createRoutes(createPatternIndex()),
     sessions: new Map(),
     listeners: new Set(),
+    guards: new Set(),
     figures: { received: 0, undecodable: 0, sets: 0, publishes: 0, refused: 0, rateLimited: 0 },
     eventPolicyOf: (address) => ruleOf(address)?.events ?? 'keep',
     nowUs: () => Math.floor(clock.now() * 1_000),

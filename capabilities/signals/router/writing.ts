@@ -1,10 +1,10 @@
 // SET: judged, taken, told to all who are subscribed, acknowledged.
 import { encodeFrame } from '../frames/encode.ts';
 import { signalErrors, type SetMessage } from '../frames/messages.ts';
-import type { Core, PeerDesk } from './core.ts';
+import type { Core } from './core.ts';
 import type { Fanout, SetTelling } from './fanout.ts';
 import { isRefusal, type Param, type ParamWrite, type Refusal } from './param.ts';
-import { errorFrame, refusalOfWriting } from './publishing.ts';
+import { errorFrame, guarded, refusalOfWriting } from './publishing.ts';
 import type { Session } from './session.ts';
 
 export interface Writing {
@@ -18,16 +18,15 @@ export interface Writing {
 export interface WritingNeeds {
   readonly core: Core;
   readonly fanout: Fanout;
-  readonly peers: PeerDesk | undefined;
 }
 
-export function createWriting({ core, fanout, peers }: WritingNeeds): Writing {
+export function createWriting({ core, fanout }: WritingNeeds): Writing {
   const taken = (param: Param, write: ParamWrite, telling?: SetTelling): void => {
     core.figures.sets += 1;
     fanout.set(param, write, telling);
   };
   const refusal = (session: Session, { address }: SetMessage): Refusal | undefined =>
-    refusalOfWriting(session, address) ?? peers?.refusal(session, 'SET', address);
+    refusalOfWriting(session, address) ?? guarded(core, session, 'SET', address);
   return {
     refusal,
     taken,
