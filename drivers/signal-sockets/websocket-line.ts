@@ -52,8 +52,8 @@ export function openWebSocketLine(needs: WebSocketLineNeeds): SocketLine {
     }
   });
   webSocket.on('pong', () => line.heard());
-  // Too large a message, say; what is wrong is told by the close that follows.
-  webSocket.on('error', (error) => log.event('signal-line.broke', { reason: error.message }));
+  // What came is no message, or too large a one. The library has said so to the peer.
+  webSocket.on('error', (error) => line.close(error.message));
   webSocket.on('close', (code, reason) => {
     line.ended(reason.length > 0 ? reason.toString() : `closed with ${code}`);
   });

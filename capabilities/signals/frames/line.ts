@@ -23,7 +23,7 @@ export interface Line {
 
 /** What the other end of a line does. Each call is made by the transport, in order. */
 export interface LineEvents {
-  /** One whole frame. The bytes are the receiver's to keep. */
+  /** One whole frame, never as a Buffer. The bytes are the receiver's to keep. */
   frame(bytes: Uint8Array): void;
   /** The transport has room again after `waiting` was above zero. */
   drained(): void;

@@ -26,7 +26,8 @@ const i64Max = 2n ** 63n - 1n;
 
 /** One that does not keep the frame alive that it came in. */
 export function keptValue(value: WireValue): WireValue {
-  return { type: value.type, data: value.data.slice() };
+  // Not `slice`: where the frame came in a Buffer, that is a view.
+  return { type: value.type, data: new Uint8Array(value.data) };
 }
 
 export function sameValue(a: WireValue, b: WireValue): boolean {
@@ -54,7 +55,7 @@ function readData(cursor: Cursor, type: number): SignalValue {
     case valueTypes.string:
       return cursor.text();
     case valueTypes.bytes:
-      return cursor.view(cursor.u16()).slice();
+      return new Uint8Array(cursor.view(cursor.u16()));
     case valueTypes.array:
       return readArray(cursor);
     case valueTypes.map:
