@@ -30,92 +30,107 @@ interface Announced {
 const summaryOverheadBytes = 8;
 
 export function createAnnouncing(core: Core): Announcing {
-  const book = new Map<string, Announced>();
-  const counts = new Map<Session, number>();
+  return new SignalBook(core);
+}
 
-  const count = (session: Session | undefined, more: number): void => {
-    if (session !== undefined) {
-      counts.set(session, (counts.get(session) ?? 0) + more);
+class SignalBook implements Announcing {
+  readonly #core: Core;
+  /** In the order of their ends, since each is put last when it is announced. */
+  readonly #book = new Map<string, Announced>();
+  readonly #counts = new Map<Session, number>();
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  get size(): number {
+    this.#removeLapsed();
+    return this.#book.size;
+  }
+
+  announce(session: Session, message: AnnounceMessage): void {
+    this.#removeLapsed();
+    const refusal = this.#refusalOf(session, message);
+    if (refusal !== undefined) {
+      this.#core.figures.refused += 1;
+      session.outbox.reply(errorFrame(refusal));
+      return;
     }
-  };
-  const remove = (address: string): void => {
-    count(book.get(address)?.by, -1);
-    book.delete(address);
-  };
-  // In the order of their ends, since each is put last when it is announced.
-  const removeLapsed = (): void => {
-    const nowMs = core.clock.monotonicMs();
-    for (const [address, { untilMs }] of book) {
-      if (untilMs > nowMs) {
-        return;
+    const untilMs = this.#core.clock.monotonicMs() + routerLimits.announcedMs;
+    for (const { address, signal, datatype, access } of message.signals) {
+      const summary = { address, signal, datatype, access };
+      this.#remove(address);
+      this.#book.set(address, { summary, by: session, untilMs });
+      this.#count(session, 1);
+    }
+    session.outbox.reply(encodeFrame({ type: 'ack', address: message.namespace }));
+  }
+
+  query(session: Session, pattern: string): void {
+    const problem = patternProblem(pattern);
+    if (problem !== undefined) {
+      const refusal = { code: signalErrors.pattern, message: problem, address: pattern };
+      session.outbox.reply(errorFrame(refusal));
+      return;
+    }
+    this.#removeLapsed();
+    const matches = matcherOf(pattern);
+    const wants = (address: string): boolean =>
+      matches(address) && session.access.allows('read', address);
+    const frames = resultFrames(this.#book, wants);
+    session.outbox.reply({ next: () => frames.next().value ?? undefined });
+  }
+
+  left(session: Session): void {
+    if ((this.#counts.get(session) ?? 0) > 0) {
+      for (const announced of this.#book.values()) {
+        announced.by = announced.by === session ? undefined : announced.by;
       }
-      remove(address);
     }
-  };
-  const refusalOf = (session: Session, { signals }: AnnounceMessage): Refusal | undefined => {
+    this.#counts.delete(session);
+  }
+
+  #refusalOf(session: Session, { signals }: AnnounceMessage): Refusal | undefined {
     const fresh = new Set<string>();
-    let own = counts.get(session) ?? 0;
+    let own = this.#counts.get(session) ?? 0;
     for (const { address } of signals) {
       const refusal = refusalOfWriting(session, address);
       if (refusal !== undefined) {
         return refusal;
       }
-      const known = book.get(address);
+      const known = this.#book.get(address);
       own += known?.by === session || fresh.has(address) ? 0 : 1;
       if (known === undefined) {
         fresh.add(address);
       }
     }
     const { announcedMax, announcedPerSessionMax } = routerLimits;
-    if (book.size + fresh.size > announcedMax || own > announcedPerSessionMax) {
+    if (this.#book.size + fresh.size > announcedMax || own > announcedPerSessionMax) {
       return { code: signalErrors.conflict, message: 'AtCapacity: too many signals are announced' };
     }
     return undefined;
-  };
-  return {
-    get size() {
-      removeLapsed();
-      return book.size;
-    },
-    announce(session, message) {
-      removeLapsed();
-      const refusal = refusalOf(session, message);
-      if (refusal !== undefined) {
-        core.figures.refused += 1;
-        session.outbox.reply(errorFrame(refusal));
+  }
+
+  #removeLapsed(): void {
+    const nowMs = this.#core.clock.monotonicMs();
+    for (const [address, { untilMs }] of this.#book) {
+      if (untilMs > nowMs) {
         return;
       }
-      const untilMs = core.clock.monotonicMs() + routerLimits.announcedMs;
-      for (const { address, signal, datatype, access } of message.signals) {
-        remove(address);
-        book.set(address, { summary: { address, signal, datatype, access }, by: session, untilMs });
-        count(session, 1);
-      }
-      session.outbox.reply(encodeFrame({ type: 'ack', address: message.namespace }));
-    },
-    query(session, pattern) {
-      const problem = patternProblem(pattern);
-      if (problem !== undefined) {
-        const refusal = { code: signalErrors.pattern, message: problem, address: pattern };
-        session.outbox.reply(errorFrame(refusal));
-        return;
-      }
-      removeLapsed();
-      const matches = matcherOf(pattern);
-      const wants = (address: string): boolean =>
-        matches(address) && session.access.allows('read', address);
-      const frames = resultFrames(book, wants);
-      session.outbox.reply({ next: () => frames.next().value ?? undefined });
-    },
-    left(session) {
-      if ((counts.get(session) ?? 0) > 0) {
-        for (const announced of book.values()) {
-          announced.by = announced.by === session ? undefined : announced.by;
-        }
-      }
-      counts.delete(session);
-    },
-  };
+      this.#remove(address);
+    }
+  }
+
+  #remove(address: string): void {
+    this.#count(this.#book.get(address)?.by, -1);
+    this.#book.delete(address);
+  }
+
+  #count(session: Session | undefined, more: number): void {
+    if (session !== undefined) {
+      this.#counts.set(session, (this.#counts.get(session) ?? 0) + more);
+    }
+  }
 }
 
 /** At least one frame. Each is made when the session takes it, of what is then there. */

@@ -36,39 +36,83 @@ interface Acts {
   readonly publishes: readonly { readonly message: PublishMessage; readonly frame: Uint8Array }[];
 }
 
+interface When {
+  readonly delayMs: number;
+  readonly bytes: number;
+}
+
 interface Waiting {
   readonly timers: Set<Timer>;
   bytes: number;
 }
 
-export function createBundles({ core, writing, publishing }: BundlesNeeds): Bundles {
-  const waitingOf = new Map<Session, Waiting>();
+export function createBundles(needs: BundlesNeeds): Bundles {
+  return new BundleBook(needs);
+}
 
-  const refuse = (session: Session, refusal: Refusal): void => {
-    core.figures.refused += 1;
-    session.outbox.reply(errorFrame(refusal));
-  };
-  const perform = (session: Session, { sets, publishes }: Acts): void => {
-    const writes = sets.map((message) => writeOf(session, message));
-    const outcome = firstRefusal(session, sets, publishes) ?? core.params.writeAll(writes);
-    if (isRefusal(outcome)) {
-      refuse(session, outcome);
+class BundleBook implements Bundles {
+  readonly #needs: BundlesNeeds;
+  readonly #waiting = new Map<Session, Waiting>();
+
+  constructor(needs: BundlesNeeds) {
+    this.#needs = needs;
+  }
+
+  bundle(session: Session, message: BundleMessage, frame: SignalFrame): void {
+    const acts = actsOf(message.members, frame);
+    const { timestamp = 0 } = message;
+    const delayMs = timestamp / 1_000 - this.#needs.core.clock.now();
+    if (delayMs > 0) {
+      this.#schedule(session, acts, { delayMs, bytes: frame.payload.length });
+    } else {
+      this.#perform(session, acts);
+    }
+  }
+
+  left(session: Session): void {
+    this.#waiting.get(session)?.timers.forEach((timer) => timer.cancel());
+    this.#waiting.delete(session);
+  }
+
+  #schedule(session: Session, acts: Acts, when: When): void {
+    const own = this.#waiting.get(session) ?? { timers: new Set<Timer>(), bytes: 0 };
+    const refusal = refusalOfWaiting(own, when);
+    if (refusal !== undefined) {
+      this.#refuse(session, refusal);
       return;
     }
-    const stored: Promise<void>[] = [];
-    tellAll(session, outcome.written, stored);
-    publishes.forEach(({ message, frame }) => publishing.publish(session, message, frame));
+    this.#waiting.set(session, own);
+    own.bytes += when.bytes;
+    const { clock, timers } = this.#needs.core;
+    const timer = timers.at(clock.monotonicMs() + when.delayMs, () => {
+      own.timers.delete(timer);
+      own.bytes -= when.bytes;
+      this.#perform(session, acts);
+    });
+    own.timers.add(timer);
+  }
+
+  #perform(session: Session, acts: Acts): void {
+    const { core, publishing } = this.#needs;
+    const writes = acts.sets.map((message) => writeOf(session, message));
+    const outcome = this.#firstRefusal(session, acts) ?? core.params.writeAll(writes);
+    if (isRefusal(outcome)) {
+      this.#refuse(session, outcome);
+      return;
+    }
+    const stored = this.#tell(session, outcome.written);
+    for (const { message, frame } of acts.publishes) {
+      publishing.publish(session, message, frame);
+    }
     const revision = outcome.written.at(-1)?.revision;
     acknowledge(session, {
       ack: encodeFrame({ type: 'ack', ...(revision === undefined ? {} : { revision }) }),
       stored: stored.length === 0 ? undefined : Promise.all(stored).then(() => undefined),
     });
-  };
-  const firstRefusal = (
-    session: Session,
-    sets: Acts['sets'],
-    publishes: Acts['publishes'],
-  ): Refusal | undefined => {
+  }
+
+  #firstRefusal(session: Session, { sets, publishes }: Acts): Refusal | undefined {
+    const { writing, publishing } = this.#needs;
     for (const message of sets) {
       const refusal = writing.refusal(session, message);
       if (refusal !== undefined) {
@@ -82,61 +126,27 @@ export function createBundles({ core, writing, publishing }: BundlesNeeds): Bund
       }
     }
     return undefined;
-  };
-  const tellAll = (
-    session: Session,
-    written: readonly Written[],
-    stored: Promise<void>[],
-  ): void => {
+  }
+
+  /** What has to be stored before the bundle is acknowledged. */
+  #tell(session: Session, written: readonly Written[]): Promise<void>[] {
+    const { core, writing } = this.#needs;
+    const except = session.isPeer ? session : undefined;
+    const stored: Promise<void>[] = [];
     for (const { param, write, value, revision } of written) {
-      writing.taken(param, write, {
-        value,
-        revision,
-        except: session.isPeer ? session : undefined,
-      });
+      writing.taken(param, write, { value, revision, except });
       const promise = core.keeper?.kept(param);
       if (promise !== undefined) {
         stored.push(promise);
       }
     }
-  };
-  const schedule = (
-    session: Session,
-    acts: Acts,
-    when: { delayMs: number; bytes: number },
-  ): void => {
-    const { delayMs, bytes } = when;
-    const own = waitingOf.get(session) ?? { timers: new Set<Timer>(), bytes: 0 };
-    const refusal = refusalOfWaiting(own, when);
-    if (refusal !== undefined) {
-      refuse(session, refusal);
-      return;
-    }
-    waitingOf.set(session, own);
-    own.bytes += bytes;
-    const timer = core.timers.at(core.clock.monotonicMs() + delayMs, () => {
-      own.timers.delete(timer);
-      own.bytes -= bytes;
-      perform(session, acts);
-    });
-    own.timers.add(timer);
-  };
-  return {
-    bundle(session, message, frame) {
-      const acts = actsOf(message.members, frame);
-      const { timestamp = 0 } = message;
-      const delayMs = timestamp / 1_000 - core.clock.now();
-      if (delayMs > 0) {
-        schedule(session, acts, { delayMs, bytes: frame.payload.length });
-      } else {
-        perform(session, acts);
-      }
-    },
-    left(session) {
-      waitingOf.get(session)?.timers.forEach((timer) => timer.cancel());
-      waitingOf.delete(session);
-    },
-  };
+    return stored;
+  }
+
+  #refuse(session: Session, refusal: Refusal): void {
+    this.#needs.core.figures.refused += 1;
+    session.outbox.reply(errorFrame(refusal));
+  }
 }
 
 /** What else a bundle holds is passed over, as it always was. */
@@ -160,10 +170,7 @@ function inBundle({ code, message, address }: Refusal): Refusal {
   return { code: isRight ? signalErrors.refused : code, message, address };
 }
 
-function refusalOfWaiting(
-  own: Waiting,
-  { delayMs, bytes }: { readonly delayMs: number; readonly bytes: number },
-): Refusal | undefined {
+function refusalOfWaiting(own: Waiting, { delayMs, bytes }: When): Refusal | undefined {
   const { bundleAheadMs, bundlesWaitingMax, bundleBytesWaitingMax } = routerLimits;
   if (delayMs > bundleAheadMs) {
     const message = `a bundle waits ${bundleAheadMs / 1_000} seconds at most`;

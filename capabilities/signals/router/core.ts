@@ -8,23 +8,12 @@ import type {
   SignalFrame,
 } from '../frames/messages.ts';
 import type { Journal } from './journal.ts';
-import type { Param, ParamWrite, Refusal, Strategy } from './param.ts';
+import type { Param, ParamWrite, Refusal } from './param.ts';
 import type { Params } from './params.ts';
 import type { Routes } from './routes.ts';
+import type { EventPolicy } from './rules.ts';
 import type { Session } from './session.ts';
 import type { Timers } from './timers.ts';
-
-/** What events of a pattern do while a subscriber is slow: wait within a bound, or be dropped. */
-export type EventPolicy = 'keep' | 'drop';
-
-/** What holds for addresses that match; the first rule that matches counts. */
-export interface AddressRule {
-  readonly pattern: string;
-  readonly strategy?: Strategy | undefined;
-  /** How long a param lives that comes without a ttl of its own; 0 for ever. */
-  readonly ttlSeconds?: number | undefined;
-  readonly events?: EventPolicy | undefined;
-}
 
 export interface Settings {
   readonly name: string;

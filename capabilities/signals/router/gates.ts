@@ -41,18 +41,79 @@ export interface Gates {
   readonly size: number;
 }
 
+interface Waiting {
+  readonly passing: Passing;
+  readonly limits: readonly GateLimit[];
+}
+
 interface Gate {
   readonly key: string;
   toldMs: number;
   number: number | undefined;
-  waiting: { readonly passing: Passing; readonly limits: readonly GateLimit[] } | undefined;
+  waiting: Waiting | undefined;
   timer: Timer | undefined;
 }
 
-export function createGates({ clock, timers, outbox, frameOf }: GatesNeeds): Gates {
-  const gates = new Map<string, Gate>();
+export function createGates(needs: GatesNeeds): Gates {
+  return new GateBook(needs);
+}
 
-  const tell = (gate: Gate, passing: Passing): void => {
+class GateBook implements Gates {
+  readonly #needs: GatesNeeds;
+  readonly #gates = new Map<string, Gate>();
+
+  constructor(needs: GatesNeeds) {
+    this.#needs = needs;
+  }
+
+  get size(): number {
+    return this.#gates.size;
+  }
+
+  pass(limits: readonly GateLimit[], passing: Passing): void {
+    const gate = this.#gates.get(passing.key);
+    if (gate === undefined) {
+      this.#tell(this.#opened(passing.key), passing);
+      return;
+    }
+    const mayMs = earliest(gate, limits, passing);
+    if (mayMs === undefined) {
+      drop(gate); // what waits is older, and as near to what was told
+    } else if (mayMs <= this.#needs.clock.monotonicMs()) {
+      this.#tell(gate, passing);
+    } else {
+      this.#wait(gate, mayMs, { passing, limits });
+    }
+  }
+
+  flush(key: string): void {
+    const gate = this.#gates.get(key);
+    if (gate !== undefined) {
+      this.#flush(gate);
+    }
+  }
+
+  close(): void {
+    this.#gates.forEach(drop);
+    this.#gates.clear();
+  }
+
+  #opened(key: string): Gate {
+    if (this.#gates.size >= routerLimits.gatesMax) {
+      // The one that was made first: it is made anew when its address speaks again.
+      for (const oldest of this.#gates.values()) {
+        this.#flush(oldest);
+        this.#gates.delete(oldest.key);
+        break;
+      }
+    }
+    const gate: Gate = { key, toldMs: 0, number: undefined, waiting: undefined, timer: undefined };
+    this.#gates.set(key, gate);
+    return gate;
+  }
+
+  #tell(gate: Gate, passing: Passing): void {
+    const { clock, outbox } = this.#needs;
     gate.toldMs = clock.monotonicMs();
     gate.number = passing.number;
     drop(gate);
@@ -61,8 +122,17 @@ export function createGates({ clock, timers, outbox, frameOf }: GatesNeeds): Gat
     } else {
       outbox.param(passing.param, passing.frame);
     }
-  };
-  const flushGate = (gate: Gate): void => {
+  }
+
+  #wait(gate: Gate, untilMs: number, waiting: Waiting): void {
+    gate.waiting = waiting;
+    if (gate.timer === undefined || gate.timer.atMs > untilMs) {
+      gate.timer?.cancel();
+      gate.timer = this.#needs.timers.at(untilMs, () => this.#flush(gate));
+    }
+  }
+
+  #flush(gate: Gate): void {
     const { waiting } = gate;
     drop(gate);
     if (waiting === undefined || waiting.limits.every((limit) => limit.ended)) {
@@ -70,65 +140,11 @@ export function createGates({ clock, timers, outbox, frameOf }: GatesNeeds): Gat
     }
     const { param } = waiting.passing;
     if (param === undefined) {
-      tell(gate, waiting.passing);
+      this.#tell(gate, waiting.passing);
     } else if (!param.gone) {
-      tell(gate, { ...waiting.passing, frame: frameOf(param) });
+      this.#tell(gate, { ...waiting.passing, frame: this.#needs.frameOf(param) });
     }
-  };
-  const wait = (
-    gate: Gate,
-    untilMs: number,
-    waiting: Exclude<Gate['waiting'], undefined>,
-  ): void => {
-    gate.waiting = waiting;
-    if (gate.timer === undefined || gate.timer.atMs > untilMs) {
-      gate.timer?.cancel();
-      gate.timer = timers.at(untilMs, () => flushGate(gate));
-    }
-  };
-  const opened = (key: string): Gate => {
-    if (gates.size >= routerLimits.gatesMax) {
-      // The one that was made first: it is made anew when its address speaks again.
-      for (const oldest of gates.values()) {
-        flushGate(oldest);
-        gates.delete(oldest.key);
-        break;
-      }
-    }
-    const gate: Gate = { key, toldMs: 0, number: undefined, waiting: undefined, timer: undefined };
-    gates.set(key, gate);
-    return gate;
-  };
-  return {
-    get size() {
-      return gates.size;
-    },
-    pass(limits, passing) {
-      const gate = gates.get(passing.key);
-      if (gate === undefined) {
-        tell(opened(passing.key), passing);
-        return;
-      }
-      const mayMs = earliest(gate, limits, passing);
-      if (mayMs === undefined) {
-        drop(gate); // what waits is older, and as near to what was told
-      } else if (mayMs <= clock.monotonicMs()) {
-        tell(gate, passing);
-      } else {
-        wait(gate, mayMs, { passing, limits });
-      }
-    },
-    flush(key) {
-      const gate = gates.get(key);
-      if (gate !== undefined) {
-        flushGate(gate);
-      }
-    },
-    close() {
-      gates.forEach(drop);
-      gates.clear();
-    },
-  };
+  }
 }
 
 function drop(gate: Gate): void {

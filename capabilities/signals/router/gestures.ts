@@ -29,60 +29,47 @@ interface Gesture {
 }
 
 export function createGestures(core: Core, fanout: Fanout): Gestures {
-  const { clock, timers } = core;
-  const bySession = new Map<Session, Map<string, Gesture>>();
+  return new GestureBook(core, fanout);
+}
 
-  const forward = (session: Session, message: PublishMessage, frame: Uint8Array): void =>
-    fanout.publish(message, { frame, origin: { writer: session.id }, except: session });
+class GestureBook implements Gestures {
+  readonly #core: Core;
+  readonly #fanout: Fanout;
+  readonly #bySession = new Map<Session, Map<string, Gesture>>();
 
-  const flush = (gesture: Gesture): void => {
-    const { waiting } = gesture;
-    gesture.flushing?.cancel();
-    gesture.flushing = undefined;
-    gesture.waiting = undefined;
-    if (waiting !== undefined) {
-      gesture.toldMs = clock.monotonicMs();
-      forward(gesture.session, waiting.message, waiting.frame);
+  constructor(core: Core, fanout: Fanout) {
+    this.#core = core;
+    this.#fanout = fanout;
+  }
+
+  publish(session: Session, message: PublishMessage, frame: Uint8Array): void {
+    const key = keyOf(message.address, message.id);
+    const gesture = this.#bySession.get(session)?.get(key);
+    if (message.phase === 'move' && gesture !== undefined) {
+      this.#move(gesture, message, frame);
+      return;
     }
-  };
-  const forget = (gesture: Gesture): void => {
-    flush(gesture);
-    gesture.idling?.cancel();
-    const own = bySession.get(gesture.session);
-    own?.delete(gesture.key);
-    if (own?.size === 0) {
-      bySession.delete(gesture.session);
+    if (gesture !== undefined) {
+      this.#forget(gesture);
     }
-  };
-  const cancel = (gesture: Gesture): void => {
-    forget(gesture);
-    const { address, id } = gesture;
-    const message: PublishMessage = {
-      type: 'publish',
-      address,
-      signal: 'gesture',
-      phase: 'cancel',
-      timestamp: core.nowUs(),
-      ...(id === undefined ? {} : { id }),
-    };
-    forward(gesture.session, message, encodeFrame(message));
-  };
-  const idle = (gesture: Gesture): void => {
-    const deadlineMs = gesture.heardMs + routerLimits.gestureIdleMs;
-    gesture.idling = timers.at(deadlineMs, () => {
-      if (gesture.heardMs + routerLimits.gestureIdleMs <= clock.monotonicMs()) {
-        cancel(gesture);
-      } else {
-        idle(gesture);
-      }
-    });
-  };
-  const begin = (session: Session, { address, id }: PublishMessage): void => {
-    const own = bySession.get(session) ?? new Map<string, Gesture>();
+    if (message.phase === 'start' || message.phase === undefined) {
+      this.#begin(session, message);
+    }
+    this.#forward(session, message, frame);
+  }
+
+  left(session: Session): void {
+    for (const gesture of [...(this.#bySession.get(session)?.values() ?? [])]) {
+      this.#cancel(gesture);
+    }
+  }
+
+  #begin(session: Session, { address, id }: PublishMessage): void {
+    const own = this.#bySession.get(session) ?? new Map<string, Gesture>();
     if (own.size >= routerLimits.gesturesMax) {
       return; // its moves pass as they come
     }
-    bySession.set(session, own);
+    this.#bySession.set(session, own);
     const gesture: Gesture = {
       session,
       key: keyOf(address, id),
@@ -90,46 +77,77 @@ export function createGestures(core: Core, fanout: Fanout): Gestures {
       id,
       waiting: undefined,
       toldMs: Number.NEGATIVE_INFINITY,
-      heardMs: clock.monotonicMs(),
+      heardMs: this.#core.clock.monotonicMs(),
       flushing: undefined,
       idling: undefined,
     };
     own.set(gesture.key, gesture);
-    idle(gesture);
-  };
-  const move = (gesture: Gesture, message: PublishMessage, frame: Uint8Array): void => {
-    const nowMs = clock.monotonicMs();
+    this.#idle(gesture);
+  }
+
+  #move(gesture: Gesture, message: PublishMessage, frame: Uint8Array): void {
+    const nowMs = this.#core.clock.monotonicMs();
     gesture.heardMs = nowMs;
     gesture.waiting = { message, frame };
     const mayMs = gesture.toldMs + routerLimits.gestureFlushMs;
     if (mayMs <= nowMs) {
-      flush(gesture);
+      this.#flush(gesture);
     } else {
       // Not moved by later moves: a steady hand would otherwise postpone it for ever.
-      gesture.flushing ??= timers.at(mayMs, () => flush(gesture));
+      gesture.flushing ??= this.#core.timers.at(mayMs, () => this.#flush(gesture));
     }
-  };
-  return {
-    publish(session, message, frame) {
-      const gesture = bySession.get(session)?.get(keyOf(message.address, message.id));
-      if (message.phase === 'move' && gesture !== undefined) {
-        move(gesture, message, frame);
-        return;
+  }
+
+  #flush(gesture: Gesture): void {
+    const { waiting } = gesture;
+    gesture.flushing?.cancel();
+    gesture.flushing = undefined;
+    gesture.waiting = undefined;
+    if (waiting !== undefined) {
+      gesture.toldMs = this.#core.clock.monotonicMs();
+      this.#forward(gesture.session, waiting.message, waiting.frame);
+    }
+  }
+
+  #forget(gesture: Gesture): void {
+    this.#flush(gesture);
+    gesture.idling?.cancel();
+    const own = this.#bySession.get(gesture.session);
+    own?.delete(gesture.key);
+    if (own?.size === 0) {
+      this.#bySession.delete(gesture.session);
+    }
+  }
+
+  #cancel(gesture: Gesture): void {
+    this.#forget(gesture);
+    const { address, id } = gesture;
+    const message: PublishMessage = {
+      type: 'publish',
+      address,
+      signal: 'gesture',
+      phase: 'cancel',
+      timestamp: this.#core.nowUs(),
+      ...(id === undefined ? {} : { id }),
+    };
+    this.#forward(gesture.session, message, encodeFrame(message));
+  }
+
+  #idle(gesture: Gesture): void {
+    const { clock, timers } = this.#core;
+    gesture.idling = timers.at(gesture.heardMs + routerLimits.gestureIdleMs, () => {
+      if (gesture.heardMs + routerLimits.gestureIdleMs <= clock.monotonicMs()) {
+        this.#cancel(gesture);
+      } else {
+        this.#idle(gesture);
       }
-      if (gesture !== undefined) {
-        forget(gesture);
-      }
-      if (message.phase === 'start' || message.phase === undefined) {
-        begin(session, message);
-      }
-      forward(session, message, frame);
-    },
-    left(session) {
-      for (const gesture of [...(bySession.get(session)?.values() ?? [])]) {
-        cancel(gesture);
-      }
-    },
-  };
+    });
+  }
+
+  #forward(session: Session, message: PublishMessage, frame: Uint8Array): void {
+    const origin = { writer: session.id };
+    this.#fanout.publish(message, { frame, origin, except: session });
+  }
 }
 
 /** A gesture without an id is the one with id 0. */

@@ -39,12 +39,13 @@ export interface Greeting {
 
 export function createGreeting(needs: GreetingNeeds): Greeting {
   const lines = new Set<GreetedLine>();
+  let stopped: string | undefined;
   return {
     accept(line) {
       const { core } = needs;
       const greeted = new GreetedLine(needs, line, () => lines.delete(greeted));
-      if (lines.size >= core.settings.sessionsMax) {
-        greeted.refuse('too many sessions');
+      if (stopped !== undefined || lines.size >= core.settings.sessionsMax) {
+        greeted.refuse(stopped ?? 'too many sessions');
       } else {
         lines.add(greeted);
         greeted.open();
@@ -52,6 +53,7 @@ export function createGreeting(needs: GreetingNeeds): Greeting {
       return greeted;
     },
     stop(reason) {
+      stopped = reason;
       lines.forEach((greeted) => greeted.refuse(reason));
     },
   };

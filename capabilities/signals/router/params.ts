@@ -67,7 +67,8 @@ export interface Params {
   all(): IterableIterator<Param>;
   /** Above every `born` there is. */
   readonly newest: number;
-  restore(stored: StoredParam): void;
+  /** False where its time was over before it came back. */
+  restore(stored: StoredParam): boolean;
   remove(address: string): void;
 }
 
@@ -151,13 +152,27 @@ class ParamTable implements Params {
     this.#locked.delete(writer);
   }
 
-  restore(stored: StoredParam): void {
+  restore(stored: StoredParam): boolean {
+    const { clock } = this.#needs;
     const param = this.#record(stored.address, stored.value);
     param.revision = stored.revision;
     param.writer = stored.writer;
     param.timestamp = stored.timestamp;
     param.ttl = stored.ttl;
+    const seconds = secondsOf(param.ttl ?? this.#needs.ttlSecondsOf(param.address));
+    const agedMs = Math.max(0, clock.now() - stored.timestamp / 1_000);
+    if (seconds !== undefined && seconds * 1_000 <= agedMs) {
+      return false;
+    }
+    if (this.#params.has(stored.address)) {
+      return true; // somebody was quicker, and is newer
+    }
     this.#place(param);
+    if (seconds !== undefined) {
+      param.deadlineMs -= agedMs;
+      this.#sweepAt(param, param.deadlineMs);
+    }
+    return true;
   }
 
   remove(address: string): void {

@@ -28,7 +28,8 @@ export interface PublishingNeeds {
 export function createPublishing({ core, fanout, gestures }: PublishingNeeds): Publishing {
   return {
     refusal(session, { address }) {
-      const writing = refusalOfWriting(session, address) ?? guarded(core, session, 'PUBLISH', address);
+      const writing =
+        refusalOfWriting(session, address) ?? guarded(core, session, 'PUBLISH', address);
       if (writing !== undefined || !address.startsWith(p2pPrefix)) {
         return writing;
       }

@@ -5,13 +5,11 @@ import type { Clock, Log, Random } from '@hansa/foundation';
 import { encodeFrame } from '../frames/encode.ts';
 import type { AcceptLine } from '../frames/line.ts';
 import type { Feature, PublishMessage } from '../frames/messages.ts';
-import { matcherOf } from '../patterns/matching.ts';
 import { createPatternIndex } from '../patterns/trie.ts';
 import { openDoor, type Doorkeeper } from './access.ts';
 import { createAnnouncing } from './announcing.ts';
 import { createBundles } from './bundles.ts';
 import type {
-  AddressRule,
   Core,
   Keeper,
   PeerDesk,
@@ -31,6 +29,7 @@ import { createParams, type StoredParam } from './params.ts';
 import { createPublishing } from './publishing.ts';
 import { createReplaying } from './replaying.ts';
 import { createRoutes } from './routes.ts';
+import { createRuleBook, ttlSecondsOf, type AddressRule } from './rules.ts';
 import type { Session } from './session.ts';
 import { createTimers } from './timers.ts';
 import { createWatching, type Watching } from './watching.ts';
@@ -83,8 +82,8 @@ export interface Router {
   /** A write of this process, or of a link; told to all who are subscribed. */
   set(write: ParamWrite): Param | Refusal;
   publish(message: PublishMessage, origin: PublishOrigin): void;
-  /** Puts back what was stored; tells nobody. */
-  restore(stored: StoredParam): void;
+  /** Puts back what was stored; tells nobody. False where its time is over. */
+  restore(stored: StoredParam): boolean;
   /** Told of everything that is taken, until the function that it gives is called. */
   listen(listener: SignalListener): () => void;
   /** Asked before anything of a session is taken, until the function that it gives is called. */
@@ -165,7 +164,7 @@ export function createRouter(needs: RouterNeeds): Router {
 
 function createCore({ clock, random, log, journal, keeper, options = {} }: RouterNeeds): Core {
   const timers = createTimers({ clock, log });
-  const ruleOf = ruleBook(options.rules ?? []);
+  const ruleOf = createRuleBook(options.rules ?? []);
   const ttlSeconds = options.paramTtlSeconds ?? routerDefaults.paramTtlSeconds;
   const params = createParams({
     clock,
@@ -173,7 +172,7 @@ function createCore({ clock, random, log, journal, keeper, options = {} }: Route
     paramsMax: options.paramsMax ?? routerDefaults.paramsMax,
     paramBytesMax: options.paramBytesMax ?? routerDefaults.paramBytesMax,
     atCapacity: options.atCapacity ?? 'refuse',
-    ttlSecondsOf: (address) => ruleOf(address)?.ttlSeconds ?? ttlSeconds,
+    ttlSecondsOf: (address) => ttlSecondsOf(ruleOf(address), ttlSeconds),
     strategyOf: (address) => ruleOf(address)?.strategy ?? 'lww',
     removed: ({ address }) => keeper?.removed(address),
   });
@@ -201,13 +200,4 @@ function createCore({ clock, random, log, journal, keeper, options = {} }: Route
     eventPolicyOf: (address) => ruleOf(address)?.events ?? 'keep',
     nowUs: () => Math.floor(clock.now() * 1_000),
   };
-}
-
-/** Without rules nothing is matched: most routers have none. */
-function ruleBook(rules: readonly AddressRule[]): (address: string) => AddressRule | undefined {
-  if (rules.length === 0) {
-    return () => undefined;
-  }
-  const book = rules.map((rule) => ({ rule, matches: matcherOf(rule.pattern) }));
-  return (address) => book.find(({ matches }) => matches(address))?.rule;
 }

@@ -271,5 +271,6 @@ test('a router that stops closes every line, welcomed or not', async () => {
     'the router stops',
     'the router stops',
   ]);
+  expect(rig.line().closedWith).toBe('the router stops');
   expect(rig.router.sessions.size).toBe(0);
 });

@@ -10,20 +10,21 @@ import type { Param } from './param.ts';
 
 export interface SnapshotAsked {
   /** Walked live: a param that changes before its turn is told as it then is. */
-  readonly params: IterableIterator<Param>;
+  readonly params: Iterator<Param, undefined>;
   /** The last one to tell: what came later was told as it came. */
   readonly newest: number;
   readonly wants: (param: Param) => boolean;
   /** A frame also where nothing matches. */
   readonly evenEmpty: boolean;
-  /** Calls back in a later turn. */
-  readonly goOn: () => void;
+  /** Calls back in a later turn, then asks for the next frame again. */
+  readonly goOn: (ready: () => void) => void;
 }
 
 export function snapshotSource(asked: SnapshotAsked): FrameSource {
   const { params, newest, wants, goOn } = asked;
   let owesFrame = asked.evenEmpty;
   let owesTurn = false;
+  let waits = false;
   let looked = 0;
   let ended = false;
   // Between two calls nothing is held but this: what was read and not sent would be out of date.
@@ -66,6 +67,9 @@ export function snapshotSource(asked: SnapshotAsked): FrameSource {
   };
   return {
     next() {
+      if (waits) {
+        return 'later'; // asked again for another reason
+      }
       while (!owesTurn && !ended) {
         const chunk = gathered();
         if (chunk.length > 0) {
@@ -76,7 +80,10 @@ export function snapshotSource(asked: SnapshotAsked): FrameSource {
       if (!ended) {
         owesTurn = false;
         looked = 0;
-        goOn();
+        waits = true;
+        goOn(() => {
+          waits = false;
+        });
         return 'later';
       }
       const last = owesFrame ? encodeFrame({ type: 'snapshot', params: [] }) : undefined;

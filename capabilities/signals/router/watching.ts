@@ -5,7 +5,7 @@ import { addressProblem, isLiteral, patternProblem } from '../patterns/address.t
 import { matcherOf } from '../patterns/matching.ts';
 import type { Core } from './core.ts';
 import { routerLimits } from './limits.ts';
-import type { Param } from './param.ts';
+import type { Param, Refusal } from './param.ts';
 import { errorFrame } from './publishing.ts';
 import { typeBit, type Subscription } from './routes.ts';
 import type { Session } from './session.ts';
@@ -19,106 +19,143 @@ export interface Watching {
   welcome(session: Session): void;
   /** What matches the patterns and is of a revision above `since`; at least one frame. */
   snapshot(session: Session, asked: { readonly pattern: string; readonly since: number }): void;
+  /** SNAPSHOT frames of what is wanted, made as the session takes them. */
+  tell(session: Session, wanted: Wanted): void;
   left(session: Session): void;
 }
 
-interface Wanted {
+export interface Wanted {
+  /** All that there are now, where it is left out. */
+  readonly params?: Iterator<Param, undefined> | undefined;
   readonly wants: (param: Param) => boolean;
+  /** A frame also where nothing is wanted. */
   readonly evenEmpty: boolean;
 }
 
 export function createWatching(core: Core): Watching {
-  const tell = (session: Session, { wants, evenEmpty }: Wanted): void => {
-    const goOn = (): void => {
-      core.timers.at(core.clock.monotonicMs(), () => session.outbox.drained());
-    };
-    const { params } = core;
-    const asked = { params: params.all(), newest: params.newest, wants, evenEmpty, goOn };
-    session.outbox.reply(snapshotSource(asked));
-  };
-  const tellOne = (session: Session, param: Param): void =>
-    session.outbox.reply(encodeFrame({ type: 'snapshot', params: [entryOf(param)] }));
+  return new WatchingDesk(core);
+}
 
-  const end = (session: Session, id: number): void => {
+class WatchingDesk implements Watching {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  subscribe(session: Session, message: SubscribeMessage): void {
+    const { id, pattern } = message;
+    const refusal = refusalOfSubscribing(session, message);
+    if (refusal !== undefined) {
+      this.#core.figures.refused += 1;
+      session.outbox.reply(errorFrame({ ...refusal, address: pattern }));
+      return;
+    }
+    this.unsubscribe(session, id);
+    const subscription = subscriptionOf(session, message);
+    session.subscriptions.set(id, subscription);
+    this.#core.routes.add(subscription);
+    if ((message.types & typeBit('param')) !== 0) {
+      this.#tellMatching(session, pattern);
+    }
+  }
+
+  unsubscribe(session: Session, id: number): void {
     const subscription = session.subscriptions.get(id);
     if (subscription !== undefined) {
       session.subscriptions.delete(id);
-      core.routes.remove(subscription);
+      this.#core.routes.remove(subscription);
     }
-  };
-  return {
-    subscribe(session, message) {
-      const { id, pattern, types } = message;
-      const refuse = (code: number, sentence: string): void => {
-        core.figures.refused += 1;
-        session.outbox.reply(errorFrame({ code, message: sentence, address: pattern }));
-      };
-      const problem = patternProblem(pattern);
-      if (problem !== undefined) {
-        refuse(signalErrors.pattern, problem);
-        return;
+  }
+
+  get(session: Session, address: string): void {
+    const refuse = (code: number, message: string): void =>
+      session.outbox.reply(errorFrame({ code, message, address }));
+    const problem = addressProblem(address);
+    if (problem !== undefined) {
+      refuse(signalErrors.address, problem);
+      return;
+    }
+    // Asked before the look-up, so that what one may not read is as absent as anything.
+    if (!session.access.allows('read', address)) {
+      refuse(signalErrors.scope, 'no right to read this address');
+      return;
+    }
+    const param = this.#core.params.read(address);
+    if (param === undefined) {
+      refuse(signalErrors.notFound, 'nothing was set at this address');
+      return;
+    }
+    tellOne(session, param);
+  }
+
+  welcome(session: Session): void {
+    const wants = ({ address }: Param): boolean => session.access.allows('read', address);
+    this.tell(session, { wants, evenEmpty: true });
+  }
+
+  snapshot(
+    session: Session,
+    { pattern, since }: { readonly pattern: string; readonly since: number },
+  ): void {
+    const matches = matcherOf(pattern);
+    const wants = (param: Param): boolean => param.revision > since && matches(param.address);
+    this.tell(session, { wants, evenEmpty: true });
+  }
+
+  tell(session: Session, { params, wants, evenEmpty }: Wanted): void {
+    const core = this.#core;
+    const goOn = (ready: () => void): void => {
+      core.timers.at(core.clock.monotonicMs(), () => {
+        ready();
+        session.outbox.drained();
+      });
+    };
+    const { newest } = core.params;
+    const asked = { params: params ?? core.params.all(), newest, wants, evenEmpty, goOn };
+    session.outbox.reply(snapshotSource(asked));
+  }
+
+  left(session: Session): void {
+    session.subscriptions.forEach((subscription) => this.#core.routes.remove(subscription));
+    session.subscriptions.clear();
+  }
+
+  #tellMatching(session: Session, pattern: string): void {
+    const { params } = this.#core;
+    if (isLiteral(pattern)) {
+      const param = params.get(pattern);
+      if (param !== undefined) {
+        tellOne(session, param);
       }
-      if (!session.access.allows('watch', pattern)) {
-        refuse(signalErrors.scope, 'no right to read all that the pattern covers');
-        return;
-      }
-      const { subscriptionsMax } = routerLimits;
-      if (!session.subscriptions.has(id) && session.subscriptions.size >= subscriptionsMax) {
-        refuse(signalErrors.rate, `${subscriptionsMax} subscriptions are all that a session has`);
-        return;
-      }
-      end(session, id);
-      const subscription = subscriptionOf(session, message);
-      session.subscriptions.set(id, subscription);
-      core.routes.add(subscription);
-      if ((types & typeBit('param')) === 0) {
-        return;
-      }
-      if (isLiteral(pattern)) {
-        const param = core.params.get(pattern);
-        if (param !== undefined) {
-          tellOne(session, param);
-        }
-      } else if (core.params.size > 0) {
-        const matches = matcherOf(pattern);
-        tell(session, { wants: ({ address }) => matches(address), evenEmpty: false });
-      }
-    },
-    unsubscribe: end,
-    get(session, address) {
-      const problem = addressProblem(address);
-      if (problem !== undefined) {
-        session.outbox.reply(errorFrame({ code: signalErrors.address, message: problem, address }));
-        return;
-      }
-      // Asked before the look-up, so that what one may not read is as absent as anything.
-      if (!session.access.allows('read', address)) {
-        const message = 'no right to read this address';
-        session.outbox.reply(errorFrame({ code: signalErrors.scope, message, address }));
-        return;
-      }
-      const param = core.params.read(address);
-      if (param === undefined) {
-        const message = 'nothing was set at this address';
-        session.outbox.reply(errorFrame({ code: signalErrors.notFound, message, address }));
-        return;
-      }
-      tellOne(session, param);
-    },
-    welcome(session) {
-      const wants = ({ address }: Param): boolean => session.access.allows('read', address);
-      tell(session, { wants, evenEmpty: true });
-    },
-    snapshot(session, { pattern, since }) {
+    } else if (params.size > 0) {
       const matches = matcherOf(pattern);
-      const wants = (param: Param): boolean => param.revision > since && matches(param.address);
-      tell(session, { wants, evenEmpty: true });
-    },
-    left(session) {
-      session.subscriptions.forEach((subscription) => core.routes.remove(subscription));
-      session.subscriptions.clear();
-    },
-  };
+      this.tell(session, { wants: ({ address }) => matches(address), evenEmpty: false });
+    }
+  }
+}
+
+function tellOne(session: Session, param: Param): void {
+  session.outbox.reply(encodeFrame({ type: 'snapshot', params: [entryOf(param)] }));
+}
+
+function refusalOfSubscribing(
+  session: Session,
+  { id, pattern }: SubscribeMessage,
+): Refusal | undefined {
+  const problem = patternProblem(pattern);
+  if (problem !== undefined) {
+    return { code: signalErrors.pattern, message: problem };
+  }
+  if (!session.access.allows('watch', pattern)) {
+    return { code: signalErrors.scope, message: 'no right to read all that the pattern covers' };
+  }
+  const { subscriptionsMax } = routerLimits;
+  if (!session.subscriptions.has(id) && session.subscriptions.size >= subscriptionsMax) {
+    const message = `${subscriptionsMax} subscriptions are all that a session has`;
+    return { code: signalErrors.rate, message };
+  }
+  return undefined;
 }
 
 function subscriptionOf(
