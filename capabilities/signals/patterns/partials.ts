@@ -4,87 +4,99 @@
 import { fitsBetween, partialOf, type Partial } from './segment.ts';
 
 interface Entry<T> {
+  readonly segment: string;
   readonly partial: Partial;
   readonly node: T;
 }
 
-/** All partials with a beginning and an end of these lengths, by both. */
+/** All partials with a beginning and an end of these lengths, by both of them in a row. */
 interface Shape<T> {
   readonly before: number;
   readonly behind: number;
-  readonly entries: Map<string, Map<string, Entry<T>>>;
+  readonly entries: Map<string, Entry<T>[]>;
 }
 
 export class Partials<T> {
-  readonly #shapes = new Map<string, Shape<T>>();
+  readonly #shapes: Shape<T>[] = [];
 
   get isEmpty(): boolean {
-    return this.#shapes.size === 0;
+    return this.#shapes.length === 0;
   }
 
   /** `make` is asked for the node where there is none. */
   take(segment: string, make: () => T): T {
     const partial = partialOf(segment);
-    const { before, behind } = partial;
-    const shapeKey = `${before.length},${behind.length}`;
-    let shape = this.#shapes.get(shapeKey);
-    if (shape === undefined) {
-      shape = { before: before.length, behind: behind.length, entries: new Map() };
-      this.#shapes.set(shapeKey, shape);
-    }
-    const ends = endsOf(before, behind);
-    let entries = shape.entries.get(ends);
-    if (entries === undefined) {
-      entries = new Map();
-      shape.entries.set(ends, entries);
-    }
-    let entry = entries.get(segment);
+    const entries = this.#entriesTaken(partial);
+    let entry = entries.find((one) => one.segment === segment);
     if (entry === undefined) {
-      entry = { partial, node: make() };
-      entries.set(segment, entry);
+      entry = { segment, partial, node: make() };
+      entries.push(entry);
     }
     return entry.node;
   }
 
   get(segment: string): T | undefined {
-    const { before, behind } = partialOf(segment);
-    return this.#shapes
-      .get(`${before.length},${behind.length}`)
-      ?.entries.get(endsOf(before, behind))
-      ?.get(segment)?.node;
+    const partial = partialOf(segment);
+    const entries = this.#shape(partial)?.entries.get(partial.before + partial.behind);
+    return entries?.find((one) => one.segment === segment)?.node;
   }
 
   delete(segment: string): void {
-    const { before, behind } = partialOf(segment);
-    const shapeKey = `${before.length},${behind.length}`;
-    const shape = this.#shapes.get(shapeKey);
-    const ends = endsOf(before, behind);
+    const partial = partialOf(segment);
+    const ends = partial.before + partial.behind;
+    const shape = this.#shape(partial);
     const entries = shape?.entries.get(ends);
-    entries?.delete(segment);
-    if (entries?.size === 0) {
-      shape?.entries.delete(ends);
+    const at = entries?.findIndex((one) => one.segment === segment) ?? -1;
+    if (shape === undefined || entries === undefined || at < 0) {
+      return;
     }
-    if (shape?.entries.size === 0) {
-      this.#shapes.delete(shapeKey);
+    entries.splice(at, 1);
+    if (entries.length === 0) {
+      shape.entries.delete(ends);
+    }
+    if (shape.entries.size === 0) {
+      this.#shapes.splice(this.#shapes.indexOf(shape), 1);
     }
   }
 
   match(segment: string, found: (node: T) => void): void {
-    for (const { before, behind, entries } of this.#shapes.values()) {
-      if (segment.length < before + behind) {
-        continue;
-      }
-      const ends = endsOf(segment.slice(0, before), segment.slice(segment.length - behind));
-      entries.get(ends)?.forEach(({ partial, node }) => {
-        if (fitsBetween(segment, partial)) {
-          found(node);
+    for (const { before, behind, entries } of this.#shapes) {
+      if (segment.length >= before + behind) {
+        for (const { partial, node } of entries.get(endsOf(segment, before, behind)) ?? []) {
+          if (fitsBetween(segment, partial)) {
+            found(node);
+          }
         }
-      });
+      }
     }
+  }
+
+  #shape({ before, behind }: Partial): Shape<T> | undefined {
+    return this.#shapes.find(
+      (shape) => shape.before === before.length && shape.behind === behind.length,
+    );
+  }
+
+  #entriesTaken(partial: Partial): Entry<T>[] {
+    const { before, behind } = partial;
+    let shape = this.#shape(partial);
+    if (shape === undefined) {
+      shape = { before: before.length, behind: behind.length, entries: new Map() };
+      this.#shapes.push(shape);
+    }
+    let entries = shape.entries.get(before + behind);
+    if (entries === undefined) {
+      entries = [];
+      shape.entries.set(before + behind, entries);
+    }
+    return entries;
   }
 }
 
-/** No star is in either. */
-function endsOf(before: string, behind: string): string {
-  return `${before}*${behind}`;
+function endsOf(segment: string, before: number, behind: number): string {
+  if (behind === 0) {
+    return segment.slice(0, before);
+  }
+  const end = segment.slice(segment.length - behind);
+  return before === 0 ? end : segment.slice(0, before) + end;
 }
