@@ -1,0 +1,206 @@
+// Writes at addresses that another router owns: carried there link by link, judged there alone, and
+// answered the way they came. What the owner took reaches everybody as any change of its does.
+import { encodeFrame } from '../frames/encode.ts';
+import {
+  signalErrors,
+  type AckMessage,
+  type ErrorMessage,
+  type PublishMessage,
+  type SetMessage,
+} from '../frames/messages.ts';
+import { addressProblem } from '../patterns/address.ts';
+import { isRefusal, type Refusal } from '../router/param.ts';
+import { errorFrame } from '../router/publishing.ts';
+import type { Session } from '../router/session.ts';
+import { createAsks, type Answer, type Asks } from './asks.ts';
+import { isPrivate } from './config.ts';
+import type { Federation } from './federation.ts';
+import type { KinLink } from './kin-link.ts';
+import { federationLimits } from './limits.ts';
+import { suffixedMessage, type Suffix, type Suffixed } from './suffix.ts';
+import type { Owner } from './topology.ts';
+
+type Elsewhere = Owner & { readonly kind: 'router' };
+
+interface Carried {
+  readonly message: SetMessage | PublishMessage;
+  readonly suffix: Suffix;
+  readonly settle: (answer: Answer) => void;
+}
+
+export class Carrying {
+  readonly #federation: Federation;
+  readonly #asks: Asks;
+
+  constructor(federation: Federation) {
+    this.#federation = federation;
+    this.#asks = createAsks(federation);
+  }
+
+  lost(linkId: string): void {
+    this.#asks.lost(linkId);
+  }
+
+  asked(link: KinLink, { suffix, message }: Suffixed): void {
+    const { address } = message;
+    const answer = (told: Answer): void => {
+      if (suffix.id !== 0) {
+        link.send(answerFrame(address, suffix.id, told));
+      }
+    };
+    if (addressProblem(address) !== undefined || !link.rights.allows('write', address)) {
+      answer({ code: signalErrors.scope, message: 'no right to write at this address', address });
+      return;
+    }
+    const owner = this.#federation.topology.ownerOf(address);
+    if (owner?.kind === 'self' || owner?.kind === 'peer') {
+      answer(this.#judge(message, suffix));
+    } else if (owner?.kind === 'router' && owner.next !== link.peerId) {
+      this.#ask(owner, { message, suffix: { ...suffix, hops: suffix.hops + 1 }, settle: answer });
+    } else {
+      answer(unreachable(address));
+    }
+  }
+
+  answered(link: KinLink, message: AckMessage | ErrorMessage): void {
+    this.#asks.answer(message.correlationId ?? 0, link.id, message);
+  }
+
+  /** A session's write that belongs elsewhere and is on its way. */
+  carries(session: Session, message: SetMessage | PublishMessage): boolean {
+    const { address } = message;
+    if (session.isPeer || this.#federation.links.size === 0 || isPrivate(address)) {
+      return false;
+    }
+    const owner = this.#federation.topology.ownerOf(address);
+    if (owner?.kind !== 'router' || addressProblem(address) !== undefined) {
+      return false;
+    }
+    if (!session.access.allows('write', address)) {
+      return false;
+    }
+    this.#carry(session, owner, message);
+    return true;
+  }
+
+  #carry(session: Session, owner: Elsewhere, message: SetMessage | PublishMessage): void {
+    const { address } = message;
+    const settle = (answer: Answer): void => {
+      if (session.ended) {
+        return;
+      }
+      if (isRefusal(answer)) {
+        session.outbox.reply(errorFrame(answer));
+        return;
+      }
+      // Revisions are counted by each router: what the session is told is what it sees here.
+      const revision = this.#federation.param(address)?.revision ?? answer.revision;
+      session.outbox.reply(encodeFrame({ type: 'ack', address, revision }));
+    };
+    const refusal = message.type === 'set' ? this.#refusalOfCarrying(message) : undefined;
+    if (refusal !== undefined) {
+      settle(refusal);
+      return;
+    }
+    const isBased = message.type === 'set' && message.revision !== undefined;
+    const stamp = isBased ? (this.#federation.version(address)?.stamp ?? 0) : 0;
+    const writer = `${this.#federation.routerId}/${session.id}`;
+    const suffix = {
+      kind: 'asked',
+      hops: 1,
+      stamp,
+      id: 0,
+      origin: this.#federation.routerId,
+      writer,
+    } as const;
+    this.#ask(owner, { message, suffix, settle });
+  }
+
+  #refusalOfCarrying({ address, lock, unlock, revision }: SetMessage): Refusal | undefined {
+    if (lock || unlock) {
+      const message = 'a lock is taken at the router that owns the address';
+      return { code: signalErrors.refused, message, address };
+    }
+    const actual = this.#federation.param(address)?.revision;
+    if (revision !== undefined && actual !== undefined && revision !== actual) {
+      const message = `RevisionConflict { expected: ${revision}, actual: ${actual} }`;
+      return { code: signalErrors.conflict, message, address };
+    }
+    return undefined;
+  }
+
+  #ask(owner: Elsewhere, asked: Carried): void {
+    const { message, suffix, settle } = asked;
+    const { address } = message;
+    const link = this.#linkTo(owner.next);
+    if (link === undefined || suffix.hops > federationLimits.hopsMax) {
+      settle(unreachable(address));
+      return;
+    }
+    // Who publishes is told nothing, and so waits for nothing.
+    const isAnswered = message.type === 'set';
+    const id = isAnswered ? this.#asks.open({ linkId: link.id, address, settle }) : 0;
+    if (id === undefined) {
+      const sentence = 'too many writes wait for other routers';
+      settle({ code: signalErrors.overflow, message: sentence, address });
+      return;
+    }
+    const bare = message.type === 'set' ? { ...message, revision: undefined } : message;
+    try {
+      link.send(suffixedMessage(bare, { ...suffix, id }));
+    } catch {
+      const sentence = 'the value is too large to be carried to its owner';
+      settle({ code: signalErrors.value, message: sentence, address });
+    }
+  }
+
+  /** A write of another router's session at an address that is ours to judge. */
+  #judge(message: SetMessage | PublishMessage, { stamp, writer }: Suffix): Answer {
+    const { address } = message;
+    if (message.type === 'publish') {
+      this.#federation.router?.publish(message, { writer });
+      return { revision: undefined };
+    }
+    const held = this.#federation.version(address)?.stamp;
+    if (stamp !== 0 && held !== undefined && held !== stamp) {
+      const sentence = `RevisionConflict { expected: ${stamp}, actual: ${held} }`;
+      return { code: signalErrors.conflict, message: sentence, address };
+    }
+    const { value, ttl } = message;
+    const outcome = this.#federation.router?.set({
+      address,
+      value,
+      ttl,
+      lock: false,
+      unlock: false,
+      writer,
+    });
+    if (outcome === undefined) {
+      return unreachable(address);
+    }
+    return isRefusal(outcome) ? outcome : { revision: outcome.revision };
+  }
+
+  #linkTo(peerId: string): KinLink | undefined {
+    for (const link of this.#federation.links.values()) {
+      if (link.peerId === peerId && !this.#federation.isStandby(link)) {
+        return link;
+      }
+    }
+    return undefined;
+  }
+}
+
+function answerFrame(address: string, correlationId: number, told: Answer): Uint8Array {
+  if (isRefusal(told)) {
+    const { code, message } = told;
+    return encodeFrame({ type: 'error', code, message, address, correlationId });
+  }
+  const { revision } = told;
+  return encodeFrame({ type: 'ack', address, revision, correlationId });
+}
+
+function unreachable(address: string): Refusal {
+  const message = 'the router that owns this address cannot be reached';
+  return { code: signalErrors.refused, message, address };
+}

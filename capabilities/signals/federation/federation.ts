@@ -1,0 +1,471 @@
+// The router's part in a federation: which changes go over which links, which come in, and where a
+// write goes that is not ours to judge. Every address has one owner, whose router stamps its
+// changes; all others take what is newer and pass it on, so that a change that comes twice, by
+// whatever ways there are, stops where it is known.
+import type { Clock, Log } from '@hansa/foundation';
+import { frameTimestampBytes, headerBytes } from '../frames/limits.ts';
+import {
+  signalErrors,
+  type AckMessage,
+  type AddressRevision,
+  type ErrorMessage,
+  type PublishMessage,
+  type SetMessage,
+} from '../frames/messages.ts';
+import { addressProblem } from '../patterns/address.ts';
+import type { SignalChange } from '../router/core.ts';
+import { isRefusal, type Param, type Refusal } from '../router/param.ts';
+import type { Router } from '../router/router.ts';
+import type { Session } from '../router/session.ts';
+import type { Timers } from '../router/timers.ts';
+import { Carrying } from './carrying.ts';
+import { isPrivate, type FederationConfig } from './config.ts';
+import type { KinHost, KinLink, StateChange } from './kin-link.ts';
+import { federationLimits } from './limits.ts';
+import {
+  suffixedFrame,
+  suffixedMessage,
+  type Advert,
+  type Suffix,
+  type Suffixed,
+} from './suffix.ts';
+import { Topology } from './topology.ts';
+import { createSeen, isNewer, stampOf, type Seen, type Version } from './versions.ts';
+
+/** After its first link is up a router that lost its state may take it back from others. */
+const recoveryMs = 30_000;
+
+export interface FederationFigures {
+  /** Changes and publications that were taken from other routers. */
+  taken: number;
+  /** What came twice, by another way. */
+  known: number;
+  /** What the router it came from may not bring. */
+  refused: number;
+}
+
+export interface FederationNeeds {
+  readonly config: FederationConfig;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+}
+
+/** Told of what this router owns, as it changes: a link to a router of another kind. */
+export interface OwnListener {
+  set(address: string): void;
+  publish(message: PublishMessage, frame: Uint8Array): void;
+}
+
+/** What came in over a link, for those who watch. */
+export interface TakenListener {
+  set(linkId: string, change: StateChange): void;
+  publish(linkId: string, message: PublishMessage): void;
+}
+
+export class Federation implements KinHost {
+  readonly config: FederationConfig;
+  readonly routerId: string;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly topology: Topology;
+  readonly figures: FederationFigures = { taken: 0, known: 0, refused: 0 };
+  readonly links: Map<string, KinLink> = new Map<string, KinLink>();
+  readonly owners: Set<OwnListener> = new Set();
+  router: Router | undefined;
+  readonly watchers: Set<TakenListener> = new Set();
+  readonly #carrying: Carrying;
+  readonly #seen: Seen = createSeen();
+  readonly #versions = new Map<string, Version>();
+  #newsId = 0;
+  #recoversUntilMs: number | undefined;
+
+  constructor({ config, clock, timers, log }: FederationNeeds) {
+    this.config = config;
+    this.routerId = config.routerId;
+    this.clock = clock;
+    this.timers = timers;
+    this.log = log;
+    this.topology = new Topology(config.routerId, config.ownedNamespaces);
+    this.topology.tellOfSelf([], this.#nowUs());
+    this.#carrying = new Carrying(this);
+  }
+
+  /** Until the function that it gives is called. */
+  start(router: Router): () => void {
+    this.router = router;
+    for (const param of router.params()) {
+      this.#adopt(param);
+    }
+    const unlisten = router.listen((change, frame) => this.#changed(change, frame));
+    const unguard = router.guard((session, _verb, address) => this.#refusal(session, address));
+    const stopTicking = this.#tick();
+    return () => {
+      unlisten();
+      unguard();
+      stopTicking();
+      [...this.links.values()].forEach((link) => this.linkDown(link));
+    };
+  }
+
+  linkUp(link: KinLink): void {
+    this.#recoversUntilMs ??= this.clock.monotonicMs() + recoveryMs;
+    this.links.set(link.id, link);
+    this.#tellOfSelf(link);
+    this.topology.adverts().forEach((advert) => link.advertise(advert));
+  }
+
+  linkDown(link: KinLink): void {
+    link.close();
+    if (!this.links.delete(link.id)) {
+      return;
+    }
+    this.#carrying.lost(link.id);
+    this.#tellOfSelf(undefined);
+    for (const other of this.links.values()) {
+      if (other.peerId === link.peerId) {
+        other.offerRevisions(); // it may have been the spare one until now
+      }
+    }
+  }
+
+  /** What a peer of another kind owns has changed. */
+  peersChanged(): void {
+    this.#tellOfSelf(undefined);
+  }
+
+  /** A link to a hub of another kind has written it; what is ours has to go on from here. */
+  taken(from: OwnListener, linkId: string, change: StateChange): void {
+    const { address } = change;
+    this.figures.taken += 1;
+    this.watchers.forEach((watcher) => watcher.set(linkId, change));
+    if (this.topology.ownerOf(address)?.kind === 'self') {
+      this.#stamp(address, 0);
+      this.#flood(address, undefined);
+      this.owners.forEach((other) => other !== from && other.set(address));
+    }
+  }
+
+  param(address: string): Param | undefined {
+    return this.router?.get(address);
+  }
+
+  version(address: string): Version | undefined {
+    return this.#versions.get(address);
+  }
+
+  versions(): IterableIterator<readonly [string, Version]> {
+    return this.#versions.entries();
+  }
+
+  mayCross(link: KinLink, address: string): boolean {
+    return (
+      !isPrivate(address) &&
+      link.rights.allows('read', address) &&
+      this.topology.ownerOf(address) !== undefined
+    );
+  }
+
+  isStandby(link: KinLink): boolean {
+    for (const other of this.links.values()) {
+      if (other !== link && other.peerId === link.peerId && other.dialerId < link.dialerId) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  told(link: KinLink, change: StateChange): void {
+    const { address, stamp, origin, hops } = change;
+    if (
+      !this.#mayBring(link, address) ||
+      stamp > this.#nowUs() + federationLimits.aheadMs * 1_000
+    ) {
+      this.figures.refused += 1;
+      return;
+    }
+    const known = this.#versions.get(address);
+    if (!isNewer(change, known)) {
+      this.figures.known += 1;
+      return;
+    }
+    const { value, ttl } = change;
+    const plain = { lock: false, unlock: false, writer: origin, link: link.id } as const;
+    const outcome = this.router?.set({ address, value, ttl, ...plain });
+    if (outcome === undefined || isRefusal(outcome)) {
+      this.figures.refused += 1;
+      this.log.event('signal-federation.not-taken', { address, why: outcome?.message });
+      return;
+    }
+    this.figures.taken += 1;
+    this.#versions.set(address, { stamp, origin, hops, via: link.id });
+    this.watchers.forEach((watcher) => watcher.set(link.id, change));
+    this.#flood(address, undefined);
+  }
+
+  published(link: KinLink, { suffix, message, payload }: Suffixed): void {
+    const { address } = message;
+    if (message.type !== 'publish' || !this.#mayBring(link, address)) {
+      this.figures.refused += 1;
+      return;
+    }
+    if (!this.#seen.isNew(suffix.origin, suffix.stamp)) {
+      this.figures.known += 1;
+      return;
+    }
+    this.figures.taken += 1;
+    this.router?.publish(message, { writer: this.#localWriter(suffix.writer), link: link.id });
+    this.watchers.forEach((watcher) => watcher.publish(link.id, message));
+    if (suffix.hops < federationLimits.hopsMax) {
+      this.#floodNews(message, payload, { ...suffix, hops: suffix.hops + 1 }, link);
+    }
+  }
+
+  asked(link: KinLink, suffixed: Suffixed): void {
+    this.#carrying.asked(link, suffixed);
+  }
+
+  answered(link: KinLink, message: AckMessage | ErrorMessage): void {
+    this.#carrying.answered(link, message);
+  }
+
+  carries(session: Session, message: SetMessage | PublishMessage): boolean {
+    return this.#carrying.carries(session, message);
+  }
+
+  advertised(link: KinLink, advert: Advert): void {
+    const isAllowed = advert.patterns.every(
+      (pattern) => link.rights.allows('watch', pattern) && link.rights.allows('write', pattern),
+    );
+    if (!isAllowed && advert.routerId !== this.routerId) {
+      this.figures.refused += 1;
+      this.log.event('signal-federation.advert-not-allowed', { router: advert.routerId });
+      return;
+    }
+    this.offer(advert, link.peerId);
+  }
+
+  /** The sentence says why an advert is refused. */
+  offer(advert: Advert, via: string): string | undefined {
+    const offered = this.topology.offer(advert, via);
+    if (offered.outcome === 'refused') {
+      this.figures.refused += 1;
+      this.log.event('signal-federation.refused', {
+        router: advert.routerId,
+        why: offered.sentence,
+      });
+      return offered.sentence;
+    }
+    if (offered.outcome === 'outdone') {
+      // An advert of an earlier life of ours is about: ours has to be newer.
+      const neighbours = this.topology.self.neighbours;
+      const self = this.topology.tellOfSelf(neighbours, Math.max(this.#nowUs(), advert.stamp + 1));
+      this.links.forEach((link) => link.advertise(self));
+    } else if (offered.outcome === 'new') {
+      this.links.forEach((link) => link.peerId !== via && link.advertise(advert));
+    }
+    return undefined;
+  }
+
+  outdone(link: KinLink, { address, revision }: AddressRevision): boolean {
+    if (this.topology.ownerOf(address)?.kind !== 'self') {
+      return this.#mayBring(link, address);
+    }
+    if (this.param(address) === undefined) {
+      return this.#recovers();
+    }
+    // Only an earlier life of ours, or a forger, stamped it later: what is here is what counts.
+    if (revision <= this.#nowUs() + federationLimits.aheadMs * 1_000) {
+      this.#stamp(address, revision);
+      this.#flood(address, undefined);
+    }
+    return false;
+  }
+
+  /** What a client may not do here; of peers the desk speaks. */
+  #refusal(session: Session, address: string): Refusal | undefined {
+    if (session.isPeer || isPrivate(address)) {
+      return undefined;
+    }
+    const owner = this.topology.ownerOf(address);
+    switch (owner?.kind) {
+      case 'self':
+      case 'peer':
+        return undefined;
+      case 'router': {
+        const message = `${owner.id} owns this address: it is written alone, not in a bundle`;
+        return { code: signalErrors.refused, message, address };
+      }
+      case 'away': {
+        const message = `${owner.id} owns this address and cannot be reached`;
+        return { code: signalErrors.refused, message, address };
+      }
+      default:
+        return this.config.mode.kind === 'hub' ? undefined : notOurs(address);
+    }
+  }
+
+  #changed(change: SignalChange, frame: Uint8Array): void {
+    const { address } = change.kind === 'set' ? change.param : change.message;
+    const link = change.kind === 'set' ? change.write.link : change.origin.link;
+    if (link !== undefined || isPrivate(address)) {
+      return; // whoever brought it passed it on
+    }
+    const owner = this.topology.ownerOf(address);
+    if (owner?.kind !== 'self' && owner?.kind !== 'peer') {
+      return;
+    }
+    if (change.kind === 'set') {
+      this.#stamp(address, 0);
+      this.#flood(address, payloadOf(frame));
+    } else {
+      this.#newsId = Math.max(this.#newsId + 1, this.#nowUs());
+      const { writer } = change.origin;
+      const base = { kind: 'told', hops: 1, id: 0, origin: this.routerId } as const;
+      const suffix = { ...base, stamp: this.#newsId, writer: this.#foreignWriter(writer) };
+      this.#seen.isNew(this.routerId, this.#newsId); // should it ever come back
+      this.#floodNews(change.message, payloadOf(frame), suffix, undefined);
+    }
+    if (owner.kind === 'self') {
+      this.owners.forEach((listener) =>
+        change.kind === 'set' ? listener.set(address) : listener.publish(change.message, frame),
+      );
+    }
+  }
+
+  #stamp(address: string, above: number): void {
+    const known = this.#versions.get(address);
+    const least = Math.max(above, known?.stamp ?? 0);
+    const origin = this.routerId;
+    const floor = { stamp: least, origin, hops: 0, via: undefined };
+    const stamp = stampOf(this.clock.now(), origin, floor);
+    this.#versions.set(address, { stamp, origin, hops: 0, via: undefined });
+  }
+
+  /** A param that was there before: ours is as old as it says, another's is of unknown age. */
+  #adopt({ address, timestamp }: Param): void {
+    if (this.topology.ownerOf(address)?.kind === 'self') {
+      const stamp = Math.max(1, Math.floor(timestamp));
+      this.#versions.set(address, { stamp, origin: this.routerId, hops: 0, via: undefined });
+    }
+  }
+
+  #flood(address: string, payload: Uint8Array | undefined): void {
+    if (this.links.size === 0) {
+      return;
+    }
+    let made: Uint8Array | undefined;
+    const frame = (): Uint8Array | undefined => {
+      made ??= this.#stateFrame(address, payload);
+      return made;
+    };
+    this.links.forEach((link) => link.tell(address, frame));
+  }
+
+  /** Undefined where it has to go as an entry of a snapshot, which has more room. */
+  #stateFrame(address: string, payload: Uint8Array | undefined): Uint8Array | undefined {
+    const version = this.#versions.get(address);
+    const param = this.param(address);
+    if (version === undefined || param === undefined) {
+      return undefined;
+    }
+    const { stamp, origin, hops } = version;
+    const suffix = { kind: 'told', hops: hops + 1, stamp, id: 0, origin, writer: '' } as const;
+    const { value, ttl } = param;
+    try {
+      return payload === undefined
+        ? suffixedMessage({ type: 'set', address, value, ttl, lock: false, unlock: false }, suffix)
+        : suffixedFrame(payload, true, suffix);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #floodNews(
+    message: PublishMessage,
+    payload: Uint8Array,
+    suffix: Suffix,
+    from: KinLink | undefined,
+  ): void {
+    const { signal, address, phase } = message;
+    const isFleeting = signal === 'stream' || (signal === 'gesture' && phase === 'move');
+    let frame: Uint8Array | undefined;
+    for (const link of this.links.values()) {
+      const isBack = link === from || link.peerId === suffix.origin;
+      if (isBack || !this.mayCross(link, address)) {
+        continue;
+      }
+      try {
+        frame ??= suffixedFrame(payload, false, suffix);
+      } catch (error) {
+        this.log.problem('signal-federation.value-too-large', error);
+        return;
+      }
+      link.news(frame, isFleeting);
+    }
+  }
+
+  #mayBring(link: KinLink, address: string): boolean {
+    if (addressProblem(address) !== undefined || !link.rights.allows('write', address)) {
+      return false;
+    }
+    const owner = this.topology.ownerOf(address);
+    if (owner?.kind === 'router' || owner?.kind === 'away') {
+      return this.topology.mayBring(link.peerId, owner.id);
+    }
+    return owner?.kind === 'self' && this.#recovers() && this.param(address) === undefined;
+  }
+
+  #recovers(): boolean {
+    const until = this.#recoversUntilMs;
+    return until !== undefined && this.clock.monotonicMs() < until;
+  }
+
+  /** To everybody but `except`, who is told all there is in a moment. */
+  #tellOfSelf(except: KinLink | undefined): void {
+    const neighbours = [...new Set([...this.links.values()].map(({ peerId }) => peerId))];
+    const self = this.topology.tellOfSelf(neighbours, this.#nowUs());
+    this.links.forEach((link) => link !== except && link.advertise(self));
+  }
+
+  /** Compares what it has with every peer, and forgets stamps of what is no more. */
+  #tick(): () => void {
+    const { syncIntervalMs } = this.config;
+    const next = (): ReturnType<Timers['at']> =>
+      this.timers.at(this.clock.monotonicMs() + syncIntervalMs, () => {
+        for (const address of this.#versions.keys()) {
+          if (this.param(address) === undefined) {
+            this.#versions.delete(address);
+          }
+        }
+        this.links.forEach((link) => link.offerRevisions());
+        timer = next();
+      });
+    let timer = next();
+    return () => timer.cancel();
+  }
+
+  #localWriter(writer: string): string {
+    const own = `${this.routerId}/`;
+    return writer.startsWith(own) ? writer.slice(own.length) : writer;
+  }
+
+  #foreignWriter(writer: string): string {
+    return this.router?.sessions.has(writer) === true ? `${this.routerId}/${writer}` : writer;
+  }
+
+  #nowUs(): number {
+    return Math.floor(this.clock.now() * 1_000);
+  }
+}
+
+function payloadOf(frame: Uint8Array): Uint8Array {
+  const hasTimestamp = ((frame[1] ?? 0) & 0x20) !== 0;
+  return frame.subarray(headerBytes + (hasTimestamp ? frameTimestampBytes : 0));
+}
+
+function notOurs(address: string): Refusal {
+  const message = 'this router does not own the address, and knows nobody who does';
+  return { code: signalErrors.refused, message, address };
+}

@@ -1,0 +1,312 @@
+// Which routers there are, how they are linked, and who owns which addresses. Each router tells of
+// itself and its links; all of it reaches everybody, and each finds its ways by itself, so that the
+// end of a link is never mistaken for a longer way round.
+import { patternProblem } from '../patterns/address.ts';
+import { createPatternIndex, type PatternIndex } from '../patterns/trie.ts';
+import { restPattern } from './config.ts';
+import { federationLimits } from './limits.ts';
+import { createNamespaceBook, type Claimed } from './namespaces.ts';
+import type { Advert } from './suffix.ts';
+
+export type Owner =
+  /** This router. */
+  | { readonly kind: 'self' }
+  /** A peer of another kind that is linked to us, for which we judge writes. */
+  | { readonly kind: 'peer'; readonly key: string }
+  /** Another router of our kind; `next` is the linked one that is nearest to it. */
+  | { readonly kind: 'router'; readonly id: string; readonly next: string }
+  /** One that was here and cannot be reached. */
+  | { readonly kind: 'away'; readonly id: string };
+
+export type Offered =
+  | { readonly outcome: 'new' | 'known' | 'outdone' }
+  | { readonly outcome: 'refused'; readonly sentence: string };
+
+interface Claim {
+  readonly pattern: string;
+  /** Ours, `peer:` and a key, or a router's id. */
+  readonly holder: { readonly kind: 'self' | 'peer' | 'router'; readonly id: string };
+}
+
+/** Links that once were, as pairs of routers; more than as many routers have is a mistake. */
+const edgesMax = 16 * federationLimits.routersMax;
+
+export class Topology {
+  readonly selfId: string;
+  readonly #owned: readonly string[];
+  #self: Advert;
+  readonly #adverts = new Map<string, Advert>();
+  /** Of peers of another kind, by their key. */
+  readonly #peers = new Map<
+    string,
+    { readonly name: string; readonly patterns: readonly string[] }
+  >();
+  readonly #once = new Map<string, Set<string>>();
+  #edges = 0;
+  #index: PatternIndex<Claim> | undefined;
+  #ways: ReadonlyMap<string, string> | undefined;
+  readonly #bringing = new Map<string, ReadonlySet<string>>();
+
+  constructor(selfId: string, owned: readonly string[]) {
+    this.selfId = selfId;
+    this.#owned = owned;
+    this.#self = { routerId: selfId, stamp: 0, patterns: owned, neighbours: [] };
+  }
+
+  get self(): Advert {
+    return this.#self;
+  }
+
+  /** Ours first. */
+  adverts(): readonly Advert[] {
+    return [this.#self, ...this.#adverts.values()];
+  }
+
+  advert(routerId: string): Advert | undefined {
+    return this.#adverts.get(routerId);
+  }
+
+  /** What we tell of ourselves from now on. */
+  tellOfSelf(neighbours: readonly string[], stamp: number): Advert {
+    const more = [...this.#peers.values()].flatMap(({ patterns }) => patterns);
+    // Who owns the rest owns what its peers declared, as far as others are concerned.
+    const isRest = this.#owned.includes(restPattern);
+    const patterns = isRest ? this.#owned : [...this.#owned, ...more];
+    this.#self = {
+      routerId: this.selfId,
+      stamp: Math.max(stamp, this.#self.stamp + 1),
+      patterns,
+      neighbours,
+    };
+    this.#changed();
+    return this.#self;
+  }
+
+  /** A peer of another kind declares; the sentence says why it may not. */
+  claim(key: string, name: string, patterns: readonly string[]): string | undefined {
+    const conflict = this.#conflict(patterns, { peer: key, router: undefined });
+    if (conflict === undefined) {
+      this.#peers.set(key, { name, patterns });
+      this.#changed();
+    }
+    return conflict;
+  }
+
+  release(key: string): void {
+    if (this.#peers.delete(key)) {
+      this.#changed();
+    }
+  }
+
+  /** What a linked router, `via`, told of itself or of another one. */
+  offer(advert: Advert, via: string): Offered {
+    const { routerId } = advert;
+    if (routerId === this.selfId) {
+      return { outcome: advert.stamp >= this.#self.stamp ? 'outdone' : 'known' };
+    }
+    const known = this.#adverts.get(routerId);
+    const isHearsay = via !== routerId && this.#self.neighbours.includes(routerId);
+    if ((known !== undefined && known.stamp >= advert.stamp) || isHearsay) {
+      return { outcome: 'known' };
+    }
+    const problem = problemOf(advert);
+    const sentence =
+      problem ?? this.#conflict(advert.patterns, { peer: undefined, router: routerId });
+    if (sentence !== undefined) {
+      return { outcome: 'refused', sentence };
+    }
+    if (known === undefined && !this.#hasRoom()) {
+      const { routersMax } = federationLimits;
+      return { outcome: 'refused', sentence: `${routersMax} routers are all that one knows` };
+    }
+    this.#adverts.set(routerId, advert);
+    this.#changed();
+    return { outcome: 'new' };
+  }
+
+  ownerOf(address: string): Owner | undefined {
+    this.#index ??= this.#indexed();
+    let best: Owner | undefined;
+    let bestRank = 0;
+    this.#index.match(address, (claim) => {
+      const owner = this.#ownerBy(claim);
+      const rank = (claim.pattern === restPattern ? 0 : 2) + (owner.kind === 'away' ? 1 : 2);
+      if (rank > bestRank) {
+        [best, bestRank] = [owner, rank];
+      }
+    });
+    return best;
+  }
+
+  /** The linked router that is nearest to another one. */
+  wayTo(routerId: string): string | undefined {
+    this.#ways ??= this.#found();
+    return this.#ways.get(routerId);
+  }
+
+  /** Whether what `owner` made can come from a linked router, and not only through us. */
+  mayBring(via: string, owner: string): boolean {
+    if (via === owner) {
+      return true;
+    }
+    let brought = this.#bringing.get(via);
+    if (brought === undefined) {
+      brought = this.#reachedFrom(via);
+      this.#bringing.set(via, brought);
+    }
+    return brought.has(owner);
+  }
+
+  #ownerBy({ holder }: Claim): Owner {
+    if (holder.kind === 'self') {
+      return { kind: 'self' };
+    }
+    if (holder.kind === 'peer') {
+      return { kind: 'peer', key: holder.id };
+    }
+    const next = this.wayTo(holder.id);
+    return next === undefined
+      ? { kind: 'away', id: holder.id }
+      : { kind: 'router', id: holder.id, next };
+  }
+
+  #changed(): void {
+    this.#index = undefined;
+    this.#ways = undefined;
+    this.#bringing.clear();
+    for (const advert of this.adverts()) {
+      for (const other of advert.neighbours) {
+        if (this.#isLinked(advert, other)) {
+          this.#remember(advert.routerId, other);
+        }
+      }
+    }
+  }
+
+  /** Both say so: nobody links another to itself by a word of its own. */
+  #isLinked(advert: Advert, other: string): boolean {
+    const there = other === this.selfId ? this.#self : this.#adverts.get(other);
+    return there?.neighbours.includes(advert.routerId) === true;
+  }
+
+  #remember(from: string, to: string): void {
+    const known = this.#once.get(from) ?? new Set<string>();
+    if (known.has(to)) {
+      return;
+    }
+    if (this.#edges >= edgesMax) {
+      this.#once.clear();
+      this.#edges = 0;
+    }
+    known.add(to);
+    this.#once.set(from, known);
+    this.#edges += 1;
+  }
+
+  /** From us, over links that are there now: by router, the linked one to go through. */
+  #found(): ReadonlyMap<string, string> {
+    const ways = new Map<string, string>();
+    const queue: string[] = [];
+    for (const neighbour of this.#self.neighbours) {
+      ways.set(neighbour, neighbour);
+      queue.push(neighbour);
+    }
+    for (let at = 0; at < queue.length; at += 1) {
+      const advert = this.#adverts.get(queue[at] ?? '');
+      for (const other of advert?.neighbours ?? []) {
+        const isNew = other !== this.selfId && !ways.has(other);
+        if (advert !== undefined && isNew && this.#isLinked(advert, other)) {
+          ways.set(other, ways.get(advert.routerId) ?? advert.routerId);
+          queue.push(other);
+        }
+      }
+    }
+    return ways;
+  }
+
+  /** Over links that are or once were, without passing us. */
+  #reachedFrom(via: string): ReadonlySet<string> {
+    const reached = new Set([via]);
+    for (const router of reached) {
+      for (const other of this.#once.get(router) ?? []) {
+        if (other !== this.selfId) {
+          reached.add(other);
+        }
+      }
+    }
+    return reached;
+  }
+
+  #indexed(): PatternIndex<Claim> {
+    const index = createPatternIndex<Claim>();
+    const add = (patterns: readonly string[], holder: Claim['holder']): void => {
+      for (const pattern of patterns) {
+        index.add(pattern, { pattern, holder });
+      }
+    };
+    add(this.#owned, { kind: 'self', id: this.selfId });
+    this.#peers.forEach(({ patterns }, id) => add(patterns, { kind: 'peer', id }));
+    this.#adverts.forEach(({ patterns }, id) => add(patterns, { kind: 'router', id }));
+    return index;
+  }
+
+  #conflict(
+    patterns: readonly string[],
+    but: { readonly peer: string | undefined; readonly router: string | undefined },
+  ): string | undefined {
+    const book = createNamespaceBook();
+    book.add('this router', this.#owned);
+    for (const [key, { name, patterns: theirs }] of this.#peers) {
+      if (key !== but.peer) {
+        book.add(name, theirs);
+      }
+    }
+    for (const [id, advert] of this.#adverts) {
+      if (id !== but.router && this.wayTo(id) !== undefined) {
+        book.add(id, advert.patterns);
+      }
+    }
+    for (const pattern of patterns) {
+      const found = book.conflict(pattern);
+      if (found !== undefined) {
+        return conflictSentence(pattern, found);
+      }
+    }
+    return undefined;
+  }
+
+  /** Makes room by forgetting one that cannot be reached; false where all can. */
+  #hasRoom(): boolean {
+    if (this.#adverts.size < federationLimits.routersMax) {
+      return true;
+    }
+    for (const id of this.#adverts.keys()) {
+      if (this.wayTo(id) === undefined) {
+        return this.#adverts.delete(id);
+      }
+    }
+    return false;
+  }
+}
+
+function problemOf({ routerId, patterns, neighbours }: Advert): string | undefined {
+  const { patternsMax, routersMax, routerIdBytesMax } = federationLimits;
+  if (patterns.length > patternsMax) {
+    return `too many namespace patterns: ${patterns.length} (max ${patternsMax})`;
+  }
+  if (neighbours.length > routersMax || routerId.length > routerIdBytesMax) {
+    return 'a router tells of itself what no router is';
+  }
+  const bad = patterns.find((pattern) => patternProblem(pattern) !== undefined);
+  return bad === undefined ? undefined : `a namespace is no pattern: ${patternProblem(bad) ?? ''}`;
+}
+
+function conflictSentence(pattern: string, { owner, pattern: theirs }: Claimed): string {
+  const [mine, other] = [shortened(pattern), shortened(theirs)];
+  return `namespace ${mine} is claimed already: ${owner} has ${other}`;
+}
+
+/** A pattern may be as long as a frame, and the answer has to fit into one. */
+export function shortened(pattern: string): string {
+  return pattern.length > 200 ? `${pattern.slice(0, 200)}…` : pattern;
+}
