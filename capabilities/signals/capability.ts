@@ -1,5 +1,5 @@
-// The signal router with what stands behind it, as a program hosts it: lines come from a driver, the
-// store keeps params.
+// The signal router with what stands behind it, as a program hosts it: lines come from a driver,
+// the store keeps params.
 import type { Clock, Codec, Crypto, KeyValueStore, Log, Random } from '@hansa/foundation';
 import type { AcceptLine } from './frames/line.ts';
 import { createKeeping } from './keeping/keeper.ts';

@@ -1,11 +1,11 @@
 // Params behind the router, in a store: newest value per address, many of them in one transaction.
 // What is not durable is written within a tenth of a second; what is, at once, and whoever wrote it
 // is told when it is there. A crash loses nothing durable, and at most that tenth of the rest.
-import type { Clock, Codec, Crypto, KeyValueStore, Log, Op } from '@hansa/foundation';
+import type { Clock, Codec, Crypto, KeyValueStore, Log, Op, Table } from '@hansa/foundation';
 import type { Keeper } from '../router/core.ts';
 import type { Param } from '../router/param.ts';
 import type { StoredParam } from '../router/params.ts';
-import { keyPartOf, paramTable, storedParam } from './rows.ts';
+import { keyPartOf, paramTable, storedParam, type ParamRow } from './rows.ts';
 
 export const keepingLimits = {
   /** Relaxed params are gathered so long; writing them has the rest of the tenth of a second. */
@@ -55,127 +55,149 @@ interface Waiter {
 type Dirty = Map<string, Param | undefined>;
 
 export function createKeeping(needs: KeepingNeeds): Keeping {
-  const { store, codec, crypto, clock, log, isDurable } = needs;
-  const params = paramTable(store, codec);
-  const dirty: Dirty = new Map();
-  /** By address, who is told when it is stored. */
-  const waiters = new Map<string, Waiter[]>();
-  const stopping = new AbortController();
-  let writing: Promise<void> | undefined;
-  let gathering = false;
-  let ending = false;
+  return new StoreKeeping(needs);
+}
 
-  const opOf = (address: string, param: Param | undefined): Op => {
-    const key = [keyPartOf(address, crypto)];
-    if (param === undefined) {
-      return params.delete(key);
+class StoreKeeping implements Keeping {
+  readonly #needs: KeepingNeeds;
+  readonly #params: Table<ParamRow>;
+  readonly #dirty: Dirty = new Map();
+  /** By address, who is told when it is stored. */
+  readonly #waiters = new Map<string, Waiter[]>();
+  readonly #stopping = new AbortController();
+  #writing: Promise<void> | undefined;
+  #gathering = false;
+  #ending = false;
+
+  constructor(needs: KeepingNeeds) {
+    this.#needs = needs;
+    this.#params = paramTable(needs.store, needs.codec);
+  }
+
+  get waiting(): number {
+    return this.#dirty.size;
+  }
+
+  kept(param: Param): Promise<void> | undefined {
+    const { address } = param;
+    this.#dirty.set(address, param);
+    if (!this.#needs.isDurable(address)) {
+      this.#gather();
+      return undefined;
     }
-    const { value, revision, writer, timestamp, ttl } = param;
-    const row = { address, type: value.type, data: value.data, revision, writer, timestamp };
-    return params.put(key, ttl === undefined ? row : { ...row, ttl });
-  };
-  const writeBatch = async (): Promise<void> => {
-    const batch = batchOf(dirty, waiters);
+    const stored = new Promise<void>((resolve, reject) => {
+      const waiter = { stored: resolve, failed: reject };
+      const others = this.#waiters.get(address);
+      if (others === undefined) {
+        this.#waiters.set(address, [waiter]);
+      } else {
+        others.push(waiter);
+      }
+    });
+    void this.#write();
+    return stored;
+  }
+
+  removed(address: string): void {
+    this.#dirty.set(address, undefined);
+    this.#gather();
+  }
+
+  async load(restore: (stored: StoredParam) => boolean): Promise<number> {
+    let count = 0;
+    for await (const { value } of this.#params.rows()) {
+      const stored = storedParam(value);
+      const revision = stored.revision + keepingLimits.revisionGap;
+      if (restore({ ...stored, revision })) {
+        count += 1;
+      } else {
+        this.removed(value.address);
+      }
+    }
+    return count;
+  }
+
+  async flush(): Promise<void> {
+    await (this.#dirty.size === 0 ? this.#writing : this.#write());
+  }
+
+  async stop(): Promise<void> {
+    this.#ending = true;
+    await this.flush();
+    this.#stopping.abort();
+  }
+
+  #gather(): void {
+    if (this.#gathering || this.#writing !== undefined) {
+      return; // whoever writes takes what has come meanwhile
+    }
+    this.#gathering = true;
+    this.#needs.clock.sleep(keepingLimits.gatherMs, this.#stopping.signal).then(
+      () => {
+        this.#gathering = false;
+        void this.#write();
+      },
+      () => undefined,
+    );
+  }
+
+  /** In the next microtask, so that what comes in one turn is written together. */
+  #write(): Promise<void> {
+    this.#writing ??= Promise.resolve().then(() => this.#writeAll());
+    return this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      while (this.#dirty.size > 0) {
+        await this.#writeBatch();
+      }
+    } catch {
+      // The store fails while we stop: what waits stays unwritten, and was promised to nobody.
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  async #writeBatch(): Promise<void> {
+    const { store, log, clock } = this.#needs;
+    const batch = batchOf(this.#dirty, this.#waiters);
     const told: Waiter[] = [];
     const ops: Op[] = [];
     for (const [address, param] of batch) {
-      ops.push(opOf(address, param));
-      dirty.delete(address);
-      told.push(...(waiters.get(address) ?? []));
-      waiters.delete(address);
+      ops.push(this.#opOf(address, param));
+      this.#dirty.delete(address);
+      told.push(...(this.#waiters.get(address) ?? []));
+      this.#waiters.delete(address);
     }
     try {
       await store.transact({ if: [], then: ops });
       told.forEach((waiter) => waiter.stored());
     } catch (error) {
       // What was changed meanwhile is newer than what failed.
-      batch.forEach(([address, param]) => dirty.has(address) || dirty.set(address, param));
-      told.forEach((waiter) => waiter.failed(error));
-      log.problem('signal-keeping.failed', error, { params: batch.length });
-      if (ending) {
-        throw error;
-      }
-      await clock.sleep(keepingLimits.retryMs, stopping.signal);
-    }
-  };
-  const writeAll = async (): Promise<void> => {
-    try {
-      while (dirty.size > 0) {
-        await writeBatch();
-      }
-    } catch {
-      // The store fails while we stop: what waits stays unwritten, and was promised to nobody.
-    } finally {
-      writing = undefined;
-    }
-  };
-  const write = (): Promise<void> => {
-    writing ??= Promise.resolve().then(writeAll);
-    return writing;
-  };
-  const gather = (): void => {
-    if (gathering || writing !== undefined) {
-      return; // whoever writes takes what has come meanwhile
-    }
-    gathering = true;
-    clock.sleep(keepingLimits.gatherMs, stopping.signal).then(
-      () => {
-        gathering = false;
-        void write();
-      },
-      () => undefined,
-    );
-  };
-  return {
-    kept(param) {
-      const { address } = param;
-      dirty.set(address, param);
-      if (!isDurable(address)) {
-        gather();
-        return undefined;
-      }
-      const stored = new Promise<void>((resolve, reject) => {
-        const others = waiters.get(address);
-        const waiter = { stored: resolve, failed: reject };
-        if (others === undefined) {
-          waiters.set(address, [waiter]);
-        } else {
-          others.push(waiter);
+      batch.forEach(([address, param]) => {
+        if (!this.#dirty.has(address)) {
+          this.#dirty.set(address, param);
         }
       });
-      void write();
-      return stored;
-    },
-    removed(address) {
-      dirty.set(address, undefined);
-      gather();
-    },
-    async load(restore) {
-      let count = 0;
-      const lapsed: string[] = [];
-      for await (const { value } of params.rows()) {
-        const stored = storedParam(value);
-        const revision = stored.revision + keepingLimits.revisionGap;
-        if (restore({ ...stored, revision })) {
-          count += 1;
-        } else {
-          lapsed.push(value.address);
-        }
+      told.forEach((waiter) => waiter.failed(error));
+      log.problem('signal-keeping.failed', error, { params: batch.length });
+      if (this.#ending) {
+        throw error;
       }
-      lapsed.forEach((address) => dirty.set(address, undefined));
-      gather();
-      return count;
-    },
-    flush: () => (dirty.size === 0 ? (writing ?? Promise.resolve()) : write()),
-    async stop() {
-      ending = true;
-      await (dirty.size === 0 ? writing : write());
-      stopping.abort();
-    },
-    get waiting() {
-      return dirty.size;
-    },
-  };
+      await clock.sleep(keepingLimits.retryMs, this.#stopping.signal);
+    }
+  }
+
+  #opOf(address: string, param: Param | undefined): Op {
+    const key = [keyPartOf(address, this.#needs.crypto)];
+    if (param === undefined) {
+      return this.#params.delete(key);
+    }
+    const { value, revision, writer, timestamp, ttl } = param;
+    const row = { address, type: value.type, data: value.data, revision, writer, timestamp };
+    return this.#params.put(key, ttl === undefined ? row : { ...row, ttl });
+  }
 }
 
 /** Those first that somebody waits for; then as they came. */

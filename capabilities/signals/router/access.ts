@@ -1,8 +1,8 @@
 // Who may do what, as the router asks it. Tokens, scopes and their signatures are somebody else's.
 
 /**
- * `read`: be told what stands at an address. `watch`: subscribe to or replay a pattern, which must be
- * covered as a whole. `write`: SET, PUBLISH, ANNOUNCE at an address.
+ * `read`: be told what stands at an address. `watch`: subscribe to or replay a pattern, which must
+ * be covered as a whole. `write`: SET, PUBLISH, ANNOUNCE at an address.
  */
 export type SignalVerb = 'read' | 'watch' | 'write';
 

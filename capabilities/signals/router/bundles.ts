@@ -1,5 +1,5 @@
-// BUNDLE: all of it or nothing, now or at a moment of the server's clock. Everything that can refuse
-// a member is asked before anything happens, at the moment when it is to happen.
+// BUNDLE: all of it or nothing, now or at a moment of the server's clock. Everything that can
+// refuse a member is asked before anything happens, at the moment when it is to happen.
 import { encodeFrame, frameAround } from '../frames/encode.ts';
 import { qosOf } from '../frames/codes.ts';
 import {

@@ -59,9 +59,7 @@ class GestureBook implements Gestures {
   }
 
   left(session: Session): void {
-    for (const gesture of [...(this.#bySession.get(session)?.values() ?? [])]) {
-      this.#cancel(gesture);
-    }
+    this.#bySession.get(session)?.forEach((gesture) => this.#cancel(gesture));
   }
 
   #begin(session: Session, { address, id }: PublishMessage): void {

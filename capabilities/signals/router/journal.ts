@@ -1,5 +1,5 @@
-// What REPLAY reads: the interface of a journal, and one in memory. A journal is opted into; streams,
-// events and gestures are stored nowhere else.
+// What REPLAY reads: the interface of a journal, and one in memory. A journal is opted into;
+// streams, events and gestures are stored nowhere else.
 import type { SignalType } from '../frames/messages.ts';
 import { createFrameQueue } from './frame-queue.ts';
 import { routerLimits } from './limits.ts';

@@ -261,7 +261,9 @@ class LineOutbox implements Outbox {
     }
   }
 
-  /** Streams weigh little in the count that makes us speak up, events so much that one is enough. */
+  /**
+   * Streams weigh little in the count that makes us speak up, events so much that one is enough.
+   */
   #drop(weight: number): void {
     this.#dropped += 1;
     if (this.#closed) {

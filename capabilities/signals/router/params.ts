@@ -6,6 +6,7 @@ import { signalErrors, ttlAbsoluteBit, type WireValue } from '../frames/messages
 import { textLength } from '../frames/text.ts';
 import { keptValue } from '../frames/values.ts';
 import { routerLimits } from './limits.ts';
+import { createLocks, type Locks } from './locks.ts';
 import type { Param, ParamWrite, Refusal, Strategy } from './param.ts';
 import { holderAfter, refusalOf, valueAfter } from './strategies.ts';
 import type { Timers } from './timers.ts';
@@ -79,8 +80,7 @@ export function createParams(needs: ParamsNeeds): Params {
 class ParamTable implements Params {
   readonly #needs: ParamsNeeds;
   readonly #params = new Map<string, Param>();
-  /** By writer, what it has locked. */
-  readonly #locked = new Map<string, Set<Param>>();
+  readonly #locks: Locks = createLocks();
   readonly #tombstones: Recent<string, number>;
   #bytes = 0;
   #born = 0;
@@ -146,10 +146,7 @@ class ParamTable implements Params {
   }
 
   release(writer: string): void {
-    for (const param of this.#locked.get(writer) ?? []) {
-      param.holder = undefined;
-    }
-    this.#locked.delete(writer);
+    this.#locks.release(writer);
   }
 
   restore(stored: StoredParam): boolean {
@@ -269,35 +266,7 @@ class ParamTable implements Params {
     if (write.ttl !== undefined) {
       param.ttl = write.ttl;
     }
-    const holder = holderAfter(param.holder, param.strategy, write);
-    if (holder !== param.holder) {
-      this.#unlock(param);
-      param.holder = holder;
-      if (holder !== undefined) {
-        this.#lock(param, holder);
-      }
-    }
-  }
-
-  #lock(param: Param, holder: string): void {
-    const locked = this.#locked.get(holder);
-    if (locked === undefined) {
-      this.#locked.set(holder, new Set([param]));
-    } else {
-      locked.add(param);
-    }
-  }
-
-  #unlock(param: Param): void {
-    const { holder } = param;
-    const locked = holder === undefined ? undefined : this.#locked.get(holder);
-    if (holder === undefined || locked === undefined) {
-      return;
-    }
-    locked.delete(param);
-    if (locked.size === 0) {
-      this.#locked.delete(holder);
-    }
+    this.#locks.give(param, holderAfter(param.holder, param.strategy, write));
   }
 
   #record(address: string, value: WireValue): Param {
@@ -356,7 +325,7 @@ class ParamTable implements Params {
     param.gone = true;
     param.sweep?.cancel();
     param.sweep = undefined;
-    this.#unlock(param);
+    this.#locks.give(param, undefined);
     this.#params.delete(param.address);
     this.#bytes -= weightOf(param);
     this.#tombstones.set(param.address, param.revision);

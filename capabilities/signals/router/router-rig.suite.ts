@@ -1,5 +1,5 @@
 // A router on time that a test moves, and clients that speak frames to it over lines in memory.
-import type { Clock, Log } from '@hansa/foundation';
+import type { Log } from '@hansa/foundation';
 import { decodeFrame } from '../frames/decode.ts';
 import { encodeFrame } from '../frames/encode.ts';
 import type { Line, LineEvents } from '../frames/line.ts';
@@ -46,7 +46,7 @@ export function createRig(needs: Partial<Omit<RouterNeeds, 'random' | 'log'>> = 
     with: () => log,
   };
   const router = createRouter({
-    clock: clock as Clock,
+    clock,
     ...needs,
     random: createSeededRandom(7),
     log,

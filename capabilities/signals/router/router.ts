@@ -15,6 +15,7 @@ import type {
   PeerDesk,
   PublishOrigin,
   RouterFigures,
+  Settings,
   SignalListener,
   WriteGuard,
 } from './core.ts';
@@ -184,14 +185,7 @@ function createCore({ clock, random, log, journal, keeper, options = {} }: Route
     params,
     journal,
     keeper,
-    settings: {
-      name: options.name ?? 'Hansa',
-      features: options.features ?? allFeatures,
-      sessionsMax: options.sessionsMax ?? routerDefaults.sessionsMax,
-      messagesPerSecondMax: options.messagesPerSecondMax ?? routerDefaults.messagesPerSecondMax,
-      sessionIdleMs: options.sessionIdleMs ?? routerDefaults.sessionIdleMs,
-      lineBytesMax: options.lineBytesMax ?? routerDefaults.lineBytesMax,
-    },
+    settings: settingsOf(options),
     routes: createRoutes(createPatternIndex()),
     sessions: new Map(),
     listeners: new Set(),
@@ -199,5 +193,16 @@ function createCore({ clock, random, log, journal, keeper, options = {} }: Route
     figures: { received: 0, undecodable: 0, sets: 0, publishes: 0, refused: 0, rateLimited: 0 },
     eventPolicyOf: (address) => ruleOf(address)?.events ?? 'keep',
     nowUs: () => Math.floor(clock.now() * 1_000),
+  };
+}
+
+function settingsOf(options: RouterOptions): Settings {
+  return {
+    name: options.name ?? 'Hansa',
+    features: options.features ?? allFeatures,
+    sessionsMax: options.sessionsMax ?? routerDefaults.sessionsMax,
+    messagesPerSecondMax: options.messagesPerSecondMax ?? routerDefaults.messagesPerSecondMax,
+    sessionIdleMs: options.sessionIdleMs ?? routerDefaults.sessionIdleMs,
+    lineBytesMax: options.lineBytesMax ?? routerDefaults.lineBytesMax,
   };
 }

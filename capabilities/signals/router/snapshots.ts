@@ -21,76 +21,91 @@ export interface SnapshotAsked {
 }
 
 export function snapshotSource(asked: SnapshotAsked): FrameSource {
-  const { params, newest, wants, goOn } = asked;
-  let owesFrame = asked.evenEmpty;
-  let owesTurn = false;
-  let waits = false;
-  let looked = 0;
-  let ended = false;
-  // Between two calls nothing is held but this: what was read and not sent would be out of date.
-  let carried: Param | undefined;
+  return new Snapshot(asked);
+}
 
-  const nextParam = (): Param | undefined => {
-    if (carried !== undefined) {
-      const param = carried;
-      carried = undefined;
-      return param;
+class Snapshot implements FrameSource {
+  readonly #asked: SnapshotAsked;
+  #owesFrame: boolean;
+  #owesTurn = false;
+  #waits = false;
+  #ended = false;
+  /** In this turn. */
+  #looked = 0;
+  // Between two calls nothing is held but this: what was read and not sent would be out of date.
+  #carried: Param | undefined;
+
+  constructor(asked: SnapshotAsked) {
+    this.#asked = asked;
+    this.#owesFrame = asked.evenEmpty;
+  }
+
+  next(): Uint8Array | 'later' | undefined {
+    if (this.#waits) {
+      return 'later'; // asked again for another reason
     }
-    const step = params.next();
-    if (step.done === true || step.value.born > newest) {
-      ended = true;
-      return undefined;
+    while (!this.#owesTurn && !this.#ended) {
+      const chunk = this.#gathered();
+      if (chunk.length > 0) {
+        this.#owesFrame = false;
+        return encodeFrame({ type: 'snapshot', params: chunk });
+      }
     }
-    return step.value;
-  };
-  const gathered = (): SnapshotParam[] => {
+    if (!this.#ended) {
+      this.#waitForTurn();
+      return 'later';
+    }
+    const last = this.#owesFrame ? encodeFrame({ type: 'snapshot', params: [] }) : undefined;
+    this.#owesFrame = false;
+    return last;
+  }
+
+  #waitForTurn(): void {
+    this.#owesTurn = false;
+    this.#looked = 0;
+    this.#waits = true;
+    this.#asked.goOn(() => {
+      this.#waits = false;
+    });
+  }
+
+  #gathered(): SnapshotParam[] {
     const chunk: SnapshotParam[] = [];
     let bytes = 0;
-    for (; looked < routerLimits.scannedPerTurnMax; looked += 1) {
-      const param = nextParam();
+    for (; this.#looked < routerLimits.scannedPerTurnMax; this.#looked += 1) {
+      const param = this.#nextParam();
       if (param === undefined) {
         return chunk;
       }
-      if (param.gone || !wants(param)) {
+      if (param.gone || !this.#asked.wants(param)) {
         continue;
       }
       const entry = entryOf(param);
       bytes += snapshotEntryLength(entry);
       if (bytes > snapshotEntryBytesMax && chunk.length > 0) {
-        carried = param;
+        this.#carried = param;
         return chunk;
       }
       chunk.push(entry);
     }
-    owesTurn = true;
+    this.#owesTurn = true;
     return chunk;
-  };
-  return {
-    next() {
-      if (waits) {
-        return 'later'; // asked again for another reason
-      }
-      while (!owesTurn && !ended) {
-        const chunk = gathered();
-        if (chunk.length > 0) {
-          owesFrame = false;
-          return encodeFrame({ type: 'snapshot', params: chunk });
-        }
-      }
-      if (!ended) {
-        owesTurn = false;
-        looked = 0;
-        waits = true;
-        goOn(() => {
-          waits = false;
-        });
-        return 'later';
-      }
-      const last = owesFrame ? encodeFrame({ type: 'snapshot', params: [] }) : undefined;
-      owesFrame = false;
-      return last;
-    },
-  };
+  }
+
+  #nextParam(): Param | undefined {
+    const { params, newest } = this.#asked;
+    if (this.#carried !== undefined) {
+      const param = this.#carried;
+      this.#carried = undefined;
+      return param;
+    }
+    const step = params.next();
+    if (step.done === true || step.value.born > newest) {
+      this.#ended = true;
+      return undefined;
+    }
+    return step.value;
+  }
 }
 
 export function entryOf({ address, value, revision, writer, timestamp }: Param): SnapshotParam {

@@ -29,10 +29,11 @@ test('a session is told once, however many of its patterns match', async () => {
 
 test('subscribers share the very same bytes', async () => {
   const rig = createRig();
-  const lines = [await rig.join(), await rig.join(), await rig.join()];
-  lines.forEach((line) => line.subscribe(1, '/a'));
-  lines[0]!.set('/a', 1);
-  expect(lines[1]!.frames[0]).toBe(lines[2]!.frames[0]);
+  const [writer, first, second] = [await rig.join(), await rig.join(), await rig.join()];
+  [first, second].forEach((line) => line.subscribe(1, '/a'));
+  writer.set('/a', 1);
+  expect(first.frames[0]).toBeInstanceOf(Uint8Array);
+  expect(first.frames[0]).toBe(second.frames[0]);
 });
 
 test('every accepted write raises the revision by one; GET tells value, revision, writer', async () => {

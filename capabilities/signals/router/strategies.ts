@@ -1,6 +1,6 @@
-// What becomes of a write: refused by its expectation, by somebody's lock, or by the strategy of its
-// address; or taken, with the value that the strategy makes of it. Pure: changes only the record
-// that it is given.
+// What becomes of a write: refused by its expectation, by somebody's lock, or by the strategy of
+// its address; or taken, with the value that the strategy makes of it. Pure: changes only the
+// record that it is given.
 import { signalErrors, type WireValue } from '../frames/messages.ts';
 import { mergedMaps, numberOf } from './values.ts';
 import type { Param, ParamWrite, Refusal, Strategy } from './param.ts';

@@ -1,0 +1,143 @@
+// The router on its own, over real sockets and a real store.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { decodeFrame } from '@hansa/capabilities/signals/frames/decode';
+import { encodeFrame } from '@hansa/capabilities/signals/frames/encode';
+import type { SignalMessage } from '@hansa/capabilities/signals/frames/messages';
+import { wireValue } from '@hansa/capabilities/signals/frames/values';
+import { silentLog } from '@hansa/foundation';
+import { dialTcp, dialWebSocket } from '@hansa/signal-sockets';
+import { afterEach, expect, test } from 'vitest';
+import { serveSignals, type SignalServer, type SignalServerOptions } from './signal-server.ts';
+
+const ends: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const end of ends.splice(0).toReversed()) {
+    await end();
+  }
+});
+
+async function serve(more: Partial<SignalServerOptions> = {}): Promise<SignalServer> {
+  const server = await serveSignals({
+    host: '127.0.0.1',
+    port: 0,
+    open: true,
+    log: silentLog,
+    ...more,
+  });
+  ends.push(() => server.stop());
+  return server;
+}
+
+interface Client {
+  say(message: SignalMessage): void;
+  /** The next of its type; what comes before it is passed over. */
+  next<T extends SignalMessage['type']>(type: T): Promise<Extract<SignalMessage, { type: T }>>;
+  close(): void;
+}
+
+type Dial = (accept: Parameters<typeof dialWebSocket>[0]['accept']) => ReturnType<typeof dialTcp>;
+
+async function client(dial: Dial, token?: string): Promise<Client> {
+  const waiting: SignalMessage[] = [];
+  let wake: () => void = () => undefined;
+  let closed = false;
+  const line = await dial(() => ({
+    frame(bytes) {
+      waiting.push(decodeFrame(bytes).message);
+      wake();
+    },
+    drained: () => undefined,
+    closed: () => {
+      closed = true;
+      wake();
+    },
+  }));
+  const one: Client = {
+    say: (message) => void line.send(encodeFrame(message)),
+    async next(type) {
+      for (;;) {
+        const message = waiting.shift();
+        if (message?.type === type) {
+          return message as never;
+        }
+        if (message === undefined) {
+          if (closed) {
+            throw new Error(`the line closed before ${type} came`);
+          }
+          await new Promise<void>((resolve) => (wake = resolve));
+        }
+      }
+    },
+    close: () => line.close('done'),
+  };
+  ends.push(async () => one.close());
+  one.say({ type: 'hello', version: 1, features: ['param'], name: 'test', token });
+  return one;
+}
+
+const set = (address: string, value: number): SignalMessage => ({
+  type: 'set',
+  address,
+  value: wireValue(value),
+  lock: false,
+  unlock: false,
+});
+
+test('clients over WebSocket and TCP see one state', async () => {
+  const server = await serve({ tcpPort: 0 });
+  const web = await client((accept) => dialWebSocket({ url: server.url, accept }));
+  const tcp = await client((accept) =>
+    dialTcp({ host: '127.0.0.1', port: server.tcpPort ?? 0, accept }),
+  );
+  await tcp.next('snapshot');
+  tcp.say({ type: 'subscribe', id: 1, pattern: '/light/**', types: 0xff });
+  tcp.say({ type: 'ping' });
+  await tcp.next('pong');
+  web.say(set('/light/a', 0.5));
+  expect(await web.next('ack')).toMatchObject({ address: '/light/a', revision: 1 });
+  expect(await tcp.next('set')).toMatchObject({ address: '/light/a', revision: 1 });
+});
+
+test('with a folder, what was acknowledged is there after a restart', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'signals-'));
+  ends.push(() => rm(folder, { recursive: true, force: true }));
+  const options = { rules: [{ pattern: '/scene/**', durable: true }] };
+  const first = await serve({ folder, options });
+  const writer = await client((accept) => dialWebSocket({ url: first.url, accept }));
+  writer.say(set('/scene/a', 3));
+  await writer.next('ack');
+  await first.stop();
+  const second = await serve({ folder, options });
+  const reader = await client((accept) => dialWebSocket({ url: second.url, accept }));
+  expect((await reader.next('snapshot')).params).toMatchObject([{ address: '/scene/a' }]);
+});
+
+test('an open router stays on loopback; nothing is durable without a folder', async () => {
+  await expect(serve({ host: '0.0.0.0' })).rejects.toThrow('take writes from anywhere');
+  const options = { rules: [{ pattern: '/**', durable: true }] };
+  await expect(serve({ options })).rejects.toThrow('no param is durable');
+});
+
+test('without --open a token is asked for', async () => {
+  const tokens = [{ token: 'cpsk_1', scopes: ['read:/**'], subject: 'ann' }];
+  const server = await serve({ open: false, tokens });
+  const dial: Dial = (accept) => dialWebSocket({ url: server.url, accept });
+  const stranger = await client(dial);
+  expect(await stranger.next('error')).toMatchObject({ code: 300 });
+  await expect(stranger.next('welcome')).rejects.toThrow('closed');
+  const known = await client(dial, 'cpsk_1');
+  await known.next('welcome');
+  known.say(set('/a', 1));
+  expect(await known.next('error')).toMatchObject({ code: 301, address: '/a' });
+});
+
+test('a taken port gives back what was opened', async () => {
+  const server = await serve();
+  const folder = await mkdtemp(join(tmpdir(), 'signals-'));
+  ends.push(() => rm(folder, { recursive: true, force: true }));
+  await expect(serve({ port: server.port, folder })).rejects.toMatchObject({ code: 'PORT_TAKEN' });
+  await serve({ folder });
+});
