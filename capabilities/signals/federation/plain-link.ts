@@ -149,7 +149,9 @@ export class PlainLink implements OwnListener {
     this.#take({ address, value, ttl });
   }
 
-  /** Of ours, the one that was written last: the hub's clients may have written while we were away. */
+  /**
+   * Of ours, the one that was written last: the hub's clients may have written while we were away.
+   */
   #receiveParam({ address, value, revision, timestamp }: SnapshotParam): void {
     this.#noteRevision(address, revision);
     const held = this.#needs.router.get(address);
