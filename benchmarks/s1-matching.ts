@@ -56,8 +56,9 @@ function houseOf(subscriptions: number, playing: 'one' | 'all'): House {
     patterns: Array.from({ length: venues }, (_, i) => patternsOf(venueName(i))).flat(),
     addresses: Array.from({ length: addresses }, () => {
       const venue = venueName(random.integer(playingVenues));
+      const [zone, fixture] = [1 + random.integer(2), 1 + random.integer(2)];
       const what = random.pick(['level', 'colour']);
-      return `/venue/${venue}/zone/${1 + random.integer(2)}/fixture/${1 + random.integer(2)}/${what}`;
+      return `/venue/${venue}/zone/${zone}/fixture/${fixture}/${what}`;
     }),
   };
 }

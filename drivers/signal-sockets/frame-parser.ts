@@ -1,7 +1,6 @@
 // Frames out of a byte stream, each with its length in four bytes before it. A frame that arrived
 // whole is a view of what arrived; only one that came in pieces is put together.
-import { frameBytesMax } from '@hansa/capabilities/signals/frames/limits';
-import { tcpHeaderBytes } from './framing.ts';
+import { frameBytesMax, tcpHeaderBytes } from './framing.ts';
 
 /** Of one frame: who sends byte by byte costs bytes, not an object for each of them. */
 const piecesMax = 64;

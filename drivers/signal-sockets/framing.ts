@@ -10,6 +10,9 @@ export interface Framing {
   put(into: Uint8Array, at: number, frame: Uint8Array): number;
 }
 
+/** Header, timestamp and the most that a frame's 16 bits of length can announce. */
+export const frameBytesMax: number = 4 + 8 + 65_535;
+
 const finalBinary = 0x82; // a whole message of bytes
 const shortLengthMax = 125; // what seven bits can say beside the two longer forms
 const longLength = 126; // two bytes of length follow; frames never need eight

@@ -4,6 +4,7 @@ import { frameBytesMax } from '@hansa/capabilities/signals/frames/limits';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { ends, pattern, until } from '../../testkit/signal-ends.ts';
+import { frameBytesMax as drivenBytesMax } from './framing.ts';
 import { listenTcp, listenWebSocket } from './index.ts';
 
 const host = '127.0.0.1';
@@ -13,6 +14,10 @@ afterEach(async () => {
   for (const end of ending.splice(0).reverse()) {
     await end();
   }
+});
+
+it('lines take what frames may have', () => {
+  expect(drivenBytesMax).toBe(frameBytesMax);
 });
 
 describe('a WebSocket listener', () => {

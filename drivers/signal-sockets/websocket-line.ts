@@ -3,10 +3,9 @@
 import type { Socket } from 'node:net';
 
 import type { AcceptLine } from '@hansa/capabilities/signals/frames/line';
-import { frameBytesMax } from '@hansa/capabilities/signals/frames/limits';
 import type { Log } from '@hansa/foundation';
 import type { RawData, WebSocket } from 'ws';
-import type { Framing } from './framing.ts';
+import { frameBytesMax, type Framing } from './framing.ts';
 import { remoteOf } from './listening.ts';
 import { SocketLine } from './socket-line.ts';
 import type { Turn } from './turn.ts';

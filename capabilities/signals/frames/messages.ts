@@ -130,7 +130,9 @@ export interface UnsubscribeMessage {
 export interface PublishMessage {
   readonly type: 'publish';
   readonly address: string;
-  /** Absent in legacy frames only; written as `event`. No type filter applies where it is absent. */
+  /**
+   * Absent in legacy frames only; written as `event`. No type filter applies where it is absent.
+   */
   readonly signal?: SignalType | undefined;
   /** Always there once decoded: a PUBLISH that is no gesture says `start`. */
   readonly phase?: GesturePhase | undefined;
