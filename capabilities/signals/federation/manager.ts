@@ -103,6 +103,11 @@ export class FederationManager {
     return this.#federation.figures;
   }
 
+  /** Routers of our kind that were heard of, this one not counted. */
+  get knownRouters(): number {
+    return this.#federation.topology.adverts().length - 1;
+  }
+
   /** What the router is made with: see `RouterNeeds.peers`. */
   readonly peers = (side: PeerSide): PeerDesk =>
     createHub({ federation: this.#federation, emit: (event) => this.#emit(event) }, side);

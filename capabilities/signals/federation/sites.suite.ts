@@ -3,7 +3,7 @@
 import type { Log } from '@hansa/foundation';
 import { HansaError } from '@hansa/foundation';
 import { createSeededRandom, type SeededRandom } from '../../../testkit/seeded-random.ts';
-import { createVirtualClock, type VirtualClock } from '../../../testkit/virtual-clock.ts';
+import { createVirtualClock, type ClockView, type VirtualClock } from '../../../testkit/virtual-clock.ts';
 import { decodeFrame } from '../frames/decode.ts';
 import type { AcceptLine, Line, LineEvents } from '../frames/line.ts';
 import type { SignalMessage } from '../frames/messages.ts';
@@ -31,6 +31,7 @@ export interface SiteOptions {
 
 export interface Site {
   readonly id: string;
+  readonly clock: ClockView;
   readonly router: Router;
   readonly manager: FederationManager;
   /** Where federation frames arrive. */
@@ -66,7 +67,7 @@ export class Network {
       problem: (name, error) => void this.problems.push([name, error]),
       with: () => log,
     };
-    const { clock } = this;
+    const clock = this.clock.view();
     const random = this.random.fork(id);
     const manager = new FederationManager(
       { routerId: id, reconnectDelayMs: 1_000, ...config },
@@ -87,13 +88,14 @@ export class Network {
     });
     const site: Site = {
       id,
+      clock,
       router,
       manager,
       desk: desk as PeerDesk,
       client: async () => {
         const line = new TestLine(router, {});
         line.say({ type: 'hello', version: 1, features: ['param', 'event'], name: 'client' });
-        await clock.settle();
+        await this.clock.settle();
         line.session = line.messages('welcome')[0]?.session ?? '';
         line.forget();
         return line;

@@ -41,6 +41,9 @@ export class Topology {
     string,
     { readonly name: string; readonly patterns: readonly string[] }
   >();
+  /** By router, those that it says it is linked to. */
+  readonly #linked = new Map<string, ReadonlySet<string>>();
+  /** By router, those that it was linked to at any time, both of them agreeing. */
   readonly #once = new Map<string, Set<string>>();
   #edges = 0;
   #index: PatternIndex<Claim> | undefined;
@@ -78,7 +81,8 @@ export class Topology {
       patterns,
       neighbours,
     };
-    this.#changed();
+    this.#linked.set(this.selfId, new Set(neighbours));
+    this.#changed(this.#self);
     return this.#self;
   }
 
@@ -87,14 +91,14 @@ export class Topology {
     const conflict = this.#conflict(patterns, { peer: key, router: undefined });
     if (conflict === undefined) {
       this.#peers.set(key, { name, patterns });
-      this.#changed();
+      this.#changed(this.#self);
     }
     return conflict;
   }
 
   release(key: string): void {
     if (this.#peers.delete(key)) {
-      this.#changed();
+      this.#changed(this.#self);
     }
   }
 
@@ -120,7 +124,8 @@ export class Topology {
       return { outcome: 'refused', sentence: `${routersMax} routers are all that one knows` };
     }
     this.#adverts.set(routerId, advert);
-    this.#changed();
+    this.#linked.set(routerId, new Set(advert.neighbours));
+    this.#changed(advert);
     return { outcome: 'new' };
   }
 
@@ -170,23 +175,22 @@ export class Topology {
       : { kind: 'router', id: holder.id, next };
   }
 
-  #changed(): void {
+  #changed(advert: Advert): void {
     this.#index = undefined;
     this.#ways = undefined;
     this.#bringing.clear();
-    for (const advert of this.adverts()) {
-      for (const other of advert.neighbours) {
-        if (this.#isLinked(advert, other)) {
-          this.#remember(advert.routerId, other);
-        }
+    for (const other of advert.neighbours) {
+      if (this.#isLinked(advert.routerId, other)) {
+        this.#remember(advert.routerId, other);
+        this.#remember(other, advert.routerId);
       }
     }
   }
 
   /** Both say so: nobody links another to itself by a word of its own. */
-  #isLinked(advert: Advert, other: string): boolean {
-    const there = other === this.selfId ? this.#self : this.#adverts.get(other);
-    return there?.neighbours.includes(advert.routerId) === true;
+  #isLinked(one: string, other: string): boolean {
+    const both = this.#linked.get(one)?.has(other) === true;
+    return both && this.#linked.get(other)?.has(one) === true;
   }
 
   #remember(from: string, to: string): void {
@@ -215,7 +219,7 @@ export class Topology {
       const advert = this.#adverts.get(queue[at] ?? '');
       for (const other of advert?.neighbours ?? []) {
         const isNew = other !== this.selfId && !ways.has(other);
-        if (advert !== undefined && isNew && this.#isLinked(advert, other)) {
+        if (advert !== undefined && isNew && this.#isLinked(advert.routerId, other)) {
           ways.set(other, ways.get(advert.routerId) ?? advert.routerId);
           queue.push(other);
         }
@@ -282,6 +286,7 @@ export class Topology {
     }
     for (const id of this.#adverts.keys()) {
       if (this.wayTo(id) === undefined) {
+        this.#linked.delete(id);
         return this.#adverts.delete(id);
       }
     }
