@@ -1,7 +1,8 @@
 // What is an address and what is a pattern. An address is `/` and segments between slashes; a
 // pattern may have `*` for one segment, `**` for any number of them, and `*` among the text of a
 // segment for any text inside it. Nothing else is special.
-import { addressLengthMax, addressSegmentsMax } from './limits.ts';
+import { addressLengthMax, addressSegmentsMax, segmentsBehindDeepMax } from './limits.ts';
+import { deep } from './segment.ts';
 
 const slash = 0x2f;
 
@@ -14,7 +15,15 @@ export function addressProblem(address: string): string | undefined {
 
 /** Why this is no pattern, as a sentence; undefined where it is one. */
 export function patternProblem(pattern: string): string | undefined {
-  return formProblem(pattern, 'a pattern');
+  const problem = formProblem(pattern, 'a pattern');
+  if (problem !== undefined || !pattern.includes(deep)) {
+    return problem;
+  }
+  const segments = segmentsOf(pattern);
+  const at = segments.indexOf(deep);
+  return at >= 0 && segments.length - 1 - at > segmentsBehindDeepMax
+    ? `a pattern has at most ${segmentsBehindDeepMax} segments behind its first **`
+    : undefined;
 }
 
 function formProblem(text: string, what: string): string | undefined {

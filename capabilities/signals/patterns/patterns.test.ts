@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressProblem, isLiteral, patternProblem } from './address.ts';
 import { covers, overlaps } from './covering.ts';
-import { addressLengthMax, addressSegmentsMax } from './limits.ts';
+import { addressLengthMax, addressSegmentsMax, segmentsBehindDeepMax } from './limits.ts';
 import { matcherOf } from './matching.ts';
 import { createPatternIndex, type PatternIndex } from './trie.ts';
 
@@ -184,6 +184,11 @@ describe('addresses and patterns', () => {
   it('may be as long as the bounds say', () => {
     expect(addressProblem(`/${'a'.repeat(addressLengthMax - 1)}`)).toBeUndefined();
     expect(patternProblem('/a'.repeat(addressSegmentsMax))).toBeUndefined();
+    expect(patternProblem(`/a/**${'/b'.repeat(segmentsBehindDeepMax)}`)).toBeUndefined();
+    expect(patternProblem(`/a**b${'/b'.repeat(segmentsBehindDeepMax + 1)}`)).toBeUndefined();
+    expect(patternProblem(`/a/**${'/b'.repeat(segmentsBehindDeepMax + 1)}`)).toBe(
+      `a pattern has at most ${segmentsBehindDeepMax} segments behind its first **`,
+    );
   });
 });
 
