@@ -439,7 +439,11 @@ export class Federation implements KinHost {
             this.#versions.delete(address);
           }
         }
-        this.links.forEach((link) => link.offerRevisions());
+        const adverts = this.topology.adverts();
+        for (const link of this.links.values()) {
+          adverts.forEach((advert) => link.advertise(advert));
+          link.offerRevisions();
+        }
         timer = next();
       });
     let timer = next();

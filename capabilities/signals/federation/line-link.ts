@@ -90,7 +90,7 @@ export class LineLink implements FederationLink {
   open(): void {
     const { clientName: name, authToken: token, features } = this.#needs.federation.config;
     this.#enter('handshaking');
-    this.#waitFor('the hub did not complete the handshake in time');
+    this.#watchHandshake();
     // Names that are no features are dropped by the encoder.
     const named = features as readonly Feature[];
     this.#send({ type: 'hello', version: protocolVersion, features: named, name, token });
@@ -188,18 +188,14 @@ export class LineLink implements FederationLink {
   #acknowledged(): void {
     const { federation } = this.#needs;
     this.#declared = true;
-    const patterns = this.#declaring();
-    const origin = federation.routerId;
-    const ask = (): void =>
-      this.#send({ type: 'federation', op: 'request', patterns, revisions: [], origin });
     this.#plain?.subscribe();
     if (this.#kin === undefined) {
-      ask();
+      this.#ask();
       return;
     }
     federation.linkUp(this.#kin);
     this.#kin.offerRevisions();
-    this.#kin.whenTold(ask);
+    this.#kin.whenTold(() => this.#ask());
   }
 
   /** True where it is not for the link that is made of it. */
@@ -277,20 +273,31 @@ export class LineLink implements FederationLink {
     }
   }
 
-  /** As long as it goes on, what is asked for is given more time. */
-  #waitFor(reason: string): void {
+  /**
+   * Until it has acknowledged what we declare the hub has so long and no longer, whatever else it
+   * says. A snapshot may take its time; where none is on its way, it is asked for again.
+   */
+  #watchHandshake(): void {
     const { clock, timers } = this.#needs.federation;
     const { handshakeMs } = federationLimits;
-    const look = (): void => {
-      const untilMs = this.#heardMs + handshakeMs;
-      if (untilMs <= clock.monotonicMs()) {
-        this.close(reason);
-      } else {
-        this.#timer = timers.at(untilMs, look);
+    this.#timer = timers.at(clock.monotonicMs() + handshakeMs, () => {
+      if (this.#state === 'active') {
+        return;
       }
-    };
-    this.#heardMs = clock.monotonicMs();
-    this.#timer = timers.at(this.#heardMs + handshakeMs, look);
+      const silentMs = clock.monotonicMs() - this.#heardMs;
+      if (!this.#declared || silentMs >= handshakeMs) {
+        this.close('the hub did not complete the handshake in time');
+        return;
+      }
+      this.#ask();
+      this.#watchHandshake();
+    });
+  }
+
+  #ask(): void {
+    const patterns = this.#declaring();
+    const origin = this.#needs.federation.routerId;
+    this.#send({ type: 'federation', op: 'request', patterns, revisions: [], origin });
   }
 
   #watchSilence(): void {

@@ -154,6 +154,10 @@ export class Network {
     }
   }
 
+  isCut(a: string, b: string): boolean {
+    return this.#cut.has(pairOf(a, b));
+  }
+
   get lines(): number {
     return this.#wires.size;
   }
