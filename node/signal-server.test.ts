@@ -2,13 +2,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeFrame } from '@hansa/capabilities/signals/frames/decode';
-import { encodeFrame } from '@hansa/capabilities/signals/frames/encode';
 import type { SignalMessage } from '@hansa/capabilities/signals/frames/messages';
 import { wireValue } from '@hansa/capabilities/signals/frames/values';
 import { silentLog } from '@hansa/foundation';
 import { dialTcp, dialWebSocket } from '@hansa/signal-sockets';
 import { afterEach, expect, test } from 'vitest';
+import {
+  openSignalClient,
+  type SignalClient,
+  type SignalClientNeeds,
+} from '../testkit/signal-client.ts';
 import { serveSignals, type SignalServer, type SignalServerOptions } from './signal-server.ts';
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -31,50 +34,9 @@ async function serve(more: Partial<SignalServerOptions> = {}): Promise<SignalSer
   return server;
 }
 
-interface Client {
-  say(message: SignalMessage): void;
-  /** The next of its type; what comes before it is passed over. */
-  next<T extends SignalMessage['type']>(type: T): Promise<Extract<SignalMessage, { type: T }>>;
-  close(): void;
-}
-
-type Dial = (accept: Parameters<typeof dialWebSocket>[0]['accept']) => ReturnType<typeof dialTcp>;
-
-async function client(dial: Dial, token?: string): Promise<Client> {
-  const waiting: SignalMessage[] = [];
-  let wake: () => void = () => undefined;
-  let closed = false;
-  const line = await dial(() => ({
-    frame(bytes) {
-      waiting.push(decodeFrame(bytes).message);
-      wake();
-    },
-    drained: () => undefined,
-    closed: () => {
-      closed = true;
-      wake();
-    },
-  }));
-  const one: Client = {
-    say: (message) => void line.send(encodeFrame(message)),
-    async next(type) {
-      for (;;) {
-        const message = waiting.shift();
-        if (message?.type === type) {
-          return message as never;
-        }
-        if (message === undefined) {
-          if (closed) {
-            throw new Error(`the line closed before ${type} came`);
-          }
-          await new Promise<void>((resolve) => (wake = resolve));
-        }
-      }
-    },
-    close: () => line.close('done'),
-  };
+async function client(dial: SignalClientNeeds['dial'], token?: string): Promise<SignalClient> {
+  const one = await openSignalClient({ dial, token });
   ends.push(async () => one.close());
-  one.say({ type: 'hello', version: 1, features: ['param'], name: 'test', token });
   return one;
 }
 
@@ -124,7 +86,7 @@ test('an open router stays on loopback; nothing is durable without a folder', as
 test('without --open a token is asked for', async () => {
   const tokens = [{ token: 'cpsk_1', scopes: ['read:/**'], subject: 'ann' }];
   const server = await serve({ open: false, tokens });
-  const dial: Dial = (accept) => dialWebSocket({ url: server.url, accept });
+  const dial: SignalClientNeeds['dial'] = (accept) => dialWebSocket({ url: server.url, accept });
   const stranger = await client(dial);
   expect(await stranger.next('error')).toMatchObject({ code: 300 });
   await expect(stranger.next('welcome')).rejects.toThrow('closed');

@@ -167,7 +167,7 @@ class StoreKeeping implements Keeping {
     for (const [address, param] of batch) {
       ops.push(this.#opOf(address, param));
       this.#dirty.delete(address);
-      told.push(...(this.#waiters.get(address) ?? []));
+      this.#waiters.get(address)?.forEach((waiter) => told.push(waiter));
       this.#waiters.delete(address);
     }
     try {

@@ -2,7 +2,8 @@
 // its address; or taken, with the value that the strategy makes of it. Pure: changes only the
 // record that it is given.
 import { signalErrors, type WireValue } from '../frames/messages.ts';
-import { mergedMaps, numberOf } from './values.ts';
+import { numberOf } from '../frames/values.ts';
+import { mergedMaps } from './merging.ts';
 import type { Param, ParamWrite, Refusal, Strategy } from './param.ts';
 
 export const strategies: readonly Strategy[] = ['lww', 'max', 'min', 'first', 'lock', 'merge'];

@@ -282,3 +282,16 @@ test('a P2P signal goes to the one session that it names, subscribed or not', as
   expect(nosy.publishes).toEqual(['/clasp/p2p/announce=1']);
   expect(rig.router.sessions.get(sender.session)?.announcesP2p).toBe(true);
 });
+
+test('beyond routesMax addresses routes are asked for anew, and are as right as before', async () => {
+  const rig = createRig({ options: { messagesPerSecondMax: 0 } });
+  const [sender, other] = [await rig.join(), await rig.join()];
+  other.subscribe(1, '/a/0');
+  other.subscribe(2, '/a/*/last');
+  for (let i = 0; i <= routerLimits.routesMax; i += 1) {
+    sender.publish(`/a/${i}`);
+  }
+  sender.publish('/a/0');
+  sender.publish('/a/x/last');
+  expect(other.publishes).toEqual(['/a/0=1', '/a/0=1', '/a/x/last=1']);
+});

@@ -1,34 +1,7 @@
-// What the router itself asks of values, on their bytes: a number to compare, two maps brought
-// together. The bytes were checked when their frame was decoded; nothing is unpacked or re-encoded,
-// so that types stay as they were.
+// Two maps brought together, on their bytes. These were checked when their frame was decoded;
+// nothing is unpacked or re-encoded, so that types stay as they were.
 import { concatBytes } from '@hansa/foundation';
 import { valueTypes, type ValueType, type WireValue } from '../frames/messages.ts';
-
-/** As many entries as a count of two bytes can tell. */
-const entriesMax = 65_535;
-
-/** Undefined where the value is no number. An i64 beyond 2^53 is as near as a number comes. */
-export function numberOf(value: WireValue): number | undefined {
-  const { type, data } = value;
-  if (type < valueTypes.i8 || type > valueTypes.f64) {
-    return undefined;
-  }
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  switch (type) {
-    case valueTypes.i8:
-      return view.getInt8(0);
-    case valueTypes.i16:
-      return view.getInt16(0);
-    case valueTypes.i32:
-      return view.getInt32(0);
-    case valueTypes.i64:
-      return Number(view.getBigInt64(0));
-    case valueTypes.f32:
-      return view.getFloat32(0);
-    default:
-      return view.getFloat64(0);
-  }
-}
 
 /**
  * Of two maps the entries of both, the newer one's where a key is in both; of anything else the
@@ -42,9 +15,7 @@ export function mergedMaps(older: WireValue, newer: WireValue): WireValue {
   for (const [key, entry] of entriesOf(newer.data)) {
     entries.set(key, entry);
   }
-  if (entries.size > entriesMax) {
-    return newer; // each entry takes four bytes or more: such a map fits into no frame
-  }
+  // Never over 65,535: an entry takes three bytes or more, and each map came in a frame.
   const count = Uint8Array.of(entries.size >> 8, entries.size & 0xff);
   return { type: valueTypes.map, data: concatBytes([count, ...entries.values()]) };
 }
