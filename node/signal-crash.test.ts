@@ -1,5 +1,5 @@
-// A router with a store is killed in the middle of its work, again and again: what it acknowledged as
-// durable is there, always, and of the rest nothing that was written a while before.
+// A router with a store is killed in the middle of its work, again and again: what it acknowledged
+// as durable is there, always, and of the rest all that was written a while before.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';

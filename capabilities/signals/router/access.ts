@@ -11,6 +11,8 @@ export interface SignalAccess {
   allows(verb: SignalVerb, addressOrPattern: string): boolean;
   /** Milliseconds since 1970, when the session ends. */
   readonly expiresMs?: number | undefined;
+  /** Where it is another one than all others have: a link carries what many sessions say. */
+  readonly messagesPerSecondMax?: number | undefined;
   /** For lists and logs. */
   readonly subject: string;
 }

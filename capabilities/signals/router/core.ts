@@ -45,7 +45,7 @@ export interface Keeper {
   removed(address: string): void;
 }
 
-/** The desk of other routers: what FEDERATION_SYNC means. */
+/** The desk of other routers: what their messages mean. */
 export interface PeerDesk {
   received(session: Session, message: FederationMessage): void;
   left(session: Session): void;

@@ -142,7 +142,8 @@ class GreetedLine implements LineEvents {
     const { core } = this.#needs;
     core.figures.rateLimited += 1;
     if (session.bucket.tells()) {
-      const { messagesPerSecondMax } = core.settings;
+      const messagesPerSecondMax =
+        session.access.messagesPerSecondMax ?? core.settings.messagesPerSecondMax;
       const message = `Rate limit exceeded: ${messagesPerSecondMax} messages/second`;
       session.outbox.reply(errorFrame({ code: signalErrors.rate, message }));
     }
@@ -241,7 +242,7 @@ class GreetedLine implements LineEvents {
       access,
       outbox,
       gates: createGates({ clock, timers, outbox, frameOf }),
-      bucket: createBucket(clock, settings.messagesPerSecondMax),
+      bucket: createBucket(clock, access.messagesPerSecondMax ?? settings.messagesPerSecondMax),
       subscriptions: new Map(),
       sinceMs: clock.now(),
       heardMs: clock.monotonicMs(),

@@ -58,3 +58,23 @@ test('tokens are looked up: none and unknown ones are 300, expired ones 302', as
   await clock.advance(1_000);
   expect(soon.errorCodes).toEqual([302]);
 });
+
+test('a token may allow another number of messages a second than others have', async () => {
+  const clock = createVirtualClock();
+  const scopes = ['admin:/**'];
+  const tokens = [
+    { token: 'link', scopes, subject: 'site-a', messagesPerSecondMax: 0 },
+    { token: 'user', scopes, subject: 'ann' },
+  ];
+  const options = { messagesPerSecondMax: 10 };
+  const rig = createRig({ clock, options, doorkeeper: createTokenBook(clock, tokens) });
+  const acked: number[] = [];
+  for (const token of ['link', 'user']) {
+    const line = await rig.join({ token });
+    for (let i = 0; i < 100; i += 1) {
+      line.set('/a', i);
+    }
+    acked.push(line.messages('ack').length);
+  }
+  expect(acked).toEqual([100, 10]);
+});

@@ -64,6 +64,8 @@ export interface KnownToken {
   readonly scopes: readonly string[];
   /** Milliseconds since 1970; absent: it does not expire. */
   readonly expiresMs?: number | undefined;
+  /** Absent: what all have; 0: as many as it likes. */
+  readonly messagesPerSecondMax?: number | undefined;
   readonly subject: string;
 }
 
@@ -81,10 +83,10 @@ export function createTokenBook(clock: Clock, tokens: readonly KnownToken[]): Do
       if (known === undefined) {
         return { code: signalErrors.authentication, message: 'Authentication failed' };
       }
-      const { expiresMs, subject, allows } = known;
+      const { expiresMs, messagesPerSecondMax, subject, allows } = known;
       return expiresMs !== undefined && expiresMs <= clock.now()
         ? { code: signalErrors.expired, message: 'the token has expired' }
-        : { expiresMs, subject, allows };
+        : { expiresMs, messagesPerSecondMax, subject, allows };
     },
   };
 }
