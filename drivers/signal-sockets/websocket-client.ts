@@ -12,6 +12,8 @@ import { openWebSocketLine, subprotocol, webSocketOptions } from './websocket-li
 export interface WebSocketTarget {
   /** `ws:` or `wss:`; redirects are not followed. */
   readonly url: string;
+  /** In PEM: who may vouch for a `wss:` server, instead of those that everybody trusts. */
+  readonly authorities?: string | undefined;
   /** Called once, when the line is open. */
   readonly accept: AcceptLine;
   readonly signal?: AbortSignal | undefined;
@@ -58,11 +60,15 @@ export async function dialWebSocket(target: WebSocketTarget): Promise<Line> {
 
 /** Undefined where the URL is none, which `reject` is told. */
 function opened(
-  { url, timeoutMs = dialMsDefault }: WebSocketTarget,
+  { url, authorities, timeoutMs = dialMsDefault }: WebSocketTarget,
   reject: (error: Error) => void,
 ): WebSocket | undefined {
   try {
-    return new WebSocket(url, [subprotocol], { ...webSocketOptions, handshakeTimeout: timeoutMs });
+    return new WebSocket(url, [subprotocol], {
+      ...webSocketOptions,
+      handshakeTimeout: timeoutMs,
+      ...(authorities === undefined ? {} : { ca: authorities }),
+    });
   } catch (error) {
     reject(dialFailed(url, error));
     return undefined;

@@ -1,6 +1,7 @@
 // Signals over WebSocket, on any path. The same port answers plain requests with `ok`, so that a
 // probe finds out that somebody is there.
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -21,16 +22,15 @@ export interface WebSocketNeeds extends ListenNeeds {
   readonly pingMs?: number | undefined;
   /** Pages that may connect, as browsers name their origin; absent: any. */
   readonly origins?: readonly string[] | undefined;
+  /** In PEM; with it `wss:` is spoken, and nothing else. */
+  readonly tls?: { readonly certificate: string; readonly key: string } | undefined;
 }
 
 /** PORT_TAKEN where another program listens there. */
 export async function listenWebSocket(needs: WebSocketNeeds): Promise<SignalListener> {
   const lines = new Set<Pinged>();
   const turn = new Turn();
-  const server = createServer(
-    { requestTimeout: requestMs, headersTimeout: requestMs, connectionsCheckingInterval: checkMs },
-    answerProbe,
-  );
+  const server = createHttp(needs);
   const sockets = new WebSocketServer({
     ...webSocketOptions,
     noServer: true,
@@ -63,6 +63,20 @@ export async function listenWebSocket(needs: WebSocketNeeds): Promise<SignalList
       await stopped;
     },
   };
+}
+
+function createHttp({ tls }: WebSocketNeeds): Server {
+  const patience = {
+    requestTimeout: requestMs,
+    headersTimeout: requestMs,
+    connectionsCheckingInterval: checkMs,
+  };
+  if (tls === undefined) {
+    return createServer(patience, answerProbe);
+  }
+  const { certificate, key } = tls;
+  const secret = { cert: certificate, key, minVersion: 'TLSv1.2' } as const;
+  return createTlsServer({ ...patience, ...secret, handshakeTimeout: requestMs }, answerProbe);
 }
 
 interface Pinged {
