@@ -1,5 +1,6 @@
 // Writes at addresses that another router owns: carried there link by link, judged there alone, and
 // answered the way they came. What the owner took reaches everybody as any change of its does.
+import type { Clock } from '@hansa/foundation';
 import { encodeFrame } from '../frames/encode.ts';
 import {
   signalErrors,
@@ -9,16 +10,18 @@ import {
   type SetMessage,
 } from '../frames/messages.ts';
 import { addressProblem } from '../patterns/address.ts';
-import { isRefusal, type Refusal } from '../router/param.ts';
+import { isRefusal, type Param, type Refusal } from '../router/param.ts';
 import { errorFrame } from '../router/publishing.ts';
+import type { Router } from '../router/router.ts';
 import type { Session } from '../router/session.ts';
+import type { Timers } from '../router/timers.ts';
 import { createAsks, type Answer, type Asks } from './asks.ts';
-import { isPrivate } from './config.ts';
-import type { Federation } from './federation.ts';
+import { isPrivate, type FederationConfig } from './config.ts';
 import type { KinLink } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
 import { suffixedMessage, type Suffix, type Suffixed } from './suffix.ts';
-import type { Owner } from './topology.ts';
+import type { Owner, Topology } from './topology.ts';
+import type { Version } from './versions.ts';
 
 type Elsewhere = Owner & { readonly kind: 'router' };
 
@@ -28,13 +31,50 @@ interface Carried {
   readonly settle: (answer: Answer) => void;
 }
 
+/** The router at this end, as far as writes at others' addresses need it. */
+export interface CarryingHost {
+  readonly config: FederationConfig;
+  readonly routerId: string;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly topology: Topology;
+  readonly links: ReadonlyMap<string, KinLink>;
+  readonly router: Router | undefined;
+  param(address: string): Param | undefined;
+  version(address: string): Version | undefined;
+  isStandby(link: KinLink): boolean;
+}
+
 export class Carrying {
-  readonly #federation: Federation;
+  readonly #federation: CarryingHost;
   readonly #asks: Asks;
 
-  constructor(federation: Federation) {
+  constructor(federation: CarryingHost) {
     this.#federation = federation;
     this.#asks = createAsks(federation);
+  }
+
+  /** What a client may not do here; of peers the desk speaks. */
+  refusal(session: Session, address: string): Refusal | undefined {
+    if (session.isPeer || isPrivate(address)) {
+      return undefined;
+    }
+    const owner = this.#federation.topology.ownerOf(address);
+    switch (owner?.kind) {
+      case 'self':
+      case 'peer':
+        return undefined;
+      case 'router': {
+        const message = `${owner.id} owns this address: it is written alone, not in a bundle`;
+        return { code: signalErrors.refused, message, address };
+      }
+      case 'away': {
+        const message = `${owner.id} owns this address and cannot be reached`;
+        return { code: signalErrors.refused, message, address };
+      }
+      default:
+        return this.#federation.config.mode.kind === 'hub' ? undefined : notOurs(address);
+    }
   }
 
   lost(linkId: string): void {
@@ -202,5 +242,10 @@ function answerFrame(address: string, correlationId: number, told: Answer): Uint
 
 function unreachable(address: string): Refusal {
   const message = 'the router that owns this address cannot be reached';
+  return { code: signalErrors.refused, message, address };
+}
+
+function notOurs(address: string): Refusal {
+  const message = 'this router does not own the address, and knows nobody who does';
   return { code: signalErrors.refused, message, address };
 }

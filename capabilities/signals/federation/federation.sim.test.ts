@@ -90,7 +90,6 @@ async function step({ net, random, ids, edges, open }: World, withLosses: boolea
   await net.advance(random.integer(400));
 }
 
-
 /** Shared addresses alone. */
 function shared(site: Site): Record<string, unknown> {
   return Object.fromEntries(
@@ -129,11 +128,19 @@ async function run(seed: number, withLosses: boolean): Promise<void> {
 }
 
 describe('any number of routers', () => {
-  it.each(seeds)('agree after losses and cut links, seed %i', async (seed) => {
-    await run(seed, true);
-  }, 60_000);
+  it.each(seeds)(
+    'agree after losses and cut links, seed %i',
+    async (seed) => {
+      await run(seed, true);
+    },
+    60_000,
+  );
 
-  it.each(seeds)('agree after some of them lost all they had, seed %i', async (seed) => {
-    await run(seed + 1_000, false);
-  }, 60_000);
+  it.each(seeds)(
+    'agree after some of them lost all they had, seed %i',
+    async (seed) => {
+      await run(seed + 1_000, false);
+    },
+    60_000,
+  );
 });

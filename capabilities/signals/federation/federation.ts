@@ -4,17 +4,16 @@
 // whatever ways there are, stops where it is known.
 import type { Clock, Log } from '@hansa/foundation';
 import { frameTimestampBytes, headerBytes } from '../frames/limits.ts';
-import {
-  signalErrors,
-  type AckMessage,
-  type AddressRevision,
-  type ErrorMessage,
-  type PublishMessage,
-  type SetMessage,
+import type {
+  AckMessage,
+  AddressRevision,
+  ErrorMessage,
+  PublishMessage,
+  SetMessage,
 } from '../frames/messages.ts';
 import { addressProblem } from '../patterns/address.ts';
 import type { SignalChange } from '../router/core.ts';
-import { isRefusal, type Param, type Refusal } from '../router/param.ts';
+import { isRefusal, type Param } from '../router/param.ts';
 import type { Router } from '../router/router.ts';
 import type { Session } from '../router/session.ts';
 import type { Timers } from '../router/timers.ts';
@@ -22,15 +21,10 @@ import { Carrying } from './carrying.ts';
 import { isPrivate, type FederationConfig } from './config.ts';
 import type { KinHost, KinLink, StateChange } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
-import {
-  suffixedFrame,
-  suffixedMessage,
-  type Advert,
-  type Suffix,
-  type Suffixed,
-} from './suffix.ts';
+import type { Advert, Suffixed } from './suffix.ts';
+import { Spreading } from './spreading.ts';
 import { Topology } from './topology.ts';
-import { createSeen, isNewer, stampOf, type Seen, type Version } from './versions.ts';
+import { createSeen, isNewer, type Seen, type Version } from './versions.ts';
 
 /** After its first link is up a router that lost its state may take it back from others. */
 const recoveryMs = 30_000;
@@ -77,7 +71,7 @@ export class Federation implements KinHost {
   readonly watchers: Set<TakenListener> = new Set();
   readonly #carrying: Carrying;
   readonly #seen: Seen = createSeen();
-  readonly #versions = new Map<string, Version>();
+  readonly #spreading: Spreading;
   #newsId = 0;
   #recoversUntilMs: number | undefined;
 
@@ -90,16 +84,21 @@ export class Federation implements KinHost {
     this.topology = new Topology(config.routerId, config.ownedNamespaces);
     this.topology.tellOfSelf([], this.#nowUs());
     this.#carrying = new Carrying(this);
+    this.#spreading = new Spreading(this);
   }
 
   /** Until the function that it gives is called. */
   start(router: Router): () => void {
     this.router = router;
     for (const param of router.params()) {
-      this.#adopt(param);
+      if (this.topology.ownerOf(param.address)?.kind === 'self') {
+        this.#spreading.adopt(param);
+      }
     }
     const unlisten = router.listen((change, frame) => this.#changed(change, frame));
-    const unguard = router.guard((session, _verb, address) => this.#refusal(session, address));
+    const unguard = router.guard((session, _verb, address) =>
+      this.#carrying.refusal(session, address),
+    );
     const stopTicking = this.#tick();
     return () => {
       unlisten();
@@ -141,8 +140,8 @@ export class Federation implements KinHost {
     this.figures.taken += 1;
     this.watchers.forEach((watcher) => watcher.set(linkId, change));
     if (this.topology.ownerOf(address)?.kind === 'self') {
-      this.#stamp(address, 0);
-      this.#flood(address, undefined);
+      this.#spreading.stamp(address, 0);
+      this.#spreading.flood(address, undefined);
       this.owners.forEach((other) => other !== from && other.set(address));
     }
   }
@@ -152,11 +151,11 @@ export class Federation implements KinHost {
   }
 
   version(address: string): Version | undefined {
-    return this.#versions.get(address);
+    return this.#spreading.versions.get(address);
   }
 
   versions(): IterableIterator<readonly [string, Version]> {
-    return this.#versions.entries();
+    return this.#spreading.versions.entries();
   }
 
   mayCross(link: KinLink, address: string): boolean {
@@ -185,7 +184,7 @@ export class Federation implements KinHost {
       this.figures.refused += 1;
       return;
     }
-    const known = this.#versions.get(address);
+    const known = this.#spreading.versions.get(address);
     if (!isNewer(change, known)) {
       this.figures.known += 1;
       return;
@@ -199,9 +198,9 @@ export class Federation implements KinHost {
       return;
     }
     this.figures.taken += 1;
-    this.#versions.set(address, { stamp, origin, hops, via: link.id });
+    this.#spreading.versions.set(address, { stamp, origin, hops, via: link.id });
     this.watchers.forEach((watcher) => watcher.set(link.id, change));
-    this.#flood(address, undefined);
+    this.#spreading.flood(address, undefined);
   }
 
   published(link: KinLink, { suffix, message, payload }: Suffixed): void {
@@ -218,7 +217,8 @@ export class Federation implements KinHost {
     this.router?.publish(message, { writer: this.#localWriter(suffix.writer), link: link.id });
     this.watchers.forEach((watcher) => watcher.publish(link.id, message));
     if (suffix.hops < federationLimits.hopsMax) {
-      this.#floodNews(message, payload, { ...suffix, hops: suffix.hops + 1 }, link);
+      const further = { ...suffix, hops: suffix.hops + 1 };
+      this.#spreading.floodNews({ message, payload, suffix: further, from: link });
     }
   }
 
@@ -277,33 +277,10 @@ export class Federation implements KinHost {
     }
     // Only an earlier life of ours, or a forger, stamped it later: what is here is what counts.
     if (revision <= this.#nowUs() + federationLimits.aheadMs * 1_000) {
-      this.#stamp(address, revision);
-      this.#flood(address, undefined);
+      this.#spreading.stamp(address, revision);
+      this.#spreading.flood(address, undefined);
     }
     return false;
-  }
-
-  /** What a client may not do here; of peers the desk speaks. */
-  #refusal(session: Session, address: string): Refusal | undefined {
-    if (session.isPeer || isPrivate(address)) {
-      return undefined;
-    }
-    const owner = this.topology.ownerOf(address);
-    switch (owner?.kind) {
-      case 'self':
-      case 'peer':
-        return undefined;
-      case 'router': {
-        const message = `${owner.id} owns this address: it is written alone, not in a bundle`;
-        return { code: signalErrors.refused, message, address };
-      }
-      case 'away': {
-        const message = `${owner.id} owns this address and cannot be reached`;
-        return { code: signalErrors.refused, message, address };
-      }
-      default:
-        return this.config.mode.kind === 'hub' ? undefined : notOurs(address);
-    }
   }
 
   #changed(change: SignalChange, frame: Uint8Array): void {
@@ -317,92 +294,21 @@ export class Federation implements KinHost {
       return;
     }
     if (change.kind === 'set') {
-      this.#stamp(address, 0);
-      this.#flood(address, payloadOf(frame));
+      this.#spreading.stamp(address, 0);
+      this.#spreading.flood(address, payloadOf(frame));
     } else {
       this.#newsId = Math.max(this.#newsId + 1, this.#nowUs());
       const { writer } = change.origin;
       const base = { kind: 'told', hops: 1, id: 0, origin: this.routerId } as const;
       const suffix = { ...base, stamp: this.#newsId, writer: this.#foreignWriter(writer) };
       this.#seen.isNew(this.routerId, this.#newsId); // should it ever come back
-      this.#floodNews(change.message, payloadOf(frame), suffix, undefined);
+      const payload = payloadOf(frame);
+      this.#spreading.floodNews({ message: change.message, payload, suffix, from: undefined });
     }
     if (owner.kind === 'self') {
       this.owners.forEach((listener) =>
         change.kind === 'set' ? listener.set(address) : listener.publish(change.message, frame),
       );
-    }
-  }
-
-  #stamp(address: string, above: number): void {
-    const known = this.#versions.get(address);
-    const least = Math.max(above, known?.stamp ?? 0);
-    const origin = this.routerId;
-    const floor = { stamp: least, origin, hops: 0, via: undefined };
-    const stamp = stampOf(this.clock.now(), origin, floor);
-    this.#versions.set(address, { stamp, origin, hops: 0, via: undefined });
-  }
-
-  /** A param that was there before: ours is as old as it says, another's is of unknown age. */
-  #adopt({ address, timestamp }: Param): void {
-    if (this.topology.ownerOf(address)?.kind === 'self') {
-      const stamp = Math.max(1, Math.floor(timestamp));
-      this.#versions.set(address, { stamp, origin: this.routerId, hops: 0, via: undefined });
-    }
-  }
-
-  #flood(address: string, payload: Uint8Array | undefined): void {
-    if (this.links.size === 0) {
-      return;
-    }
-    let made: Uint8Array | undefined;
-    const frame = (): Uint8Array | undefined => {
-      made ??= this.#stateFrame(address, payload);
-      return made;
-    };
-    this.links.forEach((link) => link.tell(address, frame));
-  }
-
-  /** Undefined where it has to go as an entry of a snapshot, which has more room. */
-  #stateFrame(address: string, payload: Uint8Array | undefined): Uint8Array | undefined {
-    const version = this.#versions.get(address);
-    const param = this.param(address);
-    if (version === undefined || param === undefined) {
-      return undefined;
-    }
-    const { stamp, origin, hops } = version;
-    const suffix = { kind: 'told', hops: hops + 1, stamp, id: 0, origin, writer: '' } as const;
-    const { value, ttl } = param;
-    try {
-      return payload === undefined
-        ? suffixedMessage({ type: 'set', address, value, ttl, lock: false, unlock: false }, suffix)
-        : suffixedFrame(payload, true, suffix);
-    } catch {
-      return undefined;
-    }
-  }
-
-  #floodNews(
-    message: PublishMessage,
-    payload: Uint8Array,
-    suffix: Suffix,
-    from: KinLink | undefined,
-  ): void {
-    const { signal, address, phase } = message;
-    const isFleeting = signal === 'stream' || (signal === 'gesture' && phase === 'move');
-    let frame: Uint8Array | undefined;
-    for (const link of this.links.values()) {
-      const isBack = link === from || link.peerId === suffix.origin;
-      if (isBack || !this.mayCross(link, address)) {
-        continue;
-      }
-      try {
-        frame ??= suffixedFrame(payload, false, suffix);
-      } catch (error) {
-        this.log.problem('signal-federation.value-too-large', error);
-        return;
-      }
-      link.news(frame, isFleeting);
     }
   }
 
@@ -434,9 +340,9 @@ export class Federation implements KinHost {
     const { syncIntervalMs } = this.config;
     const next = (): ReturnType<Timers['at']> =>
       this.timers.at(this.clock.monotonicMs() + syncIntervalMs, () => {
-        for (const address of this.#versions.keys()) {
+        for (const address of this.#spreading.versions.keys()) {
           if (this.param(address) === undefined) {
-            this.#versions.delete(address);
+            this.#spreading.versions.delete(address);
           }
         }
         const adverts = this.topology.adverts();
@@ -467,9 +373,4 @@ export class Federation implements KinHost {
 function payloadOf(frame: Uint8Array): Uint8Array {
   const hasTimestamp = ((frame[1] ?? 0) & 0x20) !== 0;
   return frame.subarray(headerBytes + (hasTimestamp ? frameTimestampBytes : 0));
-}
-
-function notOurs(address: string): Refusal {
-  const message = 'this router does not own the address, and knows nobody who does';
-  return { code: signalErrors.refused, message, address };
 }

@@ -8,13 +8,7 @@ import { TestLine } from '../router/router-rig.suite.ts';
 import { createSeededRandom } from '../../../testkit/seeded-random.ts';
 import { federationLimits } from './limits.ts';
 import { Network, type Site } from './sites.suite.ts';
-import {
-  advertMessage,
-  suffixedFrame,
-  suffixedMessage,
-  suffixOf,
-  type Suffix,
-} from './suffix.ts';
+import { advertMessage, suffixedFrame, suffixedMessage, suffixOf, type Suffix } from './suffix.ts';
 
 let net: Network;
 let hub: Site;
@@ -161,7 +155,14 @@ describe('a router that lies', () => {
   it('brings nothing down by frames that are cut or changed', async () => {
     const evil = await liar();
     const random = createSeededRandom(5);
-    const suffix = { kind: 'asked', hops: 1, stamp: 9, id: 3, origin: 'evil', writer: 'w' } as const;
+    const suffix = {
+      kind: 'asked',
+      hops: 1,
+      stamp: 9,
+      id: 3,
+      origin: 'evil',
+      writer: 'w',
+    } as const;
     const frames = [
       suffixedMessage(setOf('/site-a/x', 'text'), suffix),
       suffixedMessage({ type: 'publish', address: '/site-a/x', signal: 'event' }, suffix),
@@ -197,12 +198,19 @@ describe('the suffix', () => {
     setOf('/a/b', 0.5),
     { ...setOf('/a/ü', 'text'), revision: 7, ttl: 60 },
     { type: 'publish', address: '/a', signal: 'stream', value: wireValue(1), rate: 60 } as const,
-    { type: 'publish', address: '/a', signal: 'gesture', phase: 'move', id: 5, timestamp: 7 } as const,
+    {
+      type: 'publish',
+      address: '/a',
+      signal: 'gesture',
+      phase: 'move',
+      id: 5,
+      timestamp: 7,
+    } as const,
   ])('comes back as it was, behind %o', (message) => {
     const frame = decodeFrame(suffixedMessage(message, suffix));
     const found = suffixOf(frame);
     expect(found?.suffix).toEqual(suffix);
-    expect(found?.message).toMatchObject(message as object);
+    expect(found?.message).toMatchObject(message);
   });
 
   it('leaves what old decoders read as it was, and is no rate of a PUBLISH', () => {

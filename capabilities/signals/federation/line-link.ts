@@ -102,18 +102,9 @@ export class LineLink implements FederationLink {
     if (frame === undefined || this.#isOver()) {
       return;
     }
-    const { message } = frame;
     if (this.#state === 'handshaking') {
-      this.#greet(message);
-    } else if (message.type === 'federation' && this.#takesFederation(message)) {
-      return;
-    } else if (message.type === 'ack' && !this.#declared && message.address === undefined) {
-      this.#acknowledged();
-    } else if (message.type === 'error' && !this.#declared) {
-      this.#refused(message);
-    } else if (message.type === 'ping') {
-      this.#send({ type: 'pong' });
-    } else {
+      this.#greet(frame.message);
+    } else if (!this.#takes(frame.message)) {
       this.#kin?.receive(frame);
       this.#plain?.receive(frame);
     }
@@ -147,6 +138,23 @@ export class LineLink implements FederationLink {
       this.#welcomed(message);
     } else if (message.type === 'error') {
       this.#refused(message);
+    }
+  }
+
+  /** True where it is not for the link that is made of it. */
+  #takes(message: SignalMessage): boolean {
+    switch (message.type) {
+      case 'federation':
+        return this.#takesFederation(message);
+      case 'ack':
+        return !this.#declared && this.#acknowledged();
+      case 'error':
+        return !this.#declared && this.#refused(message);
+      case 'ping':
+        this.#send({ type: 'pong' });
+        return true;
+      default:
+        return false;
     }
   }
 
@@ -185,20 +193,20 @@ export class LineLink implements FederationLink {
     return federation.config.ownedNamespaces.filter((pattern) => rights.allows('watch', pattern));
   }
 
-  #acknowledged(): void {
+  #acknowledged(): true {
     const { federation } = this.#needs;
     this.#declared = true;
     this.#plain?.subscribe();
     if (this.#kin === undefined) {
       this.#ask();
-      return;
+      return true;
     }
     federation.linkUp(this.#kin);
     this.#kin.offerRevisions();
     this.#kin.whenTold(() => this.#ask());
+    return true;
   }
 
-  /** True where it is not for the link that is made of it. */
   #takesFederation(message: FederationMessage): boolean {
     const peer = this.#peer ?? '';
     const { op, patterns } = message;
@@ -228,13 +236,14 @@ export class LineLink implements FederationLink {
     this.#watchSilence();
   }
 
-  #refused({ code, message }: ErrorMessage): void {
+  #refused({ code, message }: ErrorMessage): true {
     const isAuth = code === signalErrors.authentication || code === signalErrors.expired;
     if (isAuth) {
       this.#fail(`${code} ${message}`);
     } else {
       this.close(`${code} ${message}`);
     }
+    return true;
   }
 
   #fail(reason: string): void {

@@ -29,7 +29,9 @@ describe('the configuration', () => {
     const { config, mode, ownedNamespaces, routerId } = managerOf();
     expect(mode).toEqual({ kind: 'hub' });
     expect(ownedNamespaces).toEqual(['/**']);
-    expect(routerId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(routerId).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
     expect(config).toMatchObject({
       authToken: undefined,
       autoReconnect: true,

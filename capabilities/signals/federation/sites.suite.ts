@@ -3,7 +3,11 @@
 import type { Log } from '@hansa/foundation';
 import { HansaError } from '@hansa/foundation';
 import { createSeededRandom, type SeededRandom } from '../../../testkit/seeded-random.ts';
-import { createVirtualClock, type ClockView, type VirtualClock } from '../../../testkit/virtual-clock.ts';
+import {
+  createVirtualClock,
+  type ClockView,
+  type VirtualClock,
+} from '../../../testkit/virtual-clock.ts';
 import { decodeFrame } from '../frames/decode.ts';
 import type { AcceptLine, Line, LineEvents } from '../frames/line.ts';
 import type { SignalMessage } from '../frames/messages.ts';
