@@ -1,6 +1,6 @@
 // The state: params by address, with revisions, strategies, locks and lifetimes. It knows no frame
 // and no session; who writes is a text, and who is told is the caller's business.
-import { createRecent, type Clock, type Recent } from '@hansa/foundation';
+import type { Clock } from '@hansa/foundation';
 import { snapshotEntryBytesMax } from '../frames/limits.ts';
 import { signalErrors, ttlAbsoluteBit, type WireValue } from '../frames/messages.ts';
 import { textLength } from '../frames/text.ts';
@@ -10,6 +10,7 @@ import { createLocks, type Locks } from './locks.ts';
 import type { Param, ParamWrite, Refusal, Strategy } from './param.ts';
 import { holderAfter, refusalOf, valueAfter } from './strategies.ts';
 import type { Timers } from './timers.ts';
+import { createTombstones, type Tombstones } from './tombstones.ts';
 
 /** What a SNAPSHOT says of a param beside address, value and writer: lengths, type, times. */
 const snapshotEntryOverheadBytes = 24;
@@ -81,14 +82,13 @@ class ParamTable implements Params {
   readonly #needs: ParamsNeeds;
   readonly #params = new Map<string, Param>();
   readonly #locks: Locks = createLocks();
-  readonly #tombstones: Recent<string, number>;
+  readonly #tombstones: Tombstones = createTombstones(routerLimits.tombstonesMax);
   #bytes = 0;
   #born = 0;
   #sampling: IterableIterator<Param>;
 
   constructor(needs: ParamsNeeds) {
     this.#needs = needs;
-    this.#tombstones = createRecent(routerLimits.tombstonesMax);
     this.#sampling = this.#params.values();
   }
 

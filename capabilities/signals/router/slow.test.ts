@@ -186,3 +186,38 @@ test('params that wait are bounded by those there are, though addresses come and
   }
   expect(outboxOf(all).params).toBeLessThanOrEqual(routerLimits.gatesMax + 101);
 });
+
+test('six hundred sessions, half of them stuck, cost what is said and lose nothing they should not', async () => {
+  const lineBytesMax = 10_000;
+  const rig = createRig({ options: { messagesPerSecondMax: 0, lineBytesMax, sessionIdleMs: 0 } });
+  const writer = await rig.join();
+  const lines: TestLine[] = [];
+  for (let i = 0; i < 600; i += 1) {
+    const line = await rig.join();
+    line.subscribe(1, '/**');
+    line.stuck = i % 2 === 0;
+    lines.push(line);
+  }
+  const rounds = 1_500;
+  for (let i = 0; i < rounds; i += 1) {
+    writer.set(`/p/${i % 20}`, i);
+    writer.publish('/s', { signal: 'stream', value: wireValue(i) });
+    writer.publish('/e', { value: wireValue(i) });
+  }
+  for (const line of lines.filter(({ stuck }) => stuck)) {
+    const figures = rig.router.sessions.get(line.session)?.outbox.figures;
+    expect(figures?.lineBytes).toBeLessThan(lineBytesMax + 100);
+    expect(figures?.params).toBe(20);
+    expect(figures?.events).toBeLessThanOrEqual(routerLimits.eventsWaitingMax);
+    expect(figures?.replies).toBe(1);
+  }
+  const quick = lines.filter(({ stuck }) => !stuck);
+  expect(quick.every(({ frames }) => frames.length === rounds * 3)).toBe(true);
+  const slow = lines.filter(({ stuck }) => stuck);
+  slow.forEach((line) => line.flow());
+  for (const line of [slow[0], slow.at(-1)]) {
+    const newest = new Map(line?.sets.map((text) => text.split('=') as [string, string]));
+    expect(newest.get('/p/19')).toBe(`${rounds - 1}@${rounds / 20}`);
+    expect(line?.errorCodes).toEqual([503]);
+  }
+}, 60_000);
