@@ -18,7 +18,8 @@ export interface Session {
   readonly access: SignalAccess;
   readonly outbox: Outbox;
   readonly gates: Gates;
-  readonly bucket: Bucket;
+  /** Another one where it turns out that it speaks for many. */
+  bucket: Bucket;
   /** By the id that the session gave it. */
   readonly subscriptions: Map<number, Subscription<Session>>;
   /** Milliseconds since 1970. */
