@@ -6,6 +6,7 @@ import { encodeFrame } from '../frames/encode.ts';
 import { signalErrors, type FederationMessage, type SignalFrame } from '../frames/messages.ts';
 import { patternProblem } from '../patterns/address.ts';
 import { covers } from '../patterns/covering.ts';
+import { createBucket } from '../router/bucket.ts';
 import type { PeerDesk } from '../router/core.ts';
 import type { Param } from '../router/param.ts';
 import { errorFrame } from '../router/publishing.ts';
@@ -164,12 +165,22 @@ class Hub implements PeerDesk {
       this.#refuse(session, { code: signalErrors.refused, message: sentence });
       return;
     }
+    this.#widen(session);
     if (advert === undefined) {
       this.#takeStranger(session, { routerId, patterns });
     } else {
       this.#takeKin(session, advert);
     }
     this.#emit({ type: 'peerNamespaces', peer: routerId, patterns });
+  }
+
+  /** A router sends what all its clients do; who gave it a rate of its own has thought of that. */
+  #widen(session: Session): void {
+    const { clock, settings } = this.#side.core;
+    if (session.access.messagesPerSecondMax === undefined) {
+      const { peerRateFactor } = federationLimits;
+      session.bucket = createBucket(clock, settings.messagesPerSecondMax * peerRateFactor);
+    }
   }
 
   #takeStranger(

@@ -13,6 +13,8 @@ export const federationLimits = {
   reconnectMsMax: 30_000,
   /** A hub that does not welcome us, or does not answer, is as good as away. */
   handshakeMs: 10_000,
+  /** A link carries what the clients of a site send: as many of them as a venue has busy. */
+  peerRateFactor: 64,
   /** Without a frame for so long a peer is asked whether it lives. */
   pingMs: 20_000,
   /** Without an answer for so long it does not. */

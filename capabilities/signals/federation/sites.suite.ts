@@ -58,6 +58,8 @@ export class Network {
   readonly #wires = new Set<Wire>();
   /** Pairs between which nothing can be dialled, as `a b`. */
   readonly #cut = new Set<string>();
+  /** Bytes that wait behind every line from one to the other. */
+  waiting: (from: string, to: string) => number = () => 0;
   loses: (crossing: Crossing) => boolean = () => false;
   isRecording = true;
 
@@ -162,6 +164,12 @@ export class Network {
     return this.#cut.has(pairOf(a, b));
   }
 
+  /** All lines have room again, and say so. */
+  flow(): void {
+    this.waiting = () => 0;
+    this.#wires.forEach((wire) => wire.drained());
+  }
+
   get lines(): number {
     return this.#wires.size;
   }
@@ -230,11 +238,11 @@ class End implements Line {
 
   send(frame: Uint8Array): number {
     this.#wire.carry(this.#isNear, frame);
-    return 0;
+    return this.waiting();
   }
 
   waiting(): number {
-    return 0;
+    return this.#wire.waiting(this.#isNear);
   }
 
   close(reason: string): void {
@@ -276,6 +284,16 @@ class Wire {
       this.#delivering = true;
       queueMicrotask(() => this.#deliver());
     }
+  }
+
+  waiting(isNear: boolean): number {
+    const [from, to] = isNear ? [this.from, this.to] : [this.to, this.from];
+    return this.#network.waiting(from, to);
+  }
+
+  drained(): void {
+    this.near.events?.drained();
+    this.far.events?.drained();
   }
 
   end(reason: string): void {
