@@ -7,7 +7,7 @@ export const addressLengthMax = 1_024;
 export const addressSegmentsMax = 32;
 
 /**
- * Behind the first `**` of a pattern. From there on each segment may stand for each of an address, so
- * that a session's thousand patterns of any length would stop the router at every new address.
+ * Behind the first `**` of a pattern. From there on each segment may stand for each of an address,
+ * so that a session's thousand patterns of any length would stop the router at every new address.
  */
 export const segmentsBehindDeepMax = 4;
