@@ -6,8 +6,6 @@ import { numberOf } from '../frames/values.ts';
 import { mergedMaps } from './merging.ts';
 import type { Param, ParamWrite, Refusal, Strategy } from './param.ts';
 
-export const strategies: readonly Strategy[] = ['lww', 'max', 'min', 'first', 'lock', 'merge'];
-
 /** Undefined where the write is taken. There is always a reason only where there is a record. */
 export function refusalOf(param: Param, write: ParamWrite): Refusal | undefined {
   if (write.expected !== undefined && write.expected !== param.revision) {

@@ -1,5 +1,5 @@
-// The last revisions of addresses that are no more. Two generations, the older of which is forgotten
-// as a whole: forgetting one by one costs more the more are remembered.
+// The last revisions of addresses that are no more. Two generations, the older of which is
+// forgotten as a whole: forgetting one by one costs more the more are remembered.
 
 export interface Tombstones {
   get(address: string): number | undefined;
