@@ -1,4 +1,5 @@
 // A router that links properly and then lies: about others, about time, about what is whose.
+import { toHex } from '@hansa/foundation';
 import { afterEach, describe, expect, it } from 'vitest';
 import { encodeFrame, encodePayload } from '../frames/encode.ts';
 import { decodeFrame } from '../frames/decode.ts';
@@ -13,11 +14,6 @@ import { advertMessage, suffixedFrame, suffixedMessage, suffixOf, type Suffix } 
 let net: Network;
 let hub: Site;
 let a: Site;
-
-afterEach(() => {
-  net.stop();
-  expect(net.problems).toEqual([]);
-});
 
 function setOf(address: string, value: SignalValue): SetMessage {
   return { type: 'set', address, value: wireValue(value), lock: false, unlock: false };
@@ -62,6 +58,11 @@ async function liar(): Promise<Liar> {
 }
 
 describe('a router that lies', () => {
+  afterEach(() => {
+    net.stop();
+    expect(net.problems).toEqual([]);
+  });
+
   it('may write what is its own', async () => {
     const evil = await liar();
     evil.told(setOf('/evil/x', 7));
@@ -220,6 +221,15 @@ describe('the suffix', () => {
     const publish = { type: 'publish', address: '/a', signal: 'stream' } as const;
     const bundle = decodeFrame(suffixedMessage(publish, suffix)).message;
     expect(bundle).toMatchObject({ type: 'bundle', members: [{ message: { rate: undefined } }] });
+  });
+
+  it('is as the protocol has it, byte for byte', () => {
+    const golden =
+      '53410027 21 07 00042f612f62 3fe0000000000000 ' +
+      '484e5331 00 01 0000000000000009 00000000 000172 0000';
+    const told = { kind: 'told', hops: 1, stamp: 9, id: 0, origin: 'r', writer: '' } as const;
+    const frame = suffixedMessage(setOf('/a/b', 0.5), told);
+    expect(toHex(frame)).toBe(golden.replaceAll(' ', ''));
   });
 
   it('is not seen in frames without one', () => {
