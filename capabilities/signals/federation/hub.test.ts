@@ -48,7 +48,7 @@ function many(count: number): string[] {
 }
 
 describe('a hub', () => {
-  it('takes no federation frame of a session without the feature, and keeps the session', async () => {
+  it('takes no federation frame of a session without the feature, and keeps it', async () => {
     const hub = hubOf();
     const line = await joined(hub, 'client', { isPeer: false });
     for (const op of ['declare', 'request', 'revisions', 'complete'] as const) {
@@ -67,7 +67,7 @@ describe('a hub', () => {
     expect(line.frames.map(toHex)).toEqual(['530100025000']);
   });
 
-  it('takes a thousand patterns and refuses a thousand and one, keeping what was declared', async () => {
+  it('takes a thousand patterns, refuses one more, and keeps what was declared', async () => {
     const hub = hubOf();
     const line = await joined(hub, 'leaf');
     line.say(sync('declare', many(federationLimits.patternsMax)));
@@ -164,7 +164,7 @@ describe('a hub', () => {
     expect(line.all).toEqual([]);
   });
 
-  it('refuses a revision vector of more than ten thousand entries, which no frame holds', async () => {
+  it('refuses more than ten thousand revisions, which no frame holds', async () => {
     const hub = hubOf();
     const revisions = Array.from({ length: federationLimits.revisionsMax + 1 }, (_, i) => ({
       address: `/a/${i}`,
@@ -207,7 +207,7 @@ describe('a hub', () => {
     expect(second.sets).toEqual([]);
   });
 
-  it('refuses a claim of what it owns itself, and gives away what it owns as the rest', async () => {
+  it('refuses a claim of what it owns itself, unless it owns it as the rest', async () => {
     const hub = hubOf({}, ['/hub/**', '/**']);
     const line = await joined(hub, 'leaf');
     line.say(sync('declare', ['/hub/x/**']));

@@ -111,7 +111,10 @@ describe('bounds', () => {
     });
     expect(found).toEqual(entries);
     expect([...revisionFrames([], 'r')]).toEqual([]);
-    const brief = Array.from({ length: federationLimits.revisionsMax + 1 }, () => ({ address: '/', revision: 1 }));
+    const brief = Array.from({ length: federationLimits.revisionsMax + 1 }, () => ({
+      address: '/',
+      revision: 1,
+    }));
     expect([...revisionFrames(brief, 'r')].length).toBeGreaterThan(1);
   });
 
