@@ -33,6 +33,7 @@ import { recoveryCommands } from '@hansa/capabilities/recovery/cli';
 import { scrubCommands } from '@hansa/capabilities/scrub/cli';
 import { sealingCommands } from '@hansa/capabilities/sealing/cli';
 import { servicesCommands } from '@hansa/capabilities/services/cli';
+import { signalCommands } from '@hansa/capabilities/signals/cli';
 import { streamCommands } from '@hansa/capabilities/stream/cli';
 import { syncCommands } from '@hansa/capabilities/sync/cli';
 import { tokensCommands } from '@hansa/capabilities/tokens/cli';
@@ -49,6 +50,8 @@ import { localCommands, type LocalCommand } from './local-commands.ts';
 import { loginCommands } from './login-commands.ts';
 import { programTerminal } from './program-runner.ts';
 import { loginTerminal } from './secret-input.ts';
+import { signalServe } from './signal-serve.ts';
+import { signalTerminal } from './signal-terminal.ts';
 import { storeCommands } from './store-commands.ts';
 import { readToken, tokenCommands } from './token-commands.ts';
 import { verifyCommands } from './verify-command.ts';
@@ -91,6 +94,7 @@ export const nodeCommands: readonly Command[] = [
   ...scrubCommands,
   ...sealingCommands((path) => resolve(path)),
   ...servicesCommands(programTerminal),
+  ...signalCommands(signalTerminal),
   ...streamCommands(lastingTerminal),
   ...syncCommands,
   ...tokensCommands(readToken),
@@ -106,6 +110,7 @@ export const commands: readonly (Command | LocalCommand)[] = [
   ...loginCommands,
   ...backupCommands,
   ...storeCommands,
+  signalServe,
   contextAdd,
   ...downCommands,
   ...localCommands,

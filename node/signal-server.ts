@@ -1,18 +1,32 @@
 // A signal router on its own: sockets, clock and, where a folder is given, a store; no cluster, no
 // identity and no set-up.
-import { createSignals, type SignalsNeeds } from '@hansa/capabilities/signals/capability';
+import { randomUUID } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  createMemoryJournal,
+  createSignals,
+  type SignalsNeeds,
+} from '@hansa/capabilities/signals/capability';
+import type { FederationConfig } from '@hansa/capabilities/signals/federation/config';
+import type { EndpointStatus } from '@hansa/capabilities/signals/federation/manager';
+import type { KnownToken } from '@hansa/capabilities/signals/router/scopes';
 import { createMsgpackCodec } from '@hansa/codec-msgpack';
 import { createNodeCrypto } from '@hansa/crypto-node';
 import { HansaError, type Log } from '@hansa/foundation';
-import { listenTcp, listenWebSocket, type SignalListener } from '@hansa/signal-sockets';
+import {
+  listenTcp,
+  listenWebSocket,
+  type SignalListener,
+  type WebSocketNeeds,
+} from '@hansa/signal-sockets';
 import { openLmdbStore } from '@hansa/store-lmdb';
-import { createSystemClock, createSystemRandom } from '@hansa/system-node';
+import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
 import { isLoopback } from './listener-config.ts';
+import { dialSignals } from './signal-dialling.ts';
 
-export interface SignalServerOptions extends Pick<
-  SignalsNeeds,
-  'options' | 'tokens' | 'journal' | 'peers'
-> {
+export interface SignalServerOptions {
+  readonly options?: SignalsNeeds['options'];
   readonly host: string;
   /** Of the WebSocket; 0 chooses one. */
   readonly port: number;
@@ -20,8 +34,16 @@ export interface SignalServerOptions extends Pick<
   readonly tcpPort?: number | undefined;
   /** Lets in everybody, with or without a token: on loopback only. */
   readonly open: boolean;
+  readonly tokens?: readonly KnownToken[] | undefined;
+  /** Public keys whose `cap_` tokens count. */
+  readonly anchors?: readonly Uint8Array[] | undefined;
   /** Where params are stored; absent: in memory alone. */
   readonly folder?: string | undefined;
+  /** Remembers in memory what passed, for REPLAY. */
+  readonly journal?: boolean | undefined;
+  readonly tls?: WebSocketNeeds['tls'];
+  /** Absent: no other routers. */
+  readonly federation?: Partial<FederationConfig> | undefined;
   readonly log: Log;
 }
 
@@ -29,59 +51,101 @@ export interface SignalServer {
   readonly port: number;
   readonly tcpPort: number | undefined;
   readonly url: string;
+  /** What other routers know this one by; undefined without a federation. */
+  readonly routerId: string | undefined;
+  /** Of the routers that are dialled. */
+  endpoints(): readonly EndpointStatus[];
   stop(): Promise<void>;
 }
 
-/** CONFIG_INVALID, PORT_TAKEN, or what the store says. */
+/** CONFIG_INVALID, INPUT_INVALID, PORT_TAKEN, or what the store says. */
 export async function serveSignals(options: SignalServerOptions): Promise<SignalServer> {
   checkDoor(options);
-  const { host, log, folder, tokens, open } = options;
-  const clock = createSystemClock();
-  const store = folder === undefined ? undefined : await openLmdbStore({ folder, clock, log });
-  const undo: (() => Promise<void>)[] = [async () => store?.close()];
+  const { host, log, tcpPort, tls } = options;
+  const undo: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) {
       await step();
     }
   };
   try {
-    const signals = await createSignals({
-      clock,
-      random: createSystemRandom(),
-      log,
-      journal: options.journal,
-      peers: options.peers,
-      options: options.options,
-      tokens: open ? undefined : (tokens ?? []),
-      kept:
-        store === undefined
-          ? undefined
-          : { store, codec: createMsgpackCodec(), crypto: createNodeCrypto() },
-    });
-    undo.push(() => signals.stop());
-    const { accept } = signals;
+    const { accept, federation } = await startRouter(options, undo);
     const listening = async (listener: Promise<SignalListener>): Promise<number> => {
       const { port: taken, close } = await listener;
       undo.push(close);
       return taken;
     };
-    const port = await listening(listenWebSocket({ host, port: options.port, accept, log }));
-    const tcpPort =
-      options.tcpPort === undefined
+    const port = await listening(listenWebSocket({ host, port: options.port, accept, log, tls }));
+    const tcp =
+      tcpPort === undefined
         ? undefined
-        : await listening(listenTcp({ host, port: options.tcpPort, accept, log }));
+        : await listening(listenTcp({ host, port: tcpPort, accept, log }));
     const name = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
-    return { port, tcpPort, url: `ws://${name}:${port}`, stop };
+    return {
+      port,
+      tcpPort: tcp,
+      url: `${tls === undefined ? 'ws' : 'wss'}://${name}:${port}`,
+      routerId: federation?.routerId,
+      endpoints: () => federation?.endpoints() ?? [],
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
+async function startRouter(
+  options: SignalServerOptions,
+  undo: (() => Promise<void>)[],
+): ReturnType<typeof createSignals> {
+  const { log, folder, tokens = [], anchors = [], open, federation } = options;
+  const clock = createSystemClock();
+  const crypto = createNodeCrypto();
+  const store = folder === undefined ? undefined : await openLmdbStore({ folder, clock, log });
+  undo.push(async () => store?.close());
+  const routerId = federation?.routerId ?? (federation && (await keptId(folder)));
+  const signals = await createSignals({
+    clock,
+    random: createSystemRandom(),
+    log,
+    journal: options.journal === true ? createMemoryJournal() : undefined,
+    options: options.options,
+    door: open ? undefined : { crypto, tokens, anchors },
+    kept: store && { store, codec: createMsgpackCodec(), crypto },
+    federation: federation && {
+      config: { ...federation, ...(routerId === undefined ? {} : { routerId }) },
+      dial: (target) => dialSignals({ ...target, log }),
+    },
+  });
+  undo.push(() => signals.stop());
+  return signals;
+}
+
+/** Other routers know this one again by it, after a restart as well; undefined without a folder. */
+async function keptId(folder: string | undefined): Promise<string | undefined> {
+  if (folder === undefined) {
+    return undefined;
+  }
+  const file = join(folder, 'router.id');
+  const kept = await readFile(file, 'utf8').catch(() => '');
+  if (kept.trim() !== '') {
+    return kept.trim();
+  }
+  const made = randomUUID();
+  await writeFile(file, `${made}\n`);
+  return made;
+}
+
+/** As `hansa signal serve` writes it. */
+export function signalLog(write: (line: string) => void, level: 'event' | 'problem'): Log {
+  return createJsonLog({ write, clock: createSystemClock(), level });
+}
+
 function checkDoor({ open, host, folder, options }: SignalServerOptions): void {
   if (open && !isLoopback(host)) {
     throw new HansaError('CONFIG_INVALID', 'an open router would take writes from anywhere', {
-      fix: 'let it listen on 127.0.0.1, or list tokens instead of --open',
+      fix: 'let it listen on 127.0.0.1, or list tokens with --auth-file instead of --open',
       facts: { host },
     });
   }
