@@ -8,9 +8,21 @@ import {
   type CommandOption,
 } from '@hansa/foundation';
 import type { LocalContext } from './local-commands.ts';
-import { secretOf, type ServeOptions } from './signal-terminal.ts';
+import { secretOf } from './signal-terminal.ts';
 
-export type Federating = NonNullable<ServeOptions['federation']>;
+/** As `FederationConfig` has it; what is left out is as its defaults are. */
+export interface Federating {
+  readonly mode?:
+    | { readonly kind: 'hub' }
+    | { readonly kind: 'leaf'; readonly hubEndpoint: string }
+    | { readonly kind: 'mesh'; readonly peers: readonly string[] };
+  readonly routerId?: string;
+  readonly ownedNamespaces?: readonly string[];
+  readonly authToken?: string | undefined;
+  readonly syncIntervalMs?: number;
+  readonly reconnectDelayMs?: number;
+  readonly maxReconnectAttempts?: number;
+}
 
 const modes = ['hub', 'leaf', 'mesh'];
 

@@ -13,8 +13,13 @@ import { listenForEnd } from './listen-for-end.ts';
 import type { LocalCommand, LocalContext } from './local-commands.ts';
 import { federationOf, federationOptions, wordsOf, type Federating } from './signal-federation.ts';
 import { isExposed, readAnchors, readRules, readTokenList } from './signal-files.ts';
-import { readText, type ServeOptions, type SignalServer } from './signal-terminal.ts';
+import { readText } from './signal-terminal.ts';
 import { asksForPrograms } from './terminal.ts';
+
+const loadNode = () => import('@hansa/node');
+type NodeRoom = Awaited<ReturnType<typeof loadNode>>;
+type ServeOptions = Parameters<NodeRoom['serveSignals']>[0];
+type SignalServer = Awaited<ReturnType<NodeRoom['serveSignals']>>;
 
 const portDefault = 7_330; // of the protocol
 const portMax = 65_535; // what two bytes can say
@@ -64,7 +69,7 @@ export const signalServe: LocalCommand = {
   async run(context) {
     const end = listenForEnd(process);
     const { options, warnings } = await readOptions(context);
-    const { serveSignals, signalLog } = await import('@hansa/node');
+    const { serveSignals, signalLog } = await loadNode();
     const level = textOption(context, 'logLevel') === 'problem' ? 'problem' : 'event';
     const log = signalLog((line) => process.stderr.write(line), level);
     const server = await serveSignals({ ...options, log });

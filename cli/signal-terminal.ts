@@ -8,11 +8,7 @@ import { readToken } from './token-commands.ts';
 
 const urlDefault = 'ws://127.0.0.1:7330';
 
-type NodeRoom = typeof import('@hansa/node');
-export type ServeOptions = Parameters<NodeRoom['serveSignals']>[0];
-export type SignalServer = Awaited<ReturnType<NodeRoom['serveSignals']>>;
-
-const loadNode = (): Promise<NodeRoom> => import('@hansa/node');
+const loadNode = () => import('@hansa/node');
 
 export const signalTerminal: SignalTerminal = {
   async open(door, signal) {

@@ -68,19 +68,23 @@ function askedOf(context: CommandContext, terminal: SignalTerminal): LoadAsked {
     warmUpMs: durationOption(context, 'warmUp') ?? 1_000,
     prefix: textOption(context, 'prefix') ?? `/bench/${terminal.mark}`,
   };
+  checkAsked(asked);
+  return asked;
+}
+
+function checkAsked({ publishers, subscribers, window, kind }: LoadAsked): void {
   const { sessionsMax, windowMax } = loadLimits;
-  if (asked.publishers + asked.subscribers > sessionsMax) {
+  if (publishers + subscribers > sessionsMax) {
     throw new HansaError('USAGE', `a load has ${sessionsMax} sessions at most`);
   }
-  if (asked.window > windowMax) {
+  if (window > windowMax) {
     throw new HansaError('USAGE', `--window is ${windowMax} at most`);
   }
-  if (asked.subscribers === 0 && asked.kind !== 'set') {
+  if (subscribers === 0 && kind !== 'set') {
     throw new HansaError('USAGE', 'without subscribers nobody tells whether it came', {
       fix: 'add --subscribers 1, or --kind set, which is acknowledged',
     });
   }
-  return asked;
 }
 
 function fieldsOf(report: LoadReport): readonly (readonly [string, string])[] {

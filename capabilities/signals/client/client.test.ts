@@ -203,9 +203,10 @@ describe('at a router of another kind', () => {
   test('that never answers is given up', async () => {
     const hand = createHandClock();
     const opening = openSignalClient({ clock: hand, url, dial: scripted(() => []) });
-    const told = expect(opening).rejects.toMatchObject({ code: 'TIMED_OUT' });
-    await vi.waitFor(() => expect(hand.sleepers).toBe(1));
-    hand.advance(answerMs);
-    await told;
+    const giveUp = vi
+      .waitFor(() => expect(hand.sleepers).toBe(1))
+      .then(() => hand.advance(answerMs));
+    await expect(opening).rejects.toMatchObject({ code: 'TIMED_OUT' });
+    await giveUp;
   });
 });

@@ -59,6 +59,9 @@ class Client implements SignalClient {
   #listener: Listener | undefined;
   #ended: Error | undefined;
   #welcome: WelcomeMessage | undefined;
+  /** Of a question that was answered before its PONG, that PONG is still to come. */
+  #pings = 0;
+  #pongs = 0;
 
   constructor(needs: SignalClientNeeds) {
     this.#needs = needs;
@@ -172,6 +175,7 @@ class Client implements SignalClient {
       frame: (bytes) => {
         const message = decoded(bytes);
         if (message !== undefined) {
+          this.#pongs += message.type === 'pong' ? 1 : 0;
           this.#listener?.heard(message);
         }
       },
@@ -216,6 +220,9 @@ class Client implements SignalClient {
       new HansaError('TIMED_OUT', `${url} did not answer in ${answerMs / 1_000} s`);
     const time = deadline(clock, answerMs, { reason: late, signal });
     const frames = messages.map((message) => encodeFrame(message));
+    this.#pings += messages.some(({ type }) => type === 'ping') ? 1 : 0;
+    const isStale = ({ type }: SignalMessage): boolean =>
+      type === 'pong' && this.#pongs < this.#pings;
     let release = (): void => undefined;
     try {
       return await new Promise<T>((resolve, reject) => {
@@ -224,7 +231,8 @@ class Client implements SignalClient {
         release = this.#listen({
           heard(heard) {
             try {
-              const answer = answered(heard, { asked: messages[0], judge, url });
+              const asking = { asked: messages[0], judge, url };
+              const answer = isStale(heard) ? undefined : answered(heard, asking);
               if (answer !== undefined) {
                 resolve(answer);
               }

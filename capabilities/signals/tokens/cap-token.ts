@@ -79,31 +79,27 @@ function fieldsOf(text: string): Fields | undefined {
   }
   const issuer = keyOf(map.get('issuer'));
   const scopes = textsOf(map.get('scopes'));
-  const expires = map.get('expires_at');
+  const expiresSeconds = secondsOf(map.get('expires_at'));
   const nonce = map.get('nonce');
-  const signature = map.get('signature');
+  const signature = signatureOf(map.get('signature'));
   const proofs = map.get('proofs') ?? [];
-  const isWhole =
-    typeof expires === 'bigint' &&
-    typeof nonce === 'string' &&
-    signature instanceof Uint8Array &&
-    signature.length === signatureBytes;
-  if (issuer === undefined || scopes === undefined || !isList(proofs) || !isWhole) {
+  const isKnown = issuer !== undefined && scopes !== undefined && signature !== undefined;
+  if (!isKnown || expiresSeconds === undefined || typeof nonce !== 'string' || !isList(proofs)) {
     return undefined;
   }
-  const expiresSeconds = Number(expires);
-  return Number.isSafeInteger(expiresSeconds) && expiresSeconds >= 0
-    ? {
-        issuer,
-        scopes,
-        expiresSeconds,
-        nonce,
-        // A view would keep the whole token alive.
-        signature: new Uint8Array(signature),
-        proofs: proofs.length,
-        audience: (map.get('audience') ?? null) !== null,
-      }
-    : undefined;
+  const audience = (map.get('audience') ?? null) !== null;
+  return { issuer, scopes, expiresSeconds, nonce, signature, proofs: proofs.length, audience };
+}
+
+function secondsOf(read: Unpacked | undefined): number | undefined {
+  const seconds = typeof read === 'bigint' ? Number(read) : -1;
+  return Number.isSafeInteger(seconds) && seconds >= 0 ? seconds : undefined;
+}
+
+/** A view would keep the whole token alive. */
+function signatureOf(read: Unpacked | undefined): Uint8Array | undefined {
+  const isWhole = read instanceof Uint8Array && read.length === signatureBytes;
+  return isWhole ? new Uint8Array(read) : undefined;
 }
 
 function mapOf(text: string): ReadonlyMap<string, Unpacked> | undefined {
