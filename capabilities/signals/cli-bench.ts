@@ -90,14 +90,14 @@ function checkAsked({ publishers, subscribers, window, kind }: LoadAsked): void 
 function fieldsOf(report: LoadReport): readonly (readonly [string, string])[] {
   const { seconds, sent, delivered, refused, latencyUs, firstRefusal } = report;
   const count = (number: number): string => number.toLocaleString('en');
+  const latencies = (['p50', 'p95', 'p99', 'max'] as const).map(
+    (which) => [which, `${count(latencyUs[which])} µs`] as const,
+  );
   return [
     ['counted', `${seconds.toFixed(1)} s`],
     ['sent', `${count(sent)}, ${count(report.sentPerSecond)} a second`],
     ['delivered', `${count(delivered)}, ${count(report.deliveredPerSecond)} a second`],
-    ['p50', `${count(latencyUs.p50)} µs`],
-    ['p95', `${count(latencyUs.p95)} µs`],
-    ['p99', `${count(latencyUs.p99)} µs`],
-    ['longest', `${count(latencyUs.max)} µs`],
+    ...(delivered === 0 ? [] : latencies),
     ...(refused === 0 ? [] : [['refused', `${count(refused)}: ${firstRefusal ?? ''}`] as const]),
   ];
 }

@@ -17,7 +17,7 @@ const finalBinary = 0x82; // a whole message of bytes
 const shortLengthMax = 125; // what seven bits can say beside the two longer forms
 const longLength = 126; // two bytes of length follow; frames never need eight
 const wideLength = 127;
-const shortPayloadMax = 0xffff;
+const shortPayloadMax = 0xffff; // what those two bytes can say
 const maskBit = 0x80;
 const maskBytes = 4;
 

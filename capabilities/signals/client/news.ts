@@ -4,7 +4,7 @@ import type { PublishMessage, SignalMessage, SnapshotParam } from '../frames/mes
 import { samplesFrom } from '../frames/values.ts';
 import { shownNumber, shownValue } from './shown.ts';
 
-const usPerMs = 1_000;
+const microseconds = 1_000; // of one millisecond
 
 export function shownParam({
   address,
@@ -18,7 +18,7 @@ export function shownParam({
     value: shownValue(value),
     revision,
     ...(writer === undefined ? {} : { writer }),
-    ...(timestamp === undefined ? {} : { writtenMs: Math.floor(timestamp / usPerMs) }),
+    ...(timestamp === undefined ? {} : { writtenMs: Math.floor(timestamp / microseconds) }),
   };
 }
 
@@ -58,6 +58,6 @@ function published(message: PublishMessage): SignalNews {
     ...(rate === undefined ? {} : { rate }),
     ...(isTouch && phase !== undefined ? { phase } : {}),
     ...(id === undefined ? {} : { id }),
-    ...(timestamp === undefined ? {} : { sentMs: Math.floor(timestamp / usPerMs) }),
+    ...(timestamp === undefined ? {} : { sentMs: Math.floor(timestamp / microseconds) }),
   };
 }

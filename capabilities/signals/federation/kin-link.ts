@@ -82,7 +82,7 @@ export interface KinLinkNeeds {
 
 /** Looked at before one frame of a snapshot is made. */
 const batchMax = 256;
-const batchBytesMax = 49_152;
+const batchBytesMax = 49_152; // the same in bytes: one more of the usual size still fits the frame
 
 export class KinLink {
   readonly id: string;

@@ -8,6 +8,7 @@ export const payloadBytesMax = 65_535;
 export const headerBytes = 4;
 export const frameTimestampBytes = 8;
 
+// What the three come to.
 export const frameBytesMax: number = headerBytes + frameTimestampBytes + payloadBytesMax;
 
 /** Arrays and maps in each other: readers recurse, and nobody nests a light deeper. */

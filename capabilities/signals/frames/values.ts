@@ -21,8 +21,8 @@ export type SignalValue =
 export const nullValue: WireValue = { type: valueTypes.null, data: new Uint8Array(0) };
 
 const writer = new FrameWriter();
-const i64Min = -(2n ** 63n);
-const i64Max = 2n ** 63n - 1n;
+const i64Min = -(2n ** 63n); // what eight bytes with a sign can say
+const i64Max = 2n ** 63n - 1n; // the same, above zero
 
 /** One that does not keep the frame alive that it came in. */
 export function keptValue(value: WireValue): WireValue {
