@@ -12,6 +12,7 @@ import {
   type SignalClient,
   type SignalClientNeeds,
 } from '../testkit/signal-client.ts';
+import { dialSignals } from './signal-dialling.ts';
 import { serveSignals, type SignalServer, type SignalServerOptions } from './signal-server.ts';
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -76,6 +77,28 @@ test('with a folder, what was acknowledged is there after a restart', async () =
   const reader = await client((accept) => dialWebSocket({ url: second.url, accept }));
   expect((await reader.next('snapshot')).params).toMatchObject([{ address: '/scene/a' }]);
 });
+
+test('with a journal it replays what passed', async () => {
+  const server = await serve({ journal: true });
+  const one = await client((accept) => dialSignals({ url: server.url, accept }));
+  one.say(set('/light/a', 1));
+  await one.next('ack');
+  one.say({ type: 'replay', pattern: '/light/**', types: 0xff });
+  expect(await one.next('set')).toMatchObject({ address: '/light/a', revision: 1 });
+});
+
+test('a rule for what is no pattern is told at the start', async () => {
+  const options = { rules: [{ pattern: 'light' }] };
+  await expect(serve({ options })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+});
+
+test.each(['http://127.0.0.1:1', 'tcp://127.0.0.1', 'tcp:', 'light', ''])(
+  '"%s" is no address of a router',
+  async (url) => {
+    const dialled = dialSignals({ url, accept: () => expect.fail('nobody is dialled') });
+    await expect(dialled).rejects.toMatchObject({ code: 'INPUT_INVALID' });
+  },
+);
 
 test('an open router stays on loopback; nothing is durable without a folder', async () => {
   await expect(serve({ host: '0.0.0.0' })).rejects.toThrow('take writes from anywhere');

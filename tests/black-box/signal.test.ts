@@ -9,6 +9,7 @@ import type { Value } from '@clasp-to/core';
 import { describe, expect, test } from 'vitest';
 import { capToken } from '../../testkit/cap-token.ts';
 import { temporaryFolder } from './harness/place.ts';
+import { run } from './harness/run.ts';
 import { notYet, until } from './harness/until.ts';
 import { hansa, hansaAlone, serveSignals, type SignalRouter } from './rooms/signal-router.ts';
 
@@ -195,7 +196,59 @@ test('kill -9 loses nothing of what a router with a folder has acknowledged', as
   }
 });
 
+test('rules say by pattern how writes come together, and which are stored', async () => {
+  const rules = file(
+    'rules.yaml',
+    'rules: [{ pattern: /peak/**, strategy: max }, { pattern: /kept/**, durable: true }]\n',
+  );
+  const folder = temporaryFolder('signal-rules');
+  const router = await serveSignals('--open', '--data', folder, '--rules', rules, '--journal');
+  await must(router, 'set', '/peak/a', '5');
+  const less = await router.signal('set', '/peak/a', '3');
+  expect([less.code, less.report().code]).toEqual([5, 'SIGNAL_CONFLICT']);
+  await must(router, 'set', '/peak/a', '7');
+  await must(router, 'set', '/kept/a', '1');
+  await router.kill();
+  const again = await serveSignals('--open', '--data', folder, '--rules', rules);
+  expect(await must(again, 'get', '/kept/a')).toMatchObject({ value: 1 });
+});
+
+test('with a certificate it speaks wss, to whoever can check it', async () => {
+  const folder = temporaryFolder('signal-tls');
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const made = await run(
+    'openssl',
+    words(
+      'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 ' +
+        `-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout ${key} -out ${cert}`,
+    ),
+    { cwd: folder },
+  );
+  expect(made.code).toBe(0);
+  const router = await serveSignals('--open', '--tls-cert', cert, '--tls-key', key);
+  expect(router.url).toMatch(/^wss:/);
+  await must(router, 'set', '/a', '1', '--ca', cert);
+  const unchecked = await router.signal('get', '/a');
+  expect([unchecked.code, unchecked.report().code]).toEqual([6, 'DIAL_FAILED']);
+});
+
 describe('two routers', () => {
+  test('as a mesh see each other’s values', async () => {
+    const one = await serveSignals(
+      ...words('--open --federation-mode mesh --federation-id one --federation-namespaces /one/**'),
+    );
+    const two = await serveSignals(
+      ...words(`--open --federation-mode mesh --federation-id two --federation-hub ${one.url}`),
+      ...words('--federation-namespaces /two/**'),
+    );
+    await must(one, 'set', '/one/a', '1');
+    await must(two, 'set', '/two/a', '2');
+    await untilValue(two, '/one/a', 1);
+    await untilValue(one, '/two/a', 2);
+    const nobody = await one.signal('set', '/three/a', '3');
+    expect(nobody.report().code).toBe('SIGNAL_FORBIDDEN');
+  });
+
   test('as hub and leaf are one: set here, seen there, and back; also after the hub was away', async () => {
     const folder = temporaryFolder('signal-hub');
     const hub = await serveSignals('--open', '--features', 'federation', '--data', folder);

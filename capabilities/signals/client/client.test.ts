@@ -7,7 +7,7 @@ import type { SignalMessage } from '../frames/messages.ts';
 import { wireValue } from '../frames/values.ts';
 import { createRig, type Rig } from '../router/router-rig.suite.ts';
 import { createTokenBook } from '../router/scopes.ts';
-import { answerMs, openSignalClient } from './client.ts';
+import { answerMs, newsWaitingMax, openSignalClient } from './client.ts';
 import { dialInMemory } from './lines.suite.ts';
 
 const clock = createSystemClock();
@@ -172,6 +172,43 @@ describe('a watch', () => {
     await other.emit({ address: '/s', type: 'stream', given: { value: 2 } });
     expect((await first).value).toEqual({ kind: 'stream', address: '/s', value: 2 });
     await watch.return();
+  });
+
+  test('that is not read stops reading, and goes on when it is', async () => {
+    const set: SignalMessage = {
+      type: 'set',
+      address: '/a',
+      value: wireValue(1),
+      lock: false,
+      unlock: false,
+    };
+    const reads: boolean[] = [];
+    const count = newsWaitingMax + 2; // the first is read
+    const dial = scripted(([, , , , code]) => {
+      const sets = Array.from({ length: count }, () => set);
+      const known: Record<number, readonly SignalMessage[]> = {
+        0x01: [welcome],
+        0x41: [{ type: 'pong' }],
+        0x10: sets,
+      };
+      return known[code ?? 0] ?? [];
+    });
+    const client = await openSignalClient({
+      clock,
+      url,
+      dial: async (accept) =>
+        dial((line) => accept({ ...line, read: (on) => void reads.push(on) })),
+    });
+    const watch = client.watch({ pattern: '/a', types: [] });
+    await watch.next();
+    await expect.poll(() => reads.includes(false)).toBe(true);
+    for (let i = 1; i < count; i += 1) {
+      await watch.next();
+    }
+    const last = watch.next();
+    await expect.poll(() => reads.at(-1)).toBe(true);
+    client.close();
+    await expect(last).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
   });
 
   test('ends with the router, or with whoever interrupts it', async () => {
