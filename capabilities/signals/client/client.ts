@@ -30,7 +30,8 @@ export interface SignalClientNeeds {
 }
 
 export const answerMs = 15_000; // three times what a write may take on its way to another router
-export const newsWaitingMax = 1_000; // beyond it the router is not read: it knows best what to leave out
+// Beyond it the router is not read: it knows best what to leave out.
+export const newsWaitingMax = 1_000;
 const protocolVersion = 1;
 const watchId = 1; // a session watches one pattern at a time
 
