@@ -69,16 +69,16 @@ const apiSchema: z.ZodType<Api> = z.object({
 });
 
 /**
- * `HANSA_HOME`; else the nearest `.hansa` upwards that knows contexts; else that of the checkout
- * this program runs from; else `~/.hansa`.
+ * `HANSA_HOME`; else the nearest `.hansa` upwards that knows contexts; else the nearest above this
+ * program, which is that of its checkout; else `~/.hansa`.
  */
 export function findHome(environment: NodeJS.ProcessEnv, from: string): Home {
   const given = environment['HANSA_HOME'];
   if (given !== undefined && given !== '') {
     return resolve(given) as Home;
   }
-  const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
-  for (const folder of [...upwards(from), checkout]) {
+  const program = dirname(fileURLToPath(import.meta.url));
+  for (const folder of [...upwards(from), ...upwards(program)]) {
     const home = join(folder, '.hansa');
     if (existsSync(join(home, contextsFile))) {
       return home as Home;

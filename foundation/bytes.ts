@@ -49,9 +49,14 @@ export function fromHex(text: string): Uint8Array {
   }
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i += 1) {
-    bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+    bytes[i] = (hexValue(text.charCodeAt(2 * i)) << 4) | hexValue(text.charCodeAt(2 * i + 1));
   }
   return bytes;
+}
+
+/** Of the code of `0` to `9` or `a` to `f`. */
+function hexValue(code: number): number {
+  return code < 0x61 ? code - 0x30 : code - 0x57;
 }
 
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {

@@ -175,7 +175,13 @@ export { bytesSchema, hashSchema, signatureSchema } from './byte-schema.ts';
 export { emptyTrie, type DigestTrie, type TrieEntry } from './digest-trie.ts';
 export type { TrieDraft } from './digest/trie-draft.ts';
 export { childrenBytes, nodeBytes, nodeKind, type TrieHasher } from './digest/trie-hash.ts';
-export { pathBytes, pathDigits, type TrieChange, type TrieLeaf } from './digest/trie-leaf.ts';
+export {
+  pathBytes,
+  pathDigits,
+  placedLeaves,
+  type TrieChange,
+  type TrieLeaf,
+} from './digest/trie-leaf.ts';
 export { createTrieStore, type PagedTrie, type TrieStore } from './digest/trie-store.ts';
 export {
   childNode,

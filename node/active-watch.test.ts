@@ -1,10 +1,11 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { createNodeCrypto } from '@hansa/crypto-node';
-import { toHex, type NodeId } from '@hansa/foundation';
+import { HansaError, toHex, utf8, type KeyValueStore, type NodeId } from '@hansa/foundation';
 import { openNodePort, type NodePort } from '@hansa/plane-tls';
+import { createMemoryStore } from '@hansa/store-memory';
 import { createSystemClock } from '@hansa/system-node';
 import { afterEach, expect, test } from 'vitest';
-import { untilProcessGone } from './active-watch.ts';
+import { endTerm, untilProcessGone } from './active-watch.ts';
 
 const crypto = createNodeCrypto();
 const clock = createSystemClock();
@@ -55,4 +56,42 @@ test('one that is silent may live: only the signal ends the watch', async () => 
   ending.abort(new Error('over'));
   await expect(watching).rejects.toThrow('over');
   silent.close();
+});
+
+test.each(['STORE_UNKNOWN_OUTCOME', 'STORE_UNAVAILABLE'] as const)(
+  'a term is ended as soon as the store answers again: %s before that',
+  async (code) => {
+    const store = createMemoryStore({ clock });
+    const key = utf8('active');
+    const { revision: modRevision } = await store.set(key, utf8('gone'));
+    let unanswered = 2;
+    const leaderless: Pick<KeyValueStore, 'compareAndDelete'> = {
+      async compareAndDelete(...given) {
+        unanswered -= 1;
+        if (unanswered >= 0) {
+          throw new HansaError(code, 'the store has lost its leader as well');
+        }
+        return store.compareAndDelete(...given);
+      },
+    };
+    const term = { key, modRevision };
+    await endTerm({ store: leaderless, clock }, term, new AbortController().signal);
+    expect((await store.get(key)).entry).toBeNull();
+  },
+);
+
+test('a term that another has ended is let be; a store that refuses is asked once', async () => {
+  const store = createMemoryStore({ clock });
+  const key = utf8('active');
+  const { revision: modRevision } = await store.set(key, utf8('gone'));
+  await store.set(key, utf8('next'));
+  const { signal } = new AbortController();
+  await endTerm({ store, clock }, { key, modRevision }, signal);
+  expect((await store.get(key)).entry).not.toBeNull();
+  const refusing: Pick<KeyValueStore, 'compareAndDelete'> = {
+    compareAndDelete: () => Promise.reject(new HansaError('STORE_REFUSED', 'who are you?')),
+  };
+  await expect(
+    endTerm({ store: refusing, clock }, { key, modRevision }, signal),
+  ).rejects.toMatchObject({ code: 'STORE_REFUSED' });
 });

@@ -2,11 +2,12 @@
 // ended: the machine it ran on answers that nobody listens there any more. Silence proves nothing:
 // then the lease decides.
 import type { Socket } from 'node:net';
-import type { Clock, NodeAddress } from '@hansa/foundation';
+import { isHansaError, type Clock, type KeyValueStore, type NodeAddress } from '@hansa/foundation';
 import type { NodePort } from '@hansa/plane-tls';
 
 const dialMs = 2_000; // within one site
 const againMs = 100; // between two proofs, and after a dial that proved nothing
+const tellAgainMs = 100; // the store elects a leader of its own within two seconds
 const proofs = 2; // one refusal may be a moment's: a port that is being opened
 
 /** Resolves when it is proven to be gone; rejects with the signal's reason. */
@@ -30,6 +31,37 @@ export async function untilProcessGone(
       await clock.sleep(againMs, signal);
     }
   }
+}
+
+/**
+ * Takes the key of a term away, unless it is another's by now. Tried until the store has answered:
+ * what took the active node away may have taken the store's leader, and where it was done already,
+ * doing it again changes nothing.
+ */
+export async function endTerm(
+  {
+    store,
+    clock,
+  }: { readonly store: Pick<KeyValueStore, 'compareAndDelete'>; readonly clock: Clock },
+  { key, modRevision }: { readonly key: Uint8Array; readonly modRevision: number },
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      await store.compareAndDelete(key, { modRevision });
+      return;
+    } catch (error) {
+      if (!mayBeAskedAgain(error)) {
+        throw error;
+      }
+    }
+    await clock.sleep(tellAgainMs, signal);
+  }
+}
+
+function mayBeAskedAgain(error: unknown): boolean {
+  return isHansaError(error, 'STORE_UNKNOWN_OUTCOME') || isHansaError(error, 'STORE_UNAVAILABLE');
 }
 
 function untilClosed(socket: Socket, signal: AbortSignal): Promise<void> {

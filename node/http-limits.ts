@@ -16,6 +16,8 @@ export interface HttpLimits {
   readonly drainBytesMax: number;
   readonly drainMs: number;
   readonly closeGraceMs: number;
+  readonly quietMs: number;
+  readonly quietMaxMs: number;
 }
 
 export const httpLimits: HttpLimits = {
@@ -36,4 +38,7 @@ export const httpLimits: HttpLimits = {
   drainBytesMax: 8 * 1_024 * 1_024,
   drainMs: 2_000, // and no longer than this
   closeGraceMs: 2_000, // calls under way at shutdown; streams end at once
+  // nothing was asked for so long: nobody is about to, as far as can be known
+  quietMs: 300,
+  quietMaxMs: 2_000, // who asks all the time has had a last answer by then
 };

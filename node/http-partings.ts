@@ -4,10 +4,9 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '@hansa/foundation';
+import type { HttpLimits } from './http-limits.ts';
 import type { WebServer } from './http-listen.ts';
 
-const quietMs = 300; // nothing was asked for so long: nobody is about to, as far as can be known
-const quietMaxMs = 2_000; // who asks all the time has had a last answer by then
 const lookMs = 25; // a dozen looks into a silence
 
 export interface Partings {
@@ -16,7 +15,7 @@ export interface Partings {
   follow(server: WebServer): void;
   part(socket: Socket): void;
   /** All of them, from now on; resolves when none is left, or all are quiet. */
-  all(clock: Clock): Promise<void>;
+  all(clock: Clock, limits: Pick<HttpLimits, 'quietMs' | 'quietMaxMs'>): Promise<void>;
 }
 
 export function createPartings(inner: RequestListener): Partings {
@@ -54,7 +53,7 @@ export function createPartings(inner: RequestListener): Partings {
         last(response);
       }
     },
-    async all(clock) {
+    async all(clock, { quietMs, quietMaxMs }) {
       leavesAll = true;
       answering.forEach(last);
       const untilMs = clock.monotonicMs() + quietMaxMs;

@@ -92,7 +92,7 @@ export async function openHttp(needs: HttpNeeds): Promise<HttpRoad> {
   };
   const close = async (): Promise<void> => {
     const ended = visits.end(limits.closeGraceMs);
-    await partings.all(needs.clock);
+    await partings.all(needs.clock, limits);
     const closed = servers.map(closeServer);
     await ended;
     servers.forEach((server) => server.closeAllConnections());

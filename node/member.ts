@@ -2,7 +2,6 @@
 // is active and through the active node while it stands by. Whoever is elected runs the cluster
 // behind a fence; when the term is over, all of it is ended, and the node stands by again.
 import { setMaxListeners } from 'node:events';
-import type { Socket } from 'node:net';
 import {
   campaign,
   keepPresence,
@@ -20,12 +19,13 @@ import {
   type Row,
 } from '@hansa/foundation';
 import { openNodePort, type Guest, type NodePort } from '@hansa/plane-tls';
-import { untilProcessGone } from './active-watch.ts';
+import { endTerm, untilProcessGone } from './active-watch.ts';
 import { openApiFront } from './api-front.ts';
 import type { Opening } from './opening.ts';
-import type { Front, Way } from './front.ts';
+import type { Front } from './front.ts';
+import { guestsToo, receive, type Guests } from './guests.ts';
 import { etcdChoice, openMemberGround, type MemberGround } from './member-ground.ts';
-import { passingOn, takenInByte, type PassingOn } from './passing-on.ts';
+import { passingOn, type PassingOn } from './passing-on.ts';
 import { readPorts, rememberPorts } from './ports.ts';
 import { openReplicas, type Replicas } from './replicas.ts';
 import { runCluster, type RunningCluster } from './run-cluster.ts';
@@ -35,12 +35,6 @@ import { hansaVersion } from './version.ts';
 
 const passGraceMs = 5_000; // for answers that are under way when a node that stands by is stopped
 const againMs = 1_000; // before a term is tried again that ended in a failure
-
-/** What other nodes pass on to this one, while it is active. */
-interface Guests {
-  way: Way | undefined;
-  readonly sockets: Map<NodeId, Set<Socket>>;
-}
 
 interface Member {
   readonly base: Opening;
@@ -70,9 +64,10 @@ export async function startMember(given: Opening): Promise<RunningNode> {
   const { name, nodeName } = ground;
   const base: Opening = { ...given, config: { ...given.config, name, nodeName } };
   const { front, url } = await openApiFront(base, ground.node);
-  const guests: Guests = { way: undefined, sockets: new Map() };
-  const port = await openPort(base, ground, (guest) => replicasOrApi(member, guest));
+  const guests: Guests = { replicas: undefined, way: undefined, sockets: new Map() };
+  const port = await openPort(base, ground, (guest) => receive(guest, guests));
   const replicas = await openReplicas({ base, ground, port });
+  guests.replicas = replicas;
   let stopAsked = (): void => undefined;
   const asked = new Promise<void>((resolve) => {
     stopAsked = resolve;
@@ -104,6 +99,8 @@ export async function startMember(given: Opening): Promise<RunningNode> {
     await undoAll(base);
   };
   base.undo.push(async () => member.ending.abort());
+  // Given up while nobody can be elected: etcd may be without a majority.
+  base.signal.addEventListener('abort', () => settled.fail(base.signal.reason), { once: true });
   const how = await first;
   const context = ground.founded ? name : `${name}.${nodeName}`;
   const common = { name, context, url, stopAsked: asked, stop };
@@ -164,30 +161,6 @@ function portNumber({ addresses: [first] }: NodePort): number | undefined {
   return first === undefined ? undefined : Number(first.slice(first.lastIndexOf(':') + 1));
 }
 
-/** What another node comes for, its first line says. */
-function replicasOrApi({ replicas, guests }: Member, guest: Guest): void {
-  const [word, from] = guest.words;
-  const { node, socket } = guest;
-  if (word === 'blobs') {
-    replicas.serve(guest);
-  } else if (word === 'watch') {
-    socket.resume(); // it lasts as long as this process
-  } else if (word === 'leaving') {
-    guests.sockets.get(node)?.forEach((each) => guests.way?.part(each));
-    socket.destroy();
-  } else if ((word === 'api' || word === 'socket') && guests.way !== undefined) {
-    const held = guests.sockets.get(node) ?? new Set();
-    guests.sockets.set(node, held.add(socket));
-    socket.once('close', () => held.delete(socket));
-    // Limits count by where a request comes from, and not by who has passed it on.
-    Object.defineProperty(socket, 'remoteAddress', { value: from === '-' ? undefined : from });
-    socket.write(Uint8Array.of(takenInByte));
-    guests.way.take(socket, word);
-  } else {
-    socket.destroy();
-  }
-}
-
 function stayPresent({ base, ground, url, port, ending }: Member): Promise<void> {
   const { clock, log } = base;
   const { records: store, codec, node } = ground;
@@ -221,7 +194,9 @@ async function takeTurns(member: Member): Promise<void> {
   while (!signal.aborted) {
     try {
       const term = await standBy(member);
-      if (term !== undefined) {
+      if (term !== undefined && member.mode === 'draining') {
+        await term.resign(); // it was told so at the very moment of its election
+      } else if (term !== undefined) {
         await serveTerm(member, term);
       }
     } catch (error) {
@@ -343,7 +318,8 @@ async function replaceWhenGone(
   const { active, modRevision } = term;
   await untilProcessGone({ port, clock: base.clock, active }, signal);
   base.log.event('nodes.active-gone', { node: active.node });
-  await records.compareAndDelete(nodeTables(records, codec).active.key(), { modRevision });
+  const key = nodeTables(records, codec).active.key();
+  await endTerm({ store: records, clock: base.clock }, { key, modRevision }, signal);
 }
 
 async function serveTerm(member: Member, term: Term): Promise<void> {
@@ -372,17 +348,6 @@ async function serveTerm(member: Member, term: Term): Promise<void> {
     await undoAll(opening);
     await term.resign();
   }
-}
-
-/** While this node is active, what other nodes pass on comes in like what comes to the front. */
-function guestsToo(front: Front, guests: Guests): Front {
-  return {
-    ...front,
-    turn(way) {
-      front.turn(way);
-      guests.way = way;
-    },
-  };
 }
 
 function requireHeld(term: Term): void {

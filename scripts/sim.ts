@@ -5,16 +5,12 @@ import { parseArgs } from 'node:util';
 import { scenarios } from '../testkit/scenarios.ts';
 import { playSeed, scenarioNamed } from '../testkit/simulation.ts';
 import { playHere, playInWorkers, type Count, type Ending } from './sim/playing.ts';
-import { workerFlag, workUntilTold, type Run } from './sim/worker.ts';
+import type { Run } from './sim/worker.ts';
 
 const seedsDefault = 200; // what a commit is tested with
 const jobsMax = 64; // processes: more than a machine has cores for only makes each slower
 
-if (process.argv.includes(workerFlag)) {
-  workUntilTold();
-} else {
-  process.exitCode = await main();
-}
+process.exitCode = await main();
 
 async function main(): Promise<number> {
   const asked = readArguments();
@@ -37,7 +33,8 @@ async function main(): Promise<number> {
 interface Asked {
   readonly runs: readonly Run[];
   readonly single: boolean;
-  readonly jobs: number;
+  /** Processes beside this one; undefined: this one plays all by itself. */
+  readonly jobs: number | undefined;
   readonly ending: Ending;
 }
 
@@ -49,7 +46,7 @@ function readArguments(): Asked | undefined {
       from: { type: 'string', default: '1' },
       seed: { type: 'string' },
       scenario: { type: 'string' },
-      jobs: { type: 'string', default: '1' },
+      jobs: { type: 'string' },
       bail: { type: 'boolean', default: false },
       minutes: { type: 'string', default: 'Infinity' },
     },
@@ -59,8 +56,10 @@ function readArguments(): Asked | undefined {
   const single = seed !== undefined;
   const from = Number(single ? seed : values.from);
   const count = single ? chosen.length : Number(values.seeds);
-  const jobs = Number(values.jobs);
-  if (![from, count, jobs].every(Number.isSafeInteger) || count < 1 || jobs < 1 || jobs > jobsMax) {
+  const jobs = values.jobs === undefined ? undefined : Number(values.jobs);
+  const bounded =
+    jobs === undefined || (Number.isSafeInteger(jobs) && jobs >= 1 && jobs <= jobsMax);
+  if (![from, count].every(Number.isSafeInteger) || count < 1 || !bounded) {
     return undefined;
   }
   const runs = Array.from({ length: count }, (_, index): Run => ({
@@ -73,7 +72,7 @@ function readArguments(): Asked | undefined {
 
 async function play({ runs, single, jobs, ending }: Asked): Promise<Count> {
   if (!single) {
-    return jobs === 1 ? playHere(runs, ending) : playInWorkers(runs, { jobs, ...ending });
+    return jobs === undefined ? playHere(runs, ending) : playInWorkers(runs, { jobs, ...ending });
   }
   let failed = 0;
   for (const { scenario, seed } of runs) {

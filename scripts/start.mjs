@@ -52,7 +52,7 @@ if (!givenArguments.includes('--help')) {
 if (!isInstalled(root)) {
   step('Installing packages', 'npm', ['ci', '--no-audit', '--no-fund']);
 }
-step('Building', process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
+step('Building', process.execPath, [join(root, 'scripts', 'build.mjs')]);
 
 const demo = spawn(
   process.execPath,

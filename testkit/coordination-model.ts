@@ -102,6 +102,8 @@ export interface QueueHistory {
   readonly served: readonly QueueServing[];
   /** Acknowledgements that were answered as settled. */
   readonly acked: readonly { readonly sequence: number; readonly atMs: number }[];
+  /** Acknowledgements whose answer was lost: each of these may be done. */
+  readonly perhapsAcked?: readonly number[];
   /** What was found at the end, when nobody worked any more; absent where nobody looked. */
   readonly left?: { readonly items: readonly number[]; readonly dead: readonly number[] };
   readonly attemptsMax: number;
@@ -184,13 +186,15 @@ function checkDone({ acked, served }: QueueHistory): string[] {
 
 /** The first time that a later one of a group is served, the one before it is done or dead. */
 function checkGroups({ served, acked }: QueueHistory): string[] {
+  const doneMs = new Map<number, number>();
+  for (const { sequence, atMs } of acked) {
+    doneMs.set(sequence, Math.min(atMs, doneMs.get(sequence) ?? atMs));
+  }
   const wrong: string[] = [];
-  for (const later of served) {
-    for (const earlier of later.group === undefined ? [] : served) {
+  for (const later of served.filter(({ group }) => group !== undefined)) {
+    for (const earlier of served) {
       const isBefore = earlier.group === later.group && earlier.sequence < later.sequence;
-      const isDone = acked.some(
-        ({ sequence, atMs }) => sequence === earlier.sequence && atMs <= later.servedMs,
-      );
+      const isDone = (doneMs.get(earlier.sequence) ?? Number.POSITIVE_INFINITY) <= later.servedMs;
       if (isBefore && !isDone && earlier.servedMs > later.servedMs) {
         wrong.push(`${later.sequence} overtook ${earlier.sequence} of its group`);
       }
@@ -199,14 +203,16 @@ function checkGroups({ served, acked }: QueueHistory): string[] {
   return wrong;
 }
 
-function checkNothingLost({ pushed, acked, left }: QueueHistory): string[] {
+function checkNothingLost({ pushed, acked, perhapsAcked, left }: QueueHistory): string[] {
   if (left === undefined) {
     return [];
   }
   const done = new Set(acked.map(({ sequence }) => sequence));
   const there = new Set([...left.items, ...left.dead]);
+  const perhaps = new Set(perhapsAcked);
   return pushed.flatMap(({ sequence }) => {
-    if (done.has(sequence) === there.has(sequence)) {
+    const mayBeDone = !there.has(sequence) && perhaps.has(sequence);
+    if (done.has(sequence) === there.has(sequence) && !mayBeDone) {
       const what = done.has(sequence) ? 'is there after it was done' : 'is lost';
       return [`${sequence} ${what}`];
     }
@@ -225,19 +231,27 @@ export interface SequenceGift {
 /** None twice, and whoever asked later has later ones. */
 export function checkSequenceHistory(gifts: readonly SequenceGift[]): readonly string[] {
   const wrong: string[] = [];
-  pairs(gifts, (a, b) => {
-    if (a.first <= b.last && b.first <= a.last) {
-      wrong.push(`${a.first}-${a.last} and ${b.first}-${b.last} were both given`);
+  let furthest: SequenceGift | undefined;
+  for (const gift of gifts.toSorted((a, b) => a.first - b.first)) {
+    if (furthest !== undefined && gift.first <= furthest.last) {
+      const both = [furthest, gift].map(({ first, last }) => `${first}-${last}`);
+      wrong.push(`${both.join(' and ')} were both given`);
     }
-    for (const [before, after] of [
-      [a, b],
-      [b, a],
-    ] as const) {
-      if (before.answeredMs <= after.askedMs && after.first <= before.last) {
-        wrong.push(`${after.first} was given after ${before.last}`);
-      }
+    furthest = furthest === undefined || gift.last > furthest.last ? gift : furthest;
+  }
+  const answered = gifts.toSorted((a, b) => a.answeredMs - b.answeredMs);
+  let told = 0; // of those that were answered: all before the next was asked
+  let most = 0;
+  for (const { first, askedMs } of gifts.toSorted((a, b) => a.askedMs - b.askedMs)) {
+    for (let next = answered[told]; next !== undefined && next.answeredMs <= askedMs;) {
+      most = Math.max(most, next.last);
+      told += 1;
+      next = answered[told];
     }
-  });
+    if (first <= most) {
+      wrong.push(`${first} was given after ${most}`);
+    }
+  }
   return wrong;
 }
 
@@ -256,17 +270,17 @@ export function checkLimiterHistory(
   taken: readonly TokensTaken[],
   rate: { readonly perSecond: number; readonly burst: number },
 ): readonly string[] {
-  return taken.flatMap(({ askedMs: fromMs }) =>
-    taken.flatMap(({ allowedMs: toMs }) => {
-      const sum = taken
-        .filter(({ askedMs, allowedMs }) => askedMs >= fromMs && allowedMs <= toMs)
-        .reduce((total, { tokens }) => total + tokens, 0);
+  const sorted = taken.toSorted((a, b) => a.allowedMs - b.allowedMs);
+  return sorted.flatMap(({ askedMs: fromMs }) => {
+    let sum = 0;
+    return sorted.flatMap(({ tokens, askedMs, allowedMs: toMs }) => {
+      sum += askedMs >= fromMs ? tokens : 0;
       const most = rate.burst + (rate.perSecond * Math.max(0, toMs - fromMs)) / 1_000;
-      return sum > most + roundingTokens
+      return askedMs >= fromMs && sum > most + roundingTokens
         ? [`${sum} tokens were taken within ${toMs - fromMs} ms, more than ${most}`]
         : [];
-    }),
-  );
+    });
+  });
 }
 
 const roundingTokens = 0.01; // a wait is a whole number of milliseconds

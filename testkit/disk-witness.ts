@@ -120,18 +120,17 @@ export function createDiskWitness(needs: {
     const over = new AbortController();
     setMaxListeners(0, over.signal); // every watch of a disk listens to it, again and again
     attended.set(cluster, over);
-    const read = { codec, crypto, histories, contents, positions, witnessed };
+    const tables = tablesOf(cluster, codec);
+    const read = { crypto, histories, contents, positions, witnessed, tables };
     const { signal } = over;
     const watches = [
       watch(cluster, { scope: 'resources', signal }, (events, revision) =>
         readOwned(read, cluster, { events, revision }),
       ),
       watch(cluster, { scope: 'sync', signal }, (events) =>
-        readMirrored(codec, { cluster, events, witnessed }),
+        readMirrored(read, { cluster, events }),
       ),
-      watch(cluster, { scope: 'links', signal }, (events) =>
-        readLinked(codec, { cluster, events, witnessed }),
-      ),
+      watch(cluster, { scope: 'links', signal }, (events) => readLinked(read, { cluster, events })),
     ];
     Promise.all(watches).catch((error: unknown) =>
       signal.aborted ? undefined : witnessed.failed(cluster, error),
@@ -168,8 +167,23 @@ async function watch(
   }
 }
 
+interface Tables {
+  readonly owned: ReturnType<typeof resourceTables>;
+  readonly mirrored: ReturnType<typeof mirrorTables>;
+  readonly linked: ReturnType<typeof linkTables>;
+}
+
+/** They read rows alone: a disk that was put back has the same. */
+function tablesOf({ disk: { store } }: SimulatedCluster, codec: Codec): Tables {
+  return {
+    owned: resourceTables(store, codec),
+    mirrored: mirrorTables(store, codec),
+    linked: linkTables(store, codec),
+  };
+}
+
 interface Reading {
-  readonly codec: Codec;
+  readonly tables: Tables;
   readonly crypto: Crypto;
   readonly histories: Histories;
   readonly contents: Contents;
@@ -178,11 +192,10 @@ interface Reading {
 }
 
 function readOwned(
-  { codec, crypto, histories, contents, positions, witnessed }: Reading,
+  { tables, crypto, histories, contents, positions, witnessed }: Reading,
   cluster: SimulatedCluster,
   batch: { readonly events: readonly WatchEvent[]; readonly revision: number },
 ): void {
-  const tables = resourceTables(cluster.disk.store, codec);
   for (const { key, entry } of batch.events) {
     const [table, local, epoch] = unpackTuple(key);
     if (table !== 'change') {
@@ -192,7 +205,7 @@ function readOwned(
     const name = `${cluster.name} ${id} ${Number(epoch)}`;
     const stands = positions.get(federatedId(cluster.place.cluster, id));
     if (entry !== null) {
-      fold(crypto, contentOf(contents, name, crypto), tables.changes.row(entry).value.ops);
+      fold(crypto, contentOf(contents, name, crypto), tables.owned.changes.row(entry).value.ops);
     } else if (stands === undefined || stands.epoch < Number(epoch)) {
       contents.delete(name); // of an epoch that never began: it is written anew
     }
@@ -208,7 +221,7 @@ function readOwned(
       positions.delete(resource);
       continue;
     }
-    const state = tables.states.row(entry).value;
+    const state = tables.owned.states.row(entry).value;
     const held = contentOf(contents, `${cluster.name} ${id} ${state.epoch}`, crypto);
     const digest = toHex(held.trie.root);
     const sequence = batch.revision;
@@ -265,19 +278,14 @@ function fold(crypto: Crypto, content: Content, ops: readonly ChangeOp[]): void 
 }
 
 function readMirrored(
-  codec: Codec,
-  given: {
-    readonly cluster: SimulatedCluster;
-    readonly events: readonly WatchEvent[];
-    readonly witnessed: Witnessed;
-  },
+  { tables, witnessed }: Reading,
+  given: { readonly cluster: SimulatedCluster; readonly events: readonly WatchEvent[] },
 ): void {
-  const { cluster, events, witnessed } = given;
-  const tables = mirrorTables(cluster.disk.store, codec);
+  const { cluster, events } = given;
   for (const { key, entry } of events) {
     const [table, resource] = unpackTuple(key);
     if (table === 'applied' && entry !== null) {
-      witnessed.applied(cluster, tables.applied.row(entry).value);
+      witnessed.applied(cluster, tables.mirrored.applied.row(entry).value);
     } else if (table === 'applied') {
       witnessed.unmirrored(cluster, resource as FederatedId);
     }
@@ -285,24 +293,19 @@ function readMirrored(
 }
 
 function readLinked(
-  codec: Codec,
-  given: {
-    readonly cluster: SimulatedCluster;
-    readonly events: readonly WatchEvent[];
-    readonly witnessed: Witnessed;
-  },
+  { tables, witnessed }: Reading,
+  given: { readonly cluster: SimulatedCluster; readonly events: readonly WatchEvent[] },
 ): void {
-  const { cluster, events, witnessed } = given;
-  const tables = linkTables(cluster.disk.store, codec);
+  const { cluster, events } = given;
   for (const { key, entry } of events) {
     if (unpackTuple(key)[0] === 'link' && entry !== null) {
-      witnessed.linked(cluster, tables.links.row(entry).value);
+      witnessed.linked(cluster, tables.linked.links.row(entry).value);
     }
   }
 }
 
 async function mirroredOn(
-  { codec, crypto }: Pick<Reading, 'codec' | 'crypto'>,
+  { codec, crypto }: { readonly codec: Codec; readonly crypto: Crypto },
   cluster: SimulatedCluster,
 ): Promise<readonly MirrorOnDisk[]> {
   const tables = mirrorTables(scopeStore(cluster.disk.store, 'sync'), codec);

@@ -24,7 +24,17 @@ export interface EtcdOptions {
   readonly quotaBytes?: number;
   /** How often a quiet watch is told how far it is; etcd's default is ten minutes. */
   readonly progressEveryMs?: number;
+  /** Each member in a network of its own; absent: all on loopback. */
+  readonly hosts?: readonly EtcdHost[];
 }
+
+export interface EtcdHost {
+  readonly address: string;
+  /** Words that begin a program there. */
+  readonly enter: readonly string[];
+}
+
+const loopback: EtcdHost = { address: '127.0.0.1', enter: [] };
 
 export interface EtcdMember {
   readonly name: string;
@@ -69,10 +79,13 @@ async function startOnce(options: EtcdOptions): Promise<EtcdCluster> {
   const tls = options.tls === true ? makeCertificates(folder) : undefined;
   const names = Array.from({ length: options.members ?? 1 }, (_, index) => `m${index}`);
   const ports = await freePorts(2 * names.length);
-  const peers = names.map((name, index) => `${name}=http://127.0.0.1:${ports[2 * index + 1]}`);
-  const members = names.map((name, index) => {
-    const endpoint = `127.0.0.1:${ports[2 * index]}`;
-    return new Process({ name, endpoint, folder, peers, options, tls });
+  const hosts = names.map((_, index) => options.hosts?.[index] ?? loopback);
+  const peers = names.map(
+    (name, index) => `${name}=http://${hosts[index]?.address}:${ports[2 * index + 1]}`,
+  );
+  const members = hosts.map((host, index) => {
+    const endpoint = `${host.address}:${ports[2 * index]}`;
+    return new Process({ name: names[index] ?? '', endpoint, host, folder, peers, options, tls });
   });
   const end = async (): Promise<void> => {
     process.off('exit', killAll);
@@ -108,6 +121,7 @@ interface Certificates {
 interface ProcessNeeds {
   readonly name: string;
   readonly endpoint: string;
+  readonly host: EtcdHost;
   readonly folder: string;
   readonly peers: readonly string[];
   readonly options: EtcdOptions;
@@ -127,7 +141,7 @@ class Process implements EtcdMember {
   }
 
   async start(): Promise<void> {
-    const child = this.#isRunning() ? this.#child : spawnToEndWithUs(argumentsOf(this.#needs));
+    const child = this.#isRunning() ? this.#child : spawnToEndWithUs(this.#needs);
     this.#child = child;
     const overMs = Date.now() + readyWithinMs;
     while (!(await this.#isHealthy())) {
@@ -148,9 +162,13 @@ class Process implements EtcdMember {
 
   /** By etcd's JSON gateway. */
   ask(method: 'GET' | 'POST', path: string, body: unknown = {}): Promise<string> {
-    const { tls } = this.#needs;
+    const { tls, folder, options: given } = this.#needs;
     const [host, port] = this.endpoint.split(':');
-    const options = { host, port, path, method, timeout: askTimeoutMs };
+    const where =
+      given.hosts === undefined
+        ? { host, port }
+        : { socketPath: join(folder, socketOf(this.name)) };
+    const options = { ...where, path, method, timeout: askTimeoutMs };
     const sent = JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const asked =
@@ -197,11 +215,16 @@ class Process implements EtcdMember {
 }
 
 /** Also where this process is killed, and can tell nobody: Linux then kills what it started. */
-function spawnToEndWithUs(args: readonly string[]): ChildProcess {
+function spawnToEndWithUs(needs: ProcessNeeds): ChildProcess {
   const can = spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0;
-  return can
-    ? spawn('setpriv', ['--pdeathsig', 'KILL', 'etcd', ...args], { stdio: 'ignore' })
-    : spawn('etcd', args, { stdio: 'ignore' });
+  const ending = can ? ['setpriv', '--pdeathsig', 'KILL'] : [];
+  const [program = '', ...args] = [...needs.host.enter, ...ending, 'etcd', ...argumentsOf(needs)];
+  return spawn(program, args, { stdio: 'ignore', cwd: needs.folder });
+}
+
+/** A file in the folder of all: whoever is in no network of theirs asks by it. */
+function socketOf(name: string): string {
+  return `${name}:1`; // etcd wants it to look like a host and a port
 }
 
 function argumentsOf({ name, endpoint, folder, peers, options, tls }: ProcessNeeds): string[] {
@@ -209,13 +232,14 @@ function argumentsOf({ name, endpoint, folder, peers, options, tls }: ProcessNee
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const client = `${tls === undefined ? 'http' : 'https'}://${endpoint}`;
   const peer = peers.find((one) => one.startsWith(`${name}=`))?.slice(name.length + 1) ?? '';
-  const { quotaBytes, progressEveryMs } = options;
+  const { quotaBytes, progressEveryMs, hosts } = options;
+  const socket = hosts === undefined ? '' : `,unix://${socketOf(name)}`;
   return [
     '--logger=zap',
     '--log-level=error',
     `--name=${name}`,
     `--data-dir=${data}`,
-    `--listen-client-urls=${client}`,
+    `--listen-client-urls=${client}${socket}`,
     `--advertise-client-urls=${client}`,
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,

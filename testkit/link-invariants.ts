@@ -163,13 +163,14 @@ function wellSinceMs(
     [ours, theirs].every((each) => each?.closed === false && each.confirmedHere) &&
     ours?.epoch === theirs?.epoch &&
     (ours?.mine === true || theirs?.mine === true);
-  const barred = model.bars(a.name, b.name) || model.bars(b.name, a.name);
+  const trusted = [model.trustsSinceMs(a.name, b.name), model.trustsSinceMs(b.name, a.name)];
   const steady = both.map((each) => each.steadySinceMs);
-  if (calm === undefined || !linked || barred || steady.includes(undefined)) {
+  const since = [calm, ...trusted, ...steady];
+  if (!linked || since.includes(undefined)) {
     return undefined;
   }
   const changed = [links.changedMs(a.name, b.name), links.changedMs(b.name, a.name)];
-  return Math.max(calm, ...changed, ...steady.map((ms) => ms ?? 0));
+  return Math.max(...changed, ...since.map((ms) => ms ?? 0));
 }
 
 /** What is behind its own signature waits for a person, and the link says so. */

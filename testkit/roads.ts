@@ -15,7 +15,7 @@ import {
   type Edge,
   type Gate,
 } from '@hansa/foundation';
-import { openHttp } from '@hansa/node';
+import { httpLimits, openHttp } from '@hansa/node';
 import { createSystemClock } from '@hansa/system-node';
 import { frameStreamPair } from './frame-streams.ts';
 
@@ -98,6 +98,8 @@ const overHttp: Build = async (edge, gate) => {
     log: silentLog,
     clock: createSystemClock(),
     version: 'test',
+    // Nobody is about to ask again: the test has had its answers.
+    limits: { ...httpLimits, quietMs: 0 },
   });
   const url = `http://${road.address.host}:${road.address.port}`;
   return { carrier: createHttpCarrier({ url, token: 'any' }), close: road.close };

@@ -46,6 +46,11 @@ export interface SharingModel {
   judge(owner: string, peer: string, blocked: boolean | undefined): void;
   /** Whether the owner certainly lets nothing get to the peer, whatever rules say. */
   bars(owner: string, peer: string): boolean;
+  /**
+   * Since when the owner has certainly nothing against the peer; 0 where it never had, and
+   * undefined while it has, or nobody knows.
+   */
+  trustsSinceMs(owner: string, peer: string): number | undefined;
   /** The owner's disk is what it was then: what it was told later is known no more. */
   forgetSince(owner: string, sinceMs: number): void;
   may(question: { owner: string; peer: string; name: string; verbs: readonly Verb[] }): boolean;
@@ -56,7 +61,7 @@ export function createSharingModel(needs: {
   link(owner: string, peer: string): LinkFacts;
 }): SharingModel {
   const rules: AskedRule[] = [];
-  const blockedSince = new Map<string, number>();
+  const judgements = createJudgements();
   const recently = (ms: number | undefined): boolean =>
     ms !== undefined && needs.nowMs() - ms <= graceMs;
   const holds = (rule: AskedRule): boolean => rule.endedMs === undefined || recently(rule.endedMs);
@@ -67,19 +72,20 @@ export function createSharingModel(needs: {
     return rule.peer === undefined || open || recently(closedMs);
   };
   const bars = (owner: string, peer: string): boolean => {
-    const sinceMs = blockedSince.get(`${owner} ${peer}`);
-    return sinceMs !== undefined && !recently(sinceMs);
+    const { blocked, sinceMs } = judgements.last(owner, peer);
+    return blocked === true && !recently(sinceMs);
   };
   return {
     bars,
     judge(owner, peer, blocked) {
-      if (blocked === true) {
-        blockedSince.set(`${owner} ${peer}`, needs.nowMs());
-      } else {
-        blockedSince.delete(`${owner} ${peer}`);
-      }
+      judgements.set(owner, peer, { blocked, sinceMs: needs.nowMs() });
+    },
+    trustsSinceMs(owner, peer) {
+      const { blocked, sinceMs } = judgements.last(owner, peer);
+      return blocked === false ? sinceMs : undefined;
     },
     forgetSince(owner, sinceMs) {
+      judgements.doubtSince(owner, sinceMs);
       for (const rule of rules.filter((each) => each.owner === owner)) {
         rule.endedMs = (rule.endedMs ?? 0) > sinceMs ? undefined : rule.endedMs;
         rule.sureSinceMs = (rule.sureSinceMs ?? 0) > sinceMs ? undefined : rule.sureSinceMs;
@@ -117,6 +123,32 @@ export function createSharingModel(needs: {
             ),
         )
       );
+    },
+  };
+}
+
+interface Judgement {
+  /** `undefined`: nobody knows. */
+  readonly blocked: boolean | undefined;
+  readonly sinceMs: number;
+}
+
+/** What owners last said of their peers. */
+function createJudgements(): {
+  set(owner: string, peer: string, judgement: Judgement): void;
+  last(owner: string, peer: string): Judgement;
+  doubtSince(owner: string, sinceMs: number): void;
+} {
+  const judged = new Map<string, Judgement>();
+  return {
+    set: (owner, peer, judgement) => void judged.set(`${owner} ${peer}`, judgement),
+    last: (owner, peer) => judged.get(`${owner} ${peer}`) ?? { blocked: false, sinceMs: 0 },
+    doubtSince(owner, sinceMs) {
+      for (const [pair, judgement] of judged) {
+        if (pair.startsWith(`${owner} `) && judgement.sinceMs > sinceMs) {
+          judged.set(pair, { ...judgement, blocked: undefined });
+        }
+      }
     },
   };
 }

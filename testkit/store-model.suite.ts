@@ -236,12 +236,31 @@ async function watched(world: World, after: Revision): Promise<[Revision, string
   return seen;
 }
 
+/**
+ * A watch that is known to be there: a store elsewhere may be asked to forget the past before it
+ * has begun to watch, and then tells so.
+ */
+async function begun(
+  store: KeyValueStore,
+  root: string,
+  signal: AbortSignal,
+): Promise<AsyncIterator<WatchBatch>> {
+  const { revision: from } = await store.status();
+  const options = { from, prev: true, signal };
+  const live = store.watch({ prefix: k(root) }, options)[Symbol.asyncIterator]();
+  await store.set(k(`${root}begin`), k(''));
+  await store.delete(k(`${root}begin`));
+  await nextChange(live);
+  await nextChange(live);
+  return live;
+}
+
 async function untilEnd(
-  batches: AsyncIterable<WatchBatch>,
+  live: AsyncIterator<WatchBatch>,
   end: string,
 ): Promise<[Revision, string[]][]> {
   const seen: [Revision, string[]][] = [];
-  for await (const batch of batches) {
+  for await (const batch of { [Symbol.asyncIterator]: () => live }) {
     const events = 'events' in batch ? batch.events.map(showEvent).toSorted() : [];
     if (events[0] === end) {
       break;
@@ -259,22 +278,20 @@ export function behavesLikeItsModel(current: Current): void {
     let run = 0;
     const property = fc.asyncProperty(steps, async (work) => {
       run += 1;
-      const { revision, compactRevision } = await store.status();
-      const world = { store, model: new Model(revision, compactRevision), root: `run${run}/` };
+      const root = `run${run}/`;
       // Watches from the start on, while the work goes on: it may lag behind, but not miss
       // anything.
       const control = new AbortController();
-      const live = store.watch(
-        { prefix: k(world.root) },
-        { from: revision, prev: true, signal: control.signal },
-      );
-      const watching = untilEnd(live, `${world.root}end=`);
+      const live = await begun(store, root, control.signal);
+      const { revision, compactRevision } = await store.status();
+      const world = { store, model: new Model(revision, compactRevision), root };
+      const watching = untilEnd(live, `${root}end=`);
       for (const step of work) {
         await step(world);
       }
       const late = await watched(world, Math.max(revision, world.model.compacted));
       expect(late).toEqual(differences(world, Math.max(revision, world.model.compacted)));
-      await store.set(k(`${world.root}end`), k(''));
+      await store.set(k(`${root}end`), k(''));
       expect(await watching).toEqual(differences(world, revision));
       control.abort();
     });

@@ -102,10 +102,11 @@ export async function append(
       ...entryOps(tables, { id, epoch, ops, versions }),
     ],
   });
-  await states.reached(result.revision);
   if (!result.succeeded) {
+    await seeWhoWon(held, id);
     return undefined;
   }
+  await states.reached(result.revision);
   return {
     point: { ...next, sequence: result.revision },
     previous,
@@ -113,6 +114,17 @@ export async function append(
     versions,
     afterCheckpoint: checkpoint,
   };
+}
+
+/**
+ * Until this node knows of the change that came first. Not until the revision that a refusal tells:
+ * that may be newer than any change of the table, and the table would not hear of it.
+ */
+async function seeWhoWon({ tables, states }: Held, id: LocalId): Promise<void> {
+  const present = await tables.states.get(id);
+  if (present !== undefined) {
+    await states.reached(present.modRevision);
+  }
 }
 
 /** Refused where it is too large, before anything is written. */

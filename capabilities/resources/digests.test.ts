@@ -84,3 +84,43 @@ test('heads asked for while others append without a pause are each of one positi
     expect(toHex(position?.digest ?? utf8('none'))).toBe(await digestOf(log, position));
   }
 });
+
+/** What its watches would tell is held back until `open` is called. */
+function late(store: KeyValueStore): { readonly store: KeyValueStore; open(): void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  const watch: KeyValueStore['watch'] = async function* (target, options) {
+    for await (const batch of store.watch(target, options)) {
+      await opened;
+      yield batch;
+    }
+  };
+  return {
+    open,
+    store: new Proxy(store, {
+      get(target, name) {
+        const value: unknown = name === 'watch' ? watch : Reflect.get(target, name);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    }),
+  };
+}
+
+test('whoever appends behind another node appends after it, whatever else was written', async () => {
+  const bench = createResourceBench();
+  const ahead = await bench.openWith('hansa');
+  const lagging = late(bench.store);
+  const behind = await bench.open({ store: lagging.store });
+  await ahead.append(hansa, [put('a')], by);
+  await bench.store.set(utf8('unrelated'), utf8('1'));
+  const appended = behind.append(hansa, [put('b')], by);
+  // The refusal tells a revision that no change of a resource will ever reach.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  lagging.open();
+  await appended;
+  const keys: string[] = [];
+  for await (const { key } of ahead.entries(hansa)) {
+    keys.push(new TextDecoder().decode(key));
+  }
+  expect(keys).toEqual(['a', 'b']);
+});

@@ -6,6 +6,7 @@ import {
   createTrieStore,
   HansaError,
   isHansaError,
+  placedLeaves,
   silentLog,
   type LocalId,
   type PagedTrie,
@@ -19,7 +20,7 @@ import { sequenceOf, type StoredState } from './keys.ts';
 import { createTails, type TailChange } from './tails.ts';
 
 const attemptsMax = 8; // another node may be writing the same pages: each time one of the two wins
-const leavesAtOnce = 32_768; // before the trie is moved: the more, the more branches they share
+const leavesAtOnce = 65_536; // before the trie is moved: the more, the more branches they share
 const entriesAtOnce = 4_096; // of a rebuild
 
 export interface Digests {
@@ -216,7 +217,8 @@ async function takeIn(parts: Parts, work: Work): Promise<void> {
 /** Hashed change by change, while the disk is busy with the next: all at once, everybody waits. */
 function leavesOf({ crypto }: Pick<Held, 'crypto'>, appended: Appended): TailChange {
   const { point, previous, ops, versions, afterCheckpoint } = appended;
-  return { point, previous, leaves: trieChanges(crypto, ops, versions), afterCheckpoint };
+  const leaves = placedLeaves(crypto, trieChanges(crypto, ops, versions));
+  return { point, previous, leaves, afterCheckpoint };
 }
 
 /** What the log has between a sequence and the point. */

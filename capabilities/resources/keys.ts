@@ -95,6 +95,7 @@ const storedResource: z.ZodType<StoredResource> = z.object({
   resource: resourceSchema,
   removed: z.boolean(),
 });
+const storedSequence = z.number().int().positive();
 const carried = { sequence: z.number().int().positive().optional() };
 const storedState: z.ZodType<StoredState> = z.object({
   epoch: z.number().int().positive(),
@@ -131,9 +132,9 @@ export function resourceTables(store: KeyValueStore, codec: Codec): ResourceTabl
     states: table({ store, codec, name: 'state', schema: storedState }),
     changes: table({ store, codec, name: 'change', schema: storedChange }),
     checkpoints: table({ store, codec, name: 'checkpoint', schema: storedCheckpoint }),
-    kept: table({ store, codec, name: 'kept', schema: z.number().int().positive() }),
+    kept: table({ store, codec, name: 'kept', schema: storedSequence }),
     entries: table({ store, codec, name: 'entry', schema: storedEntry }),
     blobs: table({ store, codec, name: 'blob', schema: blobReferenceSchema }),
-    floor: table({ store, codec, name: 'floor', schema: z.number().int().positive() }),
+    floor: table({ store, codec, name: 'floor', schema: storedSequence }),
   };
 }

@@ -5,9 +5,9 @@ import type { Appended } from './appending.ts';
 
 // With this many leaves, the trie is brought up to date though nobody asked for a head: in one
 // go, they share most of the branches above them.
-export const tailLeavesDue = 32_768;
-const tailBytesMax = 16 * 1_024 * 1_024; // of all tails; what does not fit is read again
-const leafBytes = 256; // of a leaf with its hash, beside its key
+export const tailLeavesDue = 65_536;
+const tailBytesMax = 24 * 1_024 * 1_024; // of all tails; what does not fit is read again
+const leafBytes = 160; // of a leaf with its path and hash, beside its key
 
 /** A change as the trie takes it in. */
 export interface TailChange extends Pick<Appended, 'point' | 'previous' | 'afterCheckpoint'> {

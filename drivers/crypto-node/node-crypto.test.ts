@@ -127,6 +127,13 @@ describe('Ed25519', () => {
     }
   });
 
+  test('a public key that somebody writes over is whole for whoever asks next', () => {
+    const seed = crypto.hash(utf8('seed'));
+    const before = toHex(crypto.publicKey(seed));
+    crypto.publicKey(seed).fill(0);
+    expect(toHex(crypto.publicKey(seed))).toBe(before);
+  });
+
   test('everything handed out is a plain Uint8Array', () => {
     const seed = crypto.hash(utf8('seed'));
     const made = [seed, crypto.publicKey(seed), crypto.sign(seed, seed), crypto.hasher().digest()];

@@ -28,20 +28,19 @@ const smallOrderKeys: ReadonlySet<string> = new Set([
 ]);
 
 export function createNodeCrypto(): Crypto {
-  const privateKeys = boundedCache<KeyObject>(privateKeysMax);
+  const privateKeys = boundedCache<OwnKey>(privateKeysMax);
   const publicKeys = boundedCache<KeyObject | undefined>(publicKeysMax);
   return {
     hash: (bytes) =>
       bytes.length <= shortBytesMax ? shortBlake3(bytes) : new Uint8Array(blake3(bytes)),
     hasher: createHasher,
     publicKey(seed) {
-      const der = createPublicKey(privateKeyOf(privateKeys, seed)).export({
-        format: 'der',
-        type: 'spki',
-      });
-      return new Uint8Array(der.subarray(publicPrefix.length));
+      const own = ownKeyOf(privateKeys, seed);
+      own.publicKey ??= publicKeyOf(own.privateKey);
+      return own.publicKey.slice();
     },
-    sign: (seed, message) => new Uint8Array(sign(null, message, privateKeyOf(privateKeys, seed))),
+    sign: (seed, message) =>
+      new Uint8Array(sign(null, message, ownKeyOf(privateKeys, seed).privateKey)),
     verify(publicKey, message, signature) {
       if (publicKey.length !== keyBytes || signature.length !== signatureBytes) {
         return false;
@@ -65,14 +64,29 @@ function createHasher(): Hasher {
   return hasher;
 }
 
+interface OwnKey {
+  readonly privateKey: KeyObject;
+  /** Once somebody has asked for it. */
+  publicKey?: Uint8Array;
+}
+
 // The cache knows a seed by its hash, so that no text of a secret lies in the heap.
-function privateKeyOf(cache: BoundedCache<KeyObject>, seed: Uint8Array): KeyObject {
+function ownKeyOf(cache: BoundedCache<OwnKey>, seed: Uint8Array): OwnKey {
   if (seed.length !== keyBytes) {
     throw new RangeError(`an Ed25519 seed is ${keyBytes} bytes, not ${seed.length}`);
   }
-  return cache.get(blake3(seed).toString('hex'), () =>
-    createPrivateKey({ key: Buffer.concat([privatePrefix, seed]), format: 'der', type: 'pkcs8' }),
-  );
+  return cache.get(blake3(seed).toString('hex'), () => ({
+    privateKey: createPrivateKey({
+      key: Buffer.concat([privatePrefix, seed]),
+      format: 'der',
+      type: 'pkcs8',
+    }),
+  }));
+}
+
+function publicKeyOf(privateKey: KeyObject): Uint8Array {
+  const der = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  return new Uint8Array(der.subarray(publicPrefix.length));
 }
 
 function parsePublicKey(hex: string): KeyObject | undefined {

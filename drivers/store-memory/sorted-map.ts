@@ -4,7 +4,8 @@
 const runKeysMax = 512; // a run is split in two when it grows longer
 
 export function byteText(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+  // Spread, the bytes would be walked by an iterator, in four times the time.
+  return Reflect.apply(String.fromCharCode, undefined, bytes);
 }
 
 export class SortedMap<T> {

@@ -152,6 +152,49 @@ test('who waited and asks again as the same holder has its place again', async (
   await expect(after).resolves.toMatchObject({ tokens: [{ token: 2 }] });
 });
 
+/** Does something between a transaction and its answer. */
+function answeringLate(store: KeyValueStore, meanwhile: () => Promise<void>): KeyValueStore {
+  const late: KeyValueStore['transact'] = async (transaction) => {
+    const answer = await store.transact(transaction);
+    await meanwhile();
+    return answer;
+  };
+  const handler: ProxyHandler<KeyValueStore> = {
+    get(target, name) {
+      const value: unknown = name === 'transact' ? late : Reflect.get(target, name);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  };
+  return new Proxy(store, handler);
+}
+
+test.each([
+  ['came first', 0],
+  ['waited', 60_000],
+])(
+  'a call that %s and went away takes nothing from its holder who asked again',
+  async (_, waitMs) => {
+    const { claims, store, again, settle } = makeClaims();
+    const asked = { ...once('a', 'bob'), ttlSeconds: 20 };
+    const before = waitMs === 0 ? undefined : await claims.claim(once('a', 'anna'));
+    const leaving = new AbortController();
+    let told: Awaited<ReturnType<typeof claims.claim>> | undefined;
+    const late = answeringLate(store, async () => {
+      const { standing } = await claims.look('a');
+      if (standing.some(({ claim }) => claim.holder === 'bob' && claim.granted)) {
+        leaving.abort();
+        told ??= await claims.claim(asked);
+      }
+    });
+    const first = again(late).claim({ ...once('a', 'bob'), waitMs }, leaving.signal);
+    const ended = first.catch((error: unknown) => error);
+    await settle();
+    await (before === undefined ? undefined : claims.release(before.tokens));
+    await expect(ended).resolves.toMatchObject({ code: 'CANCELLED' });
+    await expect(claims.renew(told?.tokens ?? [])).resolves.toEqual({ ttlSeconds: 20 });
+  },
+);
+
 test('a weight that can never come is refused, as is a line that nobody made', async () => {
   const { store, codec, clock } = makeClaims();
   const claims = createClaims({

@@ -209,8 +209,7 @@ class Claiming {
   async #resume(asked: ClaimAsked, own: readonly Standing[]): Promise<Granted | Place | undefined> {
     const entered = asked.names.map((name, at) => ({ name, ticket: own[at]?.ticket ?? 0 }));
     if (own.every(({ claim }) => claim.granted)) {
-      const kept = await keepAlive(this.#needs.store, own[0]?.lease ?? '');
-      return kept ? granted(asked, entered) : undefined;
+      return this.#takeOver(asked, { entered, own });
     }
     if (asked.waitMs === 0) {
       throw busy(this.#needs.noun, asked, await this.#lines.look(asked.names));
@@ -218,6 +217,21 @@ class Claiming {
     return withLease(this.#needs.store, placeSeconds, async (lease) => {
       const done = await putAgain(this.#needs, { entered, own }, { lease, changed: {} });
       return done ? { entered, lease } : undefined;
+    });
+  }
+
+  /**
+   * What another call of the same holder was granted: under a lease of this call's own from now on,
+   * since the other may find that its caller has gone, and give back what it has.
+   */
+  #takeOver(
+    asked: ClaimAsked,
+    had: { readonly entered: readonly Entering[]; readonly own: readonly Standing[] },
+  ): Promise<Granted | undefined> {
+    const { ttlSeconds } = asked;
+    return withLease(this.#needs.store, ttlSeconds, async (lease) => {
+      const done = await putAgain(this.#needs, had, { lease, changed: { ttlSeconds } });
+      return done ? granted(asked, had.entered) : undefined;
     });
   }
 
@@ -276,7 +290,7 @@ class Claiming {
   ): Promise<Granted | undefined> {
     const { look, own, at } = seen;
     if (own.every(({ claim }) => claim.granted)) {
-      return granted(asked, at.entered); // another call of the same holder was quicker
+      return this.#takeOver(asked, { entered: at.entered, own }); // the other call was quicker
     }
     const admitted = look.views.every((view, index) => {
       const mine = own[index];

@@ -91,8 +91,7 @@ export class LayeredDraft implements TrieDraft {
 
   /** In the order of paths; of two changes of one key, the later. */
   #byPage(changes: readonly TrieChange[]): ReadonlyMap<number, PendingLeaf[]> {
-    const leaves = pendingLeaves(changes, this.#parts.hasher.path);
-    leaves.sort(comparePaths);
+    const leaves = pendingLeaves(changes, this.#parts.hasher.path).toSorted(comparePaths);
     const byPage = new Map<number, PendingLeaf[]>();
     for (const leaf of leaves) {
       const number = pageOf(leaf, this.shape.depth);

@@ -1,5 +1,7 @@
 // The leaves of the digest trie, where they lie: paths and hashes are read and compared in the
 // memory that holds them, and cut out only for whoever asks for one.
+import type { Crypto } from '../crypto.ts';
+
 export const pathBytes = 32;
 export const pathDigits = 64;
 export const hashBytes = 32;
@@ -93,7 +95,10 @@ export class PendingLeaf implements PlacedLeaf {
 export function pendingLeaves(
   changes: readonly TrieChange[],
   pathFrom: (key: Uint8Array) => Uint8Array,
-): PendingLeaf[] {
+): readonly PendingLeaf[] {
+  if (changes.every((change) => change instanceof PendingLeaf)) {
+    return changes;
+  }
   const length = changes.reduce((sum, { key }) => sum + placeBytes + key.length, 0);
   const bytes = new Uint8Array(length);
   let at = 0;
@@ -144,4 +149,12 @@ export function overlaid<T extends PlacedLeaf>(older: readonly T[], newer: reado
 
 export function presentLeaves<T extends PlacedLeaf>(leaves: readonly T[]): readonly T[] {
   return leaves.some(({ isGone }) => isGone) ? leaves.filter(({ isGone }) => !isGone) : leaves;
+}
+
+/** The same changes in one memory, for whoever keeps them until a trie takes them in. */
+export function placedLeaves(
+  crypto: Pick<Crypto, 'hash'>,
+  changes: readonly TrieChange[],
+): readonly TrieChange[] {
+  return pendingLeaves(changes, (key) => crypto.hash(key));
 }

@@ -22,9 +22,9 @@ import { createTrieView, type TrieView } from './trie-view.ts';
 import { deepen, depthFor, isCrowded, riseAll, writeBehind } from './trie-writing.ts';
 
 const triesMax = 256; // open at a time; another is opened again from its pages
-// of one trie: about 15 MB, and two seconds' work to repeat after a crash
-const pendingMax = 98_304;
-const pendingInAllMax = 262_144; // about 40 MB
+// of one trie: about 30 MB, and four seconds' work to repeat after a crash
+const pendingMax = 196_608;
+const pendingInAllMax = 393_216; // about 60 MB
 const pendingOfPageMax = 1_024; // a page that waits with more costs every change of it
 const cachedOverheadBytes = 512; // of a page's objects and its key
 const cachedBytesMax = 16 * 1_024 * 1_024; // all pages of 100,000 entries, a part of those of more

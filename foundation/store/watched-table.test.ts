@@ -68,6 +68,30 @@ describe('a table held in memory', () => {
     expect(cache.generation).toBe(before + 1);
   });
 
+  test('finds rows of several parts, of numbers and of bytes, and what a deletion leaves', async () => {
+    const keys = [
+      ['a'],
+      ['a', 'b'],
+      ['a', 1],
+      ['a', 'b', 'c'],
+      ['a', Uint8Array.of(1)],
+      [1],
+      ['1'],
+    ];
+    await store.batchWrite(keys.map((parts, size) => sizes.put(parts, { size })));
+    await cache.start(stop.signal);
+    const found = (): unknown[] => keys.map((parts) => cache.find(...parts)?.value.size);
+    expect(found()).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(cache.find('a', 'c')).toBeUndefined();
+    expect(cache.find()).toBeUndefined();
+    const gone = [['a'], ['a', 'b', 'c'], ['a', Uint8Array.of(1)], [1]];
+    await cache.reached(
+      (await store.batchWrite(gone.map((parts) => sizes.delete(parts)))).revision,
+    );
+    expect(found()).toEqual([undefined, 1, 2, undefined, undefined, undefined, 6]);
+    expect(cache.rows.size).toBe(3);
+  });
+
   test('does not take a neighbour table whose name begins alike', async () => {
     const near = table({ store, codec, name: 'sizes', schema: z.object({ size: z.number() }) });
     await store.batchWrite([near.put(['a'], { size: 1 })]);

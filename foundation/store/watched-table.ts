@@ -4,6 +4,7 @@ import { toHex } from '../bytes.ts';
 import { cancellation } from '../cancellation.ts';
 import type { Clock } from '../clock.ts';
 import { listAndWatch, type ListAndWatchOptions } from './list-and-watch.ts';
+import { RowTree } from './row-tree.ts';
 import type { Entry, KeyValueStore, Revision, WatchEvent } from './store.ts';
 import type { Row, Table } from './table.ts';
 import { unpackKey, type TuplePart } from './tuple.ts';
@@ -42,6 +43,7 @@ class CachedTable<T> implements WatchedTable<T> {
   readonly rows = new Map<string, Row<T>>();
   readonly #store: KeyValueStore;
   readonly #table: Table<T>;
+  readonly #tree = new RowTree<T>();
   readonly #listeners = new Set<(key: readonly TuplePart[] | undefined) => void>();
   readonly #waiting = new Set<Waiting>();
   #generation = 0;
@@ -58,7 +60,9 @@ class CachedTable<T> implements WatchedTable<T> {
   }
 
   find(...parts: Parameters<Table<T>['key']>): Row<T> | undefined {
-    return this.rows.get(toHex(this.#table.key(...parts)));
+    return RowTree.holds(parts)
+      ? this.#tree.find(parts)
+      : this.rows.get(toHex(this.#table.key(...parts)));
   }
 
   reached(revision: Revision): Promise<void> {
@@ -99,28 +103,41 @@ class CachedTable<T> implements WatchedTable<T> {
         this.#changed(step.revision, [undefined]);
         filled();
       } else {
-        this.#apply(step.events);
-        const keys = step.events.map((event) => unpackKey(event.key).slice(1));
-        this.#changed(step.revision, keys);
+        this.#changed(step.revision, this.#apply(step.events));
       }
     }
   }
 
   #fill(list: readonly Entry[]): void {
     this.rows.clear();
+    this.#tree.clear();
     for (const entry of list) {
-      this.rows.set(toHex(entry.key), this.#table.row(entry));
+      this.#set(entry);
     }
   }
 
-  #apply(events: readonly WatchEvent[]): void {
-    for (const { key, entry } of events) {
-      if (entry === null) {
-        this.rows.delete(toHex(key));
-      } else {
-        this.rows.set(toHex(key), this.#table.row(entry));
+  /** The keys of what changed. */
+  #apply(events: readonly WatchEvent[]): readonly (readonly TuplePart[])[] {
+    return events.map(({ key, entry }) => {
+      if (entry !== null) {
+        return this.#set(entry);
       }
+      const parts = unpackKey(key).slice(1);
+      this.rows.delete(toHex(key));
+      if (RowTree.holds(parts)) {
+        this.#tree.delete(parts);
+      }
+      return parts;
+    });
+  }
+
+  #set(entry: Entry): readonly TuplePart[] {
+    const row = this.#table.row(entry);
+    this.rows.set(toHex(entry.key), row);
+    if (RowTree.holds(row.key)) {
+      this.#tree.set(row);
     }
+    return row.key;
   }
 
   #changed(revision: Revision, keys: readonly (readonly TuplePart[] | undefined)[]): void {

@@ -1,14 +1,13 @@
 // Many runs, one after the other or shared out among processes: what failed is told as it happens,
 // with the command that plays it again.
 import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { playSeed, replayCommand, scenarioNamed } from '../../testkit/simulation.ts';
-import { workerFlag, type Run, type WorkerSaid } from './worker.ts';
+import { bundleWorker } from './bundle.ts';
+import type { Run, WorkerSaid } from './worker.ts';
 
 const failuresShownMax = 20; // one bug fails many seeds, and one of them is enough
 // most of what a story makes is gone within a virtual second: it should die young
 const roomy = ['--max-semi-space-size=64'];
-const script = fileURLToPath(new URL('../sim.ts', import.meta.url));
 
 export interface Count {
   readonly count: number;
@@ -78,18 +77,23 @@ export async function playInWorkers(
 ): Promise<Count> {
   const telling = createTelling();
   const left = until(telling, runs, ending);
-  const workers = Array.from({ length: Math.min(jobs, runs.length) }, () =>
-    keepBusy(left, telling),
-  );
-  await Promise.all(workers);
+  const bundle = await bundleWorker();
+  try {
+    const workers = Array.from({ length: Math.min(jobs, runs.length) }, () =>
+      keepBusy(bundle.path, left, telling),
+    );
+    await Promise.all(workers);
+  } finally {
+    bundle.remove();
+  }
   return telling.count;
 }
 
 /** One process after the other: one that dies has failed its run, and another takes its place. */
-async function keepBusy(left: Iterable<Run>, telling: Telling): Promise<void> {
+async function keepBusy(script: string, left: Iterable<Run>, telling: Telling): Promise<void> {
   let worker: ChildProcess | undefined;
   for (const run of left) {
-    worker ??= fork(script, [workerFlag], { execArgv: [...process.execArgv, ...roomy] });
+    worker ??= fork(script, { execArgv: roomy });
     const said = await playIn(worker, run);
     if (said.failure === undefined) {
       telling.passed();

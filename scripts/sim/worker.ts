@@ -1,8 +1,6 @@
 // A process that plays the runs that it is sent, one at a time, until the one that sends them goes.
 import { playSeed, scenarioNamed } from '../../testkit/simulation.ts';
 
-export const workerFlag = '--worker';
-
 export interface Run {
   readonly scenario: string;
   readonly seed: number;
@@ -13,13 +11,11 @@ export interface WorkerSaid {
   readonly gone?: boolean;
 }
 
-export function workUntilTold(): void {
-  process.on('message', (run: Run) => {
-    playSeed(scenarioNamed(run.scenario), run.seed).then(
-      () => process.send?.({}),
-      (error: unknown) =>
-        process.send?.({ failure: error instanceof Error ? error.message : String(error) }),
-    );
-  });
-  process.once('disconnect', () => process.exit(0));
-}
+process.on('message', (run: Run) => {
+  playSeed(scenarioNamed(run.scenario), run.seed).then(
+    () => process.send?.({}),
+    (error: unknown) =>
+      process.send?.({ failure: error instanceof Error ? error.message : String(error) }),
+  );
+});
+process.once('disconnect', () => process.exit(0));

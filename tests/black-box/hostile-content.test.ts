@@ -113,7 +113,7 @@ test('one false chunk of a large blob is refused and blamed; the true ones are n
   expect(asked).toEqual([[0, 1, 2]]);
   expect(storedUnder(id)).toEqual([]);
   falseAt = undefined;
-  void bergen.api('POST', '/mirrors/now', { resource });
+  await bergen.api('POST', '/mirrors/now', { resource, waitMs: 0 });
   // All of it is here and true; only then is it seen that a space has no blobs.
   await untilShown(resource, 'refused', 'CHANGE_INVALID');
   expect(asked).toEqual([[0, 1, 2], [1]]);
@@ -138,7 +138,7 @@ test('one change over its bytes is refused; the mirror stays as it was, and goes
   const { change } = large.write(ops);
   expect(codec.encode(change).length).toBeGreaterThan(changeBytesMax);
   told = truth(large);
-  void bergen.api('POST', '/mirrors/now', { resource });
+  await bergen.api('POST', '/mirrors/now', { resource, waitMs: 0 });
   const judged = await until('the large change is judged', async () => {
     const shown = await showMirror(bergen, resource);
     const isApplied = shown.applied?.sequence !== applied?.sequence;
@@ -152,7 +152,7 @@ test('one change over its bytes is refused; the mirror stays as it was, and goes
   small.write([put(small, 'a')]);
   small.write([put(small, 'b')]);
   told = truth(small);
-  void bergen.api('POST', '/mirrors/now', { resource });
+  await bergen.api('POST', '/mirrors/now', { resource, waitMs: 0 });
   const after = await untilShown(resource, 'current');
   expect(after.applied?.sequence).toBeGreaterThan(applied?.sequence ?? 0);
 });

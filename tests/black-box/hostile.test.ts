@@ -311,7 +311,7 @@ describe('nothing of a lie is applied, and who lied is named', () => {
       await mirror(resource);
       applied = await untilShown(resource, 'current', undefined);
       told = tell(history, hostile);
-      void bergen.api('POST', '/mirrors/now', { resource });
+      await bergen.api('POST', '/mirrors/now', { resource, waitMs: 0 });
     } else {
       hostile.lie(resource, tell(history, hostile));
       await mirror(resource);

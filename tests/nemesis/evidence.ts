@@ -21,7 +21,7 @@ export interface Evidence {
   result(found: Found): RunResult;
 }
 
-export function openEvidence(fault: string, { seed, seconds, keepIn }: RunOptions): Evidence {
+export function openEvidence(scenario: string, { seed, seconds, keepIn }: RunOptions): Evidence {
   const lines: string[] = [];
   const recorder = createRecorder({
     now: () => performance.now(),
@@ -32,16 +32,19 @@ export function openEvidence(fault: string, { seed, seconds, keepIn }: RunOption
     result(found) {
       const { strikes, violations, convergedMs, notes } = found;
       const counts = countsOf(recorder.operations(), strikes);
-      const folder = join(keepIn, `${fault}-${seed}`);
+      const folder = join(keepIn, `${scenario}-${seed}`);
       if (violations.length > 0) {
         keep(folder, found, lines);
       }
       const kept = violations.length > 0 ? [`kept in ${folder}`] : [];
       const said = { convergedMs, violations, notes: [...notes, ...kept] };
-      return { fault, seed, seconds, strikes: strikes.length, ...counts, ...said };
+      return { fault: scenario, seed, seconds, strikes: strikes.length, ...counts, ...said };
     },
   };
 }
+
+// What is guarded by a lock is of no cluster.
+const writesNothing: ReadonlySet<string> = new Set(['buffered', 'get', 'guard']);
 
 type Counts = Pick<
   RunResult,
@@ -54,7 +57,7 @@ function countsOf(operations: readonly Operation[], strikes: readonly Strike[]):
   const acknowledged = having('ok');
   // Of what was written: who only reads may be answered by whoever cannot write.
   const moments = acknowledged
-    .filter(({ operation }) => operation !== 'get')
+    .filter(({ operation }) => !writesNothing.has(operation))
     .map(({ endMs }) => endMs);
   const { p50Ms, maxMs } = availabilityOf(strikes, moments);
   return {

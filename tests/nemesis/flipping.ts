@@ -12,6 +12,7 @@ import {
   openForFlips,
   tryFlip,
   type FileClass,
+  type Moment,
   type Trial,
   type Truth,
 } from './faults/bit-flips.ts';
@@ -22,9 +23,17 @@ import { openWorld, type World } from './world/world.ts';
 const writingMs = 2_000; // gives each space some dozens of keys
 const noiseBytes: number = 3 * 1_024 * 1_024; // three chunks: a blob with a plan
 
-export async function flipBits(options: RunOptions): Promise<RunResult> {
-  const random = createSeededRandom(options.seed).fork('bit-flip');
-  const evidence = openEvidence('bit-flip', options);
+export interface FlipCourse {
+  readonly name: string;
+  readonly moment: Moment;
+}
+
+export async function flipBits(
+  { name, moment }: FlipCourse,
+  options: RunOptions,
+): Promise<RunResult> {
+  const random = createSeededRandom(options.seed).fork(name);
+  const evidence = openEvidence(name, options);
   const { recorder } = evidence;
   const world = await openWorld({});
   const trials: Trial[] = [];
@@ -41,11 +50,12 @@ export async function flipBits(options: RunOptions): Promise<RunResult> {
     violations.push(...verified.violations);
     ({ convergedMs } = verified);
     const truth = await truthOf(world);
-    await flipInTurn({ world, truth, random, trials, lengthMs: options.seconds * 1_000 });
+    const lengthMs = options.seconds * 1_000;
+    await flipInTurn({ world, truth, random, trials, moment, lengthMs });
   } catch (error) {
     violations.push(error instanceof Error ? error.message : String(error));
   }
-  const wrong = trials.filter(({ outcome }) => outcome === 'served wrong');
+  const wrong = trials.filter(({ wrongs }) => wrongs.length > 0);
   violations.push(...wrong.map(({ what, wrongs }) => `${what}: ${wrongs.slice(0, 3).join('; ')}`));
   const strikes = trials.map(({ what }) => ({ what, fromMs: 0, healedMs: 0 }));
   try {
@@ -76,18 +86,20 @@ async function flipInTurn(given: {
   readonly truth: Truth;
   readonly random: SeededRandom;
   readonly trials: Trial[];
+  readonly moment: Moment;
   readonly lengthMs: number;
 }): Promise<void> {
-  const { world, truth, random, trials, lengthMs } = given;
+  const { world, truth, random, trials, moment, lengthMs } = given;
+  const classes = fileClasses.filter(({ atStart }) => moment === 'down' || atStart !== true);
   for (const node of world.nodes) {
     const endMs = performance.now() + lengthMs / world.nodes.length;
     const opened = await openForFlips(world, node);
     let left: FileClass[] = [];
     do {
-      left = left.length === 0 ? [...fileClasses] : left;
+      left = left.length === 0 ? [...classes] : left;
       const [fileClass] = left.splice(random.integer(left.length), 1);
       if (fileClass !== undefined) {
-        const trial = await tryFlip(world, truth, { ...opened, fileClass, random });
+        const trial = await tryFlip(world, truth, { ...opened, fileClass, random, moment });
         trials.push(...(trial === undefined ? [] : [trial]));
       }
     } while (performance.now() < endMs);

@@ -15,6 +15,7 @@ const seconds: Readonly<Record<string, number>> = {
   partition: 5,
   clock: 3,
   'power-cut': 3,
+  'coordination-active-killed': 6,
 };
 
 afterAll(async () => {

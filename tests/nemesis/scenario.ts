@@ -1,9 +1,12 @@
 // What can be run, by name: faults that strike while clients work, and what needs its own course.
 import type { NeedName } from '../../testkit/needs.ts';
-import { faults } from './faults/faults.ts';
+import { coordinated, faults } from './faults/faults.ts';
+import type { Fault } from './faults/fault.ts';
+import type { Moment } from './faults/bit-flips.ts';
 import { flipBits } from './flipping.ts';
 import type { RunOptions, RunResult } from './run-result.ts';
 import { strikeFor } from './striking.ts';
+import { contents, coordination, type Workload } from './workloads.ts';
 
 export interface Scenario {
   readonly name: string;
@@ -14,14 +17,24 @@ export interface Scenario {
 }
 
 export const scenarios: readonly Scenario[] = [
-  ...faults.map((fault): Scenario => {
-    const { name, about, needs } = fault;
-    return { name, about, needs, play: (options) => strikeFor(fault, options) };
-  }),
-  {
-    name: 'bit-flip',
-    about: 'one bit turned over in one file of a node that is down, in each class of files',
-    needs: ['git'],
-    play: flipBits,
-  },
+  ...faults.map((fault) => striking(fault, contents)),
+  ...coordinated.map((fault) => striking(fault, coordination)),
+  flipping('bit-flip', 'down', 'one bit turned over in one file of a node that is down'),
+  flipping('bit-flip-running', 'running', 'one bit turned over in one file of a node that runs'),
 ];
+
+function striking(fault: Fault, workload: Workload): Scenario {
+  const name = `${workload.prefix}${fault.name}`;
+  const about = `${fault.about}${workload.about}`;
+  const course = { name, fault, workload };
+  return { name, about, needs: fault.needs, play: (options) => strikeFor(course, options) };
+}
+
+function flipping(name: string, moment: Moment, about: string): Scenario {
+  return {
+    name,
+    about: `${about}, in each class of files`,
+    needs: ['git'],
+    play: (options) => flipBits({ name, moment }, options),
+  };
+}

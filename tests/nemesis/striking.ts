@@ -1,27 +1,37 @@
 // Clients work, a nemesis strikes again and again, and when everything is whole again, all that was
 // heard is held against what is there.
+import { setMaxListeners } from 'node:events';
 import { setTimeout as later } from 'node:timers/promises';
 import type { Strike } from '../../testkit/nemesis/availability.ts';
 import { createSeededRandom } from '../../testkit/seeded-random.ts';
-import { startClients, type Working } from './clients/clients.ts';
+import type { Working } from './clients/clients.ts';
 import { openEvidence } from './evidence.ts';
 import type { Fault } from './faults/fault.ts';
 import type { RunOptions, RunResult } from './run-result.ts';
-import { verify } from './verify.ts';
+import type { Workload } from './workloads.ts';
 import { openWorld } from './world/world.ts';
 
 const calmMs = [500, 2_000] as const; // between strikes: time to come back, and to fail anew
 
-export async function strikeFor(fault: Fault, options: RunOptions): Promise<RunResult> {
+/** What is done wrong, and to whose work. */
+export interface Course {
+  readonly name: string;
+  readonly fault: Fault;
+  readonly workload: Workload;
+}
+
+export async function strikeFor(course: Course, options: RunOptions): Promise<RunResult> {
   const { seed, seconds } = options;
-  const random = createSeededRandom(seed).fork(fault.name);
-  const evidence = openEvidence(fault.name, options);
+  const { name, fault, workload } = course;
+  const random = createSeededRandom(seed).fork(name);
+  const evidence = openEvidence(name, options);
   const { recorder } = evidence;
-  const world = await openWorld(fault.shape);
+  const world = await openWorld({ ...fault.shape, ...workload.shape });
   const strikes: Strike[] = [];
   try {
-    await strikeAgain({ world, recorder, random, fault, seconds, strikes });
-    const { violations, convergedMs } = await verify(world, recorder);
+    await workload.prepare(world);
+    await strikeAgain({ world, recorder, random, seconds, strikes, ...course });
+    const { violations, convergedMs } = await workload.verify(world, recorder);
     return evidence.result({ world, strikes, violations, convergedMs, notes: [] });
   } catch (error) {
     // A node that does not come back is a finding like any other.
@@ -32,8 +42,7 @@ export async function strikeFor(fault: Fault, options: RunOptions): Promise<RunR
   }
 }
 
-interface Striking extends Working {
-  readonly fault: Fault;
+interface Striking extends Working, Course {
   readonly seconds: number;
   /** What was done is added here. */
   readonly strikes: Strike[];
@@ -42,7 +51,8 @@ interface Striking extends Working {
 /** Clients and the nemesis side by side; resolves when the last client has ended. */
 async function strikeAgain(given: Striking): Promise<void> {
   const over = new AbortController();
-  const clients = startClients(given, over.signal);
+  setMaxListeners(0, over.signal); // all clients listen, and some for several things
+  const clients = given.workload.start(given, over.signal);
   try {
     await strikeInTurn(given);
   } finally {

@@ -12,13 +12,13 @@ const lockFile = join(checkout, 'node_modules', '.cache', 'hansa-build.lock');
 export async function setup(): Promise<void> {
   await until('another run has built', takeLock, buildWithinMs);
   try {
-    const compiler = join(checkout, 'node_modules', 'typescript', 'bin', 'tsc');
-    const built = await run(process.execPath, [compiler, '-b'], {
+    const built = await run(process.execPath, [join(checkout, 'scripts', 'build.mjs')], {
       cwd: checkout,
       withinMs: buildWithinMs,
     });
     if (built.code !== 0) {
-      throw new Error(`"tsc -b" failed, so there is nothing to test:\n${built.stdout}`);
+      const said = `${built.stdout}${built.stderr}`;
+      throw new Error(`the build failed, so there is nothing to test:\n${said}`);
     }
   } finally {
     await rm(lockFile, { force: true });

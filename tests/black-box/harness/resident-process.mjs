@@ -1,7 +1,7 @@
 // What a resident runs (resident.ts): the built program, loaded once, and one command after the
 // other, each with an environment, a folder and arguments of its own. Plain JavaScript, because it
 // runs as the program does: without a loader.
-import { main } from '../../../cli/dist/main.js';
+import { main } from '../../../cli/dist/bundle/main.js';
 
 const [, , program] = process.argv;
 const { stdin } = process;

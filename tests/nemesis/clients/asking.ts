@@ -25,6 +25,12 @@ const roundMs = 250; // after every node was asked once: a takeover takes second
 // What a node answers before it has done anything, or instead of doing it.
 const nothingHappened: ReadonlySet<string> = new Set([
   'CONFLICT',
+  'COORDINATION_BUSY',
+  'COORDINATION_DIFFERS',
+  'COORDINATION_EXISTS',
+  'COORDINATION_FULL',
+  'COORDINATION_LOST',
+  'COORDINATION_NOT_FOUND',
   'DISK_FULL',
   'ENTRY_NOT_FOUND',
   'FORBIDDEN',
@@ -41,6 +47,8 @@ const nothingHappened: ReadonlySet<string> = new Set([
   'STORE_UNAVAILABLE',
   'UNAUTHENTICATED',
 ]);
+// An answer to who reads: another node would say the same.
+const notThere: ReadonlySet<string> = new Set(['COORDINATION_NOT_FOUND', 'ENTRY_NOT_FOUND']);
 // No connection was made.
 const neverSent: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOENT', 'EAGAIN']);
 // Another node may be better off: what the product's own client takes for a reason to ask one.
@@ -51,18 +59,25 @@ const elsewhere: ReadonlySet<string> = new Set([
   'SHUTTING_DOWN',
   'STORE_UNAVAILABLE',
 ]);
+const hung = 'TIMED_OUT';
+// then the next: whoever stayed would end with the node that never fails, and try no other
+const callsPerNode = 40;
 
 export function asking<S extends object>(
   cluster: ClusterUnderTest,
   contract: Contract<S>,
+  first = 0,
 ): Asking<S> {
-  let preferred = 0;
+  let preferred = first;
+  let calls = 0;
   const each = async (
     work: (service: S) => Promise<unknown>,
     goOn: (heard: Refusal) => boolean,
   ): Promise<Heard> => {
     let last: Refusal;
     const count = cluster.nodes.length;
+    calls += 1;
+    preferred += calls % callsPerNode === 0 ? 1 : 0;
     const endMs = performance.now() + answerWithinMs;
     for (let tried = 1; ; tried += 1) {
       const heard = await attempt(cluster.nodes[preferred % count], contract, work);
@@ -70,6 +85,7 @@ export function asking<S extends object>(
         return heard;
       }
       last = heard;
+      preferred += hung === last.code ? 1 : 0; // the next call goes elsewhere
       if (count === 1 || !goOn(last) || performance.now() > endMs) {
         return { outcome: last.outcome, why: last.why };
       }
@@ -80,7 +96,7 @@ export function asking<S extends object>(
     }
   };
   return {
-    read: (work) => each(work, ({ code }) => code !== 'ENTRY_NOT_FOUND'),
+    read: (work) => each(work, ({ code }) => !notThere.has(code)),
     write: (work) => each(work, ({ outcome, code }) => outcome === 'fail' && elsewhere.has(code)),
   };
 }

@@ -1,15 +1,9 @@
-// All clients of a run, side by side.
+// All clients of a run that write and read contents, side by side.
 import type { Recorder } from '../../../testkit/nemesis/history.ts';
 import type { SeededRandom } from '../../../testkit/seeded-random.ts';
 import type { World } from '../world/world.ts';
-import {
-  createKeyTurn,
-  readCopies,
-  useCounters,
-  useKeys,
-  useRegisters,
-  type ClientNeeds,
-} from './keys.ts';
+import { named, type ClientNeeds } from './client.ts';
+import { createKeyTurn, readCopies, useCounters, useKeys, useRegisters } from './keys.ts';
 import { pushCommits } from './pushes.ts';
 
 export interface Working {
@@ -34,13 +28,11 @@ export function startClients(
     random: random.fork(name),
     signal,
   });
-  const several = (kind: string, count: number): string[] =>
-    Array.from({ length: count }, (_, at) => `${kind}${at + 1}`);
   const registers = createKeyTurn('r');
   const counters = createKeyTurn('n');
   return [
-    ...several('register', registerClients).map((name) => useRegisters(needs(name), registers)),
-    ...several('counter', counterClients).map((name) => useCounters(needs(name), counters)),
+    ...named('register', registerClients).map((name) => useRegisters(needs(name), registers)),
+    ...named('counter', counterClients).map((name) => useCounters(needs(name), counters)),
     useKeys(needs('keys')),
     pushCommits(needs('pushes')),
     ...mirrors.map((mirror) =>

@@ -3,22 +3,14 @@
 import { kvContract, type Kv } from '@hansa/capabilities/kv/contract';
 import { setTimeout as later } from 'node:timers/promises';
 import type { Sighting } from '../../../testkit/nemesis/contents.ts';
-import type { Heard, Recorder } from '../../../testkit/nemesis/history.ts';
+import type { Heard } from '../../../testkit/nemesis/history.ts';
 import type { Value } from '../../../testkit/nemesis/models.ts';
 import type { SeededRandom } from '../../../testkit/seeded-random.ts';
-import { asking, type Asking, type ClusterUnderTest } from './asking.ts';
+import type { Asking } from './asking.ts';
+import { askingFor, pauseMs, whileOn, type ClientNeeds } from './client.ts';
 
 export const spaces = ['registers', 'counters', 'keys'] as const;
 
-export interface ClientNeeds {
-  readonly name: string;
-  readonly cluster: ClusterUnderTest;
-  readonly recorder: Recorder;
-  readonly random: SeededRandom;
-  readonly signal: AbortSignal;
-}
-
-const pauseMs = 20; // between two operations: histories stay small, and schedules vary
 // of one key, before clients go on to the next: a history of some hundred is judged in a moment
 const operationsPerKey = 120;
 const attemptsMax = 5; // of one addition, each after another client was faster
@@ -40,19 +32,9 @@ export function createKeyTurn(prefix: string): KeyTurn {
   };
 }
 
-async function whileOn(
-  { random, signal }: ClientNeeds,
-  once: () => Promise<unknown>,
-): Promise<void> {
-  while (!signal.aborted) {
-    await once();
-    await later(random.between(0, 2 * pauseMs), undefined, { signal }).catch(() => undefined);
-  }
-}
-
 export async function useRegisters(needs: ClientNeeds, turn: KeyTurn): Promise<void> {
-  const { name, cluster, recorder, random } = needs;
-  const kv = asking(cluster, kvContract);
+  const { name, recorder, random } = needs;
+  const kv = askingFor(needs, kvContract);
   const seen = new Map<string, Value>();
   let written = 0;
   await whileOn(needs, async () => {
@@ -122,8 +104,8 @@ async function compareAndSet(
 }
 
 export async function useCounters(needs: ClientNeeds, turn: KeyTurn): Promise<void> {
-  const { name, cluster, recorder, random } = needs;
-  const kv = asking(cluster, kvContract);
+  const { name, recorder, random } = needs;
+  const kv = askingFor(needs, kvContract);
   await whileOn(needs, async () => {
     const key = turn.next(random);
     if (random.chance(0.3)) {
@@ -176,8 +158,8 @@ function nothingThere(error: unknown): { version: number; text: string } {
 
 /** Each key once, and some of them deleted again. */
 export async function useKeys(needs: ClientNeeds): Promise<void> {
-  const { name, cluster, recorder, random } = needs;
-  const kv = asking(cluster, kvContract);
+  const { name, recorder, random } = needs;
+  const kv = askingFor(needs, kvContract);
   const there: string[] = [];
   let made = 0;
   await whileOn(needs, async () => {
@@ -206,8 +188,8 @@ export async function readCopies(
   needs: ClientNeeds & { readonly owner: string },
   turn: KeyTurn,
 ): Promise<void> {
-  const { name, cluster, owner, recorder, random } = needs;
-  const kv = asking(cluster, kvContract);
+  const { name, owner, recorder, random } = needs;
+  const kv = askingFor(needs, kvContract);
   await whileOn(needs, async () => {
     const key = turn.next(random);
     await recorder.record(name, { operation: 'get', key }, () =>

@@ -10,7 +10,7 @@ import { run, type Finished } from '../../black-box/harness/run.ts';
 import { noiseFile } from '../../black-box/rooms/noise.ts';
 import type { NodeProcess } from '../world/node-process.ts';
 import type { ClusterUnderTest } from './asking.ts';
-import type { ClientNeeds } from './keys.ts';
+import type { ClientNeeds } from './client.ts';
 
 export const repository = 'story';
 

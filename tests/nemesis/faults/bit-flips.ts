@@ -1,9 +1,19 @@
-// One bit of one file turned over while a node is down, in each class of files that a data folder
-// has. Whoever then starts may refuse, may say what is damaged, may have made it good: but never
-// serves, or passes on, anything else than what was written.
+// One bit of one file turned over, in each class of files that a data folder has, while a node is
+// down or while it runs. Whoever then starts may refuse, whoever runs may end, may say what is
+// damaged, may have made it good: but never serves, or passes on, anything else than what was
+// written; and what lies in a blob is found by whoever looks.
 import { kvContract } from '@hansa/capabilities/kv/contract';
 import { isHansaError } from '@hansa/foundation';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { globSync } from 'tinyglobby';
 import type { SeededRandom } from '../../../testkit/seeded-random.ts';
@@ -19,21 +29,28 @@ export interface FileClass {
   readonly files: readonly string[];
   /** Into something that was written, not just anywhere: most of a store is empty. */
   readonly aimed?: boolean;
+  /** Read once, and never again by a node that runs. */
+  readonly atStart?: boolean;
+  /** All of it counts: a round of scrubbing sees every bit. */
+  readonly scrubbed?: boolean;
 }
+
+/** When it happens to a node. */
+export type Moment = 'down' | 'running';
 
 export const fileClasses: readonly FileClass[] = [
   { name: 'a value in the store', files: ['store/data.mdb'], aimed: true },
   { name: 'the store', files: ['store/data.mdb'] },
-  { name: 'a blob', files: ['blobs/blobs/*/*', '!**/*.chunks'] },
+  { name: 'a blob', files: ['blobs/blobs/*/*', '!**/*.chunks'], scrubbed: true },
   { name: 'a blob’s plan', files: ['blobs/blobs/*/*.chunks'] },
-  { name: 'a key', files: ['keys/*'] },
+  { name: 'a key', files: ['keys/*'], atStart: true },
   { name: 'git’s objects', files: ['git/repositories/*/objects/**'] },
   {
     name: 'git’s refs and settings',
     files: ['git/repositories/*/{HEAD,config,packed-refs}', 'git/repositories/*/refs/**'],
   },
-  { name: 'ports and addresses', files: ['ports.json', 'api.json'] },
-  { name: 'the owner’s token', files: ['owner.token'] },
+  { name: 'ports and addresses', files: ['ports.json', 'api.json'], atStart: true },
+  { name: 'the owner’s token', files: ['owner.token'], atStart: true },
 ];
 
 /** What was written, as the owner acknowledged it. */
@@ -45,8 +62,17 @@ export interface Truth {
 export interface Trial {
   /** `lubeck: a blob`, with the file and the place. */
   readonly what: string;
-  /** It did not start, said so to who read, found it when it looked; or nobody could notice. */
-  readonly outcome: 'refused' | 'reported' | 'found' | 'served right' | 'served wrong';
+  /**
+   * It did not start, or ended; said so to who read; found it when it looked; or nobody could
+   * notice. `overlooked`: somebody could.
+   */
+  readonly outcome:
+    | 'refused'
+    | 'reported'
+    | 'found'
+    | 'served right'
+    | 'served wrong'
+    | 'overlooked';
   readonly wrongs: readonly string[];
 }
 
@@ -70,23 +96,35 @@ export async function closeAfterFlips({ node, backup }: Opened): Promise<void> {
   await node.start();
 }
 
-/** Turns a bit over, starts the node, looks what it serves, and puts everything back. */
+/** Turns a bit over before or after the node's start, looks what it serves, puts it all back. */
 export async function tryFlip(
   world: World,
   truth: Truth,
-  given: Opened & { readonly fileClass: FileClass; readonly random: SeededRandom },
+  given: Opened & {
+    readonly fileClass: FileClass;
+    readonly random: SeededRandom;
+    readonly moment: Moment;
+  },
 ): Promise<Trial | undefined> {
-  const { node, backup, fileClass, random } = given;
-  const found = globSync([...fileClass.files], { cwd: node.data, onlyFiles: true }).toSorted();
-  const files = found.filter((file) => readFileSync(join(node.data, file)).length > 0);
-  if (files.length === 0) {
-    return undefined; // a mirror of nothing large has no plans
-  }
-  const file: string = random.pick(files);
-  const at = flipIn(join(node.data, file), { truth, random, aimed: fileClass.aimed === true });
-  const what = `${node.name}: ${fileClass.name} (${file}, byte ${at})`;
+  const { node, backup, fileClass, random, moment } = given;
   try {
-    return { what, ...(await look(world, truth, node)) };
+    if (moment === 'running') {
+      await node.start();
+    }
+    const found = globSync([...fileClass.files], { cwd: node.data, onlyFiles: true }).toSorted();
+    const files = found.filter((file) => readFileSync(join(node.data, file)).length > 0);
+    if (files.length === 0) {
+      return undefined; // a mirror of nothing large has no plans
+    }
+    const file: string = random.pick(files);
+    const path = join(node.data, file);
+    const flip = flipIn(path, { truth, random, aimed: fileClass.aimed === true });
+    const what = `${node.name}: ${fileClass.name} (${file}, byte ${flip.at})`;
+    const seen = await look(world, truth, { node, moment });
+    const isLeft = fileClass.scrubbed === true && isThere(path, flip);
+    return seen.outcome === 'served right' && isLeft
+      ? { what, outcome: 'overlooked', wrongs: ['a round of scrubbing did not find it'] }
+      : { what, ...seen };
   } finally {
     await node.kill();
     rmSync(node.data, { recursive: true });
@@ -94,18 +132,33 @@ export async function tryFlip(
   }
 }
 
-/** The byte in which a bit is another now. */
+interface Flip {
+  readonly at: number;
+  /** What the byte is now. */
+  readonly byte: number;
+}
+
+/** Nothing but that byte is written: a node that runs may be writing others. */
 function flipIn(
   path: string,
   given: { readonly truth: Truth; readonly random: SeededRandom; readonly aimed: boolean },
-): number {
+): Flip {
   const { random, truth } = given;
   const bytes = readFileSync(path);
   const places = given.aimed ? placesOf(bytes, random.pick(allTexts(truth))) : [];
   const at = places.length > 0 ? random.pick(places) : random.integer(bytes.length);
-  bytes[at] = (bytes[at] ?? 0) ^ (1 << random.integer(8));
-  writeFileSync(path, bytes, { flag: 'r+' });
-  return at;
+  const byte = (bytes[at] ?? 0) ^ (1 << random.integer(8));
+  const file = openSync(path, 'r+');
+  try {
+    writeSync(file, Uint8Array.of(byte), 0, 1, at);
+  } finally {
+    closeSync(file);
+  }
+  return { at, byte };
+}
+
+function isThere(path: string, { at, byte }: Flip): boolean {
+  return existsSync(path) && readFileSync(path)[at] === byte;
 }
 
 function allTexts({ texts }: Truth): readonly string[] {
@@ -124,10 +177,10 @@ function placesOf(bytes: Buffer, text: string): readonly number[] {
 async function look(
   world: World,
   truth: Truth,
-  node: NodeProcess,
+  { node, moment }: { readonly node: NodeProcess; readonly moment: Moment },
 ): Promise<Pick<Trial, 'outcome' | 'wrongs'>> {
   try {
-    await node.start();
+    await (moment === 'down' ? node.start() : undefined);
   } catch (error) {
     if (error instanceof StartFailed) {
       return { outcome: 'refused', wrongs: [] };
@@ -140,7 +193,7 @@ async function look(
   }
   const wrongs = seen.flatMap((one) => one.wrongs);
   const reported = seen.some((one) => one.errors > 0);
-  const outcome = reported ? 'reported' : await scrubbed(node);
+  const outcome = !node.isRunning ? 'refused' : reported ? 'reported' : await scrubbed(node);
   return { outcome: wrongs.length > 0 ? 'served wrong' : outcome, wrongs };
 }
 

@@ -1,20 +1,17 @@
 // Networks that lose, slow and cut. Rules stand in the namespace of the node that receives, so each
 // direction is cut by itself.
 import type { NodeProcess } from '../world/node-process.ts';
-import { fairWeather, type Switchboard } from '../world/switchboard.ts';
+import { fairWeather, type Port, type Switchboard } from '../world/switchboard.ts';
 import type { Arena, Fault, Wrong } from './fault.ts';
 
 const flapMs = 300; // shorter than any time-out, so that nothing ever settles
 
-/** What a node drops of what arrives: everything of some, or some of everything. */
-async function drop(
+/** What is dropped of what arrives at a port: everything of some, or some of everything. */
+export async function drop(
   board: Switchboard,
-  node: NodeProcess,
+  port: Port,
   rules: readonly string[],
 ): Promise<void> {
-  if (node.port === undefined) {
-    throw new Error(`${node.name} has no network of its own`);
-  }
   const table = [
     'add table inet nemesis',
     'delete table inet nemesis',
@@ -26,23 +23,31 @@ async function drop(
     '}',
     '}',
   ];
-  await board.inside(node.port, ['nft', '-f', '-'], `${table.join('\n')}\n`);
+  await board.inside(port, ['nft', '-f', '-'], `${table.join('\n')}\n`);
 }
 
-function from(node: NodeProcess): string {
-  return `ip saddr ${node.port?.address ?? ''} drop`;
+export function from({ address }: Port): string {
+  return `ip saddr ${address} drop`;
 }
 
-function boardOf({ world }: Arena): Switchboard {
+export function portOf({ name, port }: NodeProcess): Port {
+  if (port === undefined) {
+    throw new Error(`${name} has no network of its own`);
+  }
+  return port;
+}
+
+export function boardOf({ world }: Arena): Switchboard {
   if (world.switchboard === undefined) {
     throw new Error('this world has no network of its own');
   }
   return world.switchboard;
 }
 
-async function calm(arena: Arena): Promise<void> {
+/** Nothing is dropped anywhere. */
+export async function calm(arena: Arena): Promise<void> {
   const board = boardOf(arena);
-  await Promise.all(arena.world.nodes.map((node) => drop(board, node, [])));
+  await Promise.all(board.ports.map((port) => drop(board, port, [])));
 }
 
 /** Two of the nodes, one way as likely as the other. */
@@ -58,7 +63,7 @@ async function cut(
   pair: readonly [NodeProcess, NodeProcess],
   direction: Direction,
 ): Promise<void> {
-  const [one, other] = pair;
+  const [one, other] = [portOf(pair[0]), portOf(pair[1])];
   const board = boardOf(arena);
   await drop(board, one, [from(other)]);
   if (direction === 'both ways') {
@@ -142,7 +147,7 @@ export const loss: Fault = {
     const percent = 10 + arena.random.integer(24);
     const board = boardOf(arena);
     const rule = [`numgen random mod 100 < ${percent} drop`];
-    await Promise.all(arena.world.nodes.map((node) => drop(board, node, rule)));
+    await Promise.all(arena.world.nodes.map((node) => drop(board, portOf(node), rule)));
     return { what: `${percent} % lost`, heal: () => calm(arena) };
   },
 };

@@ -12,7 +12,7 @@ const electedWithinMs = 30_000; // a takeover takes up to ten seconds, and the m
 const askWithinMs = 3_000;
 
 /** As some node that answers has it. */
-function activeOf({ owner }: World): Promise<NodeProcess> {
+export function activeOf({ owner }: World): Promise<NodeProcess> {
   return until(
     `a node of ${owner.name} is active`,
     async () => {
@@ -31,7 +31,7 @@ function activeOf({ owner }: World): Promise<NodeProcess> {
   );
 }
 
-function etcdOf({ etcd }: World): EtcdCluster {
+export function etcdOf({ etcd }: World): EtcdCluster {
   if (etcd === undefined) {
     throw new Error('this world has no etcd');
   }
@@ -120,3 +120,42 @@ export const rolling: Fault = {
     return { what: `restarted all of ${owner.name}`, heal: () => Promise.resolve() };
   },
 };
+
+export const drained: Fault = {
+  ...several,
+  name: 'drained',
+  about: 'the active one of three nodes told to give over what it does, and to serve again',
+  holdMs: [0, 4_000],
+  async strike({ world }) {
+    const victim = await activeOf(world);
+    await tellMode(world, victim, 'drain');
+    return {
+      what: `drained ${victim.name}`,
+      heal: () => tellMode(world, victim, 'resume'),
+    };
+  },
+};
+
+/** Until some node took it: the one that is told is the one that hands over meanwhile. */
+async function tellMode(
+  { owner }: World,
+  victim: NodeProcess,
+  mode: 'drain' | 'resume',
+): Promise<void> {
+  const node = victim.name.slice(owner.name.length + 1);
+  await until(
+    `${victim.name}: ${mode}`,
+    async () => {
+      for (const each of owner.nodes) {
+        const told = await serviceOf(each, nodesContract, askWithinMs)
+          [mode]({ node })
+          .catch(() => undefined);
+        if (told !== undefined) {
+          return true;
+        }
+      }
+      return undefined;
+    },
+    electedWithinMs,
+  );
+}

@@ -6,7 +6,7 @@ import { startEtcd, type EtcdCluster } from '../../../testkit/etcd-server.ts';
 import { clearFakeClocks, createFakeClock, type FakeClock } from './fake-clock.ts';
 import { prepareNode, type NodeProcess } from './node-process.ts';
 import { makeImage, mountImage, plainFolder, smallDisk, type Storage } from './storage.ts';
-import { openSwitchboard, type Switchboard } from './switchboard.ts';
+import { openSwitchboard, type Port, type Switchboard } from './switchboard.ts';
 
 export interface WorldShape {
   /** Each node in a network of its own, with a switch between them. */
@@ -36,7 +36,8 @@ interface Place {
   readonly shape: WorldShape;
   readonly folder: string;
   readonly undo: (() => Promise<void>)[];
-  readonly switchboard: Switchboard | undefined;
+  /** Those that no node has yet. */
+  readonly ports: Port[];
   readonly clocks: Map<NodeProcess, FakeClock>;
   readonly disks: Map<NodeProcess, Disk>;
 }
@@ -49,6 +50,7 @@ interface Disk {
 
 const diskBytes: number = 48 * 1_024 * 1_024; // a fresh node takes about five of it
 const imageBytes: number = 96 * 1_024 * 1_024; // with a journal of ext4's own
+const etcdMembers = 3; // one may be away
 const names = ['lubeck', 'bergen', 'visby'] as const;
 
 /** What is made is undone by the steps that are added to `undo`, the last first. */
@@ -58,13 +60,17 @@ export async function build(
 ): Promise<Built> {
   const chosen = names.slice(0, 1 + (shape.mirrors ?? 1));
   undo.push(async () => (shape.clocks === true ? clearFakeClocks() : undefined));
-  const switchboard = shape.network === true ? await openSwitchboard(chosen.length) : undefined;
+  const nodeCount = chosen.length - 1 + (shape.nodes ?? 1);
+  const memberCount = shape.nodes === undefined ? 0 : etcdMembers;
+  const switchboard =
+    shape.network === true ? await openSwitchboard(nodeCount + memberCount) : undefined;
   undo.push(async () => switchboard?.close());
-  const etcd = shape.nodes === undefined ? undefined : await startEtcd({ members: 3 });
+  const etcd = memberCount === 0 ? undefined : await startStore(switchboard, nodeCount);
   undo.push(async () => etcd?.end());
   const clocks: Place['clocks'] = new Map();
   const disks: Place['disks'] = new Map();
-  const place = { shape, folder, undo, switchboard, clocks, disks };
+  const ports = [...(switchboard?.ports ?? [])];
+  const place = { shape, folder, undo, ports, clocks, disks };
   const clusters = [];
   for (const [at, name] of chosen.entries()) {
     clusters.push({ name, nodes: await makeNodes(place, at, name) });
@@ -86,6 +92,12 @@ export async function build(
   };
 }
 
+/** Members come after the nodes, where each has a network of its own. */
+function startStore(switchboard: Switchboard | undefined, nodeCount: number): Promise<EtcdCluster> {
+  const hosts = switchboard?.ports.slice(nodeCount);
+  return startEtcd({ members: etcdMembers, ...(hosts === undefined ? {} : { hosts }) });
+}
+
 function found<T>(thing: T | undefined): T {
   if (thing === undefined) {
     throw new Error('this world was not built with it');
@@ -105,12 +117,14 @@ async function makeNodes(place: Place, at: number, cluster: string): Promise<Nod
 }
 
 async function makeNode(
-  { shape, folder, undo, switchboard, clocks, disks }: Place,
+  { shape, folder, undo, ports, clocks, disks }: Place,
   given: { readonly at: number; readonly cluster: string; readonly nodeName: string | undefined },
 ): Promise<NodeProcess> {
   const { at, cluster, nodeName } = given;
   const name = nodeName === undefined ? cluster : `${cluster}-${nodeName}`;
-  const own = nodeName === undefined ? [] : ['--node-name', nodeName];
+  const port = ports.shift();
+  const reached = port === undefined ? [] : ['--node-host', port.address];
+  const own = nodeName === undefined ? [] : ['--node-name', nodeName, ...reached];
   const home = join(folder, name);
   mkdirSync(home, { recursive: true });
   const disk = await diskFor(home, at === 0 ? shape.disk : 'folder');
@@ -121,7 +135,7 @@ async function makeNode(
     cluster,
     home,
     storage: disk.storage,
-    port: switchboard?.ports[at],
+    port,
     flags: ['--sync-interval', '2', '--log-level', 'event', ...own],
     env: clock?.env ?? {},
   });
