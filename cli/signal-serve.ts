@@ -31,6 +31,10 @@ const serveOptions: readonly CommandOption[] = [
   { flags: '--open', description: 'let in whoever is on this machine; on loopback only' },
   { flags: '--auth-file <file>', description: 'cpsk_ tokens with scopes and expiry, as YAML' },
   { flags: '--trust-anchor <file...>', description: 'public keys whose cap_ tokens count' },
+  {
+    flags: '--allow-origin <origin...>',
+    description: 'web pages that may connect (default: those that this machine serves)',
+  },
   { flags: '--tls-cert <file>', description: 'speak wss:// with this certificate' },
   { flags: '--tls-key <file>', description: 'the key of that certificate' },
   { flags: '--data <folder>', description: 'keep params here (default: in memory alone)' },
@@ -102,6 +106,7 @@ async function readOptions(
       port: portOf(context, 'port') ?? portDefault,
       tcpPort: portOf(context, 'tcpPort'),
       tls,
+      origins: wordsOf(context, 'allowOrigin'),
       folder: folder === undefined ? undefined : resolve(folder),
       journal: flagOption(context, 'journal'),
       federation: await federationOf(context, features.includes('federation')),

@@ -106,6 +106,15 @@ test('an open router stays on loopback; nothing is durable without a folder', as
   await expect(serve({ options })).rejects.toThrow('no param is durable');
 });
 
+test('an open router lets in no page of just anywhere, and nobody is named wrongly', async () => {
+  for (const origins of [['*'], ['null'], ['show.example']]) {
+    await expect(serve({ origins })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  }
+  const tokens = [{ token: 'cpsk_1', scopes: ['read:/**'], subject: 'ann' }];
+  await serve({ open: false, tokens, origins: ['*'] });
+  await serve({ origins: ['https://show.example'] });
+});
+
 test('without --open a token is asked for', async () => {
   const tokens = [{ token: 'cpsk_1', scopes: ['read:/**'], subject: 'ann' }];
   const server = await serve({ open: false, tokens });

@@ -24,6 +24,7 @@ import { openLmdbStore } from '@hansa/store-lmdb';
 import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
 import { isLoopback } from './listener-config.ts';
 import { dialSignals } from './signal-dialling.ts';
+import { checkOrigins } from './signal-origins.ts';
 
 export interface SignalServerOptions {
   readonly options?: SignalsNeeds['options'];
@@ -42,6 +43,8 @@ export interface SignalServerOptions {
   /** Remembers in memory what passed, for REPLAY. */
   readonly journal?: boolean | undefined;
   readonly tls?: WebSocketNeeds['tls'];
+  /** Of web pages that may connect beside those that this machine serves. */
+  readonly origins?: readonly string[] | undefined;
   /** Absent: no other routers. */
   readonly federation?: Partial<FederationConfig> | undefined;
   readonly log: Log;
@@ -61,7 +64,7 @@ export interface SignalServer {
 /** CONFIG_INVALID, INPUT_INVALID, PORT_TAKEN, or what the store says. */
 export async function serveSignals(options: SignalServerOptions): Promise<SignalServer> {
   checkDoor(options);
-  const { host, log, tcpPort, tls } = options;
+  const { host, log, tcpPort, tls, origins } = options;
   const undo: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) {
@@ -75,7 +78,8 @@ export async function serveSignals(options: SignalServerOptions): Promise<Signal
       undo.push(close);
       return taken;
     };
-    const port = await listening(listenWebSocket({ host, port: options.port, accept, log, tls }));
+    const webSocket = { host, port: options.port, accept, log, tls, origins };
+    const port = await listening(listenWebSocket(webSocket));
     const tcp =
       tcpPort === undefined
         ? undefined
@@ -142,7 +146,8 @@ export function signalLog(write: (line: string) => void, level: 'event' | 'probl
   return createJsonLog({ write, clock: createSystemClock(), level });
 }
 
-function checkDoor({ open, host, folder, options }: SignalServerOptions): void {
+function checkDoor({ open, host, folder, options, origins }: SignalServerOptions): void {
+  checkOrigins(origins ?? [], open);
   if (open && !isLoopback(host)) {
     throw new HansaError('CONFIG_INVALID', 'an open router would take writes from anywhere', {
       fix: 'let it listen on 127.0.0.1, or list tokens with --auth-file instead of --open',

@@ -1,3 +1,4 @@
+export { anyOrigin, isOrigin } from './origins.ts';
 export { dialTcp, listenTcp, type TcpTarget } from './tcp.ts';
 export { dialWebSocket, type WebSocketTarget } from './websocket-client.ts';
 export { listenWebSocket, type WebSocketNeeds } from './websocket-server.ts';

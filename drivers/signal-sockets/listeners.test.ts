@@ -105,17 +105,6 @@ describe('a WebSocket listener', () => {
     await until(() => server.all[0]?.frames.length === 1);
   });
 
-  it('lets pages of other origins in only where it is told to', async () => {
-    const { port, server } = await listening({ origins: ['https://console.example'] });
-    const url = `ws://${host}:${port}`;
-    await expect(
-      opened(new WebSocket(url, 'clasp', { origin: 'https://evil.example' })),
-    ).rejects.toThrow('403');
-    await opened(new WebSocket(url, 'clasp', { origin: 'https://console.example' }));
-    await opened(new WebSocket(url, 'clasp'));
-    await until(() => server.all.length === 2);
-  });
-
   it('cuts off who is told good-bye and takes nothing any more', async () => {
     const { port, server } = await listening();
     const socket = await shaken(port);

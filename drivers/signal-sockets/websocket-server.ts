@@ -9,6 +9,7 @@ import { silentLog } from '@hansa/foundation';
 import { WebSocketServer } from 'ws';
 import { webSocketFraming } from './framing.ts';
 import { listen, stopListening, type ListenNeeds, type SignalListener } from './listening.ts';
+import { createOriginCheck } from './origins.ts';
 import type { SocketLine } from './socket-line.ts';
 import { Turn } from './turn.ts';
 import { openWebSocketLine, subprotocol, webSocketOptions } from './websocket-line.ts';
@@ -20,7 +21,7 @@ const checkMs = 2_500; // how late a slow request may be found
 export interface WebSocketNeeds extends ListenNeeds {
   /** How often a line is pinged; who has not answered by the next time is cut off. */
   readonly pingMs?: number | undefined;
-  /** Pages that may connect, as browsers name their origin; absent: any. */
+  /** Pages that may connect beside those of this machine, as browsers name them; `*`: all. */
   readonly origins?: readonly string[] | undefined;
   /** In PEM; with it `wss:` is spoken, and nothing else. */
   readonly tls?: { readonly certificate: string; readonly key: string } | undefined;
@@ -37,8 +38,9 @@ export async function listenWebSocket(needs: WebSocketNeeds): Promise<SignalList
     clientTracking: false,
     handleProtocols: (asked) => (asked.has(subprotocol) ? subprotocol : false),
   });
+  const isForeign = createOriginCheck(needs.origins);
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    if (isForeign(needs, request)) {
+    if (isForeign(request.headers)) {
       turnAway(socket);
       return;
     }
@@ -97,10 +99,6 @@ function ping({ line, ping: send, cut }: Pinged): void {
 
 function answerProbe(_request: IncomingMessage, response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/plain', connection: 'close' }).end('ok');
-}
-
-function isForeign({ origins }: WebSocketNeeds, { headers }: IncomingMessage): boolean {
-  return origins !== undefined && headers.origin !== undefined && !origins.includes(headers.origin);
 }
 
 function turnAway(socket: Duplex): void {

@@ -110,6 +110,7 @@ describe('a router does not start', () => {
     [['--open', '--durable', '/**'], 'CONFIG_INVALID'],
     [['--open', '--federation-mode', 'leaf'], 'USAGE'],
     [['--open', '--features', 'magic'], 'USAGE'],
+    [['--open', '--allow-origin', '*'], 'CONFIG_INVALID'],
     [['--auth-file', '/nowhere/tokens.yaml'], 'INPUT_INVALID'],
   ])('with %j: %s, and says what to do', async (flags, code) => {
     const done = await serve(...flags);
