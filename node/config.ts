@@ -11,7 +11,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { configOptions } from './config-options.ts';
 import { dataFolderProblem } from './data-folder.ts';
-import { certificateValidities, tlsWanted, type TlsMode } from './listener-config.ts';
+import { certificateValidities, hostAndPort, tlsWanted, type TlsMode } from './listener-config.ts';
 import { parseStoreUrl, readStoreChoice, type StoreChoice } from './store-choice.ts';
 
 export interface Config {
@@ -42,6 +42,10 @@ export interface Config {
   readonly dhtBootstrap: readonly string[];
   /** Pass on calls of apps, and take calls that others pass on. */
   readonly proxy: boolean;
+  /** Where sessions of signals connect; by TLS off loopback, and wherever the API is. */
+  readonly signals?:
+    | { readonly host: string; readonly port: number; readonly tls: boolean }
+    | undefined;
   /** Files of the key that seals the data folder; one of them at most. */
   readonly sealKeyFile?: string | undefined;
   readonly sealAgeIdentity?: string | undefined;
@@ -144,6 +148,7 @@ function typed(
     dht: z.boolean(),
     dhtBootstrap: z.array(z.string()),
     proxy: z.boolean(),
+    signals: z.object({ host: z.string(), port: z.number(), tls: z.boolean() }).optional(),
     sealKeyFile: z.string().optional(),
     sealAgeIdentity: z.string().optional(),
     syncIntervalMs: z.number(),
@@ -177,6 +182,7 @@ function typed(
     dht: values.get('dht') === 'on',
     dhtBootstrap: values.get('dht-bootstrap'),
     proxy: values.get('proxy') === 'on',
+    signals: signalsOf(String(values.get('signals')), values.get('tls') as TlsMode),
     sealKeyFile: values.get('seal-key-file') || undefined,
     sealAgeIdentity: values.get('seal-age-identity') || undefined,
     syncIntervalMs: Number(values.get('sync-interval')) * 1_000,
@@ -192,6 +198,11 @@ function typed(
     nodePort: values.get('node-port'),
     blobCopies: values.get('blob-copies'),
   });
+}
+
+function signalsOf(text: string, mode: TlsMode): Config['signals'] {
+  const address = hostAndPort(text);
+  return address && { ...address, tls: tlsWanted(mode, address.host) };
 }
 
 async function readConfigFile(path: string): Promise<Readonly<Record<string, unknown>>> {

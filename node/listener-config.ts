@@ -66,6 +66,25 @@ export function certificateValidities(textOf: (setting: string) => string): Vali
   return { rootMs, nodeMs: parseDuration(textOf('cert-node-validity')), refreshHintMs };
 }
 
+/** Empty, or a host and a port: `127.0.0.1:7330`, `[::1]:7330`, `0.0.0.0:7330`. */
+export const signalsAddress: z.ZodType<string> = z
+  .string()
+  .max(262)
+  .refine(
+    (text) => text === '' || hostAndPort(text) !== undefined,
+    'signals listen at host:port, as in 127.0.0.1:7330',
+  );
+
+/** Undefined where it is empty, or none. */
+export function hostAndPort(
+  text: string,
+): { readonly host: string; readonly port: number } | undefined {
+  const [, host, port] = /^([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(text) ?? [];
+  return host === undefined || Number(port) > 65_535
+    ? undefined
+    : { host: bare(host), port: Number(port) };
+}
+
 /** What the node's certificate is for: where it listens, this machine, and its other names. */
 export function certificateNames(
   host: string,

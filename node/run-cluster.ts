@@ -23,7 +23,9 @@ import { certificateNames } from './listener-config.ts';
 import { ownerToken } from './owner-token.ts';
 import { createPeerGate } from './peer-gate.ts';
 import { readPorts, rememberPorts } from './ports.ts';
+import { judgeOf, listenForSignals } from './signals-host.ts';
 import { hansaVersion } from './version.ts';
+import { waysOf } from './ways.ts';
 
 export interface RunningCluster {
   readonly cluster: string;
@@ -86,8 +88,9 @@ export async function runCluster(
   kept.audit = composition.audit;
   await startAll(base, composition.capabilities);
   const road = await openApi(base, composition, given);
-  front.turn(road.accept);
+  front.turn(waysOf(road.accept, undefined));
   base.undo.push(async () => front.turn(undefined));
+  await listenForSignals(base, composition.signals);
   const link = portOf(transport?.addresses());
   await rememberPorts(data, { link, plane: portOf(plane?.addresses()) });
   beginDuties(base, composition.capabilities);
@@ -133,7 +136,7 @@ function beginDuties(base: Opening, capabilities: readonly Capability[]): void {
 
 async function openApi(
   base: Opening,
-  { capabilities, tokens, access, audit, certifying, logins, counts }: Composition,
+  { capabilities, tokens, access, audit, certifying, logins, counts, signals }: Composition,
   { requireHeld }: { readonly requireHeld?: (() => void) | undefined },
 ): Promise<HttpRoad> {
   const { config, clock, log, random, undo } = base;
@@ -144,6 +147,7 @@ async function openApi(
   const judging = { tokens, access, audit, ...(logins && { sessions: logins.sessions }) };
   const judge = createApiGate({ token, clock, log, contracts, routes, ...judging });
   const gate = heldGate(countingGate(judge, counts, 'api'), requireHeld);
+  signals.admitBy(judgeOf(gate, (caller) => lapseOf(caller, { tokens, logins })));
   const front = await tlsFront(base, certifying.trust);
   const road = await openHttp({
     edge: serve(served, gate),

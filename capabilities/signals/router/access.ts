@@ -15,6 +15,12 @@ export interface SignalAccess {
   readonly messagesPerSecondMax?: number | undefined;
   /** For lists and logs. */
   readonly subject: string;
+  /** `read` is asked of all that is told too: a pattern that was taken does not answer for it. */
+  readonly judgesAll?: boolean | undefined;
+  /** It is not told unasked what there is when it is welcomed. */
+  readonly quiet?: boolean | undefined;
+  /** Ends the session when it aborts; `done` lets go of it. */
+  readonly lapse?: { readonly signal: AbortSignal; done(): void } | undefined;
 }
 
 /** Why a HELLO is refused: the session is told by an ERROR, then closed. */

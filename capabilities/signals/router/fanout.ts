@@ -5,7 +5,7 @@ import { numberOf } from '../frames/values.ts';
 import type { Core, PublishOrigin, SignalChange } from './core.ts';
 import type { Param, ParamWrite } from './param.ts';
 import { typeBit, type Route } from './routes.ts';
-import type { Session } from './session.ts';
+import { hears, type Session } from './session.ts';
 
 const paramBit = typeBit('param');
 
@@ -47,7 +47,7 @@ export function createFanout(core: Core): Fanout {
       let number: number | undefined;
       let isRead = false;
       for (const route of core.routes.to(address)) {
-        if (route.session === except) {
+        if (route.session === except || !hears(route.session, address)) {
           continue;
         }
         if ((route.plain & paramBit) !== 0) {
@@ -68,7 +68,8 @@ export function createFanout(core: Core): Fanout {
       const send = senderOf(core, message, frame);
       const bit = typeBit(signal);
       for (const route of core.routes.to(address)) {
-        if (route.session !== except && ((route.plain | route.limited) & bit) !== 0) {
+        const wants = ((route.plain | route.limited) & bit) !== 0;
+        if (wants && route.session !== except && hears(route.session, address)) {
           send(route, bit);
         }
       }

@@ -219,6 +219,7 @@ class GreetedLine implements LineEvents {
     );
     this.#watchSilence(session);
     this.#watchExpiry(session);
+    this.#watchLapse(session);
     welcomed(session);
   }
 
@@ -291,6 +292,16 @@ class GreetedLine implements LineEvents {
     }
   }
 
+  #watchLapse({ access: { lapse } }: Session): void {
+    const refusal = { code: signalErrors.authentication, message: 'the right to be here ended' };
+    const end = (): void => this.#end(refusal, refusal.message);
+    if (lapse?.signal.aborted === true) {
+      queueMicrotask(end);
+    } else {
+      lapse?.signal.addEventListener('abort', end, { once: true });
+    }
+  }
+
   #after(ms: number, run: () => void): void {
     const { clock, timers } = this.#needs.core;
     this.#timers.push(timers.at(clock.monotonicMs() + ms, run));
@@ -316,6 +327,7 @@ class GreetedLine implements LineEvents {
       this.#needs.core.sessions.delete(session.id);
       session.gates.close();
       session.outbox.close();
+      session.access.lapse?.done();
       this.#needs.left(session);
     }
   }

@@ -8,7 +8,7 @@ import type { JournalEntry } from './journal.ts';
 import { routerLimits } from './limits.ts';
 import type { FrameSource } from './outbox.ts';
 import { errorFrame } from './publishing.ts';
-import type { Session } from './session.ts';
+import { hears, type Session } from './session.ts';
 
 export type Replaying = (session: Session, message: ReplayMessage) => void;
 
@@ -37,7 +37,8 @@ export function createReplaying(core: Core): Replaying {
     const entries = core.journal.entries({
       from: message.from ?? 0,
       to: message.to ?? Number.POSITIVE_INFINITY,
-      matches: ({ address, signal }) => maskHas(types, signal) && matches(address),
+      matches: ({ address, signal }) =>
+        maskHas(types, signal) && matches(address) && hears(session, address),
     });
     const { replayMax } = routerLimits;
     const limit = Math.min(message.limit ?? replayMax, replayMax);

@@ -32,3 +32,8 @@ export interface Session {
   /** Tells it why, then closes its line; all that it holds is freed when the line has ended. */
   end(refusal: Refusal | undefined, reason: string): void;
 }
+
+/** Whether it may be told of an address of a pattern that it subscribed to. */
+export function hears({ access }: Session, address: string): boolean {
+  return access.judgesAll !== true || access.allows('read', address);
+}

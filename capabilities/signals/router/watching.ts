@@ -8,7 +8,7 @@ import { routerLimits } from './limits.ts';
 import type { Param, Refusal } from './param.ts';
 import { errorFrame } from './publishing.ts';
 import { typeBit, type Subscription } from './routes.ts';
-import type { Session } from './session.ts';
+import { hears, type Session } from './session.ts';
 import { entryOf, snapshotSource } from './snapshots.ts';
 
 export interface Watching {
@@ -90,6 +90,9 @@ class WatchingDesk implements Watching {
   }
 
   welcome(session: Session): void {
+    if (session.access.quiet === true) {
+      return;
+    }
     const wants = ({ address }: Param): boolean => session.access.allows('read', address);
     this.tell(session, { wants, evenEmpty: true });
   }
@@ -125,12 +128,13 @@ class WatchingDesk implements Watching {
     const { params } = this.#core;
     if (isLiteral(pattern)) {
       const param = params.get(pattern);
-      if (param !== undefined) {
+      if (param !== undefined && hears(session, pattern)) {
         tellOne(session, param);
       }
     } else if (params.size > 0) {
       const matches = matcherOf(pattern);
-      this.tell(session, { wants: ({ address }) => matches(address), evenEmpty: false });
+      const wants = ({ address }: Param): boolean => matches(address) && hears(session, address);
+      this.tell(session, { wants, evenEmpty: false });
     }
   }
 }

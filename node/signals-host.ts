@@ -1,0 +1,55 @@
+// The one router of signals of a node's process: made here with the cluster's own store and rights,
+// and given its listener. Links and the other nodes of the cluster plug into what this gives.
+import {
+  hostSignals,
+  type CallerJudge,
+  type HostedSignals,
+} from '@hansa/capabilities/signals/capability';
+import type { AccessControl } from '@hansa/capabilities/access/contract';
+import { scopeStore, type Gate } from '@hansa/foundation';
+import { listenWebSocket } from '@hansa/signal-sockets';
+import type { CompositionNeeds } from './composition-needs.ts';
+import type { Opening } from './opening.ts';
+
+/** The part of the cluster's store that holds params, rules and tokens of the router. */
+export const signalsScope = 'signals';
+
+export function signalsHost(
+  needs: CompositionNeeds,
+  { access }: { readonly access: AccessControl },
+): HostedSignals {
+  const { cluster, name } = needs.identity.signer;
+  return hostSignals({
+    ...needs,
+    store: scopeStore(needs.store, signalsScope),
+    cluster,
+    name,
+    access,
+  });
+}
+
+/** How the API's gate lets sessions in. */
+export function judgeOf(gate: Gate, lapse: CallerJudge['lapse']): CallerJudge {
+  return {
+    async authenticate(credential) {
+      gate.admit(credential);
+      return gate.authenticate(credential);
+    },
+    lapse,
+  };
+}
+
+/** Where it was asked for; resolves to where it listens. PORT_TAKEN. */
+export async function listenForSignals(
+  { config, log, undo }: Opening,
+  signals: HostedSignals,
+): Promise<string | undefined> {
+  const { signals: asked } = config;
+  if (asked === undefined) {
+    return undefined;
+  }
+  const { host, port } = asked;
+  const listener = await listenWebSocket({ host, port, accept: signals.accept, log });
+  undo.push(() => listener.close());
+  return `ws://${host}:${listener.port}`;
+}
