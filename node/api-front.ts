@@ -17,11 +17,11 @@ export async function openApiFront(
   { config, clock, undo }: Opening,
   node?: NodeId,
 ): Promise<{ readonly front: Front; readonly url: string }> {
-  const { data, apiHost: host, apiPort } = config;
+  const { data, apiHost: host, apiPort, signals } = config;
   const path = join(data, 'api.sock');
   const socket = Buffer.byteLength(path) <= socketPathBytesMax ? { socketPath: path } : {};
   const open = (port: number): Promise<Front> =>
-    openFront({ listen: { host, port }, clock, ...socket });
+    openFront({ listen: { host, port }, clock, signals, ...socket });
   const remembered = (await readPorts(data)).api ?? 0;
   const front =
     apiPort !== 0
@@ -36,7 +36,16 @@ export async function openApiFront(
   const url = urlOf(config, front.address);
   await rememberPorts(data, { api: front.address.port });
   const apiFile = join(data, 'api.json');
-  await writeSecret(apiFile, `${JSON.stringify({ url, ...socket, pid: process.pid, node })}\n`);
+  const facts = { url, ...socket, signals: signalsUrl(config, front), pid: process.pid, node };
+  await writeSecret(apiFile, `${JSON.stringify(facts)}\n`);
   undo.push(() => rm(apiFile, { force: true }));
   return { front, url };
+}
+
+/** Undefined where no signals are listened for. */
+export function signalsUrl({ signals }: Opening['config'], front: Front): string | undefined {
+  if (signals === undefined || front.signals === undefined) {
+    return undefined;
+  }
+  return urlOf(signals, front.signals).replace('http', 'ws');
 }

@@ -23,7 +23,7 @@ import { certificateNames } from './listener-config.ts';
 import { ownerToken } from './owner-token.ts';
 import { createPeerGate } from './peer-gate.ts';
 import { readPorts, rememberPorts } from './ports.ts';
-import { judgeOf, listenForSignals } from './signals-host.ts';
+import { judgeOf, takeSignals } from './signals-host.ts';
 import { hansaVersion } from './version.ts';
 import { waysOf } from './ways.ts';
 
@@ -88,9 +88,8 @@ export async function runCluster(
   kept.audit = composition.audit;
   await startAll(base, composition.capabilities);
   const road = await openApi(base, composition, given);
-  front.turn(waysOf(road.accept, undefined));
+  front.turn(waysOf(road.accept, takeSignals(base, composition.signals)));
   base.undo.push(async () => front.turn(undefined));
-  await listenForSignals(base, composition.signals);
   const link = portOf(transport?.addresses());
   await rememberPorts(data, { link, plane: portOf(plane?.addresses()) });
   beginDuties(base, composition.capabilities);

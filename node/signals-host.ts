@@ -7,9 +7,10 @@ import {
 } from '@hansa/capabilities/signals/capability';
 import type { AccessControl } from '@hansa/capabilities/access/contract';
 import { scopeStore, type Gate } from '@hansa/foundation';
-import { listenWebSocket } from '@hansa/signal-sockets';
+import { takeWebSockets } from '@hansa/signal-sockets';
 import type { CompositionNeeds } from './composition-needs.ts';
 import type { Opening } from './opening.ts';
+import type { SignalWay } from './ways.ts';
 
 /** The part of the cluster's store that holds params, rules and tokens of the router. */
 export const signalsScope = 'signals';
@@ -39,17 +40,15 @@ export function judgeOf(gate: Gate, lapse: CallerJudge['lapse']): CallerJudge {
   };
 }
 
-/** Where it was asked for; resolves to where it listens. PORT_TAKEN. */
-export async function listenForSignals(
+/** Sessions that come in at the front, where it listens for some. */
+export function takeSignals(
   { config, log, undo }: Opening,
-  signals: HostedSignals,
-): Promise<string | undefined> {
-  const { signals: asked } = config;
-  if (asked === undefined) {
+  { accept }: HostedSignals,
+): SignalWay | undefined {
+  if (config.signals === undefined) {
     return undefined;
   }
-  const { host, port } = asked;
-  const listener = await listenWebSocket({ host, port, accept: signals.accept, log });
-  undo.push(() => listener.close());
-  return `ws://${host}:${listener.port}`;
+  const taker = takeWebSockets({ accept, log });
+  undo.push(() => taker.close());
+  return taker;
 }

@@ -1,11 +1,11 @@
 // What only one of the transports has: probes, pings and pages, or bytes in pieces.
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { frameBytesMax } from '@hansa/capabilities/signals/frames/limits';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { ends, pattern, until } from '../../testkit/signal-ends.ts';
 import { frameBytesMax as drivenBytesMax } from './framing.ts';
-import { listenTcp, listenWebSocket } from './index.ts';
+import { listenTcp, listenWebSocket, takeWebSockets, type WebSocketTaker } from './index.ts';
 
 const host = '127.0.0.1';
 const ending: (() => Promise<void> | void)[] = [];
@@ -20,6 +20,14 @@ it('lines take what frames may have', () => {
   expect(drivenBytesMax).toBe(frameBytesMax);
 });
 
+function opened(webSocket: WebSocket): Promise<void> {
+  ending.push(() => webSocket.terminate());
+  return new Promise((resolve, reject) => {
+    webSocket.once('open', resolve);
+    webSocket.once('error', reject);
+  });
+}
+
 describe('a WebSocket listener', () => {
   async function listening(
     more: object = {},
@@ -28,14 +36,6 @@ describe('a WebSocket listener', () => {
     const listener = await listenWebSocket({ host, port: 0, accept: server.accept, ...more });
     ending.push(() => listener.close());
     return { port: listener.port, server };
-  }
-
-  function opened(webSocket: WebSocket): Promise<void> {
-    ending.push(() => webSocket.terminate());
-    return new Promise((resolve, reject) => {
-      webSocket.once('open', resolve);
-      webSocket.once('error', reject);
-    });
   }
 
   it.each(['GET', 'HEAD', 'POST', 'OPTIONS'])('answers a plain %s with ok', async (method) => {
@@ -139,6 +139,53 @@ describe('a WebSocket listener', () => {
     socket.write(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff));
     await until(() => server.all[0]?.reasons.length === 1);
     expect(server.all[0]?.frames).toEqual([]);
+  });
+});
+
+describe('a taker of WebSockets', () => {
+  async function front(): Promise<{
+    readonly port: number;
+    readonly sockets: Socket[];
+    readonly server: ReturnType<typeof ends>;
+    readonly taker: WebSocketTaker;
+  }> {
+    const server = ends();
+    const taker = takeWebSockets({ accept: server.accept });
+    const sockets: Socket[] = [];
+    const listener = createServer({ pauseOnConnect: true }, (socket) => {
+      sockets.push(socket);
+      taker.take(socket);
+    });
+    await new Promise<void>((resolve) => listener.listen({ host, port: 0 }, resolve));
+    ending.push(async () => {
+      await taker.close();
+      listener.close();
+    });
+    return { port: (listener.address() as AddressInfo).port, sockets, server, taker };
+  }
+
+  it('makes lines of connections that others took in, and ends the one it is told to', async () => {
+    const { port, sockets, server, taker } = await front();
+    const [one, other] = [0, 1].map(() => new WebSocket(`ws://${host}:${port}`, 'clasp'));
+    if (one === undefined || other === undefined) {
+      throw new Error('two were opened');
+    }
+    await opened(one);
+    await opened(other);
+    one.send(pattern(3));
+    await until(() => server.all.some(({ frames }) => frames.length === 1));
+    sockets.forEach((socket, at) => at === 0 && taker.part(socket));
+    await until(() => server.all[0]?.reasons.length === 1);
+    expect(server.all[1]?.reasons).toEqual([]);
+  });
+
+  it('cuts off a connection of which no line has come yet', async () => {
+    const { port, sockets, taker } = await front();
+    const socket = connect({ host, port });
+    const ended = new Promise((resolve) => socket.once('close', resolve));
+    await until(() => sockets.length === 1);
+    sockets.forEach((each) => taker.part(each));
+    await ended;
   });
 });
 

@@ -18,7 +18,10 @@ const pingMsDefault = 30_000; // as the published router's configuration
 const requestMs = 10_000; // to ask for a WebSocket, or for anything else; as a HELLO has
 const checkMs = 2_500; // how late a slow request may be found
 
-export interface WebSocketNeeds extends ListenNeeds {
+export interface WebSocketNeeds extends ListenNeeds, WebSocketTaking {}
+
+/** How lines are made of connections, wherever those come from. */
+export interface WebSocketTaking extends Pick<ListenNeeds, 'accept' | 'log'> {
   /** How often a line is pinged; who has not answered by the next time is cut off. */
   readonly pingMs?: number | undefined;
   /** Pages that may connect beside those of this machine, as browsers name them; `*`: all. */
@@ -27,9 +30,55 @@ export interface WebSocketNeeds extends ListenNeeds {
   readonly tls?: { readonly certificate: string; readonly key: string } | undefined;
 }
 
+/** For connections that somebody else has taken in; they may be paused. */
+export interface WebSocketTaker {
+  take(socket: Socket): void;
+  /** Ends what came on the connection. */
+  part(socket: Socket): void;
+  /** Ends every line. */
+  close(): Promise<void>;
+}
+
 /** PORT_TAKEN where another program listens there. */
 export async function listenWebSocket(needs: WebSocketNeeds): Promise<SignalListener> {
+  const { server, close } = openServer(needs);
+  try {
+    return { port: await listen(server, needs), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+export function takeWebSockets(needs: WebSocketTaking): WebSocketTaker {
+  const { server, lineOf, close } = openServer(needs);
+  server.emit('listening'); // from then on slow requests are looked after
+  return {
+    take(socket) {
+      server.emit('connection', socket);
+      socket.resume();
+    },
+    part(socket) {
+      const line = lineOf.get(socket);
+      if (line === undefined) {
+        socket.destroy(); // nothing came of it yet, or it is inside of a TLS that is not ours to end
+      } else {
+        line.close('the node leaves');
+      }
+    },
+    close,
+  };
+}
+
+interface OpenServer {
+  readonly server: Server;
+  readonly lineOf: WeakMap<Socket, SocketLine>;
+  close(): Promise<void>;
+}
+
+function openServer(needs: WebSocketTaking): OpenServer {
   const lines = new Set<Pinged>();
+  const lineOf = new WeakMap<Socket, SocketLine>();
   const turn = new Turn();
   const server = createHttp(needs);
   const sockets = new WebSocketServer({
@@ -50,13 +99,14 @@ export async function listenWebSocket(needs: WebSocketNeeds): Promise<SignalList
       const line = openWebSocketLine({ webSocket, socket, framing, turn, accept, log });
       const pinged = { line, ping: () => webSocket.ping(), cut: () => webSocket.terminate() };
       lines.add(pinged);
+      lineOf.set(socket, line);
       webSocket.once('close', () => lines.delete(pinged));
     });
   });
-  const port = await listen(server, needs);
   const timer = setInterval(() => lines.forEach(ping), needs.pingMs ?? pingMsDefault);
   return {
-    port,
+    server,
+    lineOf,
     async close() {
       clearInterval(timer);
       lines.forEach(({ line }) => line.close('the listener closes'));
@@ -67,7 +117,7 @@ export async function listenWebSocket(needs: WebSocketNeeds): Promise<SignalList
   };
 }
 
-function createHttp({ tls }: WebSocketNeeds): Server {
+function createHttp({ tls }: WebSocketTaking): Server {
   const patience = {
     requestTimeout: requestMs,
     headersTimeout: requestMs,
