@@ -23,6 +23,7 @@ import type { KinHost, KinLink, StateChange } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
 import type { Advert, Suffixed } from './suffix.ts';
 import { Spreading } from './spreading.ts';
+import { advertsFor, restate } from './stating.ts';
 import { Topology } from './topology.ts';
 import { createSeen, isNewer, type Seen, type Version } from './versions.ts';
 
@@ -112,7 +113,7 @@ export class Federation implements KinHost {
     this.#recoversUntilMs ??= this.clock.monotonicMs() + recoveryMs;
     this.links.set(link.id, link);
     this.#tellOfSelf(link);
-    this.topology.adverts().forEach((advert) => link.advertise(advert));
+    this.#advertise(this.topology.adverts(), link);
   }
 
   linkDown(link: KinLink): void {
@@ -132,6 +133,13 @@ export class Federation implements KinHost {
   /** What a peer of another kind owns has changed. */
   peersChanged(): void {
     this.#tellOfSelf(undefined);
+  }
+
+  /** Ours from now on, and what is whose: what was taken for another owner is given up. */
+  state(owned: readonly string[], others: ReadonlyMap<string, readonly string[]>): void {
+    restate({ federation: this, spreading: this.#spreading }, { owned, others });
+    this.#tellOfSelf(undefined);
+    this.links.forEach((link) => link.offerRevisions());
   }
 
   /** A link to a hub of another kind has written it; what is ours has to go on from here. */
@@ -235,20 +243,23 @@ export class Federation implements KinHost {
   }
 
   advertised(link: KinLink, advert: Advert): void {
-    const isAllowed = advert.patterns.every(
-      (pattern) => link.rights.allows('watch', pattern) && link.rights.allows('write', pattern),
-    );
+    const isProven = link.rights.brings !== undefined;
+    const isAllowed =
+      isProven ||
+      advert.patterns.every(
+        (pattern) => link.rights.allows('watch', pattern) && link.rights.allows('write', pattern),
+      );
     if (!isAllowed && advert.routerId !== this.routerId) {
       this.figures.refused += 1;
       this.log.event('signal-federation.advert-not-allowed', { router: advert.routerId });
       return;
     }
-    this.offer(advert, link.peerId);
+    this.offer(advert, link.peerId, isProven);
   }
 
   /** The sentence says why an advert is refused. */
-  offer(advert: Advert, via: string): string | undefined {
-    const offered = this.topology.offer(advert, via);
+  offer(advert: Advert, via: string, isProven = false): string | undefined {
+    const offered = this.topology.offer(advert, via, isProven);
     if (offered.outcome === 'refused') {
       this.figures.refused += 1;
       this.log.event('signal-federation.refused', {
@@ -261,9 +272,10 @@ export class Federation implements KinHost {
       // An advert of an earlier life of ours is about: ours has to be newer.
       const neighbours = this.topology.self.neighbours;
       const self = this.topology.tellOfSelf(neighbours, Math.max(this.#nowUs(), advert.stamp + 1));
-      this.links.forEach((link) => link.advertise(self));
+      this.links.forEach((link) => this.#advertise([self], link));
     } else if (offered.outcome === 'new') {
-      this.links.forEach((link) => link.peerId !== via && link.advertise(advert));
+      const stated = [this.topology.asStated(advert)];
+      this.links.forEach((link) => link.peerId !== via && this.#advertise(stated, link));
     }
     return undefined;
   }
@@ -313,7 +325,9 @@ export class Federation implements KinHost {
   }
 
   #mayBring(link: KinLink, address: string): boolean {
-    if (addressProblem(address) !== undefined || !link.rights.allows('write', address)) {
+    const { rights } = link;
+    const brings = rights.brings?.(address) ?? rights.allows('write', address);
+    if (addressProblem(address) !== undefined || !brings) {
       return false;
     }
     const owner = this.topology.ownerOf(address);
@@ -332,7 +346,11 @@ export class Federation implements KinHost {
   #tellOfSelf(except: KinLink | undefined): void {
     const neighbours = [...new Set([...this.links.values()].map(({ peerId }) => peerId))];
     const self = this.topology.tellOfSelf(neighbours, this.#nowUs());
-    this.links.forEach((link) => link !== except && link.advertise(self));
+    this.links.forEach((link) => link !== except && this.#advertise([self], link));
+  }
+
+  #advertise(adverts: readonly Advert[], link: KinLink): void {
+    advertsFor(link, adverts, this).forEach((advert) => link.advertise(advert));
   }
 
   /** Compares what it has with every peer, and forgets stamps of what is no more. */
@@ -347,7 +365,7 @@ export class Federation implements KinHost {
         }
         const adverts = this.topology.adverts();
         for (const link of this.links.values()) {
-          adverts.forEach((advert) => link.advertise(advert));
+          this.#advertise(adverts, link);
           link.offerRevisions();
         }
         timer = next();

@@ -130,6 +130,9 @@ class Hub implements PeerDesk {
 
   /** A peer is told of what it declares, and writes there: it needs both rights. */
   #refusalOfScope({ access }: Session, patterns: readonly string[]): Refused | undefined {
+    if (access.routerId !== undefined) {
+      return undefined; // what it owns is not for it to say
+    }
     const denied = patterns.find(
       (pattern) => !access.allows('watch', pattern) || !access.allows('write', pattern),
     );
@@ -143,6 +146,12 @@ class Hub implements PeerDesk {
   #declare(session: Session, message: FederationMessage): void {
     const advert = advertOf(message);
     const routerId = (message.origin || session.name).slice(0, federationLimits.routerIdBytesMax);
+    const { routerId: proven = routerId } = session.access;
+    if (routerId !== proven || (session.access.routerId !== undefined && advert === undefined)) {
+      const sentence = 'the link has proven another router than the one that speaks';
+      this.#refuse(session, { code: signalErrors.refused, message: sentence });
+      return;
+    }
     const stranger = this.#otherSession(session, routerId);
     if (stranger !== undefined && stranger.access.subject !== session.access.subject) {
       const sentence = `${routerId} is connected already, as somebody else`;
@@ -160,7 +169,7 @@ class Hub implements PeerDesk {
     const sentence =
       advert === undefined
         ? this.#federation.topology.claim(session.id, routerId, patterns)
-        : this.#federation.offer(advert, routerId);
+        : this.#federation.offer(advert, routerId, session.access.brings !== undefined);
     if (sentence !== undefined) {
       this.#refuse(session, { code: signalErrors.refused, message: sentence });
       return;

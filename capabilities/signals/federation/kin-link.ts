@@ -35,9 +35,10 @@ export interface LinkPort {
   isClogged(): boolean;
 }
 
-/** What the router at the other end may; see `SignalVerb`. */
+/** What the other end may; `brings`, which changes may come over a link that has proven it. */
 export interface LinkRights {
   allows(verb: SignalVerb, addressOrPattern: string): boolean;
+  brings?(address: string): boolean;
 }
 
 export interface StateChange {
@@ -80,8 +81,7 @@ export interface KinLinkNeeds {
   readonly rights: LinkRights;
 }
 
-/** Looked at before one frame of a snapshot is made. */
-const batchMax = 256;
+const batchMax = 256; // looked at before one frame of a snapshot is made
 const batchBytesMax = 49_152; // the same in bytes: one more of the usual size still fits the frame
 
 export class KinLink {

@@ -34,6 +34,8 @@ export interface LineLinkNeeds {
   readonly emit: Emit;
   readonly rights: LinkRights;
   readonly interests: readonly string[];
+  /** The one router that may be at the other end, where the line has proven it. */
+  readonly expected?: string | undefined;
   /** Told of every new state; `failed` where it makes no sense to try again. */
   readonly changed?: ((state: PeerState) => void) | undefined;
 }
@@ -166,6 +168,11 @@ export class LineLink implements FederationLink {
       this.#fail('the endpoint is this very router');
       return;
     }
+    const { expected = kinId } = this.#needs;
+    if (kinId !== expected) {
+      this.#fail('the link has proven another router than the one that speaks');
+      return;
+    }
     this.#peer = kinId ?? name;
     this.#enter('syncing');
     if (kinId === undefined) {
@@ -190,7 +197,9 @@ export class LineLink implements FederationLink {
   /** What our own policy lets the other end have. */
   #declaring(): readonly string[] {
     const { federation, rights } = this.#needs;
-    return federation.config.ownedNamespaces.filter((pattern) => rights.allows('watch', pattern));
+    const isProven = rights.brings !== undefined;
+    const owned = isProven ? [] : federation.topology.owned;
+    return owned.filter((pattern) => rights.allows('watch', pattern));
   }
 
   #acknowledged(): true {

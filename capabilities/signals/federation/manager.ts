@@ -35,6 +35,8 @@ export interface LinkOptions {
   readonly rights?: LinkRights | undefined;
   /** What we want to hear of a hub of another kind; all it lets us where left out. */
   readonly interests?: readonly string[] | undefined;
+  /** The one router that may be there, where the line has proven it. */
+  readonly expected?: string | undefined;
   readonly changed?: ((state: PeerState) => void) | undefined;
 }
 
@@ -61,7 +63,7 @@ export class FederationManager {
   readonly #federation: Federation;
   readonly #peers = new Map<string, Registered>();
   readonly #links = new Map<string, FederationLink>();
-  readonly #owned: readonly Matcher[];
+  #owned: readonly Matcher[];
   #dialers: readonly Dialer[] = [];
   #receiver: EventReceiver | undefined;
   #router: Router | undefined;
@@ -96,7 +98,17 @@ export class FederationManager {
   }
 
   get ownedNamespaces(): readonly string[] {
-    return this.#config.ownedNamespaces;
+    return this.#federation.topology.owned;
+  }
+
+  /**
+   * What this router owns from now on, beside what it was configured with, and what is whose among
+   * routers that their links have proven.
+   */
+  state(owned: readonly string[], others: ReadonlyMap<string, readonly string[]>): void {
+    const all = [...new Set([...this.#config.ownedNamespaces, ...owned])];
+    this.#owned = all.map(matcherOf);
+    this.#federation.state(all, others);
   }
 
   get figures(): Readonly<FederationFigures> {
@@ -234,7 +246,8 @@ export class FederationManager {
     }));
   }
 
-  #makeLink(line: Line, { rights = allRights, interests, changed }: LinkOptions): FederationLink {
+  #makeLink(line: Line, options: LinkOptions): FederationLink {
+    const { rights = allRights, interests, expected, changed } = options;
     if (this.#router === undefined) {
       throw new TypeError('a manager that was not started has no router to link');
     }
@@ -248,6 +261,7 @@ export class FederationManager {
       id,
       rights,
       interests: interests ?? ['/**'],
+      expected,
       emit: (event) => this.#emit(event),
       changed: (state) => {
         if (state === 'disconnected' || state === 'failed') {

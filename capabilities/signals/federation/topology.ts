@@ -33,7 +33,10 @@ const edgesMax = 16 * federationLimits.routersMax;
 
 export class Topology {
   readonly selfId: string;
-  readonly #owned: readonly string[];
+  #owned: readonly string[];
+  /** What this cluster holds to be others', whatever anybody says on a line: see `state`. */
+  #stated: ReadonlyMap<string, readonly string[]> = new Map();
+  readonly #proven = new Set<string>();
   #self: Advert;
   readonly #adverts = new Map<string, Advert>();
   /** Of peers of another kind, by their key. */
@@ -56,17 +59,35 @@ export class Topology {
     this.#self = { routerId: selfId, stamp: 0, patterns: owned, neighbours: [] };
   }
 
+  get owned(): readonly string[] {
+    return this.#owned;
+  }
+
   get self(): Advert {
     return this.#self;
   }
 
   /** Ours first. */
   adverts(): readonly Advert[] {
-    return [this.#self, ...this.#adverts.values()];
+    return [this.#self, ...[...this.#adverts.values()].map((advert) => this.asStated(advert))];
   }
 
-  advert(routerId: string): Advert | undefined {
-    return this.#adverts.get(routerId);
+  /** Ours from now on, and what is whose among routers that have proven who they are. */
+  state(owned: readonly string[], others: ReadonlyMap<string, readonly string[]>): void {
+    this.#owned = owned;
+    this.#stated = others;
+    this.#index = undefined;
+  }
+
+  /** With the patterns that we hold to be its own, for routers that know no better. */
+  asStated(advert: Advert): Advert {
+    const patterns = this.#stated.get(advert.routerId);
+    return patterns === undefined ? advert : { ...advert, patterns };
+  }
+
+  /** Whether all that is known of it came over links whose ends have proven who they are. */
+  isProven(routerId: string): boolean {
+    return this.#proven.has(routerId);
   }
 
   /** What we tell of ourselves from now on. */
@@ -102,9 +123,16 @@ export class Topology {
     }
   }
 
-  /** What a linked router, `via`, told of itself or of another one. */
-  offer(advert: Advert, via: string): Offered {
-    const { routerId } = advert;
+  /**
+   * What a linked router, `via`, told of itself or of another one. Of one that is `proven`, links
+   * alone count: what it owns is stated, not claimed.
+   */
+  offer(told: Advert, via: string, isProven = false): Offered {
+    const { routerId } = told;
+    const advert = isProven ? { ...told, patterns: [] } : told;
+    if (!isProven && (this.#stated.has(routerId) || this.#proven.has(routerId))) {
+      return { outcome: 'refused', sentence: 'a router that is known by its link speaks by it' };
+    }
     if (routerId === this.selfId) {
       return { outcome: advert.stamp >= this.#self.stamp ? 'outdone' : 'known' };
     }
@@ -124,6 +152,9 @@ export class Topology {
       return { outcome: 'refused', sentence: `${routersMax} routers are all that one knows` };
     }
     this.#adverts.set(routerId, advert);
+    if (isProven) {
+      this.#proven.add(routerId);
+    }
     this.#linked.set(routerId, new Set(advert.neighbours));
     this.#changed(advert);
     return { outcome: 'new' };
@@ -251,6 +282,7 @@ export class Topology {
     add(this.#owned, { kind: 'self', id: this.selfId });
     this.#peers.forEach(({ patterns }, id) => add(patterns, { kind: 'peer', id }));
     this.#adverts.forEach(({ patterns }, id) => add(patterns, { kind: 'router', id }));
+    this.#stated.forEach((patterns, id) => add(patterns, { kind: 'router', id }));
     return index;
   }
 
@@ -270,6 +302,7 @@ export class Topology {
         book.add(id, advert.patterns);
       }
     }
+    this.#stated.forEach((theirs, id) => book.add(id, theirs));
     for (const pattern of patterns) {
       const found = book.conflict(pattern);
       if (found !== undefined) {
@@ -287,6 +320,7 @@ export class Topology {
     for (const id of this.#adverts.keys()) {
       if (this.wayTo(id) === undefined) {
         this.#linked.delete(id);
+        this.#proven.delete(id);
         return this.#adverts.delete(id);
       }
     }

@@ -15,6 +15,10 @@ export interface SignalAccess {
   readonly messagesPerSecondMax?: number | undefined;
   /** For lists and logs. */
   readonly subject: string;
+  /** Of a line that has proven who is there: the one router that may speak on it. */
+  readonly routerId?: string | undefined;
+  /** Of such a line: see `LinkRights.brings`. */
+  brings?(address: string): boolean;
   /** `read` is asked of all that is told too: a pattern that was taken does not answer for it. */
   readonly judgesAll?: boolean | undefined;
   /** It is not told unasked what there is when it is welcomed. */

@@ -32,7 +32,8 @@ export interface GreetingNeeds {
 }
 
 export interface Greeting {
-  accept(line: Line): LineEvents;
+  /** Whose line has proven who is there is let in by `access`, without being asked for a token. */
+  accept(line: Line, access?: SignalAccess): LineEvents;
   /** Ends every line. */
   stop(reason: string): void;
 }
@@ -41,9 +42,11 @@ export function createGreeting(needs: GreetingNeeds): Greeting {
   const lines = new Set<GreetedLine>();
   let stopped: string | undefined;
   return {
-    accept(line) {
+    accept(line, access) {
       const { core } = needs;
-      const greeted = new GreetedLine(needs, line, () => lines.delete(greeted));
+      const asked =
+        access === undefined ? needs : { ...needs, doorkeeper: { admit: () => access } };
+      const greeted = new GreetedLine(asked, line, () => lines.delete(greeted));
       if (stopped !== undefined || lines.size >= core.settings.sessionsMax) {
         greeted.refuse(stopped ?? 'too many sessions');
       } else {

@@ -3,10 +3,10 @@
 // for. Who carries changes elsewhere, a link or a store, listens and writes by the local door.
 import type { Clock, Log, Random } from '@hansa/foundation';
 import { encodeFrame } from '../frames/encode.ts';
-import type { AcceptLine } from '../frames/line.ts';
+import type { AcceptLine, Line, LineEvents } from '../frames/line.ts';
 import type { Feature, PublishMessage } from '../frames/messages.ts';
 import { createPatternIndex } from '../patterns/trie.ts';
-import { openDoor, type Doorkeeper } from './access.ts';
+import { openDoor, type Doorkeeper, type SignalAccess } from './access.ts';
 import { createAnnouncing } from './announcing.ts';
 import { createBundles } from './bundles.ts';
 import type {
@@ -73,6 +73,8 @@ export interface PeerSide {
 
 export interface Router {
   readonly accept: AcceptLine;
+  /** A line that has proven who is there: no token is asked for. */
+  readonly acceptAs: (line: Line, access: SignalAccess) => LineEvents;
   readonly sessions: ReadonlyMap<string, Session>;
   readonly figures: Readonly<RouterFigures>;
   readonly paramCount: number;
@@ -85,6 +87,10 @@ export interface Router {
   publish(message: PublishMessage, origin: PublishOrigin): void;
   /** Puts back what was stored; tells nobody. False where its time is over. */
   restore(stored: StoredParam): boolean;
+  /** From now on no address gets a revision that is not above it. */
+  revisionsAbove(floor: number): void;
+  /** It stands here no more; the protocol has no word for it, so nobody is told. */
+  remove(address: string): void;
   /** Told of everything that is taken, until the function that it gives is called. */
   listen(listener: SignalListener): () => void;
   /** Asked before anything of a session is taken, until the function that it gives is called. */
@@ -121,6 +127,7 @@ export function createRouter(needs: RouterNeeds): Router {
   });
   return {
     accept: (line) => greeting.accept(line),
+    acceptAs: (line, access) => greeting.accept(line, access),
     sessions: core.sessions,
     figures: core.figures,
     get paramCount() {
@@ -148,6 +155,8 @@ export function createRouter(needs: RouterNeeds): Router {
       fanout.publish(message, { frame: encodeFrame(message), origin, except });
     },
     restore: (stored) => core.params.restore(stored),
+    revisionsAbove: (floor) => core.params.revisionsAbove(floor),
+    remove: (address) => core.params.remove(address),
     listen(listener) {
       core.listeners.add(listener);
       return () => void core.listeners.delete(listener);
