@@ -52,6 +52,8 @@ export interface Signals {
   readonly federation: FederationManager | undefined;
   /** What a listener gives its lines to. */
   readonly accept: AcceptLine;
+  /** How many params are not stored yet. */
+  waiting(): number;
   /** Ends all sessions, and stores what waits. */
   stop(): Promise<void>;
 }
@@ -65,19 +67,20 @@ export async function createSignals(needs: SignalsNeeds): Promise<Signals> {
   const { clock, log, random, options } = rest;
   const rules = options?.rules ?? [];
   checkRules(rules);
-  const ruleOf = createRuleBook(rules);
+  const ruleOf = options?.ruleOf ?? createRuleBook(rules);
   const isDurable = (address: string): boolean => ruleOf(address)?.durable === true;
   const federation =
     linked && new FederationManager(linked.config, { clock, random, log, dial: linked.dial });
   const keeper = kept === undefined ? undefined : createKeeping({ ...kept, clock, log, isDurable });
   const doorkeeper = door === undefined ? needs.doorkeeper : createDoor({ ...door, clock });
   const router = createRouter({ ...rest, keeper, doorkeeper, peers: federation?.peers });
-  await keeper?.load((stored) => router.restore(stored));
+  await keeper?.load(router);
   federation?.start(router);
   return {
     router,
     federation,
     accept: router.accept,
+    waiting: () => keeper?.waiting ?? 0,
     async stop() {
       federation?.stop();
       router.stop();

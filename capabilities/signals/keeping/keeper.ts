@@ -5,7 +5,7 @@ import type { Clock, Codec, Crypto, KeyValueStore, Log, Op, Table } from '@hansa
 import type { Keeper } from '../router/core.ts';
 import type { Param } from '../router/param.ts';
 import type { StoredParam } from '../router/params.ts';
-import { keyPartOf, paramTable, storedParam, type ParamRow } from './rows.ts';
+import { claimBlock, keyPartOf, paramTable, storedParam, type ParamRow } from './rows.ts';
 
 export const keepingLimits = {
   /** Relaxed params are gathered so long; writing them has the rest of the tenth of a second. */
@@ -14,13 +14,10 @@ export const keepingLimits = {
   batchMax: 100,
   /** Under the 1 MiB of a transaction, which keys and revisions count in as well. */
   batchBytesMax: 786_432,
+  /** Transactions under way at once: a store brings them to its disk together. */
+  batchesMax: 8,
   /** A store that fails is asked again after this. */
   retryMs: 1_000,
-  /**
-   * What a crash may have cost of revisions that others have seen: more than anybody writes at one
-   * address in a tenth of a second. A restored param goes on above it.
-   */
-  revisionGap: 1_000_000,
 } as const;
 
 /** Of a row beside address, writer and value. */
@@ -35,9 +32,18 @@ export interface KeepingNeeds {
   readonly isDurable: (address: string) => boolean;
 }
 
+/** The router, as what was stored is put back into it. */
+export interface Restoring {
+  revisionsAbove(floor: number): void;
+  restore(stored: StoredParam): boolean;
+}
+
 export interface Keeping extends Keeper {
-  /** What is stored, each to be put back; a row whose param is not wanted back is deleted. */
-  load(restore: (stored: StoredParam) => boolean): Promise<number>;
+  /**
+   * Begins a life of the router, above all revisions of earlier ones, and puts back what is stored;
+   * a row whose param is not wanted back is deleted.
+   */
+  load(router: Restoring): Promise<number>;
   /** Resolves when everything that was kept so far is stored. */
   flush(): Promise<void>;
   /** Stores what waits, then takes nothing more. */
@@ -53,6 +59,7 @@ interface Waiter {
 
 /** What waits at an address: a param to be stored as it then is, or undefined to be deleted. */
 type Dirty = Map<string, Param | undefined>;
+type Batch = readonly (readonly [string, Param | undefined])[];
 
 export function createKeeping(needs: KeepingNeeds): Keeping {
   return new StoreKeeping(needs);
@@ -64,9 +71,16 @@ class StoreKeeping implements Keeping {
   readonly #dirty: Dirty = new Map();
   /** By address, who is told when it is stored. */
   readonly #waiters = new Map<string, Waiter[]>();
+  /** Addresses of transactions under way: what comes at one meanwhile waits for their end. */
+  readonly #underWay = new Set<string>();
   readonly #stopping = new AbortController();
-  #writing: Promise<void> | undefined;
+  #writing: Idling | undefined;
+  #beginning = false;
   #gathering = false;
+  /** How many transactions are under way. */
+  #batches = 0;
+  /** Until it is asked again, the store is left alone. */
+  #failing = false;
   #ending = false;
 
   constructor(needs: KeepingNeeds) {
@@ -103,12 +117,11 @@ class StoreKeeping implements Keeping {
     this.#gather();
   }
 
-  async load(restore: (stored: StoredParam) => boolean): Promise<number> {
+  async load(router: Restoring): Promise<number> {
+    router.revisionsAbove(await claimBlock(this.#needs.store, this.#needs.codec));
     let count = 0;
     for await (const { value } of this.#params.rows()) {
-      const stored = storedParam(value);
-      const revision = stored.revision + keepingLimits.revisionGap;
-      if (restore({ ...stored, revision })) {
+      if (router.restore(storedParam(value))) {
         count += 1;
       } else {
         this.removed(value.address);
@@ -118,11 +131,12 @@ class StoreKeeping implements Keeping {
   }
 
   async flush(): Promise<void> {
-    await (this.#dirty.size === 0 ? this.#writing : this.#write());
+    await (this.#dirty.size === 0 ? this.#writing?.ended : this.#write());
   }
 
   async stop(): Promise<void> {
     this.#ending = true;
+    this.#failing = false; // it is asked once more
     await this.flush();
     this.#stopping.abort();
   }
@@ -143,30 +157,45 @@ class StoreKeeping implements Keeping {
 
   /** In the next microtask, so that what comes in one turn is written together. */
   #write(): Promise<void> {
-    this.#writing ??= Promise.resolve().then(() => this.#writeAll());
-    return this.#writing;
+    this.#writing ??= idling();
+    if (!this.#beginning) {
+      this.#beginning = true;
+      void Promise.resolve().then(() => {
+        this.#beginning = false;
+        this.#begin();
+      });
+    }
+    return this.#writing.ended;
   }
 
-  async #writeAll(): Promise<void> {
-    try {
-      while (this.#dirty.size > 0) {
-        await this.#writeBatch();
+  /** What waits, in as many transactions as may be under way. */
+  #begin(): void {
+    while (!this.#failing && this.#batches < keepingLimits.batchesMax) {
+      const batch = this.#nextBatch();
+      if (batch.length === 0) {
+        break;
       }
-    } catch {
-      // The store fails while we stop: what waits stays unwritten, and was promised to nobody.
-    } finally {
+      this.#batches += 1;
+      void this.#writeBatch(batch).then(() => {
+        this.#batches -= 1;
+        this.#begin();
+      });
+    }
+    // What fails while we stop stays unwritten, and was promised to nobody.
+    if (this.#batches === 0 && (!this.#failing || this.#ending)) {
+      this.#writing?.end();
       this.#writing = undefined;
     }
   }
 
-  async #writeBatch(): Promise<void> {
-    const { store, log, clock } = this.#needs;
-    const batch = batchOf(this.#dirty, this.#waiters);
+  async #writeBatch(batch: Batch): Promise<void> {
+    const { store, log } = this.#needs;
     const told: Waiter[] = [];
     const ops: Op[] = [];
     for (const [address, param] of batch) {
       ops.push(this.#opOf(address, param));
       this.#dirty.delete(address);
+      this.#underWay.add(address);
       this.#waiters.get(address)?.forEach((waiter) => told.push(waiter));
       this.#waiters.delete(address);
     }
@@ -182,11 +211,27 @@ class StoreKeeping implements Keeping {
       });
       told.forEach((waiter) => waiter.failed(error));
       log.problem('signal-keeping.failed', error, { params: batch.length });
-      if (this.#ending) {
-        throw error;
-      }
-      await clock.sleep(keepingLimits.retryMs, this.#stopping.signal);
+      this.#pause();
+    } finally {
+      batch.forEach(([address]) => this.#underWay.delete(address));
     }
+  }
+
+  #pause(): void {
+    if (this.#failing) {
+      return;
+    }
+    this.#failing = true;
+    if (this.#ending) {
+      return;
+    }
+    this.#needs.clock.sleep(keepingLimits.retryMs, this.#stopping.signal).then(
+      () => {
+        this.#failing = false;
+        this.#begin();
+      },
+      () => undefined,
+    );
   }
 
   #opOf(address: string, param: Param | undefined): Op {
@@ -198,36 +243,45 @@ class StoreKeeping implements Keeping {
     const row = { address, type: value.type, data: value.data, revision, writer, timestamp };
     return this.#params.put(key, ttl === undefined ? row : { ...row, ttl });
   }
+
+  /** Those first that somebody waits for; then as they came. */
+  #nextBatch(): Batch {
+    const batch = new Map<string, Param | undefined>();
+    let bytes = 0;
+    for (const address of this.#inOrder()) {
+      if (batch.has(address) || this.#underWay.has(address) || !this.#dirty.has(address)) {
+        continue;
+      }
+      const param = this.#dirty.get(address);
+      const more = param === undefined ? 0 : param.value.data.length + param.writer.length;
+      bytes += more + 3 * address.length + rowOverheadBytes;
+      if (batch.size > 0 && bytes > keepingLimits.batchBytesMax) {
+        break;
+      }
+      batch.set(address, param);
+      if (batch.size >= keepingLimits.batchMax) {
+        break;
+      }
+    }
+    return [...batch];
+  }
+
+  *#inOrder(): Generator<string, undefined> {
+    yield* this.#waiters.keys();
+    yield* this.#dirty.keys();
+    return undefined;
+  }
 }
 
-/** Those first that somebody waits for; then as they came. */
-function batchOf(
-  dirty: Dirty,
-  waiters: ReadonlyMap<string, unknown>,
-): (readonly [string, Param | undefined])[] {
-  const batch: (readonly [string, Param | undefined])[] = [];
-  const taken = new Set<string>();
-  let bytes = 0;
-  const take = (address: string): boolean => {
-    const param = dirty.get(address);
-    const more = param === undefined ? 0 : param.value.data.length + param.writer.length;
-    bytes += more + 3 * address.length + rowOverheadBytes;
-    if (batch.length > 0 && bytes > keepingLimits.batchBytesMax) {
-      return false;
-    }
-    taken.add(address);
-    batch.push([address, param]);
-    return batch.length < keepingLimits.batchMax;
-  };
-  for (const address of waiters.keys()) {
-    if (dirty.has(address) && !take(address)) {
-      return batch;
-    }
-  }
-  for (const address of dirty.keys()) {
-    if (!taken.has(address) && !take(address)) {
-      return batch;
-    }
-  }
-  return batch;
+interface Idling {
+  readonly ended: Promise<void>;
+  end(): void;
+}
+
+function idling(): Idling {
+  let end = (): void => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { ended, end: () => end() };
 }

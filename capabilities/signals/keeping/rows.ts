@@ -49,6 +49,32 @@ export function keyPartOf(address: string, crypto: Crypto): string {
   return bytes.length <= keyAddressBytesMax ? address : `#${toHex(crypto.hash(bytes))}`;
 }
 
+/**
+ * The block of the router's present life, in one row. Each life has one of its own, so that no
+ * revision that it gives was seen before, whatever of an earlier life was never stored.
+ */
+const blockKey = 'block';
+
+/** More than anybody writes at one address in a life; and lives enough for one every hour. */
+export const blockRevisions: number = 2 ** 36;
+
+const blockSchema: z.ZodType<number> = whole;
+
+/** The revision that all of the life that begins now are above. */
+export async function claimBlock(store: KeyValueStore, codec: Codec): Promise<number> {
+  const blocks = table({ store, codec, name: 'signal-block', schema: blockSchema });
+  for (;;) {
+    const row = await blocks.get(blockKey);
+    const block = row === undefined ? 0 : row.value + 1;
+    const expected = { modRevision: row?.modRevision ?? 0 };
+    const value = codec.encode(block);
+    const claimed = await store.compareAndSet(blocks.key(blockKey), expected, value);
+    if (claimed.ok) {
+      return block * blockRevisions;
+    }
+  }
+}
+
 export function storedParam({ type, data, ...row }: ParamRow): StoredParam {
   return { ...row, value: { type, data } };
 }

@@ -72,6 +72,8 @@ export interface Params {
   /** False where its time was over before it came back. */
   restore(stored: StoredParam): boolean;
   remove(address: string): void;
+  /** From now on no address gets a revision that is not above it. */
+  revisionsAbove(floor: number): void;
 }
 
 export function createParams(needs: ParamsNeeds): Params {
@@ -152,7 +154,7 @@ class ParamTable implements Params {
   restore(stored: StoredParam): boolean {
     const { clock } = this.#needs;
     const param = this.#record(stored.address, stored.value);
-    param.revision = stored.revision;
+    param.revision = Math.max(param.revision, stored.revision);
     param.writer = stored.writer;
     param.timestamp = stored.timestamp;
     param.ttl = stored.ttl;
@@ -170,6 +172,10 @@ class ParamTable implements Params {
       this.#sweepAt(param, param.deadlineMs);
     }
     return true;
+  }
+
+  revisionsAbove(floor: number): void {
+    this.#tombstones.raise(floor);
   }
 
   remove(address: string): void {
@@ -276,7 +282,7 @@ class ParamTable implements Params {
       born: 0,
       strategy: this.#needs.strategyOf(address),
       value,
-      revision: this.#tombstones.get(address) ?? 0,
+      revision: this.#tombstones.last(address),
       writer: '',
       timestamp: 0,
       holder: undefined,

@@ -30,7 +30,7 @@ import { createParams, type StoredParam } from './params.ts';
 import { createPublishing } from './publishing.ts';
 import { createReplaying } from './replaying.ts';
 import { createRoutes } from './routes.ts';
-import { createRuleBook, ttlSecondsOf, type AddressRule } from './rules.ts';
+import { createRuleBook, ttlSecondsOf, type AddressRule, type RuleBook } from './rules.ts';
 import type { Session } from './session.ts';
 import { createTimers } from './timers.ts';
 import { createWatching, type Watching } from './watching.ts';
@@ -42,6 +42,8 @@ export interface RouterOptions {
   readonly features?: readonly Feature[] | undefined;
   /** The first that matches counts. */
   readonly rules?: readonly AddressRule[] | undefined;
+  /** Instead of them, where they change while the router runs. */
+  readonly ruleOf?: RuleBook | undefined;
   readonly sessionsMax?: number | undefined;
   readonly messagesPerSecondMax?: number | undefined;
   readonly paramsMax?: number | undefined;
@@ -174,7 +176,7 @@ export function createRouter(needs: RouterNeeds): Router {
 
 function createCore({ clock, random, log, journal, keeper, options = {} }: RouterNeeds): Core {
   const timers = createTimers({ clock, log });
-  const ruleOf = createRuleBook(options.rules ?? []);
+  const ruleOf = options.ruleOf ?? createRuleBook(options.rules ?? []);
   const ttlSeconds = options.paramTtlSeconds ?? routerDefaults.paramTtlSeconds;
   const params = createParams({
     clock,
