@@ -26,12 +26,14 @@ export function signalsHost(
     cluster,
     name,
     access,
+    url: () => needs.signalsUrl,
   });
 }
 
 /** How the API's gate lets sessions in. */
 export function judgeOf(gate: Gate, lapse: CallerJudge['lapse']): CallerJudge {
   return {
+    admit: (source) => gate.admit({ source }),
     async authenticate(credential) {
       gate.admit(credential);
       return gate.authenticate(credential);

@@ -5,7 +5,17 @@ import type { RoleDefinition } from './uses.ts';
 export const ownerRole = 'owner';
 
 // What is worked with, as opposed to what runs the cluster.
-const content = ['apps', 'catalog', 'document', 'forge', 'greeting', 'kv', 'lanes', 'stream'];
+const content = [
+  'apps',
+  'catalog',
+  'document',
+  'forge',
+  'greeting',
+  'kv',
+  'lanes',
+  'signal',
+  'stream',
+];
 // What runs the cluster and its links.
 const running = [
   'apps',
@@ -22,6 +32,7 @@ const running = [
   'receipts',
   'recovery',
   'resources',
+  'router',
   'sync',
   'tracing',
   'trust',

@@ -74,8 +74,8 @@ export function callerAccess(needs: CallerAccessNeeds): SignalAccess {
  */
 export function addressTarget(cluster: ClusterId, address: string): string | undefined {
   const name = address.slice(1);
-  // What another cluster writes for ours is called so; no role is bound to it by this name.
-  return name === '' || name.startsWith('@') ? undefined : `${cluster}:signal/${name}`;
+  // What we keep for another cluster's resource is called so: that one would be asked about.
+  return name === '' || /^@[0-9a-f]{64}\//.test(name) ? undefined : `${cluster}:signal/${name}`;
 }
 
 function subjectOf(caller: Caller): string {

@@ -1,6 +1,36 @@
 // What is asked of a router of signals, ours or anybody's, in words of its own: what the command
 // line speaks. The promise of a router itself is the protocol: see README.md.
+import type { Call, Contract } from '@hansa/foundation';
 import { z } from 'zod';
+import {
+  patternLengthMax,
+  ruleSchema,
+  rulesMax,
+  tokenScopesMax,
+  tokenSubjectLengthMax,
+  type SignalRule,
+} from './hosted-contract.ts';
+
+export { patternProblem } from './patterns/address.ts';
+export { overlaps as patternsOverlap } from './patterns/covering.ts';
+
+export {
+  routerContract,
+  rulesMax,
+  sessionsShownMax,
+  signalTokenForms,
+  signalTokensMax,
+  tokenScopesMax,
+  tokenSubjectLengthMax,
+  type MadeSignalToken,
+  type PlacedRule,
+  type RouterDesk,
+  type RouterSession,
+  type RouterStatus,
+  type SignalRule,
+  type SignalTokenForm,
+  type SignalTokenRow,
+} from './hosted-contract.ts';
 
 /** What a publication is; a param is set, not published. */
 export const publishedTypes = ['event', 'stream', 'gesture', 'timeline'] as const;
@@ -52,7 +82,7 @@ export interface ParamSetting extends GivenValue {
 
 export interface Taken {
   readonly address: string;
-  readonly revision: number | undefined;
+  readonly revision?: number | undefined;
 }
 
 export interface Publication {
@@ -151,11 +181,8 @@ export interface LoadReport {
   readonly firstRefusal?: string | undefined;
 }
 
-export const tokenSubjectLengthMax = 128; // a name in lists and logs
-export const tokenScopesMax = 256; // each is looked at with every message of its session
 export const tokensMax = 10_000; // a file that is read into memory as a whole
 export const tokenLengthMax = 512; // they are random: more adds nothing
-export const rulesMax = 1_000; // each is looked at when an address is seen first
 
 const tokenText = z
   .string()
@@ -191,25 +218,110 @@ export const tokenListSchema: z.ZodType<TokenList> = z.strictObject({
 
 /** What `--rules` holds: the first that matches an address counts. */
 export interface RuleList {
-  readonly rules: readonly {
-    readonly pattern: string;
-    readonly strategy?: 'lww' | 'max' | 'min' | 'first' | 'lock' | 'merge' | undefined;
-    readonly ttlSeconds?: number | undefined;
-    readonly events?: 'keep' | 'drop' | undefined;
-    readonly durable?: boolean | undefined;
-  }[];
+  readonly rules: readonly SignalRule[];
 }
 
 export const ruleListSchema: z.ZodType<RuleList> = z.strictObject({
-  rules: z
-    .array(
-      z.strictObject({
-        pattern: z.string(),
-        strategy: z.enum(['lww', 'max', 'min', 'first', 'lock', 'merge']).optional(),
-        ttlSeconds: z.number().int().min(0).optional(),
-        events: z.enum(['keep', 'drop']).optional(),
-        durable: z.boolean().optional(),
-      }),
-    )
-    .max(rulesMax),
+  rules: z.array(ruleSchema).max(rulesMax),
 });
+
+// ---- what a cluster's node serves of its own router ----
+
+/** A session of the caller's own for each call: it may what the caller may. */
+export interface Signal {
+  get(input: { address: string }, call?: Call): Promise<ShownParam>;
+  set(input: ParamSetting, call?: Call): Promise<Taken>;
+  emit(input: Publication, call?: Call): Promise<{ readonly address: string }>;
+  watch(input: WatchAsked, call?: Call): AsyncIterable<SignalNews>;
+}
+
+const address = z.string().min(1).max(patternLengthMax);
+const shown = z.json() as z.ZodType<ShownValue>;
+const natural = z.number().int().nonnegative();
+const given = { value: shown, whole: z.boolean().optional() };
+const news: z.ZodType<SignalNews> = z.object({
+  kind: z.enum(signalKinds),
+  address: z.string(),
+  value: shown.optional(),
+  revision: natural.optional(),
+  stood: z.boolean().optional(),
+  samples: z.array(shown).optional(),
+  rate: z.number().optional(),
+  phase: z.enum(touchPhases).optional(),
+  id: natural.optional(),
+  sentMs: z.number().optional(),
+});
+const refusals = ['SIGNAL_FORBIDDEN', 'SIGNAL_ADDRESS_INVALID', 'RATE_LIMITED'] as const;
+
+/** As roles are bound to it; the colon before it says that what follows is our own, colons too. */
+function targetOf(text: string): string {
+  return `${text.includes(':') ? ':' : ''}signal/${text.slice(1)}`;
+}
+
+export const signalContract: Contract<Signal> = {
+  name: 'signal',
+  version: 1,
+  methods: {
+    get: {
+      summary: 'Reads what stands at an address.',
+      permission: 'signal.read',
+      route: 'GET /signals/param',
+      input: z.strictObject({ address }),
+      target: (input) => targetOf(input.address),
+      output: z.object({
+        address: z.string(),
+        value: shown,
+        revision: natural,
+        writer: z.string().optional(),
+        writtenMs: z.number().optional(),
+      }),
+      errors: [...refusals, 'SIGNAL_NOT_FOUND'],
+    },
+    set: {
+      summary: 'Sets a param; answers when it is taken, or stored where it is durable.',
+      permission: 'signal.write',
+      route: 'POST /signals/param',
+      input: z.strictObject({
+        ...given,
+        address,
+        expected: natural.optional(),
+        lock: z.boolean().optional(),
+        unlock: z.boolean().optional(),
+        ttlSeconds: natural.optional(),
+      }),
+      target: (input) => targetOf(input.address),
+      output: z.object({ address: z.string(), revision: natural.optional() }),
+      errors: [...refusals, 'SIGNAL_CONFLICT', 'SIGNAL_FRAME_TOO_LARGE'],
+    },
+    emit: {
+      summary: 'Publishes an event, stream, gesture or timeline to all who hear the address.',
+      permission: 'signal.write',
+      route: 'POST /signals/publish',
+      input: z.strictObject({
+        address,
+        type: z.enum(publishedTypes),
+        given: z.strictObject(given).optional(),
+        id: natural.optional(),
+        phase: z.enum(touchPhases).optional(),
+      }),
+      target: (input) => targetOf(input.address),
+      output: z.object({ address: z.string() }),
+      errors: [...refusals, 'SIGNAL_FRAME_TOO_LARGE'],
+    },
+    watch: {
+      watch: true,
+      summary: 'What stands at matching addresses, then all that happens there.',
+      permission: 'signal.read',
+      route: 'GET /signals/news',
+      input: z.strictObject({
+        pattern: address,
+        types: z.array(z.enum(signalKinds)).max(signalKinds.length),
+        maxRate: z.number().positive().optional(),
+        epsilon: z.number().nonnegative().optional(),
+      }),
+      target: (input) => targetOf(input.pattern),
+      output: news,
+      errors: refusals,
+    },
+  },
+};

@@ -1,20 +1,14 @@
-// Who is let into the router of a cluster: whoever the node itself let in a moment ago, whoever
-// comes with a token or a session that the API would take, and holders of the cluster's own `cap_`
-// and `cpsk_` tokens.
-import {
-  HansaError,
-  toHex,
-  type Caller,
-  type ErrorCode,
-  type Log,
-  type Random,
-} from '@hansa/foundation';
+// Who is let into the router of a cluster: whoever comes with a token or a session that the API
+// would take, and holders of the router's own `cap_` and `cpsk_` tokens.
+import { HansaError, type Caller, type ErrorCode, type Log } from '@hansa/foundation';
 import { callerAccess, type CallerAccessNeeds } from './caller-access.ts';
 import { signalErrors } from './frames/messages.ts';
-import type { AdmissionRefusal, Admitting, Doorkeeper, SignalAccess } from './router/access.ts';
+import type { AdmissionRefusal, Doorkeeper, SignalAccess } from './router/access.ts';
 
 /** The gate of the node's API, as the router asks it. */
 export interface CallerJudge {
+  /** RATE_LIMITED. */
+  admit(source: string): void;
   /** Throws what is wrong with the token; counts guesses by where they come from. */
   authenticate(given: { readonly token: string; readonly source: string }): Promise<Caller>;
   /** Ends what the caller goes on by before it runs out. */
@@ -22,58 +16,40 @@ export interface CallerJudge {
 }
 
 export interface HostedDoorNeeds extends Pick<CallerAccessNeeds, 'access' | 'cluster'> {
-  readonly random: Random;
   readonly log: Log;
   /** Undefined until the API is open. */
   readonly judge: () => CallerJudge | undefined;
   /** Of tokens that are the router's own: undefined where it is none of them. */
-  readonly own?: (token: string) => SignalAccess | AdmissionRefusal | undefined;
+  readonly own: (token: string) => SignalAccess | AdmissionRefusal | undefined;
 }
 
-export interface HostedDoor extends Doorkeeper {
-  /** A word that lets in once, by what was decided already. */
-  pass(access: SignalAccess): string;
-}
-
-const passBytes = 24; // nobody guesses it in the moment in which it counts
 const expiredCodes: ReadonlySet<ErrorCode> = new Set(['TOKEN_EXPIRED']);
 
-export function createHostedDoor(needs: HostedDoorNeeds): HostedDoor {
-  const { random, judge } = needs;
-  const passes = new Map<string, SignalAccess>();
+export function createHostedDoor(needs: HostedDoorNeeds): Doorkeeper {
   return {
-    pass(access) {
-      const word = `pass_${toHex(random.bytes(passBytes))}`;
-      passes.set(word, access);
-      return word;
-    },
-    admit(asked) {
-      const { token } = asked;
-      const passed = passes.get(token ?? '');
+    admit({ token, remote }) {
       if (token === undefined) {
         return { code: signalErrors.authentication, message: 'Authentication required' };
       }
-      if (passed !== undefined) {
-        passes.delete(token);
-        return passed;
-      }
-      const judging = judge();
-      return (
-        needs.own?.(token) ??
-        (judging === undefined
-          ? { code: signalErrors.internal, message: 'the cluster is starting' }
-          : admitCaller(needs, judging, { ...asked, token }))
-      );
+      const judge = needs.judge();
+      return judge === undefined
+        ? { code: signalErrors.internal, message: 'the cluster is starting' }
+        : admitBy(needs, judge, { token, remote });
     },
   };
 }
 
-async function admitCaller(
-  { access, cluster, log }: HostedDoorNeeds,
+async function admitBy(
+  { access, cluster, log, own }: HostedDoorNeeds,
   judge: CallerJudge,
-  { token, remote }: Admitting & { readonly token: string },
+  { token, remote }: { readonly token: string; readonly remote: string },
 ): Promise<SignalAccess | AdmissionRefusal> {
   try {
+    const known = own(token);
+    if (known !== undefined) {
+      judge.admit(hostOf(remote));
+      return known;
+    }
     const caller = await judge.authenticate({ token, source: hostOf(remote) });
     return caller.kind === 'anonymous'
       ? { code: signalErrors.authentication, message: 'Authentication required' }

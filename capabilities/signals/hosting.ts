@@ -18,11 +18,15 @@ import type { AccessControl } from '../access/contract.ts';
 import { callerAccess } from './caller-access.ts';
 import { openSignalClient } from './client/client.ts';
 import { dialInProcess } from './client/in-process.ts';
-import type { SignalClient } from './contract.ts';
+import { routerContract, signalContract, type SignalClient } from './contract.ts';
 import type { FederationConfig } from './federation/config.ts';
 import type { FederationManager } from './federation/manager.ts';
 import type { AcceptLine } from './frames/line.ts';
 import { createHostedDoor, type CallerJudge } from './hosted-door.ts';
+import { hostedTables } from './keys.ts';
+import { createLivingRules } from './living-rules.ts';
+import { createOwnTokens } from './own-tokens.ts';
+import { createRouterDesk, createSignalService } from './service.ts';
 import { createSignals, type Signals, type SignalsNeeds } from './signals.ts';
 
 export type { CallerJudge } from './hosted-door.ts';
@@ -39,6 +43,8 @@ export interface HostingNeeds {
   /** What the cluster calls itself. */
   readonly name: string;
   readonly access: Pick<AccessControl, 'decide' | 'subscribe' | 'requireGrantable'>;
+  /** Where sessions connect; undefined where they do not. */
+  readonly url: () => string | undefined;
   /** What is not said is as a cluster's router has it: a hub that owns what nobody else does. */
   readonly federation?: Partial<FederationConfig> | undefined;
   readonly options?: SignalsNeeds['options'];
@@ -58,10 +64,14 @@ export interface HostedSignals {
 }
 
 export function hostSignals(needs: HostingNeeds): HostedSignals {
-  const { clock, random, log, cluster, name, access } = needs;
+  const { clock, log, cluster, name, access } = needs;
   let judge: CallerJudge | undefined;
   let running: Signals | undefined;
-  const door = createHostedDoor({ random, log, access, cluster, judge: () => judge });
+  const tables = hostedTables(needs.store, needs.codec);
+  const rules = createLivingRules({ ...needs, tables });
+  const tokens = createOwnTokens({ ...needs, tables });
+  const own = (token: string): ReturnType<typeof tokens.admit> => tokens.admit(token);
+  const doorkeeper = createHostedDoor({ log, access, cluster, own, judge: () => judge });
   const requireRunning = (): Signals & { readonly federation: FederationManager } => {
     const { federation } = running ?? {};
     if (running === undefined || federation === undefined) {
@@ -69,24 +79,31 @@ export function hostSignals(needs: HostingNeeds): HostedSignals {
     }
     return { ...running, federation };
   };
-  const accept: AcceptLine = (line) => requireRunning().accept(line);
+  const visit: HostedSignals['visit'] = (caller, signal) => {
+    const given = callerAccess({ access, cluster, caller, quiet: true });
+    const dial = dialInProcess((line) => requireRunning().router.acceptAs(line, given));
+    return openSignalClient({ clock, url: name, signal, dial });
+  };
+  const desk = createRouterDesk({ running: requireRunning, rules, tokens, url: needs.url });
   return {
-    accept,
+    accept: (line) => requireRunning().accept(line),
+    visit,
     running: requireRunning,
     admitBy(made) {
       judge = made;
     },
-    visit(caller, signal) {
-      const token = door.pass(callerAccess({ access, cluster, caller, quiet: true }));
-      return openSignalClient({ clock, url: name, token, signal, dial: dialInProcess(accept) });
-    },
     capability: capability({
       name: 'signals',
+      serves: [
+        { contract: signalContract, service: createSignalService({ visit }) },
+        { contract: routerContract, service: desk },
+      ],
       async start() {
+        await Promise.all([rules.load(), tokens.load()]);
         running = await createSignals({
           ...needs,
-          options: { name, ...needs.options },
-          doorkeeper: door,
+          options: { name, ...needs.options, ruleOf: rules.of },
+          doorkeeper,
           kept: needs,
           federation: { config: { routerId: cluster, ...needs.federation } },
         });

@@ -29,6 +29,13 @@ const granting: Readonly<Record<SignalVerb, readonly Action[]>> = {
   write: ['write', 'admin'],
 };
 
+/** What each says; CONFIG_INVALID where one is no scope. */
+export function scopeRules(
+  scopes: readonly string[],
+): readonly { readonly action: Action; readonly pattern: string }[] {
+  return scopes.map(ruleOf);
+}
+
 /** CONFIG_INVALID where one is no scope. */
 export function scopesAllow(scopes: readonly string[]): SignalAccess['allows'] {
   const rules = scopes.map(ruleOf);

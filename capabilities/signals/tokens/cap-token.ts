@@ -2,7 +2,7 @@
 // token is worth what its own signature says. In a delegated one nothing ties a link to the next,
 // so that anybody could make one in anybody's name: those are not taken. Nor are those for an
 // audience, since nobody proves here to be it.
-import { equalBytes, fromBase64Url, type Crypto } from '@hansa/foundation';
+import { equalBytes, fromBase64Url, toBase64Url, type Crypto } from '@hansa/foundation';
 import { Cursor } from '../frames/cursor.ts';
 import { isList, isMap, unpack, type Unpacked } from '../frames/msgpack.ts';
 import { pack, type Packed } from './packing.ts';
@@ -53,14 +53,39 @@ interface Fields extends CapToken {
   readonly audience: boolean;
 }
 
+export interface CapMaking {
+  readonly crypto: Crypto;
+  /** Of the issuer's key. */
+  readonly seed: Uint8Array;
+  readonly scopes: readonly string[];
+  readonly expiresSeconds: number;
+  /** No two tokens have the same. */
+  readonly nonce: string;
+}
+
+/** One of the issuer itself, for whoever has it. */
+export function makeCapToken({ crypto, seed, ...said }: CapMaking): string {
+  const issuer = crypto.publicKey(seed);
+  const fields = signedFields({ issuer, ...said });
+  const signature = crypto.sign(seed, pack(new Map(fields)));
+  const map = new Map<string, Packed>([...fields, ['signature', signature]]);
+  return `${capPrefix}${toBase64Url(pack(map))}`;
+}
+
+type Signed = Pick<Fields, 'issuer' | 'scopes' | 'expiresSeconds' | 'nonce'>;
+
 /** What an issuer without proofs and audience has signed. */
-function signedBytes({
+function signedBytes(signed: Signed): Uint8Array {
+  return pack(new Map(signedFields(signed)));
+}
+
+function signedFields({
   issuer,
   scopes,
   expiresSeconds,
   nonce,
-}: Omit<Fields, 'signature' | 'proofs' | 'audience'>): Uint8Array {
-  const map: readonly (readonly [string, Packed])[] = [
+}: Signed): readonly (readonly [string, Packed])[] {
+  return [
     ['version', 1],
     ['issuer', [...issuer]],
     ['audience', null],
@@ -69,7 +94,6 @@ function signedBytes({
     ['nonce', nonce],
     ['proofs', []],
   ];
-  return pack(new Map(map));
 }
 
 function fieldsOf(text: string): Fields | undefined {

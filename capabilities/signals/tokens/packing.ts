@@ -2,7 +2,13 @@
 // its shortest form, as the published implementation writes them.
 import { concatBytes, utf8 } from '@hansa/foundation';
 
-export type Packed = null | number | string | readonly Packed[] | ReadonlyMap<string, Packed>;
+export type Packed =
+  | null
+  | number
+  | string
+  | Uint8Array
+  | readonly Packed[]
+  | ReadonlyMap<string, Packed>;
 
 export function pack(value: Packed): Uint8Array {
   if (value === null) {
@@ -17,6 +23,13 @@ export function pack(value: Packed): Uint8Array {
     const head =
       length < 0x20 ? [0xa0 | length] : length < 0x100 ? [0xd9, length] : wide(0xda, length);
     return concatBytes([Uint8Array.from(head), bytes]);
+  }
+  if (value instanceof Uint8Array) {
+    const { length } = value;
+    return concatBytes([
+      Uint8Array.from(length < 0x100 ? [0xc4, length] : wide(0xc5, length)),
+      value,
+    ]);
   }
   if (value instanceof Map) {
     const entries = [...(value as ReadonlyMap<string, Packed>)];
