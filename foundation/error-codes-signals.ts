@@ -1,6 +1,12 @@
 // The part of the register of error codes that is about the signal router and its wire.
 
 export const signalErrorCodes = {
+  NAMESPACE_TAKEN: {
+    status: 409,
+    exit: 5,
+    meaning: 'another namespace has these addresses for another cluster',
+    fix: 'hansa namespace list shows which: choose other addresses, or remove it first',
+  },
   SIGNAL_FRAME_INVALID: { status: 400, exit: 2, meaning: 'the bytes are no signal frame' },
   SIGNAL_FRAME_TOO_LARGE: {
     status: 413,
