@@ -11,6 +11,7 @@ const urlDefault = 'ws://127.0.0.1:7330';
 const loadNode = () => import('@hansa/node');
 
 export const signalTerminal: SignalTerminal = {
+  isNamed: ({ url, token }) => [url, token, environment('HANSA_SIGNAL_URL')].some(Boolean),
   async open(door, signal) {
     const { reachSignals } = await loadNode();
     return reachSignals({ ...(await readDoor(door)), signal });

@@ -2,18 +2,20 @@
 import {
   flagOption,
   HansaError,
+  isHansaError,
   requiredArgument,
   textOption,
   type CommandContext,
   type CommandOption,
 } from '@hansa/foundation';
 import type { RouterDoor, SignalTerminal } from './cli-terminal.ts';
+import { isAbsent, ownRouter } from './cli-own-router.ts';
 import type { GivenValue, ShownValue, SignalClient } from './contract.ts';
 
 export const doorOptions: readonly CommandOption[] = [
   {
     flags: '--url <url>',
-    description: 'ws://, wss:// or tcp:// (default: HANSA_SIGNAL_URL, else ws://127.0.0.1:7330)',
+    description: 'ws://, wss:// or tcp:// (default: HANSA_SIGNAL_URL, else the cluster’s own)',
   },
   {
     flags: '--token <token>',
@@ -35,8 +37,34 @@ export function doorOf(context: CommandContext): RouterDoor {
   };
 }
 
-/** Opens a session for one act, and ends it. */
+/**
+ * At the router that is named; without a name, at the cluster's own by its API, and where no node
+ * runs at the router of this machine.
+ */
 export async function atRouter<T>(
+  context: CommandContext,
+  terminal: SignalTerminal,
+  act: (client: SignalClient) => Promise<T>,
+): Promise<T> {
+  const door = doorOf(context);
+  if (terminal.isNamed(door)) {
+    return atDoor(context, terminal, act);
+  }
+  const own = ownRouter(context);
+  try {
+    return await act(own);
+  } catch (absent) {
+    if (own.reached || !isAbsent(absent)) {
+      throw absent;
+    }
+    return atDoor(context, terminal, act).catch((error: unknown) => {
+      throw isHansaError(error, 'DIAL_FAILED') ? withoutRouter(absent) : error;
+    });
+  }
+}
+
+/** Opens a session for one act, and ends it. */
+async function atDoor<T>(
   context: CommandContext,
   terminal: SignalTerminal,
   act: (client: SignalClient) => Promise<T>,
@@ -47,6 +75,15 @@ export async function atRouter<T>(
   } finally {
     client.close();
   }
+}
+
+function withoutRouter(absent: unknown): unknown {
+  return isHansaError(absent, 'CONTEXT_NOT_FOUND')
+    ? new HansaError('DIAL_FAILED', 'no cluster is known here, and no router runs by itself', {
+        cause: absent,
+        fix: 'start one: hansa up, or hansa signal serve --open; or name it with --url',
+      })
+    : absent;
 }
 
 /** JSON where it is; what is none is a text. */

@@ -11,6 +11,8 @@ export interface RouterDoor {
 }
 
 export interface SignalTerminal {
+  /** Whether a flag or the environment says which router is meant. */
+  isNamed(door: RouterDoor): boolean;
   open(door: RouterDoor, signal: AbortSignal): Promise<SignalClient>;
   load(
     doors: { readonly near: RouterDoor; readonly far: RouterDoor },

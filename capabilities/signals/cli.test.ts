@@ -28,6 +28,7 @@ function hall(limits: Parameters<typeof createRig>[0] = {}): Hall {
   const printed: (readonly [unknown, string])[] = [];
   const dial = dialInMemory((line) => rig.router.accept(line));
   const commands = signalCommands({
+    isNamed: () => true,
     async open(door, signal) {
       doors.push(door);
       return openSignalClient({ clock, url: 'ws://router', dial, token: door.token, signal });

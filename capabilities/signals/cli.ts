@@ -22,7 +22,9 @@ import {
   valueText,
 } from './cli-door.ts';
 import { benchCommand } from './cli-bench.ts';
+import { deskCommands } from './cli-desk.ts';
 import type { SignalTerminal } from './cli-terminal.ts';
+import { tokenCommands } from './cli-tokens.ts';
 import {
   publishedTypes,
   signalKinds,
@@ -45,6 +47,8 @@ export function signalCommands(terminal: SignalTerminal): readonly Command[] {
     emitCommand(terminal),
     watchCommand(terminal),
     benchCommand(terminal),
+    ...deskCommands,
+    ...tokenCommands,
   ];
 }
 
