@@ -12,10 +12,7 @@ export interface TargetNeeds {
 
 const clusterId = /^[0-9a-f]{64}$/;
 
-/**
- * `<kind>/<name>` or `<peer>:<kind>/<name>`, or `:<kind>/<name>` for one of ours with a colon in its
- * name; undefined where no resource can be meant.
- */
+/** `<kind>/<name>` or `<peer>:<kind>/<name>`; undefined where no resource can be meant. */
 export function readTarget(needs: TargetNeeds, spelled: string): PolicyTarget | undefined {
   const colon = spelled.indexOf(':');
   const local = spelled.slice(colon + 1);
@@ -34,7 +31,7 @@ export function readTarget(needs: TargetNeeds, spelled: string): PolicyTarget | 
 }
 
 function ownerOf({ cluster, name, peers }: TargetNeeds, spelled: string): string | undefined {
-  if (spelled === '' || spelled === name || spelled === cluster) {
+  if (spelled === name || spelled === cluster) {
     return cluster;
   }
   if (clusterId.test(spelled)) {

@@ -253,9 +253,12 @@ const news: z.ZodType<SignalNews> = z.object({
 });
 const refusals = ['SIGNAL_FORBIDDEN', 'SIGNAL_ADDRESS_INVALID', 'RATE_LIMITED'] as const;
 
-/** As roles are bound to it; the colon before it says that what follows is our own, colons too. */
+/**
+ * As roles are bound to it. What stands before a colon would be a peer; the session that the call
+ * is given asks again by the address as it is.
+ */
 function targetOf(text: string): string {
-  return `${text.includes(':') ? ':' : ''}signal/${text.slice(1)}`;
+  return `signal/${text.slice(1).replaceAll(':', '%3A')}`;
 }
 
 export const signalContract: Contract<Signal> = {
