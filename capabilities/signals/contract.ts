@@ -11,6 +11,7 @@ import {
   type SignalRule,
 } from './hosted-contract.ts';
 
+export { signalPeersContract, type SignalPeer, type SignalPeers } from './peers-contract.ts';
 export { patternProblem } from './patterns/address.ts';
 export { overlaps as patternsOverlap } from './patterns/covering.ts';
 
