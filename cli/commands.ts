@@ -24,6 +24,7 @@ import { linksCommands } from '@hansa/capabilities/links/cli';
 import { locksCommands } from '@hansa/capabilities/locks/cli';
 import { loginsCommands } from '@hansa/capabilities/logins/cli';
 import { metricsCommands } from '@hansa/capabilities/metrics/cli';
+import { namespaceCommands } from '@hansa/capabilities/namespaces/cli';
 import { nodesCommands } from '@hansa/capabilities/nodes/cli';
 import { policiesCommands } from '@hansa/capabilities/policies/cli';
 import { quarantineCommands } from '@hansa/capabilities/quarantine/cli';
@@ -85,6 +86,7 @@ export const nodeCommands: readonly Command[] = [
   ...locksCommands(programTerminal),
   ...loginsCommands(loginTerminal),
   ...metricsCommands,
+  ...namespaceCommands,
   ...nodesCommands,
   ...policiesCommands,
   ...quarantineCommands,

@@ -30,6 +30,7 @@ import { countingGate } from './counting-gate.ts';
 import { governing } from './governing.ts';
 import { kindsOf } from './kinds.ts';
 import { lateEdge } from './late-edge.ts';
+import { linkedSignals } from './linked-signals.ts';
 import { reportingOn } from './reporting.ts';
 import { safekeepingOn } from './safekeeping.ts';
 import { signalsHost } from './signals-host.ts';
@@ -117,7 +118,7 @@ export function compose(needs: CompositionNeeds): Composition {
     appsCapability({ ...federating, ...scoped('apps'), checks: tokening.checks }),
     ...reporting.capabilities,
     ...standingAlone(needs),
-    signals.capability,
+    ...linkedSignals(mirroring, signals),
   ];
   const served = serve(
     capabilities.flatMap((each) => each.servesPeers),

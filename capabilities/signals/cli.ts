@@ -23,6 +23,7 @@ import {
 } from './cli-door.ts';
 import { benchCommand } from './cli-bench.ts';
 import { deskCommands } from './cli-desk.ts';
+import { peersCommand } from './cli-peers.ts';
 import type { SignalTerminal } from './cli-terminal.ts';
 import { tokenCommands } from './cli-tokens.ts';
 import {
@@ -48,6 +49,7 @@ export function signalCommands(terminal: SignalTerminal): readonly Command[] {
     watchCommand(terminal),
     benchCommand(terminal),
     ...deskCommands,
+    peersCommand,
     ...tokenCommands,
   ];
 }
