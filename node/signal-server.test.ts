@@ -87,6 +87,27 @@ test('with a journal it replays what passed', async () => {
   expect(await one.next('set')).toMatchObject({ address: '/light/a', revision: 1 });
 });
 
+test('with a rule that says so it replays after a restart what passed before', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'signals-'));
+  ends.push(() => rm(folder, { recursive: true, force: true }));
+  const options = { rules: [{ pattern: '/cue/**', journalEntries: 2 }] };
+  const first = await serve({ folder, options });
+  const writer = await client((accept) => dialWebSocket({ url: first.url, accept }));
+  for (const number of [1, 2, 3]) {
+    writer.say({ type: 'publish', address: `/cue/${number}`, signal: 'event', phase: 'start' });
+  }
+  writer.say(set('/light/a', 1));
+  await writer.next('ack');
+  await first.stop();
+  const second = await serve({ folder, options });
+  const reader = await client((accept) => dialWebSocket({ url: second.url, accept }));
+  reader.say({ type: 'replay', pattern: '/cue/**', types: 0xff });
+  expect(await reader.next('publish')).toMatchObject({ address: '/cue/2', signal: 'event' });
+  expect(await reader.next('publish')).toMatchObject({ address: '/cue/3' });
+  reader.say({ type: 'replay', pattern: '/light/**', types: 0xff });
+  expect(await reader.next('error')).toMatchObject({ address: '/light/**' });
+});
+
 test('a rule for what is no pattern is told at the start', async () => {
   const options = { rules: [{ pattern: 'light' }] };
   await expect(serve({ options })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
@@ -104,6 +125,8 @@ test('an open router stays on loopback; nothing is durable without a folder', as
   await expect(serve({ host: '0.0.0.0' })).rejects.toThrow('take writes from anywhere');
   const options = { rules: [{ pattern: '/**', durable: true }] };
   await expect(serve({ options })).rejects.toThrow('no param is durable');
+  const journals = { rules: [{ pattern: '/**', journalEntries: 10 }] };
+  await expect(serve({ options: journals })).rejects.toThrow('no rule has a journal');
 });
 
 test('an open router lets in no page of just anywhere, and nobody is named wrongly', async () => {

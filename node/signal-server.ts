@@ -154,9 +154,15 @@ function checkDoor({ open, host, folder, options, origins }: SignalServerOptions
       facts: { host },
     });
   }
-  if (folder === undefined && options?.rules?.some(({ durable }) => durable === true) === true) {
+  const rules = folder === undefined ? (options?.rules ?? []) : [];
+  if (rules.some(({ durable }) => durable === true)) {
     throw new HansaError('CONFIG_INVALID', 'without a folder no param is durable', {
       fix: 'give a folder with --data',
+    });
+  }
+  if (rules.some(({ journalEntries = 0 }) => journalEntries > 0)) {
+    throw new HansaError('CONFIG_INVALID', 'without a folder no rule has a journal', {
+      fix: 'give a folder with --data, or keep a journal in memory with --journal',
     });
   }
 }

@@ -109,11 +109,14 @@ const putRule: Command = {
     { flags: '--strategy <strategy>', description: 'of several writes', choices: strategies },
     { flags: '--ttl <duration>', description: 'how long a param lives unread; 0s for ever' },
     { flags: '--events <policy>', description: 'for who is slow', choices: eventPolicies },
+    { flags: '--journal <entries>', description: 'remember so many of what passes, for REPLAY' },
+    { flags: '--journal-bytes <bytes>', description: 'what those may take (default: 16 MiB)' },
     { flags: '--place <number>', description: 'the first that matches counts (default: last)' },
   ],
   examples: [
     `hansa signal rule put '/scene/**' --durable`,
     `hansa signal rule put '/peak/**' --strategy max --ttl 1h --place 0`,
+    `hansa signal rule put '/cue/**' --journal 1000`,
   ],
   async run(context) {
     const ttlMs = durationOption(context, 'ttl');
@@ -124,6 +127,8 @@ const putRule: Command = {
         ttlSeconds: ttlMs === undefined ? undefined : Math.ceil(ttlMs / secondMs),
         events: textOption(context, 'events') as EventPolicy | undefined,
         durable: flagOption(context, 'durable') ? true : undefined,
+        journalEntries: countOption(context, 'journal'),
+        journalBytes: countOption(context, 'journal-bytes'),
         place: countOption(context, 'place'),
       },
       { signal: context.signal },
@@ -170,13 +175,16 @@ const removeRule: Command = {
   },
 };
 
-function ruleText({ strategy, ttlSeconds, events, durable }: PlacedRule): string {
+function ruleText(rule: PlacedRule): string {
+  const { strategy, ttlSeconds, events, durable, journalEntries = 0, journalBytes } = rule;
   const lives = ttlSeconds === 0 ? 'for ever' : `for ${ttlSeconds} s`;
   const words = [
     ...(durable === true ? ['durable'] : []),
     ...(strategy === undefined ? [] : [strategy]),
     ...(ttlSeconds === undefined ? [] : [`lives ${lives}`]),
     ...(events === undefined ? [] : [`events ${events}`]),
+    ...(journalEntries === 0 ? [] : [`remembers ${journalEntries}`]),
+    ...(journalEntries === 0 || journalBytes === undefined ? [] : [`in ${journalBytes} bytes`]),
   ];
   return words.length === 0 ? 'as everywhere' : words.join(', ');
 }

@@ -16,6 +16,8 @@ export { patternProblem } from './patterns/address.ts';
 export { overlaps as patternsOverlap } from './patterns/covering.ts';
 
 export {
+  journalBytesMax,
+  journalEntriesMax,
   routerContract,
   rulesMax,
   sessionsShownMax,

@@ -14,6 +14,9 @@ export const signalTokenTtlDefaultMs: number = 30 * 24 * 3_600_000; // a month
 export const sessionsShownMax = 1_000; // rows of one answer
 export const patternLengthMax = 1_024; // as addresses have
 
+export const journalEntriesMax = 100_000; // of one rule: a start reads as many keys at worst
+export const journalBytesMax = 67_108_864; // of one rule: etcd holds two gigabytes for everything
+
 /** What holds for addresses that match; the first rule that matches counts. */
 export interface SignalRule {
   readonly pattern: string;
@@ -22,6 +25,10 @@ export interface SignalRule {
   readonly events?: 'keep' | 'drop' | undefined;
   /** Acknowledged once it is stored; lives for ever where nothing else is said. */
   readonly durable?: boolean | undefined;
+  /** How many of what passes last are remembered in the store, for REPLAY. */
+  readonly journalEntries?: number | undefined;
+  /** What those may take. */
+  readonly journalBytes?: number | undefined;
 }
 
 const pattern = z.string().min(1).max(patternLengthMax);
@@ -32,6 +39,8 @@ const ruleFields = {
   ttlSeconds: z.number().int().min(0).optional(),
   events: z.enum(['keep', 'drop']).optional(),
   durable: z.boolean().optional(),
+  journalEntries: z.number().int().min(0).max(journalEntriesMax).optional(),
+  journalBytes: z.number().int().min(0).max(journalBytesMax).optional(),
 };
 
 export const ruleSchema: z.ZodType<SignalRule> = z.strictObject(ruleFields);

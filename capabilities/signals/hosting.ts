@@ -105,6 +105,7 @@ export function hostSignals(needs: HostingNeeds): HostedSignals {
           options: { name, ...needs.options, ruleOf: rules.of },
           doorkeeper,
           kept: needs,
+          rulesNow: rules.all,
           federation: { config: { routerId: cluster, ...needs.federation } },
         });
       },

@@ -87,8 +87,16 @@ export function createRouterDesk({ running, rules, tokens, url }: RouterDeskNeed
       return { id };
     },
     rules: async () => ({ rules: rules.all() }),
-    putRule: (rule) => rules.put(rule),
-    removeRule: ({ pattern }) => rules.remove(pattern),
+    async putRule(rule) {
+      const placed = await rules.put(rule);
+      running().rulesChanged();
+      return placed;
+    },
+    async removeRule({ pattern }) {
+      const removed = await rules.remove(pattern);
+      running().rulesChanged();
+      return removed;
+    },
     makeToken: (asked, call) => tokens.makeToken(asked, call),
     async tokens() {
       const { key } = tokens;

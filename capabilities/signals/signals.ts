@@ -13,7 +13,9 @@ import type { FederationConfig } from './federation/config.ts';
 import type { DialLine } from './federation/dialer.ts';
 import { FederationManager } from './federation/manager.ts';
 import type { AcceptLine } from './frames/line.ts';
-import { createKeeping } from './keeping/keeper.ts';
+import { createKeeping, type Keeping } from './keeping/keeper.ts';
+import { createStoredJournal } from './keeping/stored-journal.ts';
+import type { Journal } from './router/journal.ts';
 import { createRouter, type Router, type RouterNeeds } from './router/router.ts';
 import { patternProblem } from './patterns/address.ts';
 import { createRuleBook, type AddressRule } from './router/rules.ts';
@@ -28,6 +30,8 @@ export interface SignalsNeeds extends Omit<RouterNeeds, 'keeper' | 'peers'> {
   readonly kept?:
     | { readonly store: KeyValueStore; readonly codec: Codec; readonly crypto: Crypto }
     | undefined;
+  /** All rules as they are now; absent: those of `options`. */
+  readonly rulesNow?: (() => readonly AddressRule[]) | undefined;
   /** Tokens that are known by heart, and keys; without it, whoever `doorkeeper` lets in. */
   readonly door?:
     | {
@@ -54,6 +58,8 @@ export interface Signals {
   readonly accept: AcceptLine;
   /** How many params are not stored yet. */
   waiting(): number;
+  /** What a rule no longer asks to be remembered is forgotten. */
+  rulesChanged(): void;
   /** Ends all sessions, and stores what waits. */
   stop(): Promise<void>;
 }
@@ -63,28 +69,61 @@ export interface Signals {
  * CONFIG_INVALID or INPUT_INVALID where something given is none.
  */
 export async function createSignals(needs: SignalsNeeds): Promise<Signals> {
-  const { kept, door, federation: linked, ...rest } = needs;
-  const { clock, log, random, options } = rest;
-  const rules = options?.rules ?? [];
-  checkRules(rules);
-  const ruleOf = options?.ruleOf ?? createRuleBook(rules);
-  const isDurable = (address: string): boolean => ruleOf(address)?.durable === true;
+  const { door, federation: linked, ...rest } = needs;
+  const { clock, log, random } = rest;
+  checkRules(needs.options?.rules ?? []);
   const federation =
     linked && new FederationManager(linked.config, { clock, random, log, dial: linked.dial });
-  const keeper = kept === undefined ? undefined : createKeeping({ ...kept, clock, log, isDurable });
+  const memory = memoryOf(needs);
   const doorkeeper = door === undefined ? needs.doorkeeper : createDoor({ ...door, clock });
-  const router = createRouter({ ...rest, keeper, doorkeeper, peers: federation?.peers });
-  await keeper?.load(router);
+  const router = createRouter({ ...rest, ...memory, doorkeeper, peers: federation?.peers });
+  await memory.load(router);
   federation?.start(router);
   return {
     router,
     federation,
     accept: router.accept,
-    waiting: () => keeper?.waiting ?? 0,
+    waiting: () => memory.keeper?.waiting ?? 0,
+    rulesChanged: () => memory.review(),
     async stop() {
       federation?.stop();
       router.stop();
-      await keeper?.stop();
+      await memory.stop();
+    },
+  };
+}
+
+/** What outlasts the router, where it has a store. */
+interface Memory {
+  readonly keeper: Keeping | undefined;
+  readonly journal: Journal | undefined;
+  load(router: Router): Promise<void>;
+  review(): void;
+  stop(): Promise<void>;
+}
+
+function memoryOf(needs: SignalsNeeds): Memory {
+  const { kept, clock, log, options, journal: otherwise } = needs;
+  if (kept === undefined) {
+    const done = (): Promise<void> => Promise.resolve();
+    const review = (): void => undefined;
+    return { keeper: undefined, journal: otherwise, load: done, review, stop: done };
+  }
+  const given = options?.rules ?? [];
+  const { rulesNow: rules = () => given } = needs;
+  const ruleOf = options?.ruleOf ?? createRuleBook(given);
+  const isDurable = (address: string): boolean => ruleOf(address)?.durable === true;
+  const keeper = createKeeping({ ...kept, clock, log, isDurable });
+  const journal = createStoredJournal({ ...kept, clock, log, ruleOf, rules, otherwise });
+  return {
+    keeper,
+    journal,
+    async load(router) {
+      await Promise.all([keeper.load(router), journal.load()]);
+    },
+    review: () => journal.review(),
+    async stop() {
+      await Promise.all([keeper.stop(), journal.stop()]);
     },
   };
 }

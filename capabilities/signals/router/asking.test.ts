@@ -141,6 +141,7 @@ test('one REPLAY tells replayMax entries at most, and is read as the session tak
   let returned = false;
   const frame = (await createJournaledFrame()) ?? new Uint8Array(0);
   const journal: Journal = {
+    keeps: () => true,
     append: () => undefined,
     async *entries() {
       try {
@@ -178,6 +179,7 @@ async function createJournaledFrame(): Promise<Uint8Array | undefined> {
 test('a journal that fails is ERROR 500 after what it gave; one left early is closed', async () => {
   let returned = 0;
   const failing: Journal = {
+    keeps: () => true,
     append: () => undefined,
     // eslint-disable-next-line require-yield
     async *entries() {
@@ -194,6 +196,7 @@ test('a journal that fails is ERROR 500 after what it gave; one left early is cl
   expect(rig.problems.map(({ name }) => name)).toEqual(['signal-journal.failed']);
 
   const endless: Journal = {
+    keeps: () => true,
     append: () => undefined,
     entries: () => ({
       [Symbol.asyncIterator]: () => ({

@@ -12,7 +12,7 @@ const entry = (timestamp: number, bytes = 10): JournalEntry => ({
 
 async function timesOf(journal: Journal): Promise<number[]> {
   const times: number[] = [];
-  const query = { matches: () => true, from: 0, to: Number.POSITIVE_INFINITY };
+  const query = { pattern: '/**', matches: () => true, from: 0, to: Number.POSITIVE_INFINITY };
   for await (const { timestamp } of journal.entries(query)) {
     times.push(timestamp);
   }
@@ -46,7 +46,7 @@ test('an entry keeps its own bytes and not the chunk that they came in', async (
   const journal = createMemoryJournal();
   const chunk = new Uint8Array(1_000_000);
   journal.append({ ...entry(1), frame: chunk.subarray(0, 10) });
-  const query = { matches: () => true, from: 0, to: 2 };
+  const query = { pattern: '/**', matches: () => true, from: 0, to: 2 };
   for await (const { frame } of journal.entries(query)) {
     expect(frame.buffer.byteLength).toBe(10);
   }

@@ -16,6 +16,8 @@ export interface JournalEntry {
 }
 
 export interface JournalQuery {
+  /** As it was asked; `matches` says the same of an address. */
+  readonly pattern: string;
   readonly matches: (entry: JournalEntry) => boolean;
   /** Microseconds, both included. */
   readonly from: number;
@@ -23,6 +25,8 @@ export interface JournalQuery {
 }
 
 export interface Journal {
+  /** Whether it may remember anything at addresses of the pattern. */
+  keeps(pattern: string): boolean;
   append(entry: JournalEntry): void;
   /** Oldest first. It may end or fail at any entry; what is not read costs nothing. */
   entries(query: JournalQuery): AsyncIterable<JournalEntry>;
@@ -40,12 +44,10 @@ export function createMemoryJournal(bounds: MemoryJournalBounds = {}): Journal {
   const kept = createFrameQueue<JournalEntry>();
   let bytes = 0;
   return {
+    keeps: () => true,
     append(entry) {
-      // A view would keep the whole chunk that it came in.
-      const { frame } = entry;
-      const isView = frame.buffer.byteLength > 2 * frame.length;
-      kept.push(isView ? { ...entry, frame: frame.slice() } : entry);
-      bytes += frame.length;
+      kept.push(ownEntry(entry));
+      bytes += entry.frame.length;
       while (kept.size > entriesMax || bytes > bytesMax) {
         bytes -= kept.shift()?.frame.length ?? 0;
       }
@@ -59,4 +61,11 @@ export function createMemoryJournal(bounds: MemoryJournalBounds = {}): Journal {
       }
     },
   };
+}
+
+/** A view would keep the whole chunk that it came in. */
+export function ownEntry(entry: JournalEntry): JournalEntry {
+  const { frame } = entry;
+  const isView = frame.buffer.byteLength > 2 * frame.length;
+  return isView ? { ...entry, frame: frame.slice() } : entry;
 }

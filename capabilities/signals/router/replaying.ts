@@ -29,12 +29,13 @@ export function createReplaying(core: Core): Replaying {
       refuse(signalErrors.scope, 'no right to read all that the pattern covers');
       return;
     }
-    if (core.journal === undefined) {
-      refuse(signalErrors.noJournal, 'this router keeps no journal');
+    if (core.journal?.keeps(pattern) !== true) {
+      refuse(signalErrors.noJournal, 'no journal is kept of what the pattern names');
       return;
     }
     const matches = matcherOf(pattern);
     const entries = core.journal.entries({
+      pattern,
       from: message.from ?? 0,
       to: message.to ?? Number.POSITIVE_INFINITY,
       matches: ({ address, signal }) =>

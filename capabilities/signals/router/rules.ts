@@ -16,6 +16,10 @@ export interface AddressRule {
   readonly events?: EventPolicy | undefined;
   /** Acknowledged once it is stored; lives for ever where nothing else is said. */
   readonly durable?: boolean | undefined;
+  /** How many of what passed last are remembered in the store, for REPLAY; 0 for none. */
+  readonly journalEntries?: number | undefined;
+  /** What those may take, so that a few large ones are not too many. */
+  readonly journalBytes?: number | undefined;
 }
 
 /** The first rule for an address. */
