@@ -97,6 +97,7 @@ export function compose(needs: CompositionNeeds): Composition {
     recovering,
     scrubbing,
     quarantining,
+    signals,
     peerEdge,
     capabilities: () => capabilities,
   });

@@ -90,7 +90,9 @@ export async function runCluster(
   kept.audit = composition.audit;
   await startAll(base, composition.capabilities);
   const road = await openApi(base, composition, given);
-  front.turn(waysOf(road.accept, takeSignals(base, composition.signals)));
+  const { signals, certifying } = composition;
+  const sessions = await takeSignals(base, { signals, trust: certifying.trust });
+  front.turn(waysOf(road.accept, sessions));
   base.undo.push(async () => front.turn(undefined));
   const link = portOf(transport?.addresses());
   await rememberPorts(data, { link, plane: portOf(plane?.addresses()) });

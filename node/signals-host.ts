@@ -6,6 +6,7 @@ import {
   type HostedSignals,
 } from '@hansa/capabilities/signals/capability';
 import type { AccessControl } from '@hansa/capabilities/access/contract';
+import type { CertificateTrust } from '@hansa/capabilities/certificates/contract';
 import { scopeStore, type Gate } from '@hansa/foundation';
 import { takeWebSockets } from '@hansa/signal-sockets';
 import type { CompositionNeeds } from './composition-needs.ts';
@@ -43,14 +44,34 @@ export function judgeOf(gate: Gate, lapse: CallerJudge['lapse']): CallerJudge {
 }
 
 /** Sessions that come in at the front, where it listens for some. */
-export function takeSignals(
+export async function takeSignals(
   { config, log, undo }: Opening,
-  { accept }: HostedSignals,
-): SignalWay | undefined {
+  {
+    signals: { accept },
+    trust,
+  }: { readonly signals: HostedSignals; readonly trust: CertificateTrust | undefined },
+): Promise<SignalWay | undefined> {
   if (config.signals === undefined) {
     return undefined;
   }
-  const taker = takeWebSockets({ accept, log });
+  const shownBy = config.signals.tls ? trust : undefined;
+  const tls = shownBy && (await identityOf(shownBy));
+  const taker = takeWebSockets({ accept, log, tls });
   undo.push(() => taker.close());
+  const renew = async (from: CertificateTrust): Promise<void> => {
+    taker.show(await identityOf(from));
+  };
+  const stop = shownBy?.subscribe(() => {
+    renew(shownBy).catch((error: unknown) => log.problem('certificate.not-shown', error));
+  });
+  undo.push(async () => stop?.());
   return taker;
+}
+
+/** The node's own certificate: clients of signals are asked for tokens, not for theirs. */
+async function identityOf(
+  trust: CertificateTrust,
+): Promise<{ readonly certificate: string; readonly key: string }> {
+  const { certificate, privateKey: key } = await trust.listener();
+  return { certificate, key };
 }

@@ -1,9 +1,10 @@
 // Signals over WebSocket, on any path. The same port answers plain requests with `ok`, so that a
 // probe finds out that somebody is there.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { SecureContextOptions } from 'node:tls';
 
 import { silentLog } from '@hansa/foundation';
 import { WebSocketServer } from 'ws';
@@ -26,8 +27,14 @@ export interface WebSocketTaking extends Pick<ListenNeeds, 'accept' | 'log'> {
   readonly pingMs?: number | undefined;
   /** Pages that may connect beside those of this machine, as browsers name them; `*`: all. */
   readonly origins?: readonly string[] | undefined;
-  /** In PEM; with it `wss:` is spoken, and nothing else. */
-  readonly tls?: { readonly certificate: string; readonly key: string } | undefined;
+  /** With it `wss:` is spoken, and nothing else. */
+  readonly tls?: ShownIdentity | undefined;
+}
+
+/** In PEM. */
+export interface ShownIdentity {
+  readonly certificate: string;
+  readonly key: string;
 }
 
 /** For connections that somebody else has taken in; they may be paused. */
@@ -35,6 +42,8 @@ export interface WebSocketTaker {
   take(socket: Socket): void;
   /** Ends what came on the connection. */
   part(socket: Socket): void;
+  /** What those who come from now on are shown; sessions go on. */
+  show(tls: ShownIdentity): void;
   /** Ends every line. */
   close(): Promise<void>;
 }
@@ -64,6 +73,11 @@ export function takeWebSockets(needs: WebSocketTaking): WebSocketTaker {
         socket.destroy(); // nothing came of it yet, or it is inside of a TLS that is not ours to end
       } else {
         line.close('the node leaves');
+      }
+    },
+    show(tls) {
+      if (server instanceof TlsServer) {
+        server.setSecureContext(secretOf(tls));
       }
     },
     close,
@@ -126,9 +140,12 @@ function createHttp({ tls }: WebSocketTaking): Server {
   if (tls === undefined) {
     return createServer(patience, answerProbe);
   }
-  const { certificate, key } = tls;
-  const secret = { cert: certificate, key, minVersion: 'TLSv1.2' } as const;
-  return createTlsServer({ ...patience, ...secret, handshakeTimeout: requestMs }, answerProbe);
+  const handshake = { handshakeTimeout: requestMs };
+  return createTlsServer({ ...patience, ...secretOf(tls), ...handshake }, answerProbe);
+}
+
+function secretOf({ certificate, key }: ShownIdentity): SecureContextOptions {
+  return { cert: certificate, key, minVersion: 'TLSv1.2' };
 }
 
 interface Pinged {

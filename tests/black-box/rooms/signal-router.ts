@@ -71,7 +71,7 @@ function routerOf(child: ChildProcess, served: Served, log: () => string): Signa
     ...served,
     log,
     signal: (verb = '', ...words) => hansa('-o', 'json', 'signal', verb, '--url', url, ...words),
-    client: (token) => join(url, token),
+    client: (token) => joinAt(url, token),
     kill: () => endProcess(child, 'SIGKILL'),
     async stop() {
       await endProcess(child, 'SIGTERM');
@@ -80,7 +80,7 @@ function routerOf(child: ChildProcess, served: Served, log: () => string): Signa
   };
 }
 
-async function join(url: string, token?: string): Promise<Clasp> {
+export async function joinAt(url: string, token?: string): Promise<Clasp> {
   const client = new Clasp(url, { name: 'tester', reconnect: false, ...(token && { token }) });
   clients.add(client);
   await client.connect();
