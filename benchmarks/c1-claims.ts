@@ -12,7 +12,7 @@ import { startSignalRig, type SignalRig } from './signal-rig.ts';
 
 const bytes = 8; // about as long as the SETs of their figures
 const window = 1_024;
-const ms = 1_500;
+const ms = 1_000;
 const joined = 10_000;
 
 interface Shape {

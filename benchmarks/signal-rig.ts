@@ -18,6 +18,7 @@ export interface Sites {
   readonly hub: number;
   /** A leaf of the hub. */
   readonly a: number;
+  /** Another one, or the same where none is asked for. */
   readonly b: number;
 }
 
@@ -35,21 +36,26 @@ interface Tls {
   readonly certificate: string;
 }
 
-type Keep = (child: ChildProcess) => void;
+interface Start {
+  readonly keep: (child: ChildProcess) => void;
+  readonly hasB: boolean;
+}
 
 const program = join(import.meta.dirname, '..', 'cli', 'bin', 'hansa.js');
 const loadScript = join(import.meta.dirname, 'signal-load.ts');
 const startWithinMs = 30_000;
 const host = '127.0.0.1';
 
-export async function startSignalRig(): Promise<SignalRig> {
+/** With `b` left out, nobody has to be told what is measured but the hub. */
+export async function startSignalRig(leaves: 'a' | 'a and b' = 'a and b'): Promise<SignalRig> {
   const folder = mkdtempSync(join(tmpdir(), 'hansa-signals-'));
   const children: ChildProcess[] = [];
-  const keep: Keep = (child) => void children.push(child);
+  const keep: Start['keep'] = (child) => void children.push(child);
   const tls = certificateFiles(folder);
-  const ours = await startOurs(tls, keep);
-  const nats = await startNats(folder, tls, keep);
-  const mosquitto = await startMosquitto(folder, tls, keep);
+  const hasB = leaves === 'a and b';
+  const ours = await startOurs(tls, { keep, hasB });
+  const nats = await startNats(folder, tls, { keep, hasB });
+  const mosquitto = await startMosquitto(folder, tls, { keep, hasB });
   const load = await startAsked<SignalLoad>(loadScript, []);
   return {
     load: load.node,
@@ -70,7 +76,10 @@ interface Served {
 }
 
 /** Nobody is asked for a token, as at the others; links between routers are TLS as theirs. */
-async function startOurs({ key, certificate }: Tls, keep: Keep): Promise<Sites & { ws: number }> {
+async function startOurs(
+  { key, certificate }: Tls,
+  { keep, hasB }: Start,
+): Promise<Sites & { ws: number }> {
   const serve = async (...flags: string[]): Promise<Served> => {
     const profiled = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
     const always = '-o json signal serve --port 0 --tcp-port 0 --open --rate-limit 0';
@@ -95,7 +104,8 @@ async function startOurs({ key, certificate }: Tls, keep: Keep): Promise<Sites &
       '--federation-namespaces',
       `/bench/${name}/**`,
     );
-  const [a, b] = [await leaf('a'), await leaf('b')];
+  const a = await leaf('a');
+  const b = hasB ? await leaf('b') : a;
   return {
     version: `Node ${process.versions.node}`,
     ws: alone.port,
@@ -105,7 +115,7 @@ async function startOurs({ key, certificate }: Tls, keep: Keep): Promise<Sites &
   };
 }
 
-async function startNats(folder: string, tls: Tls, keep: Keep): Promise<Sites> {
+async function startNats(folder: string, tls: Tls, { keep, hasB }: Start): Promise<Sites> {
   const link = await freePort();
   const server = async (name: string, leafnodes: string): Promise<number> => {
     const port = await freePort();
@@ -119,11 +129,12 @@ async function startNats(folder: string, tls: Tls, keep: Keep): Promise<Sites> {
   const files = `cert_file: "${tls.certificate}", key_file: "${tls.key}"`;
   const hub = await server('hub', `listen: "${host}:${link}", tls { ${files} }`);
   const remote = `remotes: [{ url: "tls://${host}:${link}", tls { ca_file: "${tls.certificate}" } }]`;
-  const [a, b] = [await server('a', remote), await server('b', remote)];
+  const a = await server('a', remote);
+  const b = hasB ? await server('b', remote) : a;
   return { version: natsVersion(), hub, a, b };
 }
 
-async function startMosquitto(folder: string, tls: Tls, keep: Keep): Promise<Sites> {
+async function startMosquitto(folder: string, tls: Tls, { keep, hasB }: Start): Promise<Sites> {
   const link = await freePort();
   const broker = async (name: string, more: readonly string[]): Promise<number> => {
     const port = await freePort();
@@ -156,7 +167,7 @@ async function startMosquitto(folder: string, tls: Tls, keep: Keep): Promise<Sit
     `bridge_cafile ${tls.certificate}`,
   ];
   const a = await broker('a', bridge('a', 'out'));
-  const b = await broker('b', bridge('b', 'in'));
+  const b = hasB ? await broker('b', bridge('b', 'in')) : a;
   const said = spawnSync('mosquitto', ['-h']).stdout.toString();
   return { version: /version (\S+)/.exec(said)?.[1] ?? '?', hub, a, b };
 }

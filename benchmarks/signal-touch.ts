@@ -33,7 +33,7 @@ export async function touch(port: number, shape: TouchShape): Promise<Touched> {
   let told = 0;
   wall.subscribe('/touch/**', (value) => {
     told += 1;
-    late.push(performance.now() - Number(value));
+    late.push(performance.now() - sentIn(value));
   });
   await pause(quietMs);
   const sent = await move(screen, shape);
@@ -43,11 +43,18 @@ export async function touch(port: number, shape: TouchShape): Promise<Touched> {
   return { sent, told, p50: quantile(late, 0.5), p99: quantile(late, 0.99) };
 }
 
+/** The client puts what a gesture is beside what was sent with it. */
+function sentIn(value: unknown): number {
+  return typeof value === 'object' && value !== null && 'sentMs' in value
+    ? Number(value.sentMs)
+    : Number.NaN;
+}
+
 async function move(screen: Clasp, { fingers, rate, ms, begun }: TouchShape): Promise<number> {
   let sent = 0;
   const all = (phase: 'start' | 'move' | 'end'): void => {
     for (let finger = 0; finger < fingers; finger += 1) {
-      screen.gesture(address, finger, phase, performance.now());
+      screen.gesture(address, finger, phase, { sentMs: performance.now() });
       sent += 1;
     }
   };

@@ -19,7 +19,7 @@ export const benchmark: Benchmark = {
   id: 'T1',
   title: 'A publisher at A is heard at B, across an encrypted link (goal: 1 time NATS).',
   async run({ rounds }): Promise<BenchmarkResult> {
-    const rig = await startSignalRig();
+    const rig = await startSignalRig('a');
     const relay = await startTlsRelay();
     const seen: Record<string, { throughput: LoadFigures[]; paced: LoadFigures[] }> = {};
     const across = async (

@@ -3,7 +3,6 @@
 // changes; all others take what is newer and pass it on, so that a change that comes twice, by
 // whatever ways there are, stops where it is known.
 import type { Clock, Log } from '@hansa/foundation';
-import { frameTimestampBytes, headerBytes } from '../frames/limits.ts';
 import type {
   AckMessage,
   AddressRevision,
@@ -21,7 +20,7 @@ import { Carrying } from './carrying.ts';
 import { isPrivate, type FederationConfig } from './config.ts';
 import type { KinHost, KinLink, StateChange } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
-import type { Advert, Suffixed } from './suffix.ts';
+import { payloadOf, type Advert, type Suffix, type Suffixed } from './suffix.ts';
 import { Spreading } from './spreading.ts';
 import { advertsFor, restate } from './stating.ts';
 import { Topology } from './topology.ts';
@@ -213,7 +212,8 @@ export class Federation implements KinHost {
 
   published(link: KinLink, { suffix, message, payload }: Suffixed): void {
     const { address } = message;
-    if (message.type !== 'publish' || !this.#mayBring(link, address)) {
+    const isTrue = message.type === 'publish' && this.#isOfItsOwner(address, suffix);
+    if (!isTrue || !this.#mayBring(link, address)) {
       this.figures.refused += 1;
       return;
     }
@@ -337,6 +337,13 @@ export class Federation implements KinHost {
     return owner?.kind === 'self' && this.#recovers() && this.param(address) === undefined;
   }
 
+  /** Numbers under another's name would be taken for that one's publications, and silence it. */
+  #isOfItsOwner(address: string, { origin, stamp }: Suffix): boolean {
+    const owner = this.topology.ownerOf(address);
+    const id = owner?.kind === 'router' || owner?.kind === 'away' ? owner.id : origin;
+    return id === origin && stamp <= this.#nowUs() + federationLimits.aheadMs * 1_000;
+  }
+
   #recovers(): boolean {
     const until = this.#recoversUntilMs;
     return until !== undefined && this.clock.monotonicMs() < until;
@@ -386,9 +393,4 @@ export class Federation implements KinHost {
   #nowUs(): number {
     return Math.floor(this.clock.now() * 1_000);
   }
-}
-
-function payloadOf(frame: Uint8Array): Uint8Array {
-  const hasTimestamp = ((frame[1] ?? 0) & 0x20) !== 0;
-  return frame.subarray(headerBytes + (hasTimestamp ? frameTimestampBytes : 0));
 }

@@ -38,6 +38,13 @@ class Liar {
     const base = { kind: 'told', hops: 1, stamp, id: 0, origin: 'evil', writer: '' } as const;
     this.line.raw(suffixedMessage(message, { ...base, ...more }));
   }
+
+  published(address: string, more: Partial<Suffix>): void {
+    const stamp = net.clock.now() * 1_000;
+    const base = { kind: 'told', hops: 1, stamp, id: 0, origin: 'evil', writer: '' } as const;
+    const message = { type: 'publish', address, signal: 'event', value: wireValue(1) } as const;
+    this.line.raw(suffixedMessage(message, { ...base, ...more }));
+  }
 }
 
 async function liar(): Promise<Liar> {
@@ -111,6 +118,30 @@ describe('a router that lies', () => {
     hub.set('/lobby/x', 2);
     await net.settle();
     expect(a.value('/lobby/x')).toBe(2);
+  });
+
+  it('silences no other router by numbers of its publications', async () => {
+    const evil = await liar();
+    const now = net.clock.now() * 1_000;
+    for (const stamp of [Number.MAX_SAFE_INTEGER, now + 50_000_000]) {
+      evil.published('/evil/x', { origin: 'a', stamp });
+    }
+    for (let i = 0; i < federationLimits.seenMax + 1; i += 1) {
+      evil.published('/evil/x', { origin: 'a', stamp: now + 40_000_000 + i });
+    }
+    const heard = await hub.client();
+    heard.subscribe(1, '/**');
+    heard.forget();
+    const client = await a.client();
+    client.publish('/site-a/cue');
+    await net.settle();
+    expect(heard.messages('publish').map(({ address }) => address)).toEqual(['/site-a/cue']);
+    const refused = hub.manager.figures.refused;
+    evil.published('/evil/x', { stamp: Number.MAX_SAFE_INTEGER });
+    expect(hub.manager.figures.refused).toBe(refused + 1);
+    evil.published('/evil/x', {});
+    await net.settle();
+    expect(heard.messages('publish')).toHaveLength(2);
   });
 
   it('answers no write that it was not asked for', async () => {

@@ -35,6 +35,8 @@ export const federationLimits = {
   seenMax: 4_096,
   /** Routers that are known at once, those that have left included. */
   routersMax: 1_024,
+  /** Addresses whose owner is known without asking the patterns; each may have a kilobyte. */
+  ownersMax: 16_384,
   /** What a stamp may be ahead of our clock, as everywhere in this house. */
   aheadMs: 60_000,
   /** A write that a hub has not acknowledged for so long is sent again. */

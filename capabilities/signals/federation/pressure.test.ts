@@ -10,6 +10,7 @@ import { federationLimits } from './limits.ts';
 import { EventReceiver } from './receiver.ts';
 import { revisionFrames } from './revision-frames.ts';
 import { Network, type Site } from './sites.suite.ts';
+import { Topology } from './topology.ts';
 import { createSeen } from './versions.ts';
 
 const networks: Network[] = [];
@@ -144,6 +145,20 @@ describe('bounds', () => {
       seen.isNew(`other ${i}`, 1);
     }
     expect(seen.isNew('r', 1)).toBe(true); // the one that was silent for longest is forgotten
+  });
+
+  it('whose an address is stays true beyond the owners that are remembered', () => {
+    const topology = new Topology('self', ['/mine/**']);
+    for (let i = 0; i <= federationLimits.ownersMax; i += 1) {
+      expect(topology.ownerOf(`/mine/${i}`)?.kind).toBe('self');
+    }
+    expect(topology.ownerOf('/theirs/1')).toBeUndefined();
+    topology.claim('key', 'a desk', ['/theirs/**']);
+    expect(topology.ownerOf('/theirs/1')).toEqual({ kind: 'peer', key: 'key' });
+    topology.release('key');
+    expect(topology.ownerOf('/theirs/1')).toBeUndefined();
+    topology.state(['/theirs/*'], new Map());
+    expect(topology.ownerOf('/theirs/1')).toEqual({ kind: 'self' });
   });
 
   it('events wait for their reader up to a bound, the oldest going first', async () => {

@@ -3,8 +3,9 @@
 // of a SET, where old decoders look no further; a PUBLISH, in which leftover bytes would be a rate,
 // travels inside a BUNDLE and has it behind that. Sent only to who is known to be of our own kind.
 import { Cursor } from '../frames/cursor.ts';
-import { bundleMember, encodePayload, frameAround } from '../frames/encode.ts';
+import { bundleMember, encodePayload, frameOfWritten } from '../frames/encode.ts';
 import { FrameWriter } from '../frames/frame-writer.ts';
+import { frameTimestampBytes, headerBytes } from '../frames/limits.ts';
 import type {
   AddressRevision,
   FederationMessage,
@@ -60,10 +61,16 @@ export function suffixedFrame(payload: Uint8Array, isSet: boolean, suffix: Suffi
   writer.u32(suffix.id);
   writer.text(suffix.origin);
   writer.text(suffix.writer);
-  return frameAround(writer.copy(FrameWriter.start), { qos: suffixQos });
+  return frameOfWritten(writer, { qos: suffixQos });
 }
 
 const bundleCode = 0x30;
+
+/** What a frame carries, without its header. */
+export function payloadOf(frame: Uint8Array): Uint8Array {
+  const hasTimestamp = ((frame[1] ?? 0) & 0x20) !== 0;
+  return frame.subarray(headerBytes + (hasTimestamp ? frameTimestampBytes : 0));
+}
 
 export function suffixedMessage(message: SetMessage | PublishMessage, suffix: Suffix): Uint8Array {
   const isSet = message.type === 'set';

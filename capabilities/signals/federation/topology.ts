@@ -51,6 +51,8 @@ export class Topology {
   #edges = 0;
   #index: PatternIndex<Claim> | undefined;
   #ways: ReadonlyMap<string, string> | undefined;
+  /** By address, as long as nothing changes: each message asks several times. */
+  readonly #owners = new Map<string, Owner | undefined>();
   readonly #bringing = new Map<string, ReadonlySet<string>>();
 
   constructor(selfId: string, owned: readonly string[]) {
@@ -77,6 +79,7 @@ export class Topology {
     this.#owned = owned;
     this.#stated = others;
     this.#index = undefined;
+    this.#owners.clear();
   }
 
   /** With the patterns that we hold to be its own, for routers that know no better. */
@@ -161,6 +164,19 @@ export class Topology {
   }
 
   ownerOf(address: string): Owner | undefined {
+    const known = this.#owners.get(address);
+    if (known !== undefined || this.#owners.has(address)) {
+      return known;
+    }
+    if (this.#owners.size >= federationLimits.ownersMax) {
+      this.#owners.clear();
+    }
+    const owner = this.#ownerNow(address);
+    this.#owners.set(address, owner);
+    return owner;
+  }
+
+  #ownerNow(address: string): Owner | undefined {
     this.#index ??= this.#indexed();
     let best: Owner | undefined;
     let bestRank = 0;
@@ -209,6 +225,7 @@ export class Topology {
   #changed(advert: Advert): void {
     this.#index = undefined;
     this.#ways = undefined;
+    this.#owners.clear();
     this.#bringing.clear();
     for (const other of advert.neighbours) {
       if (this.#isLinked(advert.routerId, other)) {

@@ -42,28 +42,35 @@ export interface Seen {
   isNew(origin: string, id: number): boolean;
 }
 
+/** Of one router: a ring of what came, and the greatest that the ring has lost. */
+interface Came {
+  readonly ids: Set<number>;
+  readonly ring: number[];
+  at: number;
+  forgotten: number;
+}
+
 export function createSeen(): Seen {
   const { routersMax, seenMax } = federationLimits;
-  const origins: Recent<string, { readonly ids: Set<number>; forgotten: number }> =
-    createRecent(routersMax);
+  const origins: Recent<string, Came> = createRecent(routersMax);
   return {
     isNew(origin, id) {
       let known = origins.get(origin);
       if (known === undefined) {
-        known = { ids: new Set(), forgotten: 0 };
+        known = { ids: new Set(), ring: [], at: 0, forgotten: 0 };
         origins.set(origin, known);
       }
       if (id <= known.forgotten || known.ids.has(id)) {
         return false;
       }
-      known.ids.add(id);
-      if (known.ids.size > seenMax) {
-        for (const first of known.ids) {
-          known.ids.delete(first);
-          known.forgotten = Math.max(known.forgotten, first);
-          break;
-        }
+      const first = known.ring[known.at];
+      if (first !== undefined) {
+        known.ids.delete(first);
+        known.forgotten = Math.max(known.forgotten, first);
       }
+      known.ids.add(id);
+      known.ring[known.at] = id;
+      known.at = (known.at + 1) % seenMax;
       return true;
     },
   };

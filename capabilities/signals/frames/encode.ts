@@ -63,7 +63,7 @@ const scratch = new FrameWriter();
 
 export function encodeFrame(message: SignalMessage, options: FrameOptions = {}): Uint8Array {
   write(message);
-  return framed(options.qos ?? qosOf(message), options.timestamp);
+  return framed(scratch, options.qos ?? qosOf(message), options.timestamp);
 }
 
 /** The payload alone, as bundles hold it. */
@@ -76,7 +76,12 @@ export function encodePayload(message: SignalMessage): Uint8Array {
 export function frameAround(payload: Uint8Array, options: FrameOptions = {}): Uint8Array {
   scratch.reset();
   scratch.raw(payload);
-  return framed(options.qos ?? 0, options.timestamp);
+  return framed(scratch, options.qos ?? 0, options.timestamp);
+}
+
+/** A frame around the payload that somebody has written. */
+export function frameOfWritten(writer: FrameWriter, options: FrameOptions = {}): Uint8Array {
+  return framed(writer, options.qos ?? 0, options.timestamp);
 }
 
 /**
@@ -129,18 +134,18 @@ function write<T extends SignalMessage['type']>(
 }
 
 /** Writes the header into the room before the payload, and copies both out. */
-function framed(qos: Qos, timestamp: number | undefined): Uint8Array {
-  const length = scratch.payloadLength;
+function framed(writer: FrameWriter, qos: Qos, timestamp: number | undefined): Uint8Array {
+  const length = writer.payloadLength;
   const start =
     FrameWriter.start - headerBytes - (timestamp === undefined ? 0 : frameTimestampBytes);
-  const end = scratch.at;
-  scratch.at = start;
-  scratch.u8(frameMagic);
-  scratch.u8((qos << 6) | (timestamp === undefined ? 0 : frameFlags.timestamp) | binaryVersion);
-  scratch.u16(length);
+  const end = writer.at;
+  writer.at = start;
+  writer.u8(frameMagic);
+  writer.u8((qos << 6) | (timestamp === undefined ? 0 : frameFlags.timestamp) | binaryVersion);
+  writer.u16(length);
   if (timestamp !== undefined) {
-    scratch.u64(timestamp);
+    writer.u64(timestamp);
   }
-  scratch.at = end;
-  return scratch.copy(start);
+  writer.at = end;
+  return writer.copy(start);
 }
