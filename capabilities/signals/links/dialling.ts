@@ -26,8 +26,6 @@ const unknownAgainMs = 60_000;
 /** At first, and twice as long each time, up to the longest wait: a link that flaps is no herd. */
 const againMs = 100;
 const againMsMax = 10_000; // as long as people look at a lamp that should have changed
-/** A line that held so long was good, and what ended it is no reason to wait. */
-const heldMs = 5_000;
 
 export interface DiallingNeeds {
   readonly cluster: ClusterId;
@@ -111,30 +109,30 @@ class LinkDialling implements Dialling {
   async #hold(peer: ClusterId, signal: AbortSignal): Promise<void> {
     const { peers, clock, random } = this.#needs;
     for (let waitMs = againMs; peers.connected(peer) && this.#wants(peer) && !signal.aborted;) {
-      const sinceMs = clock.monotonicMs();
-      const isUnknown = await this.#once(peer, signal);
-      const held = clock.monotonicMs() - sinceMs >= heldMs;
-      waitMs = held ? againMs : Math.min(waitMs * 2, againMsMax);
-      const restMs = isUnknown ? unknownAgainMs : waitMs * (0.5 + random.fraction() / 2);
+      const ended = await this.#once(peer, signal);
+      // One that was of use has ended because something has changed: that is no reason to wait.
+      waitMs = ended === 'used' ? againMs : Math.min(waitMs * 2, againMsMax);
+      const restMs = ended === 'unknown' ? unknownAgainMs : waitMs * (0.5 + random.fraction() / 2);
       await clock.sleep(restMs, signal).catch(() => undefined);
     }
   }
 
-  /** True where the other cluster knows of no such lines. */
-  async #once(peer: ClusterId, signal: AbortSignal): Promise<boolean> {
+  /** `unknown` where the other cluster knows of no such lines. */
+  async #once(peer: ClusterId, signal: AbortSignal): Promise<'used' | 'useless' | 'unknown'> {
     const line = new DialledLine(this.#needs, peer);
     this.#lines.set(peer, line);
     try {
       await line.run(signal);
       this.#reasons.set(peer, line.reason ?? 'the line ended');
-      return false;
+      return line.wasActive ? 'used' : 'useless';
     } catch (error) {
       const { code, message } = reportOf(error);
       this.#reasons.set(peer, message);
       if (!signal.aborted) {
         this.#needs.log.event('signal-line.ended', { peer, reason: code });
       }
-      return code === 'METHOD_UNKNOWN';
+      const isUnknown = code === 'METHOD_UNKNOWN';
+      return isUnknown ? 'unknown' : line.wasActive ? 'used' : 'useless';
     } finally {
       this.#lines.delete(peer);
     }
@@ -155,6 +153,7 @@ class DialledLine {
   #sends = 0;
   #sequence = 0;
   link: FederationLink | undefined;
+  wasActive = false;
 
   constructor(needs: DiallingNeeds, peer: ClusterId) {
     this.#needs = needs;
@@ -205,8 +204,13 @@ class DialledLine {
   }
 
   #link(): FederationLink {
-    const rights = this.#rights;
-    return this.#needs.federation().createLink(this.#line, { rights, expected: this.#peer });
+    return this.#needs.federation().createLink(this.#line, {
+      rights: this.#rights,
+      expected: this.#peer,
+      changed: (state) => {
+        this.wasActive ||= state === 'active';
+      },
+    });
   }
 
   #end(reason: string): void {
