@@ -96,7 +96,7 @@ describe('the bounds of a hosted router', () => {
     await Promise.all(visits);
     const { sessions, more } = await desk.sessions({});
     expect([sessions.length, more]).toEqual([sessionsShownMax, true]);
-    const [{ id = '' } = {}] = sessions;
+    const id = sessions[0]?.id ?? '';
     await desk.endSession({ id });
     expect(await desk.sessions({})).toMatchObject({ more: false });
     await expect(desk.endSession({ id })).rejects.toMatchObject({ code: 'SIGNAL_NOT_FOUND' });

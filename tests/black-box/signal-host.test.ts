@@ -84,17 +84,27 @@ describe('a node with signals', () => {
     expect(await valueAt('/hall/a')).toBe('SIGNAL_NOT_FOUND');
     await must(lubeck, 'user', 'disable', 'anna');
     await until('her session ended', () => !client.connected);
-    await expect(joined(anna.session())).rejects.toThrow();
+    await expect(joined(anna.session())).rejects.toBeInstanceOf(Error);
   });
 
   test('takes Hansa tokens and its own, and takes its own back', async () => {
     const issued = await must<IssuedToken>(
       lubeck,
-      ...['token', 'issue', '--audience', 'bearer', '--cap', 'api:signal.write:hall/*'],
+      'token',
+      'issue',
+      '--audience',
+      'bearer',
+      '--cap',
+      'api:signal.write:hall/*',
     );
     const made = await must<MadeSignalToken>(
       lubeck,
-      ...['signal', 'token', 'make', 'desk', '--scope', 'write:/hall/**'],
+      'signal',
+      'token',
+      'make',
+      'desk',
+      '--scope',
+      'write:/hall/**',
     );
     for (const { token } of [issued, made]) {
       const client = await joined(token);
@@ -104,8 +114,8 @@ describe('a node with signals', () => {
     const client = await joined(made.token);
     await must(lubeck, 'signal', 'token', 'revoke', made.id);
     await until('its session ended', () => !client.connected);
-    await expect(joined(made.token)).rejects.toThrow();
-    await expect(joined('cpsk_guess')).rejects.toThrow();
+    await expect(joined(made.token)).rejects.toBeInstanceOf(Error);
+    await expect(joined('cpsk_guess')).rejects.toBeInstanceOf(Error);
     const { records } = await must<{ records: AuditRecord[] }>(lubeck, 'audit', 'list');
     const acts = records.map(({ act, outcome }) => `${act} ${outcome}`);
     const kept = ['router.makeToken OK', 'router.revokeToken OK', 'signal.set FORBIDDEN'];
