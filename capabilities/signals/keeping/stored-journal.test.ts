@@ -121,6 +121,17 @@ test('what a rule asks for is stored within 100 ms, and read after a crash, olde
   expect(await timesOf(first, '/cue/b')).toEqual([]);
 });
 
+test('where nothing is remembered, nothing is stored, as often as it is asked', async () => {
+  const world = createWorld([{ pattern: '/cue/**', journalEntries: 10 }]);
+  const journal = await world.start();
+  await Promise.all([journal.flush(), journal.flush()]);
+  expect(await timesOf(journal)).toEqual([]);
+  journal.review();
+  await world.clock.advance(storedJournalLimits.gatherMs);
+  await journal.stop();
+  expect(world.transactions).toEqual([]);
+});
+
 test('an entry comes back as it was told, one that says no type too', async () => {
   const world = createWorld([{ pattern: '/cue/**', journalEntries: 10 }]);
   const first = await world.start();

@@ -144,8 +144,13 @@ class JournalShelf implements StoredJournal {
     while (this.#writing !== undefined) {
       await this.#writing; // it may have begun before the last entry came
     }
-    this.#writing = this.#write();
-    await this.#writing;
+    const writing = this.#write();
+    this.#writing = writing;
+    try {
+      await writing;
+    } finally {
+      this.#writing = undefined;
+    }
   }
 
   async stop(): Promise<void> {
@@ -212,8 +217,6 @@ class JournalShelf implements StoredJournal {
     } catch (error) {
       this.#needs.log.problem('signal-journal.not-stored', error);
       throw error;
-    } finally {
-      this.#writing = undefined;
     }
   }
 
