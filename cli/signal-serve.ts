@@ -49,6 +49,7 @@ const serveOptions: readonly CommandOption[] = [
     flags: '--features <names...>',
     description: `of ${[...signalKinds, 'federation'].join(', ')} (default: all but federation)`,
   },
+  { flags: '--mdns', description: 'tell the local network where it is (default: tell nobody)' },
   { flags: '--name <name>', description: 'what it calls itself (default Hansa)' },
   {
     flags: '--log-level <level>',
@@ -109,6 +110,7 @@ async function readOptions(
       origins: wordsOf(context, 'allowOrigin'),
       folder: folder === undefined ? undefined : resolve(folder),
       journal: flagOption(context, 'journal'),
+      announced: flagOption(context, 'mdns'),
       federation: await federationOf(context, features.includes('federation')),
       options: {
         name: textOption(context, 'name'),

@@ -24,6 +24,7 @@ import { certificateNames } from './listener-config.ts';
 import { ownerToken } from './owner-token.ts';
 import { createPeerGate } from './peer-gate.ts';
 import { readPorts, rememberPorts } from './ports.ts';
+import { announceHosted } from './signal-announcing.ts';
 import { judgeOf, takeSignals } from './signals-host.ts';
 import { hansaVersion } from './version.ts';
 import { waysOf } from './ways.ts';
@@ -94,6 +95,7 @@ export async function runCluster(
   const sessions = await takeSignals(base, { signals, trust: certifying.trust });
   front.turn(waysOf(road.accept, sessions));
   base.undo.push(async () => front.turn(undefined));
+  await announceHosted(base, front.signals?.port);
   const link = portOf(transport?.addresses());
   await rememberPorts(data, { link, plane: portOf(plane?.addresses()) });
   beginDuties(base, composition.capabilities);

@@ -138,6 +138,10 @@ test('an open router lets in no page of just anywhere, and nobody is named wrong
   await serve({ origins: ['https://show.example'] });
 });
 
+test('on loopback it is announced to nobody, and says so', async () => {
+  await expect(serve({ announced: true })).rejects.toMatchObject({ code: 'DISCOVERY_OFF' });
+});
+
 test('without --open a token is asked for', async () => {
   const tokens = [{ token: 'cpsk_1', scopes: ['read:/**'], subject: 'ann' }];
   const server = await serve({ open: false, tokens });

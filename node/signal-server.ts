@@ -2,6 +2,7 @@
 // identity and no set-up.
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import {
   createMemoryJournal,
@@ -23,6 +24,7 @@ import {
 import { openLmdbStore } from '@hansa/store-lmdb';
 import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
 import { isLoopback } from './listener-config.ts';
+import { announceRouter } from './signal-announcing.ts';
 import { dialSignals } from './signal-dialling.ts';
 import { checkOrigins } from './signal-origins.ts';
 
@@ -45,6 +47,8 @@ export interface SignalServerOptions {
   readonly tls?: WebSocketNeeds['tls'];
   /** Of web pages that may connect beside those that this machine serves. */
   readonly origins?: readonly string[] | undefined;
+  /** Tells the local network that it is here: DISCOVERY_OFF on loopback. */
+  readonly announced?: boolean | undefined;
   /** Absent: no other routers. */
   readonly federation?: Partial<FederationConfig> | undefined;
   readonly log: Log;
@@ -80,6 +84,11 @@ export async function serveSignals(options: SignalServerOptions): Promise<Signal
     };
     const webSocket = { host, port: options.port, accept, log, tls, origins };
     const port = await listening(listenWebSocket(webSocket));
+    if (options.announced === true) {
+      const told = { host, port, isTls: tls !== undefined, features: options.options?.features };
+      const named = { ...told, name: options.options?.name ?? nameHere(port) };
+      undo.push(await announceRouter(named, { clock: createSystemClock(), log }));
+    }
     const tcp =
       tcpPort === undefined
         ? undefined
@@ -139,6 +148,11 @@ async function keptId(folder: string | undefined): Promise<string | undefined> {
   const made = randomUUID();
   await writeFile(file, `${made}\n`);
   return made;
+}
+
+/** No other router of the network has it, unless somebody gave one a name. */
+function nameHere(port: number): string {
+  return `Hansa ${hostname()} ${port}`;
 }
 
 /** As `hansa signal serve` writes it. */
