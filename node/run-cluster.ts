@@ -92,7 +92,8 @@ export async function runCluster(
   await startAll(base, composition.capabilities);
   const road = await openApi(base, composition, given);
   const { signals, certifying } = composition;
-  const sessions = await takeSignals(base, { signals, trust: certifying.trust });
+  const { requireHeld } = given;
+  const sessions = await takeSignals(base, { signals, trust: certifying.trust, requireHeld });
   front.turn(waysOf(road.accept, sessions));
   base.undo.push(async () => front.turn(undefined));
   await announceHosted(base, front.signals?.port);

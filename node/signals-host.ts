@@ -5,6 +5,8 @@ import {
   type CallerJudge,
   type HostedSignals,
 } from '@hansa/capabilities/signals/capability';
+import { signalErrors } from '@hansa/capabilities/signals/frames/messages';
+import type { Router } from '@hansa/capabilities/signals/router/router';
 import type { AccessControl } from '@hansa/capabilities/access/contract';
 import type { CertificateTrust } from '@hansa/capabilities/certificates/contract';
 import { scopeStore, type Gate } from '@hansa/foundation';
@@ -43,20 +45,28 @@ export function judgeOf(gate: Gate, lapse: CallerJudge['lapse']): CallerJudge {
   };
 }
 
+interface SignalsTaking {
+  readonly signals: HostedSignals;
+  readonly trust: CertificateTrust | undefined;
+  /** Throws where this node may not answer any more. */
+  readonly requireHeld?: (() => void) | undefined;
+}
+
 /** Sessions that come in at the front, where it listens for some. */
 export async function takeSignals(
   { config, log, undo }: Opening,
-  {
-    signals: { accept },
-    trust,
-  }: { readonly signals: HostedSignals; readonly trust: CertificateTrust | undefined },
+  { signals, trust, requireHeld }: SignalsTaking,
 ): Promise<SignalWay | undefined> {
+  if (requireHeld !== undefined) {
+    const unguard = guardWhileHeld(signals.running().router, requireHeld);
+    undo.push(async () => unguard());
+  }
   if (config.signals === undefined) {
     return undefined;
   }
   const shownBy = config.signals.tls ? trust : undefined;
   const tls = shownBy && (await identityOf(shownBy));
-  const taker = takeWebSockets({ accept, log, tls });
+  const taker = takeWebSockets({ accept: signals.accept, log, tls });
   undo.push(() => taker.close());
   const renew = async (from: CertificateTrust): Promise<void> => {
     taker.show(await identityOf(from));
@@ -66,6 +76,22 @@ export async function takeSignals(
   });
   undo.push(async () => stop?.());
   return taker;
+}
+
+/**
+ * A node that was replaced and does not know it yet takes no write: whoever judges them now would
+ * never hear of it.
+ */
+export function guardWhileHeld(router: Pick<Router, 'guard'>, requireHeld: () => void): () => void {
+  return router.guard((_session, _verb, address) => {
+    try {
+      requireHeld();
+      return undefined;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { code: signalErrors.internal, message, address };
+    }
+  });
 }
 
 /** The node's own certificate: clients of signals are asked for tokens, not for theirs. */
