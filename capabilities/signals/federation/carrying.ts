@@ -94,7 +94,7 @@ export class Carrying {
     }
     const owner = this.#federation.topology.ownerOf(address);
     if (owner?.kind === 'self' || owner?.kind === 'peer') {
-      answer(this.#judge(message, suffix));
+      this.#judge(message, suffix, answer);
     } else if (owner?.kind === 'router' && owner.next !== link.peerId) {
       this.#ask(owner, { message, suffix: { ...suffix, hops: suffix.hops + 1 }, settle: answer });
     } else {
@@ -173,7 +173,8 @@ export class Carrying {
     const { message, suffix, settle } = asked;
     const { address } = message;
     const link = this.#linkTo(owner.next);
-    if (link === undefined || suffix.hops > federationLimits.hopsMax) {
+    const goes = link?.rights.carries?.(address) ?? true;
+    if (link === undefined || !goes || suffix.hops > federationLimits.hopsMax) {
       settle(unreachable(address));
       return;
     }
@@ -195,26 +196,46 @@ export class Carrying {
   }
 
   /** A write of another router's session at an address that is ours to judge. */
-  #judge(message: SetMessage | PublishMessage, { stamp, writer }: Suffix): Answer {
-    const { address } = message;
+  #judge(
+    message: SetMessage | PublishMessage,
+    suffix: Suffix,
+    answer: (told: Answer) => void,
+  ): void {
     if (message.type === 'publish') {
-      this.#federation.router?.publish(message, { writer });
-      return { revision: undefined };
+      this.#federation.router?.publish(message, { writer: suffix.writer });
+      answer({ revision: undefined });
+      return;
     }
+    let kept: Promise<void> | undefined;
+    const told = this.#judgeSet(message, suffix, (stored) => {
+      kept = stored;
+    });
+    if (kept === undefined) {
+      answer(told);
+      return;
+    }
+    const { address } = message;
+    const sentence = 'the write was taken and could not be stored';
+    kept.then(
+      () => answer(told),
+      () => answer({ code: signalErrors.internal, message: sentence, address }),
+    );
+  }
+
+  #judgeSet(
+    message: SetMessage,
+    { stamp, writer }: Suffix,
+    stored: (kept: Promise<void>) => void,
+  ): Answer {
+    const { address } = message;
     const held = this.#federation.version(address)?.stamp;
     if (stamp !== 0 && held !== undefined && held !== stamp) {
       const sentence = `RevisionConflict { expected: ${stamp}, actual: ${held} }`;
       return { code: signalErrors.conflict, message: sentence, address };
     }
     const { value, ttl } = message;
-    const outcome = this.#federation.router?.set({
-      address,
-      value,
-      ttl,
-      lock: false,
-      unlock: false,
-      writer,
-    });
+    const plain = { lock: false, unlock: false, writer };
+    const outcome = this.#federation.router?.set({ address, value, ttl, ...plain }, stored);
     if (outcome === undefined) {
       return unreachable(address);
     }

@@ -13,10 +13,10 @@ import type {
   SnapshotParam,
   WireValue,
 } from '../frames/messages.ts';
-import type { SignalVerb } from '../router/access.ts';
 import type { Param } from '../router/param.ts';
 import type { Timer, Timers } from '../router/timers.ts';
 import { federationLimits } from './limits.ts';
+import type { LinkRights } from './link-rights.ts';
 import { revisionFrames } from './revision-frames.ts';
 import {
   advertMessage,
@@ -33,12 +33,6 @@ export interface LinkPort {
   readonly id: string;
   send(frame: Uint8Array): void;
   isClogged(): boolean;
-}
-
-/** What the other end may; `brings`, which changes may come over a link that has proven it. */
-export interface LinkRights {
-  allows(verb: SignalVerb, addressOrPattern: string): boolean;
-  brings?(address: string): boolean;
 }
 
 export interface StateChange {

@@ -18,8 +18,9 @@ import type { Timer } from '../router/timers.ts';
 import type { PeerState } from './config.ts';
 import type { Emit } from './events.ts';
 import type { Federation } from './federation.ts';
-import { KinLink, type LinkPort, type LinkRights } from './kin-link.ts';
+import { KinLink, type LinkPort } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
+import type { LinkRights } from './link-rights.ts';
 import { PlainLink } from './plain-link.ts';
 import { advertMessage, advertOf, kinIn } from './suffix.ts';
 

@@ -17,9 +17,9 @@ import { createDialer, type Dialer, type DialLine } from './dialer.ts';
 import type { FederationEvent, PeerInfo } from './events.ts';
 import { Federation, type FederationFigures } from './federation.ts';
 import { createHub } from './hub.ts';
-import type { LinkRights } from './kin-link.ts';
 import { LineLink, type FederationLink } from './line-link.ts';
 import { federationLimits } from './limits.ts';
+import type { LinkRights } from './link-rights.ts';
 import { EventReceiver } from './receiver.ts';
 
 export interface FederationManagerNeeds {

@@ -18,7 +18,8 @@ import type { ParamWrite } from '../router/param.ts';
 import type { Router } from '../router/router.ts';
 import type { Timer, Timers } from '../router/timers.ts';
 import type { Federation, OwnListener } from './federation.ts';
-import type { LinkPort, LinkRights } from './kin-link.ts';
+import type { LinkPort } from './kin-link.ts';
+import type { LinkRights } from './link-rights.ts';
 import { federationLimits } from './limits.ts';
 import { revisionFrames } from './revision-frames.ts';
 

@@ -1,11 +1,19 @@
 // Where links prove who is at their ends, nobody says on them what he owns: that is stated here, by
 // the cluster that this router belongs to, and may change at any time.
 import { isPrivate } from './config.ts';
-import type { Federation } from './federation.ts';
 import type { KinLink } from './kin-link.ts';
 import type { Spreading } from './spreading.ts';
 import type { Advert } from './suffix.ts';
-import type { Owner } from './topology.ts';
+import type { Router } from '../router/router.ts';
+import type { Owner, Topology } from './topology.ts';
+
+/** The router at this end, as far as its statements need it. */
+export interface StatingHost {
+  readonly routerId: string;
+  readonly topology: Topology;
+  readonly links: ReadonlyMap<string, KinLink>;
+  readonly router: Router | undefined;
+}
 
 export interface Statement {
   readonly owned: readonly string[];
@@ -18,7 +26,7 @@ export interface Statement {
  * believed to own; the rest would stand here for ever, whatever becomes of it elsewhere.
  */
 export function restate(
-  { federation, spreading }: { readonly federation: Federation; readonly spreading: Spreading },
+  { federation, spreading }: { readonly federation: StatingHost; readonly spreading: Spreading },
   { owned, others }: Statement,
 ): void {
   const { topology, router, routerId } = federation;
@@ -53,7 +61,7 @@ function ownerName(owner: Owner | undefined, selfId: string): string | undefined
 export function advertsFor(
   { rights }: KinLink,
   adverts: readonly Advert[],
-  { topology, links, routerId }: Pick<Federation, 'topology' | 'links' | 'routerId'>,
+  { topology, links, routerId }: StatingHost,
 ): readonly Advert[] {
   if (rights.brings === undefined) {
     return adverts;

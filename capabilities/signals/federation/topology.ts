@@ -133,9 +133,6 @@ export class Topology {
   offer(told: Advert, via: string, isProven = false): Offered {
     const { routerId } = told;
     const advert = isProven ? { ...told, patterns: [] } : told;
-    if (!isProven && (this.#stated.has(routerId) || this.#proven.has(routerId))) {
-      return { outcome: 'refused', sentence: 'a router that is known by its link speaks by it' };
-    }
     if (routerId === this.selfId) {
       return { outcome: advert.stamp >= this.#self.stamp ? 'outdone' : 'known' };
     }
@@ -144,15 +141,9 @@ export class Topology {
     if ((known !== undefined && known.stamp >= advert.stamp) || isHearsay) {
       return { outcome: 'known' };
     }
-    const problem = problemOf(advert);
-    const sentence =
-      problem ?? this.#conflict(advert.patterns, { peer: undefined, router: routerId });
+    const sentence = this.#refusal(advert, isProven);
     if (sentence !== undefined) {
       return { outcome: 'refused', sentence };
-    }
-    if (known === undefined && !this.#hasRoom()) {
-      const { routersMax } = federationLimits;
-      return { outcome: 'refused', sentence: `${routersMax} routers are all that one knows` };
     }
     this.#adverts.set(routerId, advert);
     if (isProven) {
@@ -207,6 +198,17 @@ export class Topology {
       this.#bringing.set(via, brought);
     }
     return brought.has(owner);
+  }
+
+  #refusal(advert: Advert, isProven: boolean): string | undefined {
+    const { routerId, patterns } = advert;
+    if (!isProven && (this.#stated.has(routerId) || this.#proven.has(routerId))) {
+      return 'a router that is known by its link speaks by it';
+    }
+    const sentence =
+      problemOf(advert) ?? this.#conflict(patterns, { peer: undefined, router: routerId });
+    const hasRoom = sentence !== undefined || this.#adverts.has(routerId) || this.#hasRoom();
+    return hasRoom ? sentence : `${federationLimits.routersMax} routers are all that one knows`;
   }
 
   #ownerBy({ holder }: Claim): Owner {

@@ -28,19 +28,23 @@ export interface PeerMay {
   readonly write: readonly string[];
   /** Where changes may come from over the link. */
   readonly bring: readonly string[];
+  /** Where writes may go to over the link. */
+  readonly carry: readonly string[];
 }
 
 export interface PeerRights extends SignalAccess {
   /** As it is now. */
   may(): PeerMay;
   brings(address: string): boolean;
+  carries(address: string): boolean;
   /** Something that decides may have changed. */
   outdate(): void;
 }
 
 type Act = keyof PeerMay;
 
-const bits: Readonly<Record<Act, number>> = { read: 1, write: 2, bring: 4 };
+const bits: Readonly<Record<Act, number>> = { read: 1, write: 2, bring: 4, carry: 8 };
+const acts: readonly Act[] = ['read', 'write', 'bring', 'carry'];
 
 export function createPeerRights(needs: RightsNeeds, peer: ClusterId): PeerRights {
   const { clock } = needs;
@@ -65,6 +69,7 @@ export function createPeerRights(needs: RightsNeeds, peer: ClusterId): PeerRight
       askedMs = Number.NEGATIVE_INFINITY;
     },
     brings: (address) => now().allows('bring', address),
+    carries: (address) => now().allows('carry', address),
     allows(verb: SignalVerb, address) {
       return verb === 'watch'
         ? now().may.read.some((pattern) => covers(pattern, address))
@@ -74,7 +79,7 @@ export function createPeerRights(needs: RightsNeeds, peer: ClusterId): PeerRight
 }
 
 export function isSame(one: PeerMay, other: PeerMay): boolean {
-  return (['read', 'write', 'bring'] as const).every(
+  return acts.every(
     (act) =>
       one[act].length === other[act].length &&
       one[act].every((pattern, at) => pattern === other[act][at]),
@@ -85,7 +90,7 @@ function mayOf(needs: RightsNeeds, peer: ClusterId): PeerMay {
   const { cluster, peers, book } = needs;
   const { active, mine } = peers.standing(peer);
   if (!active) {
-    return { read: [], write: [], bring: [] };
+    return { read: [], write: [], bring: [], carry: [] };
   }
   const all = book.all();
   const granted = (verb: Verb): readonly StatedNamespace[] =>
@@ -94,16 +99,25 @@ function mayOf(needs: RightsNeeds, peer: ClusterId): PeerMay {
     [...new Set(of.flatMap((one) => one.patterns))].toSorted();
   const pulled = granted('pull');
   const pushed = granted('push');
+  // Its own, and those of which it has told us whose they are.
+  const theirs = all.filter(
+    (one) => one.cluster === peer || (one.cluster !== cluster && ownerOf(one) === peer),
+  );
   return {
     // Its own are no secret to it.
     read: patterns([...pulled, ...all.filter((one) => one.cluster === peer)]),
     write: patterns(pushed),
     // Of what is ours, who may write it may bring back what we have lost.
     bring: patterns([
-      ...pushed.filter((one) => one.cluster === cluster),
-      ...(mine ? all.filter((one) => one.cluster !== cluster) : []),
+      ...pushed.filter((one) => mine || one.cluster === cluster),
+      ...(mine ? theirs : []),
     ]),
+    carry: patterns([...pulled, ...pushed, ...theirs]),
   };
+}
+
+function ownerOf({ resource }: StatedNamespace): ClusterId {
+  return splitFederatedId(resource).owner;
 }
 
 function isGranted(
@@ -123,7 +137,7 @@ interface Compiled {
 
 function compile(may: PeerMay): Compiled {
   const index = createPatternIndex<number>();
-  for (const act of ['read', 'write', 'bring'] as const) {
+  for (const act of acts) {
     may[act].forEach((pattern) => index.add(pattern, bits[act]));
   }
   const decided = new Map<string, number>();

@@ -17,8 +17,9 @@ export interface SignalAccess {
   readonly subject: string;
   /** Of a line that has proven who is there: the one router that may speak on it. */
   readonly routerId?: string | undefined;
-  /** Of such a line: see `LinkRights.brings`. */
+  /** Of such a line: see `LinkRights`. */
   brings?(address: string): boolean;
+  carries?(address: string): boolean;
   /** `read` is asked of all that is told too: a pattern that was taken does not answer for it. */
   readonly judgesAll?: boolean | undefined;
   /** It is not told unasked what there is when it is welcomed. */

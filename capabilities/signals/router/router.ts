@@ -84,8 +84,11 @@ export interface Router {
   readonly timerCount: number;
   get(address: string): Param | undefined;
   params(): IterableIterator<Param>;
-  /** A write of this process, or of a link; told to all who are subscribed. */
-  set(write: ParamWrite): Param | Refusal;
+  /**
+   * A write of this process, or of a link; told to all who are subscribed. `stored` is called where
+   * the address is durable, with what an answer has to wait for.
+   */
+  set(write: ParamWrite, stored?: (kept: Promise<void>) => void): Param | Refusal;
   publish(message: PublishMessage, origin: PublishOrigin): void;
   /** Puts back what was stored; tells nobody. False where its time is over. */
   restore(stored: StoredParam): boolean;
@@ -140,13 +143,17 @@ export function createRouter(needs: RouterNeeds): Router {
     },
     get: (address) => core.params.get(address),
     params: () => core.params.all(),
-    set(write) {
+    set(write, stored) {
       const outcome = core.params.write(write);
       if (!isRefusal(outcome)) {
         writing.taken(outcome, write);
-        core.keeper?.kept(outcome)?.catch((error: unknown) => {
+        const kept = core.keeper?.kept(outcome);
+        kept?.catch((error: unknown) => {
           core.log.problem('signal-keeping.failed', error);
         });
+        if (kept !== undefined) {
+          stored?.(kept);
+        }
       }
       return outcome;
     },
