@@ -1,12 +1,11 @@
 // The one router of signals of a node's process: made here with the cluster's own store and rights,
 // and given its listener. Links and the other nodes of the cluster plug into what this gives.
 import {
+  guardWhileHeld,
   hostSignals,
   type CallerJudge,
   type HostedSignals,
 } from '@hansa/capabilities/signals/capability';
-import { signalErrors } from '@hansa/capabilities/signals/frames/messages';
-import type { Router } from '@hansa/capabilities/signals/router/router';
 import type { AccessControl } from '@hansa/capabilities/access/contract';
 import type { CertificateTrust } from '@hansa/capabilities/certificates/contract';
 import { scopeStore, type Gate } from '@hansa/foundation';
@@ -76,22 +75,6 @@ export async function takeSignals(
   });
   undo.push(async () => stop?.());
   return taker;
-}
-
-/**
- * A node that was replaced and does not know it yet takes no write: whoever judges them now would
- * never hear of it.
- */
-export function guardWhileHeld(router: Pick<Router, 'guard'>, requireHeld: () => void): () => void {
-  return router.guard((_session, _verb, address) => {
-    try {
-      requireHeld();
-      return undefined;
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      return { code: signalErrors.internal, message, address };
-    }
-  });
 }
 
 /** The node's own certificate: clients of signals are asked for tokens, not for theirs. */

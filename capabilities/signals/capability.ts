@@ -3,5 +3,6 @@ export { openSignalClient } from './client/client.ts';
 export { runLoad } from './client/load.ts';
 export { hostSignals, type CallerJudge, type HostedSignals, type HostingNeeds } from './hosting.ts';
 export { peerSignals } from './links/peering.ts';
+export { guardWhileHeld } from './router/holding.ts';
 export { createMemoryJournal } from './router/journal.ts';
 export { createSignals, type Signals, type SignalsNeeds } from './signals.ts';

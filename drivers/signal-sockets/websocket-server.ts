@@ -70,7 +70,7 @@ export function takeWebSockets(needs: WebSocketTaking): WebSocketTaker {
     part(socket) {
       const line = lineOf.get(socket);
       if (line === undefined) {
-        socket.destroy(); // nothing came of it yet, or it is inside of a TLS that is not ours to end
+        socket.destroy(); // nothing came of it yet, or its line is inside of TLS
       } else {
         line.close('the node leaves');
       }

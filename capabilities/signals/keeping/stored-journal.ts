@@ -1,6 +1,6 @@
 // A journal in the store: of patterns whose rule asks for it, the newest entries, so many and of so
-// many bytes. What passes is gathered for a moment and stored together; REPLAY answers from it after
-// a restart too.
+// many bytes. What passes is gathered for a moment and stored together; REPLAY answers from it, and
+// after a restart too.
 import type { Clock, Codec, Crypto, KeyValueStore, Log } from '@hansa/foundation';
 import { overlaps } from '../patterns/covering.ts';
 import { ownEntry, type Journal, type JournalEntry, type JournalQuery } from '../router/journal.ts';

@@ -1,11 +1,11 @@
 import { HansaError } from '@hansa/foundation';
-import { bundleMember } from '@hansa/capabilities/signals/frames/encode';
-import { wireValue } from '@hansa/capabilities/signals/frames/values';
 import { expect, test } from 'vitest';
-import { createRig } from '../capabilities/signals/router/router-rig.suite.ts';
-import { guardWhileHeld } from './signals-host.ts';
+import { bundleMember } from '../frames/encode.ts';
+import { wireValue } from '../frames/values.ts';
+import { createRig } from './router-rig.suite.ts';
+import { guardWhileHeld } from './holding.ts';
 
-test('a node that may have been replaced takes no write, alone or in a bundle, and no publication', async () => {
+test('a router that may have been replaced takes no write, in a bundle neither, and no event', async () => {
   const { router, join } = createRig();
   let isHeld = true;
   const unguard = guardWhileHeld(router, () => {
