@@ -34,7 +34,7 @@ import { createRuleBook, ttlSecondsOf, type AddressRule, type RuleBook } from '.
 import type { Session } from './session.ts';
 import { createTimers } from './timers.ts';
 import { createWatching, type Watching } from './watching.ts';
-import { createWriting } from './writing.ts';
+import { createWriting, type Writing } from './writing.ts';
 
 export interface RouterOptions {
   /** What WELCOME calls us. */
@@ -143,20 +143,7 @@ export function createRouter(needs: RouterNeeds): Router {
     },
     get: (address) => core.params.get(address),
     params: () => core.params.all(),
-    set(write, stored) {
-      const outcome = core.params.write(write);
-      if (!isRefusal(outcome)) {
-        writing.taken(outcome, write);
-        const kept = core.keeper?.kept(outcome);
-        kept?.catch((error: unknown) => {
-          core.log.problem('signal-keeping.failed', error);
-        });
-        if (kept !== undefined) {
-          stored?.(kept);
-        }
-      }
-      return outcome;
-    },
+    set: localSetting(core, writing),
     publish(message, origin) {
       core.figures.publishes += 1;
       // What comes back from another router must not be told to the session that published it.
@@ -178,6 +165,23 @@ export function createRouter(needs: RouterNeeds): Router {
       greeting.stop('the router stops');
       core.timers.stop();
     },
+  };
+}
+
+function localSetting(core: Core, writing: Writing): Router['set'] {
+  return (write, stored) => {
+    const outcome = core.params.write(write);
+    if (!isRefusal(outcome)) {
+      writing.taken(outcome, write);
+      const kept = core.keeper?.kept(outcome);
+      kept?.catch((error: unknown) => {
+        core.log.problem('signal-keeping.failed', error);
+      });
+      if (kept !== undefined) {
+        stored?.(kept);
+      }
+    }
+    return outcome;
   };
 }
 
