@@ -1,5 +1,6 @@
 // Peers that send what is no message, over real sockets: the router goes on for everybody else and
 // keeps nothing of them.
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { encodeFrame } from '@hansa/capabilities/signals/frames/encode';
 import type { AcceptLine } from '@hansa/capabilities/signals/frames/line';
@@ -11,7 +12,9 @@ import { afterEach, expect, it } from 'vitest';
 import { goldenFrames, hostileFrame } from '../../testkit/hostile-frames.ts';
 import { createSeededRandom } from '../../testkit/seeded-random.ts';
 import { ends, until } from '../../testkit/signal-ends.ts';
+import { WebSocket } from 'ws';
 import { dialTcp, dialWebSocket, listenTcp, listenWebSocket } from './index.ts';
+import { fragmentsMax, piecesMax } from './websocket-line.ts';
 
 const host = '127.0.0.1';
 const peers = 20;
@@ -79,6 +82,78 @@ it.each(roads)('hostile frames over $name harm nobody else', async ({ listen, di
   expect(router.figures.undecodable).toBeGreaterThan(framesEach);
   line.close('over');
   await until(() => router.sessions.size === 0);
+});
+
+const asking =
+  'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+
+it('who is turned away and is gone before it is told so ends nobody else', async () => {
+  const router = opened();
+  const listener = await listenWebSocket({ host, port: 0, accept: router.accept });
+  ending.push(() => listener.close());
+  for (let peer = 0; peer < peers; peer += 1) {
+    const socket = connect({ host, port: listener.port });
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write(`${asking}Origin: https://evil.example\r\n\r\n`, () => socket.resetAndDestroy());
+    await once(socket, 'close');
+  }
+  const good = ends();
+  const line = await dialWebSocket({ url: `ws://${host}:${listener.port}`, accept: good.accept });
+  line.send(hello);
+  await until(() => router.sessions.size === 1);
+  line.close('over');
+});
+
+it('who is turned away and stays is cut off', async () => {
+  const listener = await listenWebSocket({ host, port: 0, accept: ends().accept });
+  ending.push(() => listener.close());
+  const socket = connect({ host, port: listener.port, allowHalfOpen: true });
+  let isGone = false;
+  socket.on('error', () => (isGone = true));
+  socket.resume();
+  socket.write(`${asking}Origin: https://evil.example\r\n\r\n`);
+  await once(socket, 'end');
+  await until(() => {
+    socket.write('x');
+    return isGone;
+  });
+  socket.destroy();
+});
+
+it('a message in more fragments than fragmentsMax ends its line', async () => {
+  const server = ends();
+  const listener = await listenWebSocket({ host, port: 0, accept: server.accept });
+  ending.push(() => listener.close());
+  const webSocket = new WebSocket(`ws://${host}:${listener.port}`, 'clasp');
+  webSocket.on('error', () => undefined);
+  await once(webSocket, 'open');
+  for (const fragments of [fragmentsMax, fragmentsMax + 1]) {
+    for (let i = 1; i <= fragments; i += 1) {
+      webSocket.send(Uint8Array.of(i), { fin: i === fragments });
+    }
+  }
+  await until(() => server.all[0]?.reasons.length === 1);
+  expect(server.all[0]?.frames).toHaveLength(1);
+});
+
+it('a frame in more pieces than piecesMax ends its line', async () => {
+  const server = ends();
+  const listener = await listenWebSocket({ host, port: 0, accept: server.accept });
+  ending.push(() => listener.close());
+  const socket = connect({ host, port: listener.port, noDelay: true });
+  socket.on('error', () => undefined);
+  socket.resume();
+  socket.write(`${asking}\r\n`);
+  await until(() => server.all.length === 1);
+  socket.write(Uint8Array.of(0x82, 0xfe, 0xff, 0xff, 0, 0, 0, 0)); // masked, of 65,535 bytes
+  for (let i = 0; i < 10 * piecesMax && server.all[0]?.reasons.length === 0; i += 1) {
+    socket.write(Uint8Array.of(i));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await until(() => server.all[0]?.reasons.length === 1);
+  expect(server.all[0]?.frames).toEqual([]);
 });
 
 it.each(roads)('noise where $name is spoken harms nobody', async ({ listen, dial }) => {

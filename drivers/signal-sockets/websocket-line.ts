@@ -17,12 +17,25 @@ const normalClosure = 1_000;
 /** A close frame holds 125 bytes, two of which are the code. */
 const reasonBytesMax = 123;
 
+/** Of one message: nobody has to take a frame apart, and each fragment costs an object. */
+export const fragmentsMax = 64;
+/** Of one frame, as they arrive: one that comes byte by byte costs an object for each of them. */
+export const piecesMax = 1_024;
+
 /** A message is one frame; compression would cost more than it saves on 30 bytes. */
 export const webSocketOptions: {
   readonly maxPayload: number;
+  readonly maxFragments: number;
+  readonly maxBufferedChunks: number;
   readonly perMessageDeflate: false;
   readonly skipUTF8Validation: true;
-} = { maxPayload: frameBytesMax, perMessageDeflate: false, skipUTF8Validation: true };
+} = {
+  maxPayload: frameBytesMax,
+  maxFragments: fragmentsMax,
+  maxBufferedChunks: piecesMax,
+  perMessageDeflate: false,
+  skipUTF8Validation: true,
+};
 
 export interface WebSocketLineNeeds {
   readonly webSocket: WebSocket;

@@ -168,6 +168,9 @@ function answerProbe(_request: IncomingMessage, response: ServerResponse): void 
   response.writeHead(200, { 'content-type': 'text/plain', connection: 'close' }).end('ok');
 }
 
+/** Nobody looks after the socket any more: not after what breaks, nor after who stays. */
 function turnAway(socket: Duplex): void {
+  socket.on('error', () => undefined);
+  socket.once('finish', () => socket.destroy());
   socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
 }
