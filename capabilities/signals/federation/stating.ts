@@ -22,8 +22,8 @@ export interface Statement {
 }
 
 /**
- * Of its values a router keeps what is its own, what was nobody's and what its owner is still
- * believed to own; the rest would stand here for ever, whatever becomes of it elsewhere.
+ * Of its values a router keeps what was its own or nobody's and still is, and what is of the same
+ * owner as before; the rest would stand here for ever, whatever becomes of it elsewhere.
  */
 export function restate(
   { federation, spreading }: { readonly federation: StatingHost; readonly spreading: Spreading },
@@ -39,13 +39,13 @@ export function restate(
     if (now === before[at]) {
       return;
     }
-    const isOurs = (spreading.versions.get(address)?.origin ?? routerId) === routerId;
-    if (now === routerId) {
-      spreading.adopt(param);
-      spreading.flood(address, undefined);
-    } else if (now !== undefined || !isOurs) {
+    const isOthers = [before[at], now].some((id) => id !== undefined && id !== routerId);
+    if (isOthers) {
       spreading.versions.delete(address);
       router?.remove(address);
+    } else if (now === routerId) {
+      spreading.adopt(param);
+      spreading.flood(address, undefined);
     }
   });
 }
