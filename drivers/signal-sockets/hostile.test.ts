@@ -15,6 +15,7 @@ import { ends, until } from '../../testkit/signal-ends.ts';
 import { WebSocket } from 'ws';
 import { dialTcp, dialWebSocket, listenTcp, listenWebSocket } from './index.ts';
 import { fragmentsMax, piecesMax } from './websocket-line.ts';
+import { silentMax } from './websocket-server.ts';
 
 const host = '127.0.0.1';
 const peers = 20;
@@ -120,6 +121,24 @@ it('who is turned away and stays is cut off', async () => {
     return isGone;
   });
   socket.destroy();
+});
+
+it('connections that ask for nothing, beyond silentMax, keep nobody out', async () => {
+  const server = ends();
+  const listener = await listenWebSocket({ host, port: 0, accept: server.accept });
+  ending.push(() => listener.close());
+  let [open, closed] = [0, 0];
+  for (let i = 0; i <= silentMax; i += 1) {
+    const socket = connect({ host, port: listener.port }, () => (open += 1));
+    socket.on('error', () => undefined);
+    socket.on('close', () => (closed += 1));
+    ending.push(() => void socket.destroy());
+  }
+  await until(() => open === silentMax + 1 && closed === 1);
+  const url = `ws://${host}:${listener.port}`;
+  const line = await dialWebSocket({ url, accept: ends().accept });
+  ending.push(() => line.close('over'));
+  expect(server.all).toHaveLength(1);
 });
 
 it('a message in more fragments than fragmentsMax ends its line', async () => {

@@ -17,6 +17,8 @@ import { openWebSocketLine, subprotocol, webSocketOptions } from './websocket-li
 
 const pingMsDefault = 30_000; // as the published router's configuration
 const requestMs = 10_000; // to ask for a WebSocket, or for anything else; as a HELLO has
+/** Who asks at once is let in, however many others hold connections and do not. */
+export const silentMax = 1_024;
 const checkMs = 2_500; // how late a slow request may be found
 
 export interface WebSocketNeeds extends ListenNeeds, WebSocketTaking {}
@@ -102,7 +104,9 @@ function openServer(needs: WebSocketTaking): OpenServer {
     handleProtocols: (asked) => (asked.has(subprotocol) ? subprotocol : false),
   });
   const isForeign = createOriginCheck(needs.origins);
+  const silent = countSilent(server);
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    silent.delete(socket);
     if (isForeign(request.headers)) {
       turnAway(socket);
       return;
@@ -129,6 +133,23 @@ function openServer(needs: WebSocketTaking): OpenServer {
       await stopped;
     },
   };
+}
+
+/** Connections that have not asked for a WebSocket: the oldest goes when there are too many. */
+function countSilent(server: Server): Set<Socket> {
+  const silent = new Set<Socket>();
+  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+    for (const oldest of silent) {
+      if (silent.size <= silentMax) {
+        return;
+      }
+      silent.delete(oldest);
+      oldest.destroy();
+    }
+  });
+  return silent;
 }
 
 function createHttp({ tls }: WebSocketTaking): Server {

@@ -40,17 +40,31 @@ export interface Greeting {
 
 export function createGreeting(needs: GreetingNeeds): Greeting {
   const lines = new Set<GreetedLine>();
+  // Whoever opens lines and says nothing is to keep nobody out who does: the oldest of these goes.
+  const silent = new Set<GreetedLine>();
+  const makeRoom = (): boolean => {
+    for (const oldest of silent) {
+      oldest.refuse('too many came before the first word');
+      return true;
+    }
+    return false;
+  };
   let stopped: string | undefined;
   return {
     accept(line, access) {
       const { core } = needs;
       const asked =
         access === undefined ? needs : { ...needs, doorkeeper: { admit: () => access } };
-      const greeted = new GreetedLine(asked, line, () => lines.delete(greeted));
-      if (stopped !== undefined || lines.size >= core.settings.sessionsMax) {
+      const greeted = new GreetedLine(asked, line, {
+        spoke: () => silent.delete(greeted),
+        gone: () => lines.delete(greeted),
+      });
+      const isFull = lines.size >= core.settings.sessionsMax;
+      if (stopped !== undefined || (isFull && !makeRoom())) {
         greeted.refuse(stopped ?? 'too many sessions');
       } else {
         lines.add(greeted);
+        silent.add(greeted);
         greeted.open();
       }
       return greeted;
@@ -62,12 +76,19 @@ export function createGreeting(needs: GreetingNeeds): Greeting {
   };
 }
 
+/** Whoever counts lines. */
+interface Told {
+  /** The first word has come, or the line has ended without one. */
+  spoke(): void;
+  gone(): void;
+}
+
 type Stage = 'silent' | 'judged' | 'welcomed' | 'ended';
 
 class GreetedLine implements LineEvents {
   readonly #needs: GreetingNeeds;
   readonly #line: Line;
-  readonly #gone: () => void;
+  readonly #told: Told;
   readonly #admission = new AbortController();
   #stage: Stage = 'silent';
   #session: Session | undefined;
@@ -75,10 +96,10 @@ class GreetedLine implements LineEvents {
   #timers: Timer[] = [];
   #early: Uint8Array[] = [];
 
-  constructor(needs: GreetingNeeds, line: Line, gone: () => void) {
+  constructor(needs: GreetingNeeds, line: Line, told: Told) {
     this.#needs = needs;
     this.#line = line;
-    this.#gone = gone;
+    this.#told = told;
   }
 
   open(): void {
@@ -168,6 +189,7 @@ class GreetedLine implements LineEvents {
       isPeer: message.features.includes('federation'),
     };
     this.#stage = 'judged';
+    this.#told.spoke();
     const answer = doorkeeper.admit(asked, signal);
     if (!(answer instanceof Promise)) {
       this.#answer(message, answer);
@@ -323,7 +345,8 @@ class GreetedLine implements LineEvents {
     this.#cancelTimers();
     this.#admission.abort();
     this.#early = [];
-    this.#gone();
+    this.#told.spoke();
+    this.#told.gone();
     const session = this.#session;
     if (session !== undefined) {
       session.ended = true;

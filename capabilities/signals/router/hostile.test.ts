@@ -168,6 +168,8 @@ test('lines that open and say nothing, by thousands, are bounded and go by thems
   const rig = createRig({ options: { sessionsMax: 100 } });
   const lines = Array.from({ length: 5_000 }, () => rig.line());
   expect(lines.filter((line) => line.closedWith === undefined)).toHaveLength(100);
+  const honest = await rig.join(); // although all places are taken
+  expect(honest.closedWith).toBeUndefined();
   await rig.clock.advance(10_000);
   expect(lines.filter((line) => line.closedWith === undefined)).toHaveLength(0);
   await expectAlive(rig, await rig.join());

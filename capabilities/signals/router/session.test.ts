@@ -56,13 +56,29 @@ test('a second HELLO is an error and keeps the session', async () => {
   expect(line.types).toEqual(['pong']);
 });
 
-test('more lines than sessionsMax are closed without a frame, HELLO or not', async () => {
+test('more lines than sessionsMax are closed without a frame', async () => {
   const rig = createRig({ options: { sessionsMax: 2 } });
-  const [first] = [await rig.join(), rig.line()];
+  const [first] = [await rig.join(), await rig.join()];
   const third = rig.line();
   expect(third.closedWith).toBe('too many sessions');
   first.hangUp();
   expect(rig.line().closedWith).toBeUndefined();
+});
+
+test('who has said nothing yet makes room for who comes, the first of them first', async () => {
+  const rig = createRig({ options: { sessionsMax: 3 } });
+  const session = await rig.join();
+  const [first, second] = [rig.line(), rig.line()];
+  const third = rig.line();
+  expect(first.closedWith).toBe('too many came before the first word');
+  expect([second, third, session].map((line) => line.closedWith)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  second.hangUp();
+  expect(rig.line().closedWith).toBeUndefined();
+  expect(third.closedWith).toBeUndefined();
 });
 
 test('what cannot be decoded after the welcome is passed over', async () => {
