@@ -172,6 +172,24 @@ describe.skipIf(!requires('etcd').available)('signals at three nodes', () => {
   );
 
   test(
+    'the node that judges writes falls silent: sessions at the others end, and come to the next',
+    { timeout: 60_000 },
+    async () => {
+      const silent = await cluster.active();
+      const others = cluster.nodes.filter((node) => node !== silent);
+      const watching = await Promise.all(others.map(joinAt));
+      silent.pause();
+      // Whoever only listens hears of it, though nothing comes from the silent one.
+      await Promise.all(watching.map((session) => expect(session.next('pong')).rejects.toThrow()));
+      const [back] = await Promise.all(others.map(joinAt));
+      back?.say(set('/stage/back', 1));
+      await back?.next('ack');
+      silent.resume();
+      await allThere();
+    },
+  );
+
+  test(
     'the node that judges writes is stopped in good order: not even a relaxed write is lost',
     { timeout: 60_000 },
     async () => {
