@@ -56,7 +56,7 @@ export function createNamespaces(needs: NamespacesNeeds, book: LivingBook): Name
       const found = requireNamespace(needs, book, resource);
       if (owner !== signer.cluster) {
         throw new HansaError('RESOURCE_READ_ONLY', `${found.ownerName} owns ${namespace}`, {
-          fix: `delete the mirror: hansa sync remove ${found.ownerName}:${local}`,
+          fix: `delete the mirror: hansa mirror remove ${found.ownerName}:${local}`,
         });
       }
       await resources.remove(local);
