@@ -1,6 +1,6 @@
 // Signals of three clusters that all have a namespace of their own, while links break, rights come
-// and go and processes die: nobody is told what it may not have, what was acknowledged as durable is
-// there in the end, and everybody agrees with each owner.
+// and go and processes die: nobody is told what it may not have, what was acknowledged as durable
+// is there in the end, and everybody agrees with each owner.
 import {
   crash,
   cut,

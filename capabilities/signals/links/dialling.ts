@@ -21,7 +21,7 @@ import { unpackFrames } from './batches.ts';
 import { LinkLine } from './link-line.ts';
 import { isSame, type PeerMay, type PeerRights } from './rights.ts';
 
-/** An older peer carries no signals until it is upgraded: then it is heard a minute late at worst. */
+/** An older peer carries no signals until it is upgraded: then it is heard a minute late. */
 const unknownAgainMs = 60_000;
 /** At first, and twice as long each time, up to the longest wait: a link that flaps is no herd. */
 const againMs = 100;

@@ -1,5 +1,5 @@
-// The router of a cluster and those of the clusters that it is linked to: what is whose is stated by
-// namespaces, what may cross by policies, and who is there is what the links have proven.
+// The router of a cluster and those of the clusters that it is linked to: what is whose is stated
+// by namespaces, what may cross by policies, and who is there is what the links have proven.
 import { capability, type Capability, type ClusterId } from '@hansa/foundation';
 import type { FederationManager } from '../federation/manager.ts';
 import { signalPeersContract, type SignalPeer, type SignalPeers } from '../peers-contract.ts';

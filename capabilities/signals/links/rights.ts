@@ -1,6 +1,6 @@
-// What the router of a linked cluster may do here, as the policies say it of namespaces: `pull` lets
-// it read their addresses, `push` lets its people write them. Asked with every message, and what
-// has changed holds from the next one on.
+// What the router of a linked cluster may do here, as the policies say it of namespaces: `pull`
+// lets it read their addresses, `push` lets its people write them. Asked with every message, and
+// what has changed holds from the next one on.
 import { splitFederatedId, type Clock, type ClusterId } from '@hansa/foundation';
 import type { Peers } from '../../links/contract.ts';
 import type { NamespaceBook, StatedNamespace } from '../../namespaces/contract.ts';
