@@ -61,8 +61,7 @@ export interface Composition {
 }
 
 export function compose(needs: CompositionNeeds): Composition {
-  const { identity } = needs;
-  const { signer, keys } = identity;
+  const { signer, keys } = needs.identity;
   const scoped = (name: string): { readonly store: KeyValueStore } => ({
     store: scopeStore(needs.store, name),
   });
@@ -102,7 +101,7 @@ export function compose(needs: CompositionNeeds): Composition {
     capabilities: () => capabilities,
   });
   const capabilities: readonly Capability[] = [
-    identityCapability(identity, { clock: needs.clock, peers }),
+    identityCapability(needs.identity, { clock: needs.clock, peers }),
     owned.capability,
     // Before anything is served: what is rewound must not be published even once more.
     recovering.capability,

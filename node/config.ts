@@ -128,6 +128,13 @@ async function chosenStore(
   return url === '' ? readStoreChoice(data) : parseStoreUrl(url);
 }
 
+const etcdSchema: z.ZodType<EtcdAccess> = z.object({
+  caFile: z.string().optional(),
+  certFile: z.string().optional(),
+  keyFile: z.string().optional(),
+  user: z.string().optional(),
+});
+
 function typed(
   values: ReadonlyMap<string, unknown>,
 ): Omit<Config, 'data' | 'settings' | 'store' | 'join'> {
@@ -153,12 +160,7 @@ function typed(
     sealAgeIdentity: z.string().optional(),
     syncIntervalMs: z.number(),
     logLevel: z.enum(['event', 'problem']),
-    etcd: z.object({
-      caFile: z.string().optional(),
-      certFile: z.string().optional(),
-      keyFile: z.string().optional(),
-      user: z.string().optional(),
-    }),
+    etcd: etcdSchema,
     nodeName: z.string(),
     nodeHost: z.string(),
     nodePort: z.number(),
@@ -202,7 +204,7 @@ function typed(
 
 function signalsOf(text: string, mode: TlsMode): Config['signals'] {
   const address = hostAndPort(text);
-  return address && { ...address, tls: tlsWanted(mode, address.host) };
+  return address && { ...address, tls: tlsWanted(mode, address.host, 'signals') };
 }
 
 async function readConfigFile(path: string): Promise<Readonly<Record<string, unknown>>> {

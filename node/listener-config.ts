@@ -36,10 +36,10 @@ export function isLoopback(host: string): boolean {
 }
 
 /** Whether the listener speaks TLS; CONFIG_INVALID where it would leave loopback without. */
-export function tlsWanted(mode: TlsMode, host: string): boolean {
+export function tlsWanted(mode: TlsMode, host: string, what = 'the API'): boolean {
   if (mode === 'off' && !isLoopback(host)) {
-    throw new HansaError('CONFIG_INVALID', 'the API would leave this machine without TLS', {
-      fix: 'leave out --tls off, or let the API listen on 127.0.0.1',
+    throw new HansaError('CONFIG_INVALID', `${what} would leave this machine without TLS`, {
+      fix: `leave out --tls off, or let ${what} listen on 127.0.0.1`,
       facts: { host },
     });
   }

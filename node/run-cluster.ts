@@ -73,7 +73,10 @@ export async function runCluster(
     certificates: {
       maker: createCertificateMaker(),
       validities: config.certificates,
-      names: certificateNames(config.apiHost, config.apiNames),
+      names: certificateNames(config.apiHost, [
+        ...config.apiNames,
+        ...(config.signals === undefined ? [] : [config.signals.host]),
+      ]),
     },
     endpoints: createAppEndpoints(appBodyBytesMax),
     facts: {

@@ -1,5 +1,5 @@
-// What the router of a cluster keeps beside its params: rules of addresses, tokens of the protocol's
-// own forms, never their texts, and the key that signs them.
+// What the router of a cluster keeps beside its params: rules of addresses, tokens of the forms of
+// the protocol, never their texts, and the key that signs them.
 import { bytesSchema, table, type Codec, type KeyValueStore, type Table } from '@hansa/foundation';
 import { z } from 'zod';
 import { hostedFields, type PlacedRule, type SignalTokenRow } from './hosted-contract.ts';
