@@ -179,7 +179,7 @@ describe('a hub that is away', () => {
 });
 
 describe('three clusters in a ring', () => {
-  test('tell each change once, and go round where one of them is away', async () => {
+  test('tell each change once, and write each at its owner', async () => {
     await linkClusters(visby, bergen);
     await must(visby, 'share', 'add', 'namespace/visby', '--to', 'bergen', ...bothWays);
     await untilActive(bergen, 'visby');
@@ -205,11 +205,6 @@ describe('three clusters in a ring', () => {
     await untilTold(3);
     expect(told()).toEqual([1, 2, 3]);
     await watch.end();
-    await lubeck.stop();
-    await mustSet(visby, '/visby/light', 0.6);
-    await untilValue(bergen, '/visby/light', 0.6);
-    await lubeck.restart();
-    await untilValue(lubeck, '/visby/light', 0.6);
   });
 
   test('without a link between two of them, what they may have comes by the third', async () => {

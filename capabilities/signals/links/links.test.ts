@@ -98,6 +98,25 @@ describe('two linked clusters', () => {
     await hasValue(bergen, '/visby/light', 3);
   });
 
+  test('pull over a link that only one of them holds, and take nothing the other way', async () => {
+    const [visby, bergen] = clusters('visby', 'bergen') as [SignalCluster, SignalCluster];
+    for (const cluster of [visby, bergen]) {
+      for (const owner of [visby, bergen]) {
+        const namespace = cluster.state({ owner, patterns: [`/${owner.name}/**`] });
+        cluster.grant(cluster === visby ? bergen : visby, 'pull', namespace);
+      }
+    }
+    join(visby, bergen);
+    visby.peers.set({ ...visby.peers.standing(bergen.id), mine: false });
+    bergen.peers.set({ ...bergen.peers.standing(visby.id), theirs: false });
+    await startAll([visby, bergen]);
+    await isActive(bergen, visby);
+    bergen.set('/bergen/light', 1);
+    visby.set('/visby/light', 2);
+    await hasValue(bergen, '/visby/light', 2);
+    expect(visby.value('/bergen/light')).toBeUndefined();
+  });
+
   test('forget what a namespace brought when it is gone, and keep what is their own', async () => {
     const { visby, bergen, mirrored } = await pair();
     bergen.set('/bergen/light', 5);
