@@ -33,6 +33,12 @@ export const signalErrorCodes = {
     meaning: 'the token’s scopes or the address’s owner do not allow it',
   },
   SIGNAL_NOT_FOUND: { status: 404, exit: 3, meaning: 'nothing was set at this address' },
+  SIGNAL_NO_JOURNAL: {
+    status: 404,
+    exit: 3,
+    meaning: 'the router remembers nothing of what passes there',
+    fix: 'hansa signal rule put <pattern> --journal <entries> lets it, from then on',
+  },
   SIGNAL_TOKEN_EXPIRED: {
     status: 401,
     exit: 4,

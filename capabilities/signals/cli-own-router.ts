@@ -30,6 +30,7 @@ export function ownRouter({ carrier, signal }: CommandContext): OwnRouter {
     async emit(publication) {
       await heard(api.emit(publication, { signal }));
     },
+    replay: (asked) => heard(api.replay(asked, { signal })),
     async *watch(asked) {
       for await (const news of api.watch(asked, { signal })) {
         reached = true;

@@ -5,7 +5,8 @@ import { signalCommands, type RouterDoor } from './cli.ts';
 import { openSignalClient } from './client/client.ts';
 import { dialInMemory } from './client/lines.suite.ts';
 import { runLoad } from './client/load.ts';
-import { loadLimits, type LoadReport } from './contract.ts';
+import { loadLimits, replayedMax, type LoadReport } from './contract.ts';
+import { createMemoryJournal } from './router/journal.ts';
 import { createRig, type Rig } from './router/router-rig.suite.ts';
 
 const clock = createSystemClock();
@@ -92,6 +93,30 @@ describe('hansa signal', () => {
     ]);
     expect(printed[0]?.[0]).toMatchObject({ kind: 'param', stood: true });
     await expect.poll(() => rig.router.sessions.size).toBe(0);
+  });
+
+  test('replay shows what a journal remembers, and says where there is none', async () => {
+    const { run, rig } = hall({ journal: createMemoryJournal() });
+    const nothing = await run('replay', { pattern: '/r/**' });
+    expect([nothing.output.data, nothing.shown]).toEqual([{ news: [] }, 'Nothing is remembered.']);
+    await run('set', { address: '/r/1', value: '1' });
+    await run('emit', { address: '/r/cue', value: '{"go":true}' });
+    await rig.clock.advance(60_000);
+    await run('set', { address: '/r/1', value: '2' });
+    const all = await run('replay', { pattern: '/r/**' });
+    expect(all.shown).toBe(
+      '/r/1 = 1  (revision 1)\n/r/cue event {"go":true}\n/r/1 = 2  (revision 2)',
+    );
+    const late = await run('replay', { pattern: '/r/*' }, { since: '30s' });
+    expect(late.shown).toBe('/r/1 = 2  (revision 2)');
+    const events = await run('replay', { pattern: '/r/*' }, { types: 'event', limit: '1' });
+    expect(events.output.data).toMatchObject({ news: [{ kind: 'event', address: '/r/cue' }] });
+    const wide = run('replay', { pattern: '/r/*' }, { limit: String(replayedMax + 1) });
+    await expect(wide).rejects.toMatchObject({ code: 'USAGE' });
+    const wrong = run('replay', { pattern: 'r' });
+    await expect(wrong).rejects.toMatchObject({ code: 'SIGNAL_ADDRESS_INVALID' });
+    const without = hall().run('replay', { pattern: '/r/**' });
+    await expect(without).rejects.toMatchObject({ code: 'SIGNAL_NO_JOURNAL' });
   });
 
   test('emit publishes as what it is told, and --phase is for gestures', async () => {

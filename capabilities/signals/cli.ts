@@ -5,13 +5,11 @@ import {
   durationOption,
   flagOption,
   HansaError,
-  listOption,
   momentText,
   requiredArgument,
   textOption,
   textView,
   type Command,
-  type CommandContext,
 } from '@hansa/foundation';
 import {
   amountOption,
@@ -23,7 +21,9 @@ import {
 } from './cli-door.ts';
 import { benchCommand } from './cli-bench.ts';
 import { deskCommands } from './cli-desk.ts';
+import { newsLine, oneOf, typesOf } from './cli-news.ts';
 import { peersCommand } from './cli-peers.ts';
+import { replayCommand } from './cli-replay.ts';
 import type { SignalTerminal } from './cli-terminal.ts';
 import { tokenCommands } from './cli-tokens.ts';
 import {
@@ -31,8 +31,6 @@ import {
   signalKinds,
   touchPhases,
   type PublishedType,
-  type SignalKind,
-  type SignalNews,
   type TouchPhase,
 } from './contract.ts';
 
@@ -47,6 +45,7 @@ export function signalCommands(terminal: SignalTerminal): readonly Command[] {
     setCommand(terminal),
     emitCommand(terminal),
     watchCommand(terminal),
+    replayCommand(terminal),
     benchCommand(terminal),
     ...deskCommands,
     peersCommand,
@@ -206,24 +205,4 @@ function watchCommand(terminal: SignalTerminal): Command {
       return { data: { told }, view: textView(`The watch ended after ${told}.`) };
     },
   };
-}
-
-function typesOf(context: CommandContext): readonly SignalKind[] {
-  const given = listOption(context, 'types').flatMap((each) => each.split(','));
-  return given.map((each) => oneOf(signalKinds, each.trim(), 'param') as SignalKind);
-}
-
-function oneOf(words: readonly string[], given: string | undefined, otherwise: string): string {
-  if (given !== undefined && !words.includes(given)) {
-    throw new HansaError('USAGE', `"${given}" is none of ${words.join(', ')}`);
-  }
-  return given ?? otherwise;
-}
-
-function newsLine({ kind, address, value, samples, revision, phase, id }: SignalNews): string {
-  const said = samples === undefined ? value : samples;
-  const words = said === undefined ? '' : ` ${valueText(said)}`;
-  const touch = phase === undefined ? '' : ` ${phase}${id === undefined ? '' : ` ${id}`}`;
-  const after = revision === undefined ? '' : `  (revision ${revision})`;
-  return kind === 'param' ? `${address} =${words}${after}` : `${address} ${kind}${touch}${words}`;
 }

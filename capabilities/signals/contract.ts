@@ -125,6 +125,24 @@ export interface SignalNews {
   readonly sentMs?: number | undefined;
 }
 
+export const replayedMax = 1_000; // of one answer, each of which may be 64 KiB
+export const replayedDefault = 100;
+
+export interface ReplayAsked {
+  readonly pattern: string;
+  /** All where it is empty. */
+  readonly types: readonly SignalKind[];
+  /** No longer ago than this. */
+  readonly sinceMs?: number | undefined;
+  /** The oldest so many of those that are asked for. */
+  readonly limit?: number | undefined;
+}
+
+/** What passed, the oldest first. */
+export interface Replayed {
+  readonly news: readonly SignalNews[];
+}
+
 /** A session at a router. */
 export interface SignalClient {
   /** What the router calls itself and the session. */
@@ -138,6 +156,8 @@ export interface SignalClient {
   emit(publication: Publication): Promise<void>;
   /** Until it is left, or the router ends it. */
   watch(asked: WatchAsked): AsyncGenerator<SignalNews, void, undefined>;
+  /** What the router remembers. SIGNAL_NO_JOURNAL, SIGNAL_FORBIDDEN, SIGNAL_ADDRESS_INVALID. */
+  replay(asked: ReplayAsked): Promise<Replayed>;
   close(): void;
 }
 
@@ -236,6 +256,7 @@ export interface Signal {
   set(input: ParamSetting, call?: Call): Promise<Taken>;
   emit(input: Publication, call?: Call): Promise<{ readonly address: string }>;
   watch(input: WatchAsked, call?: Call): AsyncIterable<SignalNews>;
+  replay(input: ReplayAsked, call?: Call): Promise<Replayed>;
 }
 
 const address = z.string().min(1).max(patternLengthMax);
@@ -328,6 +349,20 @@ export const signalContract: Contract<Signal> = {
       target: (input) => targetOf(input.pattern),
       output: news,
       errors: refusals,
+    },
+    replay: {
+      summary: 'What has passed at matching addresses, as far as a rule has it remembered.',
+      permission: 'signal.read',
+      route: 'GET /signals/journal',
+      input: z.strictObject({
+        pattern: address,
+        types: z.array(z.enum(signalKinds)).max(signalKinds.length),
+        sinceMs: natural.optional(),
+        limit: z.number().int().min(1).max(replayedMax).optional(),
+      }),
+      target: (input) => targetOf(input.pattern),
+      output: z.object({ news: z.array(news).max(replayedMax) }),
+      errors: [...refusals, 'SIGNAL_NO_JOURNAL'],
     },
   },
 };

@@ -36,6 +36,7 @@ export function createSignalService({ visit }: SignalServiceNeeds): Signal {
         await client.emit(publication);
         return { address: publication.address };
       }),
+    replay: (asked, call) => during(call, (client) => client.replay(asked)),
     async *watch(asked, call) {
       const client = await visit(call?.caller ?? owner, call?.signal);
       try {

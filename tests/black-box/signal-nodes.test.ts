@@ -166,6 +166,8 @@ describe.skipIf(!requires('etcd').available)('signals at three nodes', () => {
       for (const number of [1, 2, 3]) {
         expect(await late.next('publish')).toMatchObject({ address: `/cue/${number}` });
       }
+      const { news } = await must<{ news: object[] }>(node, 'signal', 'replay', '/cue/**');
+      expect(news).toMatchObject([1, 2, 3].map((number) => ({ address: `/cue/${number}` })));
       await victim.restart();
       await allThere();
     },

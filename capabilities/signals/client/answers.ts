@@ -18,6 +18,7 @@ const codes: Readonly<Record<number, ErrorCode>> = {
   [signalErrors.refused]: 'SIGNAL_FORBIDDEN',
   [signalErrors.target]: 'SIGNAL_NOT_FOUND',
   [signalErrors.rate]: 'RATE_LIMITED',
+  [signalErrors.noJournal]: 'SIGNAL_NO_JOURNAL',
   [signalErrors.timeout]: 'TIMED_OUT',
 };
 

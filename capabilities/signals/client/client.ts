@@ -2,14 +2,17 @@
 // for whoever else asks seldom. A PING stands behind each question: a router answers in order, and
 // some say nothing at all where there is nothing.
 import { cancellation, deadline, HansaError, type Clock } from '@hansa/foundation';
-import type {
-  ParamSetting,
-  Publication,
-  ShownParam,
-  SignalClient,
-  SignalNews,
-  Taken,
-  WatchAsked,
+import {
+  replayedDefault,
+  type ParamSetting,
+  type Publication,
+  type ReplayAsked,
+  type Replayed,
+  type ShownParam,
+  type SignalClient,
+  type SignalNews,
+  type Taken,
+  type WatchAsked,
 } from '../contract.ts';
 import { typeMask } from '../frames/codes.ts';
 import { decodeFrame } from '../frames/decode.ts';
@@ -33,6 +36,7 @@ export const answerMs = 15_000; // three times what a write may take on its way 
 // Beyond it the router is not read: it knows best what to leave out.
 export const newsWaitingMax = 1_000;
 const protocolVersion = 1;
+const microseconds = 1_000; // of one millisecond, as moments go over the wire
 const watchId = 1; // a session watches one pattern at a time
 
 /** Whoever is asking at this moment. */
@@ -60,6 +64,7 @@ class Client implements SignalClient {
   #listener: Listener | undefined;
   #ended: Error | undefined;
   #welcome: WelcomeMessage | undefined;
+  #welcomedMs = 0;
   /** Of a question that was answered before its PONG, that PONG is still to come. */
   #pings = 0;
   #pongs = 0;
@@ -90,6 +95,7 @@ class Client implements SignalClient {
     this.#welcome = await this.#ask([{ type: 'hello', version, features, name, token }], (heard) =>
       heard.type === 'welcome' ? heard : undefined,
     );
+    this.#welcomedMs = this.#needs.clock.monotonicMs();
     // All that there is comes unasked, before this is answered.
     await this.#ask([{ type: 'ping' }], isPong);
   }
@@ -120,6 +126,19 @@ class Client implements SignalClient {
     const value = given === undefined ? undefined : givenValue(given);
     const message: SignalMessage = { type: 'publish', address, signal: type, value, id, phase };
     await this.#ask([message, { type: 'ping' }], isPong);
+  }
+
+  async replay(asked: ReplayAsked): Promise<Replayed> {
+    const { pattern, types, sinceMs, limit = replayedDefault } = asked;
+    const from =
+      sinceMs === undefined ? undefined : Math.max(0, this.#nowUs() - sinceMs * microseconds);
+    const mask = typeMask(types);
+    const message: SignalMessage = { type: 'replay', pattern, from, limit, types: mask };
+    const news: SignalNews[] = [];
+    return this.#ask([message, { type: 'ping' }], (heard) => {
+      news.push(...newsOf(heard));
+      return heard.type === 'pong' ? { news } : undefined;
+    });
   }
 
   async *watch(asked: WatchAsked): AsyncGenerator<SignalNews, void, undefined> {
@@ -169,6 +188,12 @@ class Client implements SignalClient {
   close(): void {
     this.#needs.signal?.removeEventListener('abort', this.#abort);
     this.#line?.close('done');
+  }
+
+  /** By the router's clock. */
+  #nowUs(): number {
+    const sinceMs = this.#needs.clock.monotonicMs() - this.#welcomedMs;
+    return Math.floor((this.#welcome?.time ?? 0) + sinceMs * microseconds);
   }
 
   #events(): LineEvents {
@@ -263,11 +288,18 @@ function answered<T>(heard: SignalMessage, { asked, judge, url }: Asking<T>): T 
   if (heard.type !== 'error') {
     return judge(heard);
   }
-  const address = asked !== undefined && 'address' in asked ? asked.address : undefined;
-  if (heard.address === undefined || heard.address === address) {
+  if (heard.address === undefined || heard.address === placeOf(asked)) {
     throw errorOfAnswer(heard, url);
   }
   return undefined;
+}
+
+/** What an ERROR about the message names. */
+function placeOf(asked: SignalMessage | undefined): string | undefined {
+  if (asked === undefined) {
+    return undefined;
+  }
+  return 'address' in asked ? asked.address : 'pattern' in asked ? asked.pattern : undefined;
 }
 
 /** Words that we do not know may be meant for others. */
