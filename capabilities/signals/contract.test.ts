@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
+  journalBytesMax,
+  journalEntriesMax,
   ruleListSchema,
   rulesMax,
   tokenLengthMax,
@@ -56,5 +58,9 @@ describe('a list of rules', () => {
     expect(takes(times(rulesMax + 1, rule))).toBe(false);
     expect(takes([{ ...rule, strategy: 'loudest' }])).toBe(false);
     expect(takes([{ strategy: 'max' }])).toBe(false);
+    const journal = { journalEntries: journalEntriesMax, journalBytes: journalBytesMax };
+    expect(takes([{ ...rule, ...journal }])).toBe(true);
+    expect(takes([{ ...rule, ...journal, journalEntries: journalEntriesMax + 1 }])).toBe(false);
+    expect(takes([{ ...rule, ...journal, journalBytes: journalBytesMax + 1 }])).toBe(false);
   });
 });
