@@ -130,6 +130,11 @@ export const configOptions: Readonly<Record<string, Option>> = {
     fallback: '',
     description: 'host:port where sessions of signals connect (7330 is usual); none by default',
   },
+  'signals-origins': {
+    schema: listed.pipe(z.array(z.string().max(262)).max(32)),
+    fallback: [],
+    description: 'web pages that may connect to signals, by origin; this machine’s by default',
+  },
   'seal-key-file': {
     schema: filePath,
     fallback: '',

@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { configOptions } from './config-options.ts';
 import { dataFolderProblem } from './data-folder.ts';
 import { certificateValidities, hostAndPort, tlsWanted, type TlsMode } from './listener-config.ts';
+import { checkOrigins } from './signal-origins.ts';
 import { parseStoreUrl, readStoreChoice, type StoreChoice } from './store-choice.ts';
 
 export interface Config {
@@ -44,7 +45,13 @@ export interface Config {
   readonly proxy: boolean;
   /** Where sessions of signals connect; by TLS off loopback, and wherever the API is. */
   readonly signals?:
-    | { readonly host: string; readonly port: number; readonly tls: boolean }
+    | {
+        readonly host: string;
+        readonly port: number;
+        readonly tls: boolean;
+        /** Pages that may connect beside those of this machine. */
+        readonly origins: readonly string[];
+      }
     | undefined;
   /** Files of the key that seals the data folder; one of them at most. */
   readonly sealKeyFile?: string | undefined;
@@ -128,6 +135,12 @@ async function chosenStore(
   return url === '' ? readStoreChoice(data) : parseStoreUrl(url);
 }
 
+const signalsSchema: z.ZodType<NonNullable<Config['signals']>> = z.object({
+  host: z.string(),
+  port: z.number(),
+  tls: z.boolean(),
+  origins: z.array(z.string()),
+});
 const etcdSchema: z.ZodType<EtcdAccess> = z.object({
   caFile: z.string().optional(),
   certFile: z.string().optional(),
@@ -155,7 +168,7 @@ function typed(
     dht: z.boolean(),
     dhtBootstrap: z.array(z.string()),
     proxy: z.boolean(),
-    signals: z.object({ host: z.string(), port: z.number(), tls: z.boolean() }).optional(),
+    signals: signalsSchema.optional(),
     sealKeyFile: z.string().optional(),
     sealAgeIdentity: z.string().optional(),
     syncIntervalMs: z.number(),
@@ -184,7 +197,7 @@ function typed(
     dht: values.get('dht') === 'on',
     dhtBootstrap: values.get('dht-bootstrap'),
     proxy: values.get('proxy') === 'on',
-    signals: signalsOf(String(values.get('signals')), values.get('tls') as TlsMode),
+    signals: signalsOf(values),
     sealKeyFile: values.get('seal-key-file') || undefined,
     sealAgeIdentity: values.get('seal-age-identity') || undefined,
     syncIntervalMs: Number(values.get('sync-interval')) * 1_000,
@@ -202,9 +215,13 @@ function typed(
   });
 }
 
-function signalsOf(text: string, mode: TlsMode): Config['signals'] {
-  const address = hostAndPort(text);
-  return address && { ...address, tls: tlsWanted(mode, address.host, 'signals') };
+/** CONFIG_INVALID where they would leave this machine without TLS, or for pages that are none. */
+function signalsOf(values: ReadonlyMap<string, unknown>): Config['signals'] {
+  const address = hostAndPort(String(values.get('signals')));
+  const origins = values.get('signals-origins') as readonly string[];
+  checkOrigins(origins, false);
+  const mode = values.get('tls') as TlsMode;
+  return address && { ...address, tls: tlsWanted(mode, address.host, 'signals'), origins };
 }
 
 async function readConfigFile(path: string): Promise<Readonly<Record<string, unknown>>> {

@@ -65,7 +65,8 @@ export async function takeSignals(
   }
   const shownBy = config.signals.tls ? trust : undefined;
   const tls = shownBy && (await identityOf(shownBy));
-  const taker = takeWebSockets({ accept: signals.accept, log, tls });
+  const { origins } = config.signals;
+  const taker = takeWebSockets({ accept: signals.accept, log, tls, origins });
   undo.push(() => taker.close());
   const renew = async (from: CertificateTrust): Promise<void> => {
     taker.show(await identityOf(from));
