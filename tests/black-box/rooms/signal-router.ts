@@ -13,6 +13,7 @@ export interface Served {
   readonly url: string;
   readonly port: number;
   readonly tcpPort: number | undefined;
+  readonly pid: number;
   readonly federation: { readonly mode: string; readonly id: string } | undefined;
 }
 
