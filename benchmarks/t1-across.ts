@@ -1,5 +1,5 @@
-// T1: one publisher at a leaf, one subscriber at its hub, across an encrypted link; beside NATS with
-// a leaf node, mosquitto with a bridge, and two bare processes that pass bytes on over TLS.
+// T1: one publisher at a leaf, one subscriber at its hub, across an encrypted link; beside NATS
+// with a leaf node, mosquitto with a bridge, and two bare processes that pass bytes on over TLS.
 import {
   brief,
   compare,

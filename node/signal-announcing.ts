@@ -39,7 +39,7 @@ export async function announceRouter(
   return stop;
 }
 
-/** A cluster's router, where the cluster tells the local network of itself; a node goes on without. */
+/** A cluster's router, where the cluster tells the network of itself; a node goes on without. */
 export async function announceHosted(
   { config, clock, log, undo }: Opening,
   port: number | undefined,

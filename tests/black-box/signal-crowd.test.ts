@@ -1,5 +1,5 @@
-// A crowd at one router, as a process: most of it quiet, some of it stuck while a flood goes by, and
-// some of it hostile. Nobody who behaves waits for those who do not, and its memory stays flat.
+// A crowd at one router, as a process: most of it quiet, some of it stuck while a flood goes by,
+// and some of it hostile. Nobody who behaves waits for those who do not, and its memory stays flat.
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { decodeFrame } from '@hansa/capabilities/signals/frames/decode';
