@@ -53,6 +53,7 @@ import { programTerminal } from './program-runner.ts';
 import { loginTerminal } from './secret-input.ts';
 import { signalServe } from './signal-serve.ts';
 import { signalTerminal } from './signal-terminal.ts';
+import { signalTokenSign } from './signal-token.ts';
 import { storeCommands } from './store-commands.ts';
 import { readToken, tokenCommands } from './token-commands.ts';
 import { verifyCommands } from './verify-command.ts';
@@ -113,6 +114,7 @@ export const commands: readonly (Command | LocalCommand)[] = [
   ...backupCommands,
   ...storeCommands,
   signalServe,
+  signalTokenSign,
   contextAdd,
   ...downCommands,
   ...localCommands,

@@ -38,3 +38,4 @@ export {
 } from './signal-server.ts';
 export { startNode } from './start.ts';
 export { hansaVersion } from './version.ts';
+export { signSignalToken, type SignedToken } from './signal-signing.ts';

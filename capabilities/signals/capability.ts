@@ -6,3 +6,5 @@ export { peerSignals } from './links/peering.ts';
 export { guardWhileHeld } from './router/holding.ts';
 export { createMemoryJournal } from './router/journal.ts';
 export { createSignals, type Signals, type SignalsNeeds } from './signals.ts';
+export { requireScopes } from './router/scopes.ts';
+export { makeCapToken } from './tokens/cap-token.ts';

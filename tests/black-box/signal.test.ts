@@ -184,6 +184,20 @@ describe('a router that asks for tokens', () => {
   });
 });
 
+test('a key of one’s own signs tokens that a router takes which trusts it', async () => {
+  const key = join(temporaryFolder('signal-key'), 'stage.key');
+  const made = await hansa('-o', 'json', 'token', 'keygen', '--out', key);
+  const { audience } = made.json<{ audience: string }>();
+  const router = await serveSignals('--trust-anchor', file('anchors.txt', `${audience}\n`));
+  const sign = (scope: string, ...words: string[]) =>
+    hansa('-o', 'json', 'signal', 'token', 'sign', '--key', key, '--scope', scope, ...words);
+  const { token } = (await sign('write:/stage/**')).json<{ token: string }>();
+  await must(router, 'set', '/stage/a', '1', '--token', token);
+  const outside = await router.signal('set', '/hall/a', '1', '--token', token);
+  expect(outside.report().code).toBe('SIGNAL_FORBIDDEN');
+  expect((await sign('sing:/**')).report().code).toBe('CONFIG_INVALID');
+});
+
 test('kill -9 loses nothing of what a router with a folder has acknowledged', async () => {
   const folder = temporaryFolder('signal-data');
   const first = await serveSignals('--open', '--rate-limit', '0', '--data', folder);

@@ -29,6 +29,11 @@ const granting: Readonly<Record<SignalVerb, readonly Action[]>> = {
   write: ['write', 'admin'],
 };
 
+/** CONFIG_INVALID where one is none. */
+export function requireScopes(scopes: readonly string[]): void {
+  scopes.forEach(ruleOf);
+}
+
 /** What each says; CONFIG_INVALID where one is no scope. */
 export function scopeRules(
   scopes: readonly string[],
