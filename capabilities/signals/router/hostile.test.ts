@@ -55,14 +55,14 @@ async function expectAlive(rig: Rig, bystander: TestLine): Promise<void> {
   await rig.clock.settle();
 }
 
-test('two hundred thousand spoiled frames of welcomed sessions harm nobody', async () => {
+test('sixty thousand spoiled frames of welcomed sessions harm nobody', async () => {
   const options = { messagesPerSecondMax: 0, paramsMax: 500, sessionIdleMs: 0 };
   const rig = createRig({ journal: createMemoryJournal(), options });
   const random = createSeededRandom(11);
   const frames = samples.map((message) => encodeFrame(message));
   const [evil, bystander] = [await rig.join(), await rig.join()];
   bystander.subscribe(1, '/**');
-  for (let i = 0; i < 200_000; i += 1) {
+  for (let i = 0; i < 60_000; i += 1) {
     const frame = frames[random.integer(frames.length)] ?? new Uint8Array(0);
     evil.raw(spoiled(frame, random));
     if (i % 1_000 === 0) {

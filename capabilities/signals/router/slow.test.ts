@@ -127,6 +127,20 @@ test('who takes no answers is not read, from repliesWaitingMax on, until it took
   expect(writer.closedWith).toBeUndefined();
 });
 
+test('answers with values are made when they are taken: what waits is the question', async () => {
+  const { slow, writer } = await createSlow();
+  writer.set('/big', 'x'.repeat(60_000));
+  for (let i = 0; i < 500; i += 1) {
+    slow.say({ type: 'get', address: '/big' });
+  }
+  expect(slow.waiting()).toBeLessThan(1_100);
+  writer.set('/big', 'newest');
+  slow.flow();
+  const told = slow.messages('snapshot').flatMap(({ params }) => params);
+  expect(told).toHaveLength(500);
+  expect(new Set(told.map(({ revision }) => revision))).toEqual(new Set([2]));
+});
+
 test('a transport that cannot stop reading is closed at repliesUnreadMax answers', async () => {
   const rig = createRig({ options: { messagesPerSecondMax: 0, lineBytesMax: 100 } });
   const line = await rig.join({ unstoppable: true });

@@ -139,8 +139,25 @@ class WatchingDesk implements Watching {
   }
 }
 
+/** Made when there is room for it: who asks and takes nothing holds questions, not answers. */
 function tellOne(session: Session, param: Param): void {
-  session.outbox.reply(encodeFrame({ type: 'snapshot', params: [entryOf(param)] }));
+  let isTold = false;
+  session.outbox.reply({
+    next() {
+      if (isTold) {
+        return undefined;
+      }
+      isTold = true;
+      const { address } = param;
+      return session.access.allows('read', address)
+        ? encodeFrame({ type: 'snapshot', params: [entryOf(param)] })
+        : errorFrame({
+            code: signalErrors.scope,
+            message: 'no right to read this address',
+            address,
+          });
+    },
+  });
 }
 
 function refusalOfSubscribing(
