@@ -1,6 +1,6 @@
 // `hansa signal peers`: how it stands with the routers of linked clusters.
 import { remote, type Command } from '@hansa/foundation';
-import { signalPeersContract, type SignalPeer } from './peers-contract.ts';
+import { signalPeersContract, type SignalPeer } from './contract.ts';
 
 export const peersCommand: Command = {
   noun: 'signal',
