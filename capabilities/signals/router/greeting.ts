@@ -95,6 +95,7 @@ class GreetedLine implements LineEvents {
   /** Of the HELLO, then of the silence, or of the token. */
   #timers: Timer[] = [];
   #early: Uint8Array[] = [];
+  #earlyBytes = 0;
 
   constructor(needs: GreetingNeeds, line: Line, told: Told) {
     this.#needs = needs;
@@ -122,7 +123,9 @@ class GreetedLine implements LineEvents {
       this.#greet(bytes);
     } else if (this.#stage === 'judged') {
       this.#early.push(bytes);
-      if (this.#early.length > routerLimits.earlyFramesMax) {
+      this.#earlyBytes += bytes.length;
+      const { earlyFramesMax, earlyBytesMax } = routerLimits;
+      if (this.#early.length > earlyFramesMax || this.#earlyBytes > earlyBytesMax) {
         this.refuse('too much came before the session was welcomed');
       }
     }
@@ -211,6 +214,9 @@ class GreetedLine implements LineEvents {
 
   #answer(hello: HelloMessage, answer: SignalAccess | AdmissionRefusal): void {
     if (this.#stage !== 'judged') {
+      if (!('code' in answer)) {
+        answer.lapse?.done(); // nobody is there any more who could use it
+      }
       return;
     }
     this.#cancelTimers();

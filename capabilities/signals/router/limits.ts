@@ -76,4 +76,6 @@ export const routerLimits = {
   scannedPerTurnMax: 4_096,
   /** Frames of a session that came while its token is judged; it has not been welcomed yet. */
   earlyFramesMax: 64,
+  /** The same in bytes: strangers hold as many lines as there are sessions. */
+  earlyBytesMax: 131_072,
 } as const;

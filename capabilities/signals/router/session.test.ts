@@ -185,6 +185,18 @@ test('who sends more than earlyFramesMax while the token is judged is closed', (
   expect(line.closedWith).toBe('too much came before the session was welcomed');
 });
 
+test('nor may it be more than earlyBytesMax', () => {
+  const rig = createRig({ doorkeeper: { admit: () => new Promise(() => undefined) } });
+  const line = rig.line();
+  line.say(hello);
+  const frames = Math.ceil(routerLimits.earlyBytesMax / 60_000);
+  for (let sent = 0; sent < frames; sent += 1) {
+    expect(line.closedWith).toBeUndefined();
+    line.raw(new Uint8Array(60_000));
+  }
+  expect(line.closedWith).toBe('too much came before the session was welcomed');
+});
+
 test('a doorkeeper that fails, or takes too long, is ERROR 500', async () => {
   const failing = createRig({ doorkeeper: { admit: () => Promise.reject(new Error('down')) } });
   const slow = createRig({ doorkeeper: { admit: () => new Promise(() => undefined) } });
