@@ -4,6 +4,7 @@ import { createNodeCrypto } from '@hansa/crypto-node';
 import { createMemoryStore } from '@hansa/store-memory';
 import { expect, test } from 'vitest';
 import { createVirtualClock, type VirtualClock } from '../../../testkit/virtual-clock.ts';
+import { wireValue } from '../frames/values.ts';
 import { createRuleBook } from '../router/rules.ts';
 import { createRig, shown, type Rig } from '../router/router-rig.suite.ts';
 import { createKeeping, keepingLimits, type Keeping } from './keeper.ts';
@@ -185,7 +186,6 @@ test('a bundle with a durable member is acknowledged when that is stored', async
   const first = await world.start();
   const line = await first.join();
   const { bundleMember } = await import('../frames/encode.ts');
-  const { wireValue } = await import('../frames/values.ts');
   const member = (address: string): ReturnType<typeof bundleMember> =>
     bundleMember({ type: 'set', address, value: wireValue(1), lock: false, unlock: false });
   line.say({ type: 'bundle', members: [member('/a'), member('/durable/b')] });
@@ -270,7 +270,7 @@ test('at most batchesMax transactions are under way, and no address is in two of
 test('killed at any moment, it has lost nothing durable and at most 100 ms of the rest', async () => {
   const takesMs = 20; // a slow disk's fsync
   let lostMostMs = 0;
-  for (let killedMs = 200; killedMs < 320; killedMs += 7) {
+  for (let killedMs = 200; killedMs < 320; killedMs += 13) {
     const world = createWorld();
     const first = await world.start();
     const line = await first.join();
@@ -304,6 +304,49 @@ test('killed at any moment, it has lost nothing durable and at most 100 ms of th
   expect(lostMostMs).toBeGreaterThan(takesMs);
   expect(lostMostMs).toBeLessThanOrEqual(100);
 }, 20_000);
+
+test('where the store does not keep up, what is acknowledged before it is stored came within lateMs', async () => {
+  const world = createWorld();
+  const first = await world.start();
+  const line = await first.join();
+  let go: () => void = () => undefined;
+  world.stall = new Promise((resolve) => (go = resolve));
+  for (let ms = 0; ms < 1_000; ms += 1) {
+    line.set(`/a/${ms}`, ms, { ttl: 0 });
+    await world.clock.advance(1);
+  }
+  // All are taken, and told; few are acknowledged, and a crash would cost no others.
+  expect(first.router.paramCount).toBe(1_000);
+  const early = line.messages('ack').length;
+  expect(early).toBeGreaterThan(keepingLimits.lateMs / 2);
+  expect(early).toBeLessThanOrEqual(keepingLimits.lateMs + 1);
+  go();
+  world.stall = undefined;
+  await world.clock.settle();
+  expect(line.messages('ack')).toHaveLength(1_000);
+  expect(Object.keys(stateOf(await world.start()))).toHaveLength(1_000);
+  line.set('/a/0', 'again');
+  expect(line.messages('ack')).toHaveLength(1_001);
+});
+
+test('no more than waitersMax wait for the store; the next is told that it is not stored', async () => {
+  const world = createWorld();
+  const first = await world.start();
+  world.stall = new Promise(() => undefined);
+  const write = { address: '/durable/a', value: wireValue(1), lock: false, unlock: false };
+  const param = first.router.set({ ...write, writer: 'me' });
+  if ('code' in param) {
+    throw new Error('it was taken');
+  }
+  await world.clock.settle(); // the first is under way, and counts no more
+  let settled = 0;
+  const count = (): void => void (settled += 1);
+  for (let i = 0; i < keepingLimits.waitersMax; i += 1) {
+    first.keeping.kept(param)?.then(count, count);
+  }
+  await expect(first.keeping.kept(param)).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+  expect(settled).toBe(0);
+});
 
 test('revisions go on above those that a crash may have cost; locks do not come back', async () => {
   const world = createWorld();

@@ -1,7 +1,17 @@
 // Params behind the router, in a store: newest value per address, many of them in one transaction.
 // What is not durable is written within a tenth of a second; what is, at once, and whoever wrote it
-// is told when it is there. A crash loses nothing durable, and at most that tenth of the rest.
-import type { Clock, Codec, Crypto, KeyValueStore, Log, Op, Table } from '@hansa/foundation';
+// is told when it is there. A crash loses nothing durable, and at most that tenth of the rest: where
+// the store does not keep up, all wait.
+import {
+  HansaError,
+  type Clock,
+  type Codec,
+  type Crypto,
+  type KeyValueStore,
+  type Log,
+  type Op,
+  type Table,
+} from '@hansa/foundation';
 import type { Keeper } from '../router/core.ts';
 import type { Param } from '../router/param.ts';
 import type { StoredParam } from '../router/params.ts';
@@ -18,6 +28,10 @@ export const keepingLimits = {
   batchesMax: 8,
   /** A store that fails is asked again after this. */
   retryMs: 1_000,
+  /** While something has waited for longer, nothing is acknowledged before it is stored. */
+  lateMs: 100,
+  /** Acknowledgements that wait; beyond, a write is taken and told that it is not stored. */
+  waitersMax: 100_000,
 } as const;
 
 /** Of a row beside address, writer and value. */
@@ -58,8 +72,13 @@ interface Waiter {
 }
 
 /** What waits at an address: a param to be stored as it then is, or undefined to be deleted. */
-type Dirty = Map<string, Param | undefined>;
-type Batch = readonly (readonly [string, Param | undefined])[];
+interface Waiting {
+  readonly param: Param | undefined;
+  /** On `clock.monotonicMs`: since then something there is not stored. */
+  readonly sinceMs: number;
+}
+
+type Batch = readonly (readonly [string, Waiting])[];
 
 export function createKeeping(needs: KeepingNeeds): Keeping {
   return new StoreKeeping(needs);
@@ -68,12 +87,13 @@ export function createKeeping(needs: KeepingNeeds): Keeping {
 class StoreKeeping implements Keeping {
   readonly #needs: KeepingNeeds;
   readonly #params: Table<ParamRow>;
-  readonly #dirty: Dirty = new Map();
+  readonly #dirty = new Map<string, Waiting>();
   /** By address, who is told when it is stored. */
   readonly #waiters = new Map<string, Waiter[]>();
   /** Addresses of transactions under way: what comes at one meanwhile waits for their end. */
-  readonly #underWay = new Set<string>();
+  readonly #underWay = new Map<string, Waiting>();
   readonly #stopping = new AbortController();
+  #waitersCount = 0;
   #writing: Idling | undefined;
   #beginning = false;
   #gathering = false;
@@ -94,11 +114,17 @@ class StoreKeeping implements Keeping {
 
   kept(param: Param): Promise<void> | undefined {
     const { address } = param;
-    this.#dirty.set(address, param);
-    if (!this.#needs.isDurable(address)) {
+    const waits = this.#needs.isDurable(address) || this.#isLate();
+    this.#mark(address, param);
+    if (!waits) {
       this.#gather();
       return undefined;
     }
+    if (this.#waitersCount >= keepingLimits.waitersMax) {
+      this.#gather();
+      return Promise.reject(new HansaError('RATE_LIMITED', 'too many writes wait for the store'));
+    }
+    this.#waitersCount += 1;
     const stored = new Promise<void>((resolve, reject) => {
       const waiter = { stored: resolve, failed: reject };
       const others = this.#waiters.get(address);
@@ -113,7 +139,7 @@ class StoreKeeping implements Keeping {
   }
 
   removed(address: string): void {
-    this.#dirty.set(address, undefined);
+    this.#mark(address, undefined);
     this.#gather();
   }
 
@@ -139,6 +165,25 @@ class StoreKeeping implements Keeping {
     this.#failing = false; // it is asked once more
     await this.flush();
     this.#stopping.abort();
+  }
+
+  #mark(address: string, param: Param | undefined): void {
+    const sinceMs = this.#dirty.get(address)?.sinceMs ?? this.#needs.clock.monotonicMs();
+    this.#dirty.set(address, { param, sinceMs });
+  }
+
+  /** What came first is first in either map. */
+  #isLate(): boolean {
+    const lateMs = this.#needs.clock.monotonicMs() - keepingLimits.lateMs;
+    for (const waiting of [this.#underWay, this.#dirty]) {
+      for (const { sinceMs } of waiting.values()) {
+        if (sinceMs < lateMs) {
+          return true;
+        }
+        break;
+      }
+    }
+    return this.#failing;
   }
 
   #gather(): void {
@@ -192,29 +237,36 @@ class StoreKeeping implements Keeping {
     const { store, log } = this.#needs;
     const told: Waiter[] = [];
     const ops: Op[] = [];
-    for (const [address, param] of batch) {
-      ops.push(this.#opOf(address, param));
+    for (const [address, waiting] of batch) {
+      ops.push(this.#opOf(address, waiting.param));
       this.#dirty.delete(address);
-      this.#underWay.add(address);
+      this.#underWay.set(address, waiting);
       this.#waiters.get(address)?.forEach((waiter) => told.push(waiter));
       this.#waiters.delete(address);
     }
+    this.#waitersCount -= told.length;
     try {
       await store.transact({ if: [], then: ops });
       told.forEach((waiter) => waiter.stored());
     } catch (error) {
-      // What was changed meanwhile is newer than what failed.
-      batch.forEach(([address, param]) => {
-        if (!this.#dirty.has(address)) {
-          this.#dirty.set(address, param);
-        }
-      });
+      this.#takeBack(batch);
       told.forEach((waiter) => waiter.failed(error));
       log.problem('signal-keeping.failed', error, { params: batch.length });
       this.#pause();
     } finally {
       batch.forEach(([address]) => this.#underWay.delete(address));
     }
+  }
+
+  /** It waits longest, so it is first again; what was changed meanwhile is newer than what failed. */
+  #takeBack(batch: Batch): void {
+    const since = [...this.#dirty];
+    this.#dirty.clear();
+    batch.forEach(([address, waiting]) => this.#dirty.set(address, waiting));
+    since.forEach(([address, { param, sinceMs }]) => {
+      const known = this.#dirty.get(address);
+      this.#dirty.set(address, { param, sinceMs: known?.sinceMs ?? sinceMs });
+    });
   }
 
   #pause(): void {
@@ -244,21 +296,22 @@ class StoreKeeping implements Keeping {
     return this.#params.put(key, ttl === undefined ? row : { ...row, ttl });
   }
 
-  /** Those first that somebody waits for; then as they came. */
+  /** Those first that somebody waits for, unless something is late; then as they came. */
   #nextBatch(): Batch {
-    const batch = new Map<string, Param | undefined>();
+    const batch = new Map<string, Waiting>();
     let bytes = 0;
     for (const address of this.#inOrder()) {
-      if (batch.has(address) || this.#underWay.has(address) || !this.#dirty.has(address)) {
+      const waiting = this.#dirty.get(address);
+      if (waiting === undefined || batch.has(address) || this.#underWay.has(address)) {
         continue;
       }
-      const param = this.#dirty.get(address);
+      const { param } = waiting;
       const more = param === undefined ? 0 : param.value.data.length + param.writer.length;
       bytes += more + 3 * address.length + rowOverheadBytes;
       if (batch.size > 0 && bytes > keepingLimits.batchBytesMax) {
         break;
       }
-      batch.set(address, param);
+      batch.set(address, waiting);
       if (batch.size >= keepingLimits.batchMax) {
         break;
       }
@@ -267,7 +320,9 @@ class StoreKeeping implements Keeping {
   }
 
   *#inOrder(): Generator<string, undefined> {
-    yield* this.#waiters.keys();
+    if (!this.#isLate()) {
+      yield* this.#waiters.keys();
+    }
     yield* this.#dirty.keys();
     return undefined;
   }

@@ -174,9 +174,7 @@ function localSetting(core: Core, writing: Writing): Router['set'] {
     if (!isRefusal(outcome)) {
       writing.taken(outcome, write);
       const kept = core.keeper?.kept(outcome);
-      kept?.catch((error: unknown) => {
-        core.log.problem('signal-keeping.failed', error);
-      });
+      kept?.catch(() => undefined); // the keeper has told of it, once for all that failed with it
       if (kept !== undefined) {
         stored?.(kept);
       }
