@@ -36,10 +36,7 @@ export function signalsHost(
 export function judgeOf(gate: Gate, lapse: CallerJudge['lapse']): CallerJudge {
   return {
     admit: (source) => gate.admit({ source }),
-    async authenticate(credential) {
-      gate.admit(credential);
-      return gate.authenticate(credential);
-    },
+    authenticate: (credential) => gate.authenticate(credential),
     lapse,
   };
 }

@@ -45,12 +45,13 @@ async function admitBy(
   { token, remote }: { readonly token: string; readonly remote: string },
 ): Promise<SignalAccess | AdmissionRefusal> {
   try {
+    const source = hostOf(remote);
+    judge.admit(source);
     const known = own(token);
     if (known !== undefined) {
-      judge.admit(hostOf(remote));
       return known;
     }
-    const caller = await judge.authenticate({ token, source: hostOf(remote) });
+    const caller = await judge.authenticate({ token, source });
     return caller.kind === 'anonymous'
       ? { code: signalErrors.authentication, message: 'Authentication required' }
       : callerAccess({ access, cluster, caller, lapse: judge.lapse(caller) });

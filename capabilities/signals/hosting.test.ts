@@ -15,6 +15,7 @@ import { createSeededRandom } from '../../testkit/seeded-random.ts';
 import { openSignalClient } from './client/client.ts';
 import { dialInMemory } from './client/lines.suite.ts';
 import type { RouterDesk, Signal, SignalClient, SignalNews } from './contract.ts';
+import { encodeFrame } from './frames/encode.ts';
 import { hostSignals, type HostedSignals } from './hosting.ts';
 
 const crypto = createNodeCrypto();
@@ -191,6 +192,39 @@ describe('the router of a cluster', () => {
     expect(hosted.running().router.sessions.size).toBe(0);
   });
 
+  test('keeps nothing of a line that left while it was judged, or was turned away', async () => {
+    const { hosted, cluster } = await hall();
+    givenAnna(cluster);
+    let released = 0;
+    let letIn = (): void => undefined;
+    hosted.admitBy({
+      admit(source) {
+        if (source === 'many') {
+          throw new HansaError('RATE_LIMITED', 'too many requests from here');
+        }
+      },
+      authenticate: () =>
+        new Promise((resolve) => {
+          letIn = () => resolve(person('user:anna'));
+        }),
+      lapse: () => ({ signal: new AbortController().signal, done: () => void (released += 1) }),
+    });
+    const hello = encodeFrame({ type: 'hello', version: 1, features: [], name: 'x', token: 't' });
+    const said: string[] = [];
+    const lineFrom = (remote: string) => {
+      const close = (reason: string): void => void said.push(reason);
+      return hosted.accept({ remote, send: () => 0, waiting: () => 0, close });
+    };
+    const leaving = lineFrom('10.0.0.1:99');
+    leaving.frame(hello);
+    leaving.closed('gone');
+    letIn();
+    await expect.poll(() => released).toBe(1);
+    lineFrom('many:99').frame(hello);
+    await expect.poll(() => said.join()).toContain('too many requests');
+    expect(hosted.running().router.sessions.size).toBe(0);
+  });
+
   test('serves callers of the API with their own rights, and keeps nothing of the call', async () => {
     const { api, cluster, hosted } = await hall();
     givenAnna(cluster);
@@ -244,6 +278,16 @@ describe('a token of the router', () => {
     await expect(desk.revokeToken({ id: 'none' })).rejects.toMatchObject({
       code: 'TOKEN_NOT_FOUND',
     });
+  });
+
+  test('is for any number of sessions, each of which it forgets when it has left', async () => {
+    const { desk, open, hosted } = await hall();
+    const { token, id } = await desk.makeToken({ subject: 'desk', scopes: ['read:/**'] });
+    const clients = await Promise.all(Array.from({ length: 20 }, () => open(token)));
+    clients.slice(5).forEach((client) => client.close());
+    await expect.poll(() => hosted.running().router.sessions.size).toBe(5);
+    await desk.revokeToken({ id });
+    expect(hosted.running().router.sessions.size).toBe(0);
   });
 
   test('expires to the second, and its sessions with it', async () => {

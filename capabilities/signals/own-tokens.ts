@@ -67,8 +67,8 @@ class TokenShelf implements OwnTokens {
   readonly #mutex = createMutex();
   /** By id. */
   readonly #records = new Map<string, TokenRecord>();
-  /** Ends the sessions of a token that is taken back; by its id. */
-  readonly #lapses = new Map<string, AbortController>();
+  /** One for each session, to end it when its token is taken back; by the token's id. */
+  readonly #lapses = new Map<string, Set<AbortController>>();
   #seed: Uint8Array | undefined;
 
   constructor(needs: OwnTokensNeeds) {
@@ -143,8 +143,7 @@ class TokenShelf implements OwnTokens {
       const record = { ...known, revoked: true };
       await store.transact({ if: [], then: [tables.tokens.put([id], record)] });
       this.#records.set(id, record);
-      this.#lapses.get(id)?.abort();
-      this.#lapses.delete(id);
+      this.#lapses.get(id)?.forEach((lapse) => lapse.abort());
       return rowOf(record);
     });
   }
@@ -176,8 +175,15 @@ class TokenShelf implements OwnTokens {
   #accessOf({ id, form, subject, scopes, expiresMs }: TokenRecord): SignalAccess {
     const { access, cluster } = this.#needs;
     const allows = scopesAllow(scopes);
-    const lapse = this.#lapses.get(id) ?? new AbortController();
-    this.#lapses.set(id, lapse);
+    const lapse = new AbortController();
+    const lapses = this.#lapses.get(id) ?? new Set();
+    this.#lapses.set(id, lapses.add(lapse));
+    const done = (): void => {
+      lapses.delete(lapse);
+      if (lapses.size === 0) {
+        this.#lapses.delete(id);
+      }
+    };
     const ruled = callerAccess({
       access,
       cluster,
@@ -189,7 +195,7 @@ class TokenShelf implements OwnTokens {
         chain: [`${form}:${id}`],
         expiresMs,
       },
-      lapse: { signal: lapse.signal, done: () => undefined },
+      lapse: { signal: lapse.signal, done },
     });
     return {
       ...ruled,
