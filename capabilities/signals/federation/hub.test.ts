@@ -48,6 +48,42 @@ function many(count: number): string[] {
 }
 
 describe('a hub', () => {
+  it('takes declarationsPerSecondMax of one session, and more when time has passed', async () => {
+    const hub = hubOf();
+    const line = await joined(hub, 'restless');
+    for (let i = 0; i < federationLimits.declarationsPerSecondMax; i += 1) {
+      line.say(sync('declare', [`/n/${i}/**`]));
+    }
+    expect(line.types).toEqual(
+      Array.from({ length: federationLimits.declarationsPerSecondMax }, () => 'ack'),
+    );
+    line.forget();
+    line.say(sync('declare', ['/n/x/**']));
+    expect(line.errors).toEqual(['429 too many declarations in a second']);
+    await net.advance(1_000);
+    line.forget();
+    line.say(sync('declare', ['/n/x/**']));
+    expect(line.types).toEqual(['ack']);
+  });
+
+  it('takes claimsMax patterns of all peers together', async () => {
+    const hub = hubOf();
+    const { claimsMax, patternsMax } = federationLimits;
+    for (let peer = 0; peer < claimsMax / patternsMax; peer += 1) {
+      const line = await joined(hub, `peer ${peer}`);
+      line.say(
+        sync(
+          'declare',
+          many(patternsMax).map((pattern) => `/${peer}${pattern}`),
+        ),
+      );
+      expect(line.types).toEqual(['ack']);
+    }
+    const last = await joined(hub, 'one too many');
+    last.say(sync('declare', ['/more/**']));
+    expect(last.errors).toEqual([`403 ${claimsMax} namespaces are all that peers have`]);
+  });
+
   it('takes no federation frame of a session without the feature, and keeps it', async () => {
     const hub = hubOf();
     const line = await joined(hub, 'client', { isPeer: false });

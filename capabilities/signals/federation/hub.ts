@@ -6,7 +6,7 @@ import { encodeFrame } from '../frames/encode.ts';
 import { signalErrors, type FederationMessage, type SignalFrame } from '../frames/messages.ts';
 import { patternProblem } from '../patterns/address.ts';
 import { covers } from '../patterns/covering.ts';
-import { createBucket } from '../router/bucket.ts';
+import { createBucket, type Bucket } from '../router/bucket.ts';
 import type { PeerDesk } from '../router/core.ts';
 import type { Param } from '../router/param.ts';
 import { errorFrame } from '../router/publishing.ts';
@@ -50,6 +50,7 @@ class Hub implements PeerDesk {
   readonly #emit: Emit;
   readonly #side: PeerSide;
   readonly #declared = new Map<Session, Declared>();
+  readonly #pace = new WeakMap<Session, Bucket>();
 
   constructor(federation: Federation, emit: Emit, side: PeerSide) {
     this.#federation = federation;
@@ -123,9 +124,22 @@ class Hub implements PeerDesk {
       const message = `too many revision entries: ${revisions.length} (max ${revisionsMax})`;
       return { code: signalErrors.conflict, message };
     }
+    if (op === 'declare' && !this.#paceOf(session).take(1)) {
+      return { code: signalErrors.rate, message: 'too many declarations in a second' };
+    }
     return op === 'declare' || op === 'request'
       ? this.#refusalOfScope(session, patterns)
       : undefined;
+  }
+
+  #paceOf(session: Session): Bucket {
+    const known = this.#pace.get(session);
+    if (known !== undefined) {
+      return known;
+    }
+    const pace = createBucket(this.#side.core.clock, federationLimits.declarationsPerSecondMax);
+    this.#pace.set(session, pace);
+    return pace;
   }
 
   /** A peer is told of what it declares, and writes there: it needs both rights. */

@@ -3,6 +3,10 @@
 export const federationLimits = {
   /** As the README says: namespaces that a peer declares or asks for at once. */
   patternsMax: 1_000,
+  /** Of all peers of other kinds together: each new declaration is compared with every one. */
+  claimsMax: 20_000,
+  /** Of one session: what is whose changes seldom, and everybody is told of it. */
+  declarationsPerSecondMax: 8,
   /** As the README says. A frame holds fewer; other carriers may bring more. */
   revisionsMax: 10_000,
   /** Of a frame's 65,535 bytes, what entries of a revision vector may take. */

@@ -112,12 +112,22 @@ export class Topology {
 
   /** A peer of another kind declares; the sentence says why it may not. */
   claim(key: string, name: string, patterns: readonly string[]): string | undefined {
-    const conflict = this.#conflict(patterns, { peer: key, router: undefined });
+    const conflict =
+      this.#crowding(key, patterns) ?? this.#conflict(patterns, { peer: key, router: undefined });
     if (conflict === undefined) {
       this.#peers.set(key, { name, patterns });
       this.#changed(this.#self);
     }
     return conflict;
+  }
+
+  #crowding(key: string, patterns: readonly string[]): string | undefined {
+    let claimed = patterns.length;
+    this.#peers.forEach(({ patterns: theirs }, other) => {
+      claimed += other === key ? 0 : theirs.length;
+    });
+    const { claimsMax } = federationLimits;
+    return claimed > claimsMax ? `${claimsMax} namespaces are all that peers have` : undefined;
   }
 
   release(key: string): void {
