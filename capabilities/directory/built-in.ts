@@ -13,6 +13,7 @@ const content = [
   'greeting',
   'kv',
   'lanes',
+  'namespaces',
   'signal',
   'stream',
 ];
@@ -33,6 +34,7 @@ const running = [
   'recovery',
   'resources',
   'router',
+  'signal-peers',
   'sync',
   'tracing',
   'trust',
