@@ -1,91 +1,9 @@
-import { HansaError, silentLog, type KeyValueStore } from '@hansa/foundation';
-import { createMsgpackCodec } from '@hansa/codec-msgpack';
-import { createNodeCrypto } from '@hansa/crypto-node';
-import { createMemoryStore } from '@hansa/store-memory';
 import { expect, test } from 'vitest';
-import { createVirtualClock, type VirtualClock } from '../../../testkit/virtual-clock.ts';
 import { wireValue } from '../frames/values.ts';
-import { createRuleBook } from '../router/rules.ts';
-import { createRig, shown, type Rig } from '../router/router-rig.suite.ts';
-import { createKeeping, keepingLimits, type Keeping } from './keeper.ts';
+import { shown } from '../router/router-rig.suite.ts';
+import { createWorld, stateOf } from './keeper-rig.suite.ts';
+import { keepingLimits } from './keeper.ts';
 import { blockRevisions } from './rows.ts';
-
-const rules = [
-  { pattern: '/durable/**', durable: true },
-  { pattern: '/short/**', ttlSeconds: 10 },
-] as const;
-
-interface World {
-  readonly clock: VirtualClock;
-  readonly store: KeyValueStore;
-  /** How many operations each transaction had. */
-  readonly transactions: number[];
-  fails: boolean;
-  /** Until it resolves, no transaction ends. */
-  stall: Promise<void> | undefined;
-  /** How long each transaction takes. */
-  takesMs: number;
-  /** Transactions that are under way. */
-  underWay: number;
-  /** The most that were at once. */
-  underWayMost: number;
-  start(): Promise<Rig & { readonly keeping: Keeping }>;
-}
-
-function createWorld(): World {
-  const clock = createVirtualClock();
-  const inner = createMemoryStore({ clock });
-  const world: World = {
-    clock,
-    transactions: [],
-    fails: false,
-    stall: undefined,
-    takesMs: 0,
-    underWay: 0,
-    underWayMost: 0,
-    store: {
-      ...inner,
-      limits: inner.limits,
-      durability: inner.durability,
-      get: inner.get.bind(inner),
-      scan: inner.scan.bind(inner),
-      compareAndSet: inner.compareAndSet.bind(inner),
-      async transact(transaction, options) {
-        world.underWay += 1;
-        world.underWayMost = Math.max(world.underWayMost, world.underWay);
-        await world.stall;
-        if (world.takesMs > 0) {
-          await clock.sleep(world.takesMs);
-        }
-        world.underWay -= 1;
-        if (world.fails) {
-          throw new HansaError('DISK_FULL', 'no space is left');
-        }
-        world.transactions.push(transaction.then.length);
-        return inner.transact(transaction, options);
-      },
-    },
-    async start() {
-      const ruleOf = createRuleBook(rules);
-      const keeping = createKeeping({
-        store: world.store,
-        codec: createMsgpackCodec(),
-        crypto: createNodeCrypto(),
-        clock,
-        log: silentLog,
-        isDurable: (address) => ruleOf(address)?.durable === true,
-      });
-      const options = { rules, messagesPerSecondMax: 0, sessionIdleMs: 0 };
-      const rig = createRig({ clock, keeper: keeping, options });
-      await keeping.load(rig.router);
-      return { ...rig, clock, keeping };
-    },
-  };
-  return world;
-}
-
-const stateOf = ({ router }: Rig): Record<string, string> =>
-  Object.fromEntries([...router.params()].map(({ address, value }) => [address, shown(value)]));
 
 test('relaxed params are acknowledged at once and stored within 100 ms, the newest value', async () => {
   const world = createWorld();
@@ -327,6 +245,23 @@ test('where the store does not keep up, what is acknowledged before it is stored
   expect(Object.keys(stateOf(await world.start()))).toHaveLength(1_000);
   line.set('/a/0', 'again');
   expect(line.messages('ack')).toHaveLength(1_001);
+});
+
+test('of one address ACKs go in the order of its writes, however the store keeps up', async () => {
+  const world = createWorld();
+  const first = await world.start();
+  const line = await first.join();
+  const { lateMs } = keepingLimits;
+  world.takesMs = 3 * lateMs;
+  for (let ms = 0; ms < 1_000; ms += 1) {
+    line.set('/same', ms, { ttl: 0 });
+    // Once late, then in time again.
+    world.takesMs = ms % 200 < 100 ? 3 * lateMs : 0;
+    await world.clock.advance(1);
+  }
+  await world.clock.advance(1_000);
+  const revisions = line.messages('ack').map(({ revision }) => revision);
+  expect(revisions).toEqual(Array.from({ length: 1_000 }, (_, at) => at + 1));
 });
 
 test('no more than waitersMax wait for the store; the next is told that it is not stored', async () => {

@@ -93,6 +93,7 @@ class StoreKeeping implements Keeping {
   /** Addresses of transactions under way: what comes at one meanwhile waits for their end. */
   readonly #underWay = new Map<string, Waiting>();
   readonly #stopping = new AbortController();
+  readonly #awaitedUnderWay = new Set<string>();
   #waitersCount = 0;
   #writing: Idling | undefined;
   #beginning = false;
@@ -114,7 +115,7 @@ class StoreKeeping implements Keeping {
 
   kept(param: Param): Promise<void> | undefined {
     const { address } = param;
-    const waits = this.#needs.isDurable(address) || this.#isLate();
+    const waits = this.#needs.isDurable(address) || this.#isLate() || this.#isAwaited(address);
     this.#mark(address, param);
     if (!waits) {
       this.#gather();
@@ -165,6 +166,11 @@ class StoreKeeping implements Keeping {
     this.#failing = false; // it is asked once more
     await this.flush();
     this.#stopping.abort();
+  }
+
+  /** Of one address acknowledgements go in the order of its writes. */
+  #isAwaited(address: string): boolean {
+    return this.#waiters.has(address) || this.#awaitedUnderWay.has(address);
   }
 
   #mark(address: string, param: Param | undefined): void {
@@ -242,7 +248,9 @@ class StoreKeeping implements Keeping {
       this.#dirty.delete(address);
       this.#underWay.set(address, waiting);
       this.#waiters.get(address)?.forEach((waiter) => told.push(waiter));
-      this.#waiters.delete(address);
+      if (this.#waiters.delete(address)) {
+        this.#awaitedUnderWay.add(address);
+      }
     }
     this.#waitersCount -= told.length;
     try {
@@ -254,7 +262,10 @@ class StoreKeeping implements Keeping {
       log.problem('signal-keeping.failed', error, { params: batch.length });
       this.#pause();
     } finally {
-      batch.forEach(([address]) => this.#underWay.delete(address));
+      for (const [address] of batch) {
+        this.#underWay.delete(address);
+        this.#awaitedUnderWay.delete(address);
+      }
     }
   }
 
