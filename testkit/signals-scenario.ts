@@ -92,6 +92,15 @@ const withhold: Deed = async (stage) => {
   }
 };
 
+/** For a while one gets nothing of another, whatever rules say. */
+const block: Deed = async (stage) => {
+  const owner = someone(stage);
+  const peer = otherThan(stage, owner);
+  await stage.acts.block(owner, peer);
+  await stage.federation.time.sleep(stage.random.between(0, 20_000));
+  await stage.acts.unblock(owner, peer);
+};
+
 function shareAll({ federation, acts }: Stage, owner: string): Promise<unknown> {
   const name = namespaceOf(owner);
   const others = federation.clusters.filter((each) => each.name !== owner);
@@ -145,6 +154,7 @@ async function play(stage: Stage): Promise<void> {
       [8, keep],
       [4, emit],
       [3, withhold],
+      [1, block],
       [3, partition],
       [3, heal],
       [2, cut],
@@ -157,6 +167,9 @@ async function play(stage: Stage): Promise<void> {
   federation.clusters.forEach((cluster) => cluster.spare());
   await federation.complete(Promise.all(federation.clusters.map((cluster) => cluster.start())));
   for (const { name } of federation.clusters) {
+    const others = federation.clusters.filter((each) => each.name !== name);
+    const each = others.map((peer) => stage.acts.unblock(name, peer.name));
+    await federation.complete(Promise.all(each));
     await federation.complete(shareAll(stage, name));
   }
 }
