@@ -151,7 +151,7 @@ test('whoever comes for signals waits and goes apart from those of the API', asy
   expect(early.text).toBe('');
 });
 
-test(`beside them ${signalsHeldMax} sessions may wait; the next is told to come again`, async () => {
+test(`beside them ${signalsHeldMax} sessions may wait; the next has to come again`, async () => {
   const made = await open();
   const full = clock.sleepers + signalsHeldMax;
   for (let number = 0; number < signalsHeldMax; number += 1) {

@@ -18,8 +18,8 @@ export function passingOn(needs: {
   readonly active: NodeAddress;
   readonly log: Log;
   /**
-   * Aborts when another node is active, or none: sessions of signals end then, so that their clients
-   * come again. The one that was active may be silent, and nobody would ever tell them.
+   * Aborts when another node is active, or none: sessions of signals end then, so that their
+   * clients come again. The one that was active may be silent, and nobody would ever tell them.
    */
   readonly termOver: AbortSignal;
   /** Where somebody goes whom the active node did not take in: it may be gone. */

@@ -1,7 +1,7 @@
 // Params behind the router, in a store: newest value per address, many of them in one transaction.
 // What is not durable is written within a tenth of a second; what is, at once, and whoever wrote it
-// is told when it is there. A crash loses nothing durable, and at most that tenth of the rest: where
-// the store does not keep up, all wait.
+// is told when it is there. A crash loses nothing durable, and at most that tenth of the rest:
+// where the store does not keep up, all wait.
 import {
   HansaError,
   type Clock,
@@ -269,7 +269,7 @@ class StoreKeeping implements Keeping {
     }
   }
 
-  /** It waits longest, so it is first again; what was changed meanwhile is newer than what failed. */
+  /** It waits longest, so it is first again; what was changed meanwhile is newer. */
   #takeBack(batch: Batch): void {
     const since = [...this.#dirty];
     this.#dirty.clear();
