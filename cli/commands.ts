@@ -24,6 +24,7 @@ import { linksCommands } from '@hansa/capabilities/links/cli';
 import { locksCommands } from '@hansa/capabilities/locks/cli';
 import { loginsCommands } from '@hansa/capabilities/logins/cli';
 import { metricsCommands } from '@hansa/capabilities/metrics/cli';
+import { namespaceCommands } from '@hansa/capabilities/namespaces/cli';
 import { nodesCommands } from '@hansa/capabilities/nodes/cli';
 import { policiesCommands } from '@hansa/capabilities/policies/cli';
 import { quarantineCommands } from '@hansa/capabilities/quarantine/cli';
@@ -33,6 +34,7 @@ import { recoveryCommands } from '@hansa/capabilities/recovery/cli';
 import { scrubCommands } from '@hansa/capabilities/scrub/cli';
 import { sealingCommands } from '@hansa/capabilities/sealing/cli';
 import { servicesCommands } from '@hansa/capabilities/services/cli';
+import { signalCommands } from '@hansa/capabilities/signals/cli';
 import { streamCommands } from '@hansa/capabilities/stream/cli';
 import { syncCommands } from '@hansa/capabilities/sync/cli';
 import { tokensCommands } from '@hansa/capabilities/tokens/cli';
@@ -49,6 +51,9 @@ import { localCommands, type LocalCommand } from './local-commands.ts';
 import { loginCommands } from './login-commands.ts';
 import { programTerminal } from './program-runner.ts';
 import { loginTerminal } from './secret-input.ts';
+import { signalServe } from './signal-serve.ts';
+import { signalTerminal } from './signal-terminal.ts';
+import { signalTokenSign } from './signal-token.ts';
 import { storeCommands } from './store-commands.ts';
 import { readToken, tokenCommands } from './token-commands.ts';
 import { verifyCommands } from './verify-command.ts';
@@ -82,6 +87,7 @@ export const nodeCommands: readonly Command[] = [
   ...locksCommands(programTerminal),
   ...loginsCommands(loginTerminal),
   ...metricsCommands,
+  ...namespaceCommands,
   ...nodesCommands,
   ...policiesCommands,
   ...quarantineCommands,
@@ -91,6 +97,7 @@ export const nodeCommands: readonly Command[] = [
   ...scrubCommands,
   ...sealingCommands((path) => resolve(path)),
   ...servicesCommands(programTerminal),
+  ...signalCommands(signalTerminal),
   ...streamCommands(lastingTerminal),
   ...syncCommands,
   ...tokensCommands(readToken),
@@ -106,6 +113,8 @@ export const commands: readonly (Command | LocalCommand)[] = [
   ...loginCommands,
   ...backupCommands,
   ...storeCommands,
+  signalServe,
+  signalTokenSign,
   contextAdd,
   ...downCommands,
   ...localCommands,

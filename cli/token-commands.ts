@@ -164,7 +164,7 @@ export async function readToken(given: string): Promise<string> {
   return text.replaceAll(/\s+/g, '');
 }
 
-async function readKey(path: string): Promise<string> {
+export async function readKey(path: string): Promise<string> {
   const { mode } = await stat(path).catch(() => ({ mode: 0 }));
   if ((mode & 0o077) !== 0) {
     throw new HansaError('KEY_EXPOSED', `others may read ${path}`, { fix: `chmod 600 ${path}` });

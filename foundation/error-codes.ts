@@ -4,6 +4,7 @@
 import { accessErrorCodes } from './error-codes-access.ts';
 import { coordinationErrorCodes } from './error-codes-coordination.ts';
 import { safekeepingErrorCodes } from './error-codes-safekeeping.ts';
+import { signalErrorCodes } from './error-codes-signals.ts';
 import { storeErrorCodes } from './error-codes-store.ts';
 
 export interface ErrorCodeEntry {
@@ -365,12 +366,14 @@ export const errorCodes: typeof otherErrorCodes &
   typeof accessErrorCodes &
   typeof safekeepingErrorCodes &
   typeof storeErrorCodes &
-  typeof coordinationErrorCodes = {
+  typeof coordinationErrorCodes &
+  typeof signalErrorCodes = {
   ...otherErrorCodes,
   ...accessErrorCodes,
   ...safekeepingErrorCodes,
   ...storeErrorCodes,
   ...coordinationErrorCodes,
+  ...signalErrorCodes,
 };
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -7,7 +7,7 @@ import type { Opening } from './opening.ts';
 import { openFront, urlOf, type Front } from './front.ts';
 import { socketPathBytesMax } from './http-listen.ts';
 import { writeSecret } from './key-folder.ts';
-import { readPorts, rememberPorts } from './ports.ts';
+import { readPorts, rememberPorts, type Ports } from './ports.ts';
 
 /**
  * With the node's id where it is one of several. A remembered port that somebody else took
@@ -17,26 +17,47 @@ export async function openApiFront(
   { config, clock, undo }: Opening,
   node?: NodeId,
 ): Promise<{ readonly front: Front; readonly url: string }> {
-  const { data, apiHost: host, apiPort } = config;
+  const { data, apiHost: host, apiPort, signals } = config;
   const path = join(data, 'api.sock');
   const socket = Buffer.byteLength(path) <= socketPathBytesMax ? { socketPath: path } : {};
-  const open = (port: number): Promise<Front> =>
-    openFront({ listen: { host, port }, clock, ...socket });
-  const remembered = (await readPorts(data)).api ?? 0;
-  const front =
-    apiPort !== 0
-      ? await open(apiPort)
-      : await open(remembered).catch((error: unknown) => {
-          if (isHansaError(error, 'PORT_TAKEN') && remembered !== 0) {
-            return open(0);
-          }
-          throw error;
-        });
+  const remembered = await readPorts(data);
+  const open = (ports: Ports): Promise<Front> => {
+    const chosen = { host, port: apiPort === 0 ? (ports.api ?? 0) : apiPort };
+    const places = {
+      listen: chosen,
+      signals: signals && {
+        ...signals,
+        port: signals.port === 0 ? (ports.signals ?? 0) : signals.port,
+      },
+    };
+    return openFront({ ...places, clock, ...socket });
+  };
+  const front = await open(remembered)
+    .catch(orElse(() => open({ api: remembered.api })))
+    .catch(orElse(() => open({})));
   undo.push(() => front.shut());
   const url = urlOf(config, front.address);
-  await rememberPorts(data, { api: front.address.port });
+  await rememberPorts(data, { api: front.address.port, signals: front.signals?.port });
   const apiFile = join(data, 'api.json');
-  await writeSecret(apiFile, `${JSON.stringify({ url, ...socket, pid: process.pid, node })}\n`);
+  const facts = { url, ...socket, signals: signalsUrl(config, front), pid: process.pid, node };
+  await writeSecret(apiFile, `${JSON.stringify(facts)}\n`);
   undo.push(() => rm(apiFile, { force: true }));
   return { front, url };
+}
+
+function orElse(open: () => Promise<Front>): (error: unknown) => Promise<Front> {
+  return (error) => {
+    if (isHansaError(error, 'PORT_TAKEN')) {
+      return open();
+    }
+    throw error;
+  };
+}
+
+/** Undefined where no signals are listened for. */
+export function signalsUrl({ signals }: Opening['config'], front: Front): string | undefined {
+  if (signals === undefined || front.signals === undefined) {
+    return undefined;
+  }
+  return urlOf(signals, front.signals).replace('http', 'ws');
 }

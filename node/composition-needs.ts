@@ -95,6 +95,8 @@ export interface CompositionNeeds extends Drivers {
   readonly discovery?: DiscoveryOptions | undefined;
   /** Absent in simulations: then nobody is issued a certificate. */
   readonly certificates?: CertificateOptions | undefined;
+  /** Where sessions of signals connect; absent where they do not. */
+  readonly signalsUrl?: string | undefined;
   /** Kinds besides git. */
   readonly kinds?: readonly FederatedKind[];
 }

@@ -13,6 +13,7 @@ import { receiptsCapability } from '@hansa/capabilities/receipts/capability';
 import { resourcesCapability } from '@hansa/capabilities/resources/capability';
 import type { Counts } from '@hansa/capabilities/metrics/capability';
 import { syncCapability } from '@hansa/capabilities/sync/capability';
+import type { HostedSignals } from '@hansa/capabilities/signals/capability';
 import type { TokenAuthority } from '@hansa/capabilities/tokens/contract';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
 import {
@@ -29,8 +30,10 @@ import { countingGate } from './counting-gate.ts';
 import { governing } from './governing.ts';
 import { kindsOf } from './kinds.ts';
 import { lateEdge } from './late-edge.ts';
+import { linkedSignals } from './linked-signals.ts';
 import { reportingOn } from './reporting.ts';
 import { safekeepingOn } from './safekeeping.ts';
+import { signalsHost } from './signals-host.ts';
 import { standingAlone } from './standing-alone.ts';
 
 export interface Composition {
@@ -53,11 +56,12 @@ export interface Composition {
   readonly counts: Counts;
   /** Whose certificates count, what the listener shows, and what runs out. */
   readonly certifying: Certifying;
+  /** The router that this process hosts. */
+  readonly signals: HostedSignals;
 }
 
 export function compose(needs: CompositionNeeds): Composition {
-  const { identity } = needs;
-  const { signer, keys } = identity;
+  const { signer, keys } = needs.identity;
   const scoped = (name: string): { readonly store: KeyValueStore } => ({
     store: scopeStore(needs.store, name),
   });
@@ -83,6 +87,7 @@ export function compose(needs: CompositionNeeds): Composition {
   const quarantining = quarantineCapability({ ...mirroring, ...scoped('quarantine') });
   const writing = lanesCapability({ ...mirroring, ...scoped('lanes'), news });
   const admitted = admitting(mirroring, () => capabilities);
+  const signals = signalsHost(needs, admitted);
   const { recovering, scrubbing } = safekeepingOn(mirroring);
   const reporting = reportingOn(mirroring, {
     standing,
@@ -91,11 +96,12 @@ export function compose(needs: CompositionNeeds): Composition {
     recovering,
     scrubbing,
     quarantining,
+    signals,
     peerEdge,
     capabilities: () => capabilities,
   });
   const capabilities: readonly Capability[] = [
-    identityCapability(identity, { clock: needs.clock, peers }),
+    identityCapability(needs.identity, { clock: needs.clock, peers }),
     owned.capability,
     // Before anything is served: what is rewound must not be published even once more.
     recovering.capability,
@@ -112,6 +118,7 @@ export function compose(needs: CompositionNeeds): Composition {
     appsCapability({ ...federating, ...scoped('apps'), checks: tokening.checks }),
     ...reporting.capabilities,
     ...standingAlone(needs),
+    ...linkedSignals(mirroring, signals),
   ];
   const served = serve(
     capabilities.flatMap((each) => each.servesPeers),
@@ -121,5 +128,5 @@ export function compose(needs: CompositionNeeds): Composition {
   const { access, auditing, certifying, logins } = admitted;
   const authorities = { tokens: tokening.authority, access, audit: auditing.sink, certifying };
   const composed = { capabilities, peerEdge: served, resources, peers };
-  return { ...composed, ...authorities, logins, counts: reporting.counts };
+  return { ...composed, ...authorities, logins, counts: reporting.counts, signals };
 }

@@ -1,7 +1,7 @@
 // The settings of a node: one table says what each is called, what it may be, and what it is for.
 import { nameLengthMax } from '@hansa/foundation';
 import { z } from 'zod';
-import { certificateDurations, tlsModes } from './listener-config.ts';
+import { certificateDurations, signalsAddress, tlsModes } from './listener-config.ts';
 
 interface Option {
   readonly schema: z.ZodType<string | number | readonly string[]>;
@@ -124,6 +124,16 @@ export const configOptions: Readonly<Record<string, Option>> = {
     schema: onOff,
     fallback: 'off',
     description: 'pass on calls of apps with the caller’s token, and take those that peers pass on',
+  },
+  signals: {
+    schema: signalsAddress,
+    fallback: '',
+    description: 'host:port where sessions of signals connect (7330 is usual); none by default',
+  },
+  'signals-origins': {
+    schema: listed.pipe(z.array(z.string().max(262)).max(32)),
+    fallback: [],
+    description: 'web pages that may connect to signals, by origin; this machine’s by default',
   },
   'seal-key-file': {
     schema: filePath,

@@ -61,3 +61,29 @@ describe('a relay', () => {
     });
   });
 });
+
+describe('signals', () => {
+  test('connect nowhere until a place is named, and leave this machine by TLS alone', async () => {
+    expect((await configured({})).signals).toBeUndefined();
+    const here = { host: '127.0.0.1', port: 7_330, tls: false, origins: [] };
+    expect((await configured({ signals: '127.0.0.1:7330' })).signals).toEqual(here);
+    const away = await configured({ signals: '0.0.0.0:7330' });
+    expect(away.signals).toMatchObject({ tls: true });
+    expect(away.tls).toBe(false);
+    for (const flags of [
+      { signals: '7330' },
+      { signals: 'ws://127.0.0.1:7330' },
+      { signals: '0.0.0.0:7330', tls: 'off' },
+    ]) {
+      await expect(configured(flags)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    }
+  });
+
+  test('take pages of other machines where their origins are named', async () => {
+    const flags = { signals: '127.0.0.1:7330', 'signals-origins': 'https://show.example:8443' };
+    const { signals } = await configured(flags);
+    expect(signals?.origins).toEqual(['https://show.example:8443']);
+    const odd = configured({ ...flags, 'signals-origins': 'show.example' });
+    await expect(odd).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+});

@@ -11,7 +11,8 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { configOptions } from './config-options.ts';
 import { dataFolderProblem } from './data-folder.ts';
-import { certificateValidities, tlsWanted, type TlsMode } from './listener-config.ts';
+import { certificateValidities, hostAndPort, tlsWanted, type TlsMode } from './listener-config.ts';
+import { checkOrigins } from './signal-origins.ts';
 import { parseStoreUrl, readStoreChoice, type StoreChoice } from './store-choice.ts';
 
 export interface Config {
@@ -42,6 +43,16 @@ export interface Config {
   readonly dhtBootstrap: readonly string[];
   /** Pass on calls of apps, and take calls that others pass on. */
   readonly proxy: boolean;
+  /** Where sessions of signals connect; by TLS off loopback, and wherever the API is. */
+  readonly signals?:
+    | {
+        readonly host: string;
+        readonly port: number;
+        readonly tls: boolean;
+        /** Pages that may connect beside those of this machine. */
+        readonly origins: readonly string[];
+      }
+    | undefined;
   /** Files of the key that seals the data folder; one of them at most. */
   readonly sealKeyFile?: string | undefined;
   readonly sealAgeIdentity?: string | undefined;
@@ -124,6 +135,19 @@ async function chosenStore(
   return url === '' ? readStoreChoice(data) : parseStoreUrl(url);
 }
 
+const signalsSchema: z.ZodType<NonNullable<Config['signals']>> = z.object({
+  host: z.string(),
+  port: z.number(),
+  tls: z.boolean(),
+  origins: z.array(z.string()),
+});
+const etcdSchema: z.ZodType<EtcdAccess> = z.object({
+  caFile: z.string().optional(),
+  certFile: z.string().optional(),
+  keyFile: z.string().optional(),
+  user: z.string().optional(),
+});
+
 function typed(
   values: ReadonlyMap<string, unknown>,
 ): Omit<Config, 'data' | 'settings' | 'store' | 'join'> {
@@ -144,16 +168,12 @@ function typed(
     dht: z.boolean(),
     dhtBootstrap: z.array(z.string()),
     proxy: z.boolean(),
+    signals: signalsSchema.optional(),
     sealKeyFile: z.string().optional(),
     sealAgeIdentity: z.string().optional(),
     syncIntervalMs: z.number(),
     logLevel: z.enum(['event', 'problem']),
-    etcd: z.object({
-      caFile: z.string().optional(),
-      certFile: z.string().optional(),
-      keyFile: z.string().optional(),
-      user: z.string().optional(),
-    }),
+    etcd: etcdSchema,
     nodeName: z.string(),
     nodeHost: z.string(),
     nodePort: z.number(),
@@ -177,6 +197,7 @@ function typed(
     dht: values.get('dht') === 'on',
     dhtBootstrap: values.get('dht-bootstrap'),
     proxy: values.get('proxy') === 'on',
+    signals: signalsOf(values),
     sealKeyFile: values.get('seal-key-file') || undefined,
     sealAgeIdentity: values.get('seal-age-identity') || undefined,
     syncIntervalMs: Number(values.get('sync-interval')) * 1_000,
@@ -192,6 +213,15 @@ function typed(
     nodePort: values.get('node-port'),
     blobCopies: values.get('blob-copies'),
   });
+}
+
+/** CONFIG_INVALID where they would leave this machine without TLS, or for pages that are none. */
+function signalsOf(values: ReadonlyMap<string, unknown>): Config['signals'] {
+  const address = hostAndPort(String(values.get('signals')));
+  const origins = values.get('signals-origins') as readonly string[];
+  checkOrigins(origins, false);
+  const mode = values.get('tls') as TlsMode;
+  return address && { ...address, tls: tlsWanted(mode, address.host, 'signals'), origins };
 }
 
 async function readConfigFile(path: string): Promise<Readonly<Record<string, unknown>>> {

@@ -1,10 +1,12 @@
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { createHandClock } from '../testkit/hand-clock.ts';
-import { heldMax, heldMs, openFront, type Front, type Way } from './front.ts';
+import type { ListenAddress } from './http-listen.ts';
+import { heldMax, heldMs, openFront, signalsHeldMax, type Front, type Way } from './front.ts';
+import { waysOf, type SignalWay } from './ways.ts';
 
 const clock = createHandClock();
 const folder = mkdtempSync(join(tmpdir(), 'hansa-front-'));
@@ -20,7 +22,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function open(): Promise<Front> {
   const listen = { host: '127.0.0.1', port: 0 };
-  front = await openFront({ listen, socketPath: join(folder, 'api.sock'), clock });
+  front = await openFront({ listen, socketPath: join(folder, 'api.sock'), signals: listen, clock });
   return front;
 }
 
@@ -31,7 +33,11 @@ interface Heard {
 }
 
 async function call({ address }: Front, path?: string): Promise<Heard> {
-  const socket = connect(path === undefined ? { ...address } : { path });
+  return callAt(path === undefined ? address : { path });
+}
+
+async function callAt(address: ListenAddress | { readonly path: string }): Promise<Heard> {
+  const socket = connect({ ...address });
   sockets.push(socket);
   const heard: Heard = { socket, text: '', ended: false };
   socket.on('data', (piece) => (heard.text += piece.toString()));
@@ -116,4 +122,68 @@ test('one that is shut takes nobody in', async () => {
   await expect(
     new Promise((_connected, failed) => connect({ ...made.address }).once('error', failed)),
   ).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});
+
+function signalsOf({ signals }: Front): ListenAddress {
+  if (signals === undefined) {
+    throw new Error('the front listens for no signals');
+  }
+  return signals;
+}
+
+test('whoever comes for signals waits and goes apart from those of the API', async () => {
+  const made = await open();
+  const before = clock.sleepers;
+  const early = await callAt(signalsOf(made));
+  await expect.poll(() => clock.sleepers).toBe(before + 1);
+  const sessions: Socket[] = [];
+  const api = answering('API');
+  made.turn(
+    waysOf(api, {
+      take: (socket) => void sessions.push(socket),
+      part: () => undefined,
+    }),
+  );
+  await expect.poll(() => sessions.length).toBe(1);
+  const asking = await call(made);
+  await expect.poll(() => asking.text).toBe('API by api');
+  expect(sessions).toHaveLength(1);
+  expect(early.text).toBe('');
+});
+
+test(`beside them ${signalsHeldMax} sessions may wait; the next has to come again`, async () => {
+  const made = await open();
+  const full = clock.sleepers + signalsHeldMax;
+  for (let number = 0; number < signalsHeldMax; number += 1) {
+    await callAt(signalsOf(made));
+  }
+  await expect.poll(() => clock.sleepers, { timeout: 10_000 }).toBe(full);
+  const next = await callAt(signalsOf(made));
+  await expect.poll(() => next.text).toContain('NODE_UNAVAILABLE');
+  const asking = await call(made);
+  await expect.poll(() => clock.sleepers).toBe(full + 1);
+  expect(asking.text).toBe('');
+});
+
+test('who is sent to another node is parted where it came in', async () => {
+  const api: Socket[] = [];
+  const sessions: Socket[] = [];
+  const keep = (list: Socket[]): SignalWay => ({
+    take: () => undefined,
+    part: (socket) => void list.push(socket),
+  });
+  const way = waysOf(keep(api), keep(sessions));
+  const [one, other] = [new Socket(), new Socket()];
+  way.take(one, 'signals');
+  way.take(other, 'api');
+  way.part(one);
+  way.part(other);
+  expect([sessions, api]).toEqual([[one], [other]]);
+});
+
+test('without a router whoever comes for signals is told so', async () => {
+  const made = await open();
+  made.turn(waysOf(answering('API'), undefined));
+  const heard = await callAt(signalsOf(made));
+  await expect.poll(() => heard.text).toContain('NODE_UNAVAILABLE');
 });

@@ -6,8 +6,11 @@ import type { Clock } from '@hansa/foundation';
 import { httpLimits } from './http-limits.ts';
 import { listenTcp, listenUnix, type ListenAddress } from './http-listen.ts';
 
-/** The API's address, or its unix socket: what comes there is of this machine's user. */
-export type Entrance = 'api' | 'socket';
+/**
+ * The API's address; its unix socket, where what comes is of this machine's user; or where sessions
+ * of signals come in.
+ */
+export type Entrance = 'api' | 'socket' | 'signals';
 
 /** Where what arrives goes to. */
 export interface Way {
@@ -18,6 +21,8 @@ export interface Way {
 
 export interface Front {
   readonly address: ListenAddress;
+  /** Undefined where this node listens for no signals. */
+  readonly signals: ListenAddress | undefined;
   /** Undefined: whoever comes waits, until there is a way again. */
   turn(way: Way | undefined): void;
   /**
@@ -36,6 +41,9 @@ export function urlOf({ tls }: { readonly tls: boolean }, { host, port }: Listen
 export const heldMs = 15_000; // the longest that nobody is active: an election, and a start
 const againMs = 100; // a start takes a second
 export const heldMax = 512; // connections that wait; the next is told to come again
+// A site's sessions come again all at once, after a takeover: more than one machine plays for.
+export const signalsHeldMax = 1_024;
+const signalConnectionsMax = 8_192; // as a listener for signals alone: above a router's sessions
 
 interface Held {
   readonly socket: Socket;
@@ -50,27 +58,36 @@ interface Waiting {
 
 function createWaiting(clock: Clock): Waiting {
   const held = new Set<Held>();
+  let signals = 0;
   return {
     add(guest) {
-      if (held.size >= heldMax) {
+      const isSignals = guest.entrance === 'signals';
+      if (isSignals ? signals >= signalsHeldMax : held.size - signals >= heldMax) {
         refuse(guest.socket);
         return;
       }
       held.add(guest);
+      signals += isSignals ? 1 : 0;
+      const leave = (): boolean => {
+        const was = held.delete(guest);
+        signals -= was && isSignals ? 1 : 0;
+        return was;
+      };
       const { signal, done } = lapse(guest.socket);
       clock.sleep(heldMs, signal).then(
         () => {
-          if (held.delete(guest)) {
+          if (leave()) {
             refuse(guest.socket);
           }
         },
-        () => held.delete(guest),
+        () => void leave(),
       );
       guest.socket.once('close', done);
     },
     take() {
       const all = [...held];
       held.clear();
+      signals = 0;
       return all;
     },
   };
@@ -80,6 +97,8 @@ function createWaiting(clock: Clock): Waiting {
 export async function openFront(needs: {
   readonly listen: ListenAddress;
   readonly socketPath?: string | undefined;
+  /** Absent: no signals. */
+  readonly signals?: ListenAddress | undefined;
   readonly clock: Clock;
 }): Promise<Front> {
   const waiting = createWaiting(needs.clock);
@@ -102,7 +121,8 @@ export async function openFront(needs: {
   const servers: Server[] = [];
   const listener = (entrance: Entrance): Server => {
     const server = createServer({ pauseOnConnect: true }, take(entrance));
-    server.maxConnections = httpLimits.connectionsMax;
+    server.maxConnections =
+      entrance === 'signals' ? signalConnectionsMax : httpLimits.connectionsMax;
     servers.push(server);
     return server;
   };
@@ -118,8 +138,10 @@ export async function openFront(needs: {
     if (needs.socketPath !== undefined) {
       await listenUnix(listener('socket'), needs.socketPath);
     }
+    const signals = needs.signals && (await listenTcp(listener('signals'), needs.signals));
     return {
       address,
+      signals,
       turn(next) {
         way = next;
         if (next !== undefined) {

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { NodeId } from '@hansa/foundation';
 import type { Guest } from '@hansa/plane-tls';
-import type { Front, Way } from './front.ts';
+import type { Entrance, Front, Way } from './front.ts';
 import { takenInByte } from './passing-on.ts';
 import type { Replicas } from './replicas.ts';
 
@@ -26,7 +26,7 @@ export function receive(guest: Guest, guests: Guests): void {
   } else if (word === 'leaving') {
     guests.sockets.get(node)?.forEach((each) => guests.way?.part(each));
     socket.destroy();
-  } else if ((word === 'api' || word === 'socket') && guests.way !== undefined) {
+  } else if (isEntrance(word) && guests.way !== undefined) {
     const held = guests.sockets.get(node) ?? new Set();
     guests.sockets.set(node, held.add(socket));
     socket.once('close', () => held.delete(socket));
@@ -37,6 +37,10 @@ export function receive(guest: Guest, guests: Guests): void {
   } else {
     socket.destroy();
   }
+}
+
+function isEntrance(word: string | undefined): word is Entrance {
+  return word === 'api' || word === 'socket' || word === 'signals';
 }
 
 /** While this node is active, what other nodes pass on comes in like what comes to the front. */

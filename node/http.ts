@@ -16,7 +16,7 @@ import {
 } from '@hansa/foundation';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { addContract, type RouteKind } from './http-contract.ts';
-import type { Way } from './front.ts';
+import type { ApiWay } from './ways.ts';
 import { answerError, type ErrorNeeds } from './http-error.ts';
 import {
   createGuard,
@@ -70,7 +70,7 @@ export interface Lapse {
 export interface HttpRoad {
   readonly address: ListenAddress;
   /** A connection that somebody else has taken in. */
-  readonly accept: Way;
+  readonly accept: ApiWay;
   /** Ends streams at once and calls after a grace; resolves when every socket is closed. */
   close(): Promise<void>;
 }
@@ -100,7 +100,7 @@ export async function openHttp(needs: HttpNeeds): Promise<HttpRoad> {
     await app.close();
   };
   const byEntrance = { api: open(needs.tls), socket: open() };
-  const accept: Way = {
+  const accept: ApiWay = {
     take(socket, entrance) {
       byEntrance[entrance].emit('connection', socket);
       socket.resume();

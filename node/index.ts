@@ -23,5 +23,19 @@ export { abandonRestore, restoreFolder } from './restore-offline.ts';
 export { parseStoreUrl, readStoreChoice, type StoreChoice } from './store-choice.ts';
 export { openHolder } from './token-holder.ts';
 export type { RunningNode } from './running-node.ts';
+export {
+  loadSignals,
+  reachSignals,
+  type SignalDoor,
+  type SignalLoading,
+  type SignalReaching,
+} from './signal-client.ts';
+export {
+  serveSignals,
+  signalLog,
+  type SignalServer,
+  type SignalServerOptions,
+} from './signal-server.ts';
 export { startNode } from './start.ts';
 export { hansaVersion } from './version.ts';
+export { signSignalToken, type SignedToken } from './signal-signing.ts';

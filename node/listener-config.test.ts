@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import {
   certificateNames,
   certificateValidities,
+  hostAndPort,
   isLoopback,
   tlsWanted,
 } from './listener-config.ts';
@@ -44,4 +45,14 @@ test('an authority lasts longer than it takes to be followed by the next', () =>
   expect(of('365d', '5m')).toMatchObject({ rootMs: 365 * 86_400_000, refreshHintMs: 300_000 });
   expect(() => of('12s', '2s')).toThrow('six times');
   expect(() => of('365d', '2d')).toThrow('longer than a day');
+});
+
+test('signals listen at a host and a port, or nowhere', () => {
+  expect(hostAndPort('127.0.0.1:7330')).toEqual({ host: '127.0.0.1', port: 7_330 });
+  expect(hostAndPort('[::1]:0')).toEqual({ host: '::1', port: 0 });
+  expect(hostAndPort('hall.example:65535')).toEqual({ host: 'hall.example', port: 65_535 });
+  for (const text of ['', '7330', ':7330', 'host', 'host:', 'host:65536', 'a b:1', '::1:7330']) {
+    expect(hostAndPort(text)).toBeUndefined();
+  }
+  expect(() => tlsWanted('off', '0.0.0.0', 'signals')).toThrow('signals would leave this machine');
 });

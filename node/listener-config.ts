@@ -36,10 +36,10 @@ export function isLoopback(host: string): boolean {
 }
 
 /** Whether the listener speaks TLS; CONFIG_INVALID where it would leave loopback without. */
-export function tlsWanted(mode: TlsMode, host: string): boolean {
+export function tlsWanted(mode: TlsMode, host: string, what = 'the API'): boolean {
   if (mode === 'off' && !isLoopback(host)) {
-    throw new HansaError('CONFIG_INVALID', 'the API would leave this machine without TLS', {
-      fix: 'leave out --tls off, or let the API listen on 127.0.0.1',
+    throw new HansaError('CONFIG_INVALID', `${what} would leave this machine without TLS`, {
+      fix: `leave out --tls off, or let ${what} listen on 127.0.0.1`,
       facts: { host },
     });
   }
@@ -64,6 +64,25 @@ export function certificateValidities(textOf: (setting: string) => string): Vali
     });
   }
   return { rootMs, nodeMs: parseDuration(textOf('cert-node-validity')), refreshHintMs };
+}
+
+/** Empty, or a host and a port: `127.0.0.1:7330`, `[::1]:7330`, `0.0.0.0:7330`. */
+export const signalsAddress: z.ZodType<string> = z
+  .string()
+  .max(262)
+  .refine(
+    (text) => text === '' || hostAndPort(text) !== undefined,
+    'signals listen at host:port, as in 127.0.0.1:7330',
+  );
+
+/** Undefined where it is empty, or none. */
+export function hostAndPort(
+  text: string,
+): { readonly host: string; readonly port: number } | undefined {
+  const [, host, port] = /^([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(text) ?? [];
+  return host === undefined || Number(port) > 65_535
+    ? undefined
+    : { host: bare(host), port: Number(port) };
 }
 
 /** What the node's certificate is for: where it listens, this machine, and its other names. */

@@ -13,6 +13,7 @@ import {
 } from '@hansa/capabilities/metrics/capability';
 import type { ResourceLog } from '@hansa/capabilities/resources/contract';
 import type { Seals } from '@hansa/capabilities/sealing/capability';
+import type { HostedSignals } from '@hansa/capabilities/signals/capability';
 import type { Mirrors } from '@hansa/capabilities/sync/contract';
 import type { Capability, Clock, KeyValueStore, Log } from '@hansa/foundation';
 import { doorMethod, rawContract } from './gate.ts';
@@ -32,6 +33,7 @@ export interface MeasuringNeeds {
   readonly expiries: () => readonly { readonly what: string; readonly leftMs: number }[];
   readonly sessions: () => number;
   readonly tokens: () => number;
+  readonly signals: HostedSignals;
 }
 
 export interface Measuring {
@@ -81,6 +83,7 @@ function sourcesOf(needs: MeasuringNeeds): readonly Source[] {
         mirrors.all().map(({ state }) => state),
       ),
     () => firstToEnd(needs.expiries()),
+    () => ofSignals(needs.signals),
     async () => {
       const { last, peers } = await needs.audit.status({});
       const best = Math.max(0, ...peers.map(({ ours = 0 }) => ours));
@@ -96,6 +99,22 @@ function sourcesOf(needs: MeasuringNeeds): readonly Source[] {
         { name: 'hansa_store_revision', value: revision },
       ];
     },
+  ];
+}
+
+function ofSignals(signals: HostedSignals): readonly Reading[] {
+  const { router, waiting } = signals.running();
+  const { received, sets, publishes, refused, rateLimited, undecodable } = router.figures;
+  const became = { received, set: sets, published: publishes, refused, rateLimited, undecodable };
+  return [
+    { name: 'hansa_signal_sessions', value: router.sessions.size },
+    { name: 'hansa_signal_params', value: router.paramCount },
+    { name: 'hansa_signal_params_waiting', value: waiting() },
+    ...Object.entries(became).map(([what, value]): Reading => ({
+      name: 'hansa_signal_messages',
+      labels: { what },
+      value,
+    })),
   ];
 }
 

@@ -53,6 +53,8 @@ interface Member {
     fail(error: unknown): void;
   };
   passing: PassingOn | undefined;
+  /** Whose term is followed, as the store counts its key; and its end. */
+  term: { readonly modRevision: number | undefined; readonly over: AbortController };
   mode: 'serving' | 'draining';
   /** Aborts when the mode changes. */
   changed: AbortController;
@@ -84,6 +86,7 @@ export async function startMember(given: Opening): Promise<RunningNode> {
     guests,
     settled,
     passing: undefined,
+    term: { modRevision: undefined, over: endlessly() },
     mode: 'serving',
     changed: new AbortController(),
     stopAsked,
@@ -278,6 +281,19 @@ async function followActive(member: Member, signal: AbortSignal): Promise<void> 
   front.turn(undefined);
 }
 
+/** What was passed on to whoever was active before is over. */
+function followNext(member: Member, modRevision: number | undefined): void {
+  member.term.over.abort();
+  member.term = { modRevision, over: endlessly() };
+}
+
+/** One that any number of connections listen to. */
+function endlessly(): AbortController {
+  const over = new AbortController();
+  setMaxListeners(0, over.signal);
+  return over;
+}
+
 async function passTo(
   member: Member,
   row: Row<{ readonly node: NodeId }> | undefined,
@@ -286,6 +302,9 @@ async function passTo(
   const { ground, front, port, base, settled } = member;
   const { records, codec } = ground;
   const node = row?.value.node;
+  if (row?.modRevision !== member.term.modRevision) {
+    followNext(member, row?.modRevision);
+  }
   const presence =
     node === undefined ? undefined : await nodeTables(records, codec).presence.get(node);
   if (row === undefined || node === undefined || node === ground.node || presence === undefined) {
@@ -293,7 +312,8 @@ async function passTo(
     return;
   }
   const active = { node, addresses: presence.value.ports };
-  member.passing = passingOn({ port, active, log: base.log, otherwise: front.again });
+  const termOver = member.term.over.signal;
+  member.passing = passingOn({ port, active, termOver, log: base.log, otherwise: front.again });
   front.turn(member.passing.way);
   settled.tell('standby');
   replaceWhenGone(member, { active, modRevision: row.modRevision }, signal).catch(
@@ -325,6 +345,7 @@ async function replaceWhenGone(
 async function serveTerm(member: Member, term: Term): Promise<void> {
   const { base, ground, front, guests, replicas, settled, ending } = member;
   const { signal } = member.changed;
+  followNext(member, undefined);
   const opening: Opening = { ...base, undo: [], signal: term.over };
   try {
     const behind = await ground.behind(term.fence);

@@ -17,6 +17,11 @@ export function passingOn(needs: {
   readonly port: NodePort;
   readonly active: NodeAddress;
   readonly log: Log;
+  /**
+   * Aborts when another node is active, or none: sessions of signals end then, so that their
+   * clients come again. The one that was active may be silent, and nobody would ever tell them.
+   */
+  readonly termOver: AbortSignal;
   /** Where somebody goes whom the active node did not take in: it may be gone. */
   readonly otherwise: Way['take'];
 }): PassingOn {
@@ -28,11 +33,16 @@ export function passingOn(needs: {
     await takenIn(far, signal);
     const pair: Pair = { socket, far, movedMs: performance.now() };
     pairs.add(pair);
+    const { termOver } = needs;
     const over = (): void => {
       pairs.delete(pair);
+      termOver.removeEventListener('abort', over);
       socket.destroy();
       far.destroy();
     };
+    if (entrance === 'signals') {
+      termOver.addEventListener('abort', over, { once: true });
+    }
     const moved = (): void => {
       pair.movedMs = performance.now();
     };
@@ -43,7 +53,7 @@ export function passingOn(needs: {
     socket.setNoDelay(true);
     socket.pipe(far);
     far.pipe(socket);
-    if (socket.destroyed) {
+    if (socket.destroyed || (entrance === 'signals' && termOver.aborted)) {
       over();
     }
   };

@@ -8,12 +8,20 @@ export interface Ports {
   readonly api?: number | undefined;
   readonly link?: number | undefined;
   readonly plane?: number | undefined;
+  /** Where sessions of signals connect. */
+  readonly signals?: number | undefined;
   /** Where the other nodes of the cluster come in. */
   readonly node?: number | undefined;
 }
 
 const port = z.number().int().min(1).max(65_535).optional();
-const schema: z.ZodType<Ports> = z.object({ api: port, link: port, plane: port, node: port });
+const schema: z.ZodType<Ports> = z.object({
+  api: port,
+  link: port,
+  plane: port,
+  signals: port,
+  node: port,
+});
 
 /** Empty where nothing usable is remembered. */
 export async function readPorts(data: string): Promise<Ports> {

@@ -3,6 +3,7 @@
 import { daemonCapability } from '@hansa/capabilities/daemon/capability';
 import { sealingCapability } from '@hansa/capabilities/sealing/capability';
 import type { Counts } from '@hansa/capabilities/metrics/capability';
+import type { HostedSignals } from '@hansa/capabilities/signals/capability';
 import { scopeStore, type Capability } from '@hansa/foundation';
 import type { Admitting, AdmittingNeeds } from './admitting.ts';
 import { lookingInto, type Others } from './examining.ts';
@@ -14,6 +15,7 @@ interface Told extends Pick<Others, 'recovering' | 'quarantining' | 'peerEdge'> 
   readonly admitted: Admitting;
   readonly writing: Others['writing'] & Others['recovering'];
   readonly scrubbing: Others['recovering'];
+  readonly signals: HostedSignals;
   readonly capabilities: () => readonly Capability[];
 }
 
@@ -33,6 +35,7 @@ export function reportingOn(
     expiries: () => certifying.expiries.expiries(),
     sessions: () => logins?.counted() ?? 0,
     tokens: () => tokening.counted(),
+    signals: told.signals,
   });
   const store = scopeStore(needs.store, 'doctor');
   const examining = lookingInto(needs, { ...told, linking, auditing, store });

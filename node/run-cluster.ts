@@ -9,6 +9,7 @@ import type { NodesHost } from '@hansa/capabilities/nodes/capability';
 import { createCertificateMaker } from '@hansa/certificates-x509';
 import { HansaError, serve, type Caller, type Capability, type Gate } from '@hansa/foundation';
 import { createAppEndpoints } from './app-endpoint.ts';
+import { signalsUrl } from './api-front.ts';
 import { compose, type Composition } from './composition.ts';
 import { countingGate } from './counting-gate.ts';
 import { openDrivers } from './drivers.ts';
@@ -23,7 +24,10 @@ import { certificateNames } from './listener-config.ts';
 import { ownerToken } from './owner-token.ts';
 import { createPeerGate } from './peer-gate.ts';
 import { readPorts, rememberPorts } from './ports.ts';
+import { announceHosted } from './signal-announcing.ts';
+import { judgeOf, takeSignals } from './signals-host.ts';
 import { hansaVersion } from './version.ts';
+import { waysOf } from './ways.ts';
 
 export interface RunningCluster {
   readonly cluster: string;
@@ -65,10 +69,14 @@ export async function runCluster(
     peerGate: createPeerGate(log, () => kept.audit),
     syncIntervalMs: config.syncIntervalMs,
     proxy: config.proxy,
+    signalsUrl: signalsUrl(config, front),
     certificates: {
       maker: createCertificateMaker(),
       validities: config.certificates,
-      names: certificateNames(config.apiHost, config.apiNames),
+      names: certificateNames(config.apiHost, [
+        ...config.apiNames,
+        ...(config.signals === undefined ? [] : [config.signals.host]),
+      ]),
     },
     endpoints: createAppEndpoints(appBodyBytesMax),
     facts: {
@@ -86,8 +94,12 @@ export async function runCluster(
   kept.audit = composition.audit;
   await startAll(base, composition.capabilities);
   const road = await openApi(base, composition, given);
-  front.turn(road.accept);
+  const { signals, certifying } = composition;
+  const { requireHeld } = given;
+  const sessions = await takeSignals(base, { signals, trust: certifying.trust, requireHeld });
+  front.turn(waysOf(road.accept, sessions));
   base.undo.push(async () => front.turn(undefined));
+  await announceHosted(base, front.signals?.port);
   const link = portOf(transport?.addresses());
   await rememberPorts(data, { link, plane: portOf(plane?.addresses()) });
   beginDuties(base, composition.capabilities);
@@ -133,7 +145,7 @@ function beginDuties(base: Opening, capabilities: readonly Capability[]): void {
 
 async function openApi(
   base: Opening,
-  { capabilities, tokens, access, audit, certifying, logins, counts }: Composition,
+  { capabilities, tokens, access, audit, certifying, logins, counts, signals }: Composition,
   { requireHeld }: { readonly requireHeld?: (() => void) | undefined },
 ): Promise<HttpRoad> {
   const { config, clock, log, random, undo } = base;
@@ -144,6 +156,7 @@ async function openApi(
   const judging = { tokens, access, audit, ...(logins && { sessions: logins.sessions }) };
   const judge = createApiGate({ token, clock, log, contracts, routes, ...judging });
   const gate = heldGate(countingGate(judge, counts, 'api'), requireHeld);
+  signals.admitBy(judgeOf(gate, (caller) => lapseOf(caller, { tokens, logins })));
   const front = await tlsFront(base, certifying.trust);
   const road = await openHttp({
     edge: serve(served, gate),

@@ -26,6 +26,7 @@ import {
 import { peopleScenario } from './people-scenario.ts';
 import { restoresScenario } from './restores-scenario.ts';
 import { revocationsScenario } from './revocations-scenario.ts';
+import { signalsScenario } from './signals-scenario.ts';
 
 export const scenarios: readonly Scenario[] = [
   { name: 'days', clusters: three, play: chaos([...daily, [1, remove], [2, unmirror]]) },
@@ -97,6 +98,7 @@ export const scenarios: readonly Scenario[] = [
   },
   peopleScenario,
   lanesScenario,
+  signalsScenario,
   restoresScenario,
   bridgedScenario,
   flappingScenario,

@@ -11,6 +11,7 @@ import { identityContract, type Identity } from '@hansa/capabilities/identity/co
 import { kvContract, type Kv } from '@hansa/capabilities/kv/contract';
 import { lanesContract, type Lanes } from '@hansa/capabilities/lanes/contract';
 import { linksContract, type Links } from '@hansa/capabilities/links/contract';
+import { namespacesContract, type Namespaces } from '@hansa/capabilities/namespaces/contract';
 import { policiesContract, type Policies } from '@hansa/capabilities/policies/contract';
 import { receiptsContract, type Receipts } from '@hansa/capabilities/receipts/contract';
 import { recoveryContract, type Recovery } from '@hansa/capabilities/recovery/contract';
@@ -19,6 +20,12 @@ import {
   type ResourceLog,
   type Resources,
 } from '@hansa/capabilities/resources/contract';
+import {
+  routerContract,
+  signalContract,
+  type RouterDesk,
+  type Signal,
+} from '@hansa/capabilities/signals/contract';
 import { syncContract, type Sync } from '@hansa/capabilities/sync/contract';
 import { tokensContract, type Tokens } from '@hansa/capabilities/tokens/contract';
 import { tracingContract, type Tracing } from '@hansa/capabilities/tracing/contract';
@@ -63,9 +70,12 @@ export interface Services {
   readonly kv: Kv;
   readonly lanes: Lanes;
   readonly links: Links;
+  readonly namespaces: Namespaces;
   readonly policies: Policies;
   readonly resources: Resources;
   readonly catalog: Catalog;
+  readonly router: RouterDesk;
+  readonly signal: Signal;
   readonly sync: Sync;
   readonly tokens: Tokens;
   readonly tracing: Tracing;
@@ -359,9 +369,12 @@ function servicesOf({ capabilities, audit }: Composition): Omit<Services, 'log' 
     kv: remote(kvContract, carrier),
     lanes: remote(lanesContract, carrier),
     links: remote(linksContract, carrier),
+    namespaces: remote(namespacesContract, carrier),
     policies: remote(policiesContract, carrier),
     resources: remote(resourcesContract, carrier),
     catalog: remote(catalogContract, carrier),
+    router: remote(routerContract, carrier),
+    signal: remote(signalContract, carrier),
     sync: remote(syncContract, carrier),
     tokens: remote(tokensContract, carrier),
     tracing: remote(tracingContract, carrier),

@@ -23,6 +23,7 @@ const dataContracts: ReadonlySet<string> = new Set([
   'registry',
   'semaphore',
   'sequence',
+  'signal',
   'stream',
 ]);
 /** Acts of other contracts that come as often as data does. */

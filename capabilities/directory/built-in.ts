@@ -5,7 +5,18 @@ import type { RoleDefinition } from './uses.ts';
 export const ownerRole = 'owner';
 
 // What is worked with, as opposed to what runs the cluster.
-const content = ['apps', 'catalog', 'document', 'forge', 'greeting', 'kv', 'lanes', 'stream'];
+const content = [
+  'apps',
+  'catalog',
+  'document',
+  'forge',
+  'greeting',
+  'kv',
+  'lanes',
+  'namespaces',
+  'signal',
+  'stream',
+];
 // What runs the cluster and its links.
 const running = [
   'apps',
@@ -22,6 +33,8 @@ const running = [
   'receipts',
   'recovery',
   'resources',
+  'router',
+  'signal-peers',
   'sync',
   'tracing',
   'trust',

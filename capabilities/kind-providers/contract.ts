@@ -55,6 +55,7 @@ export const reservedKinds: readonly string[] = [
   'kv',
   'lane',
   'link',
+  'namespace',
   'note',
   'policy',
   'role',

@@ -24,6 +24,10 @@ export type MetricName =
   | 'hansa_audit_lag_records'
   | 'hansa_sessions'
   | 'hansa_tokens'
+  | 'hansa_signal_messages'
+  | 'hansa_signal_params'
+  | 'hansa_signal_params_waiting'
+  | 'hansa_signal_sessions'
   | 'hansa_sealed'
   | 'hansa_store_bytes'
   | 'hansa_store_revision';
@@ -75,6 +79,17 @@ export const metricRegister: Readonly<Record<MetricName, MetricEntry>> = {
   },
   hansa_sessions: { type: 'gauge', meaning: 'Sessions of people who are logged in.' },
   hansa_tokens: { type: 'gauge', meaning: 'Tokens that were issued here and have not run out.' },
+  hansa_signal_messages: {
+    type: 'counter',
+    meaning: 'Messages that came to the router of signals, and what became of them.',
+    labels: ['what'],
+  },
+  hansa_signal_params: { type: 'gauge', meaning: 'Params that stand at the router of signals.' },
+  hansa_signal_params_waiting: {
+    type: 'gauge',
+    meaning: 'Of those, how many are not stored yet.',
+  },
+  hansa_signal_sessions: { type: 'gauge', meaning: 'Sessions at the router of signals.' },
   hansa_sealed: {
     type: 'gauge',
     meaning: '1 where what lies on the disk is sealed, 0 where it is not.',

@@ -20,7 +20,15 @@ import { syncContract } from '../sync/contract.ts';
 import { directions, verbs, type Budget, type RuleRequest, type Verb } from './contract.ts';
 
 /** A name that begins with one of these and a slash says its kind; any other is of any kind. */
-const kindsSpelled: readonly string[] = ['git', 'kv', 'document', 'stream', 'directory', 'audit'];
+const kindsSpelled: readonly string[] = [
+  'git',
+  'kv',
+  'document',
+  'namespace',
+  'stream',
+  'directory',
+  'audit',
+];
 /** Where one resource is meant and its kind is not said. */
 const kindAssumed = 'git';
 export const publicWord = 'public';

@@ -51,7 +51,8 @@ export function createMdnsNetwork(needs: MdnsNeeds): LocalNetwork {
   };
 }
 
-function openSocket({ host, unicast, log }: MdnsNeeds): Promise<MulticastDNS> {
+/** DISCOVERY_OFF where this machine has no multicast. */
+export function openSocket({ host, unicast, log }: MdnsNeeds): Promise<MulticastDNS> {
   const everywhere = host === '0.0.0.0' || host === '::';
   const options: Options =
     unicast === undefined
@@ -125,7 +126,7 @@ function speaker(
     }
     if (gapMs <= 0) {
       said = { counter: word.counter, atMs: nowMs };
-      send(needs, socket, { answers: recordsOf(word) });
+      sendPacket({ needs, socket }, { answers: recordsOf(word) });
     } else if (!waiting) {
       waiting = true;
       const then = (): void => {
@@ -139,18 +140,19 @@ function speaker(
 }
 
 function ask(needs: MdnsNeeds, socket: MulticastDNS): void {
-  send(needs, socket, { questions: [{ name: service, type: 'PTR' }] });
+  sendPacket({ needs, socket }, { questions: [{ name: service, type: 'PTR' }] });
 }
 
-function send(
-  { log, unicast }: MdnsNeeds,
-  socket: MulticastDNS,
+/** `sent` is called for each target, when it has gone or could not. */
+export function sendPacket(
+  { needs: { log, unicast }, socket, sent }: Sending,
   what: { readonly questions: { name: string; type: 'PTR' }[] } | { readonly answers: Answer[] },
 ): void {
   const done = (error: Error | null | undefined): void => {
     if (error !== null && error !== undefined) {
       log.event('mdns.unsent', { reason: error.message });
     }
+    sent?.();
   };
   const targets = unicast === undefined ? [undefined] : unicast.others();
   for (const target of targets) {
@@ -161,4 +163,10 @@ function send(
       socket.respond(packet, target, done);
     }
   }
+}
+
+interface Sending {
+  readonly needs: MdnsNeeds;
+  readonly socket: MulticastDNS;
+  readonly sent?: () => void;
 }

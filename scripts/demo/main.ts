@@ -7,6 +7,7 @@ import * as story from './federation.ts';
 import { say } from './narrator.ts';
 import { checkout, readOptions, usage, type DemoOptions } from './options.ts';
 import { createShell } from './shell.ts';
+import { lightFromBergen } from './signals.ts';
 import { findSource } from './source.ts';
 import * as worstDay from './worst-day.ts';
 
@@ -43,6 +44,7 @@ async function tell(options: DemoOptions): Promise<void> {
   await story.mirrorOnBergen(stage);
   await story.cloneFromBergen(stage, source);
   await story.hiddenFromVisby(stage);
+  await lightFromBergen(stage);
   await worstDay.pushToMirror(stage);
   await worstDay.pushByBergen(stage);
   await worstDay.flippedByte(stage);
@@ -69,6 +71,8 @@ function tryNext({ options, mirrorUrl, gitLogin }: story.Stage): void {
     `npx hansa --context lubeck share add ${name} --to visby --plan`,
     `npx hansa --context lubeck why visby pull git/${name}`,
     'npx hansa --context bergen sync status -o json',
+    'npx hansa --context bergen signal set /bergen/light 0.5',
+    `npx hansa --context visby signal watch '/bergen/**'`,
     `git ${gitLogin[0]} "${gitLogin[1]}" clone ${mirrorUrl} my-clone`,
     'npx hansa --help',
   ]) {

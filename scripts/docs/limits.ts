@@ -35,9 +35,13 @@ export function reasonOf(text: string, offset: number): string {
   return beside ?? reasonAbove(text.slice(0, offset));
 }
 
-/** The formatter moves a long reason onto the lines above. */
+/** The formatter moves a long reason onto the lines above; what callers read may say it, too. */
 function reasonAbove(before: string): string {
   const lines = before.split('\n').slice(0, -1);
+  const [, described] = /\/\*\* ?((?:(?!\*\/)[\s\S])*)\*\/$/.exec(lines.join('\n')) ?? [];
+  if (described !== undefined) {
+    return described.replaceAll(/\s*\n\s*\*\s*/g, ' ').trim();
+  }
   const reason: string[] = [];
   for (let line = lines.pop(); line?.startsWith('//'); line = lines.pop()) {
     reason.unshift(line.slice(2).trim());

@@ -47,6 +47,7 @@ describe.skipIf(!requires('git').available)('the demonstration', () => {
         'bergen holds exactly what lubeck signed',
         'git fsck --full is clean',
         'visby cannot tell that it exists',
+        'visby sees what bergen sets, and sets nothing there itself',
         'git itself shows the reason',
         'refused at lubeck, which owns it',
         'bergen refused it, named it, and kept serving what it had',

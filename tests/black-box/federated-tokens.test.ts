@@ -1,5 +1,7 @@
 // One person's token at several clusters, over real processes: made at home, taken where it says,
 // refused everywhere else, taken back from afar, and good while its home is away.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { AuditRecord } from '@hansa/capabilities/audit/contract';
 import type {
   IssuedToken,
@@ -15,6 +17,7 @@ import { linkClusters, must, untilLinked } from './harness/linking.ts';
 import { untilState } from './harness/mirroring.ts';
 import { makePerson, type Person } from './harness/people.ts';
 import { until } from './harness/until.ts';
+import { joinAt } from './rooms/signal-router.ts';
 
 const revokedWithinMs = 30_000; // the promise for clusters that are connected
 const caughtUpWithinMs = 5_000; // and for one that comes back, from its link on
@@ -30,7 +33,7 @@ beforeAll(async () => {
   const flags = ['--sync-interval', '2'];
   [lubeck, bergen, visby, narvik] = await Promise.all([
     startCluster({ name: 'lubeck', flags }),
-    startCluster({ name: 'bergen', flags }),
+    startCluster({ name: 'bergen', flags: [...flags, '--signals', '127.0.0.1:0'] }),
     startCluster({ name: 'visby', flags }),
     startCluster({ name: 'narvik', flags }),
   ]);
@@ -63,6 +66,11 @@ async function issue(...words: string[]): Promise<IssuedToken> {
     throw new Error(done.stderr);
   }
   return done.json<IssuedToken>();
+}
+
+/** Where sessions of signals connect. */
+function signalsOf({ data }: Cluster): string {
+  return (JSON.parse(readFileSync(join(data, 'api.json'), 'utf8')) as { signals: string }).signals;
 }
 
 /** `OK`, or the code of the refusal. */
@@ -128,6 +136,22 @@ test('it is made for nobody else and for no other cluster', async () => {
   await until('bergen knows ci', async () =>
     (await tried(bergen, token, '/links')) === 'TOKEN_SCOPE' ? true : undefined,
   );
+});
+
+test('it opens the router of signals there, and its session ends with it', async () => {
+  const { token, jti } = await issue('--at', 'bergen');
+  await must(bergen, 'signal', 'set', '/stage/light', '0.5');
+  const client = await joinAt(signalsOf(bergen), token);
+  const seen: unknown[] = [];
+  client.on('/stage/**', (value) => void seen.push(value));
+  await until('she sees the light', () => seen.length > 0);
+  client.set('/stage/light', 1); // a viewer there: she may not
+  await must(bergen, 'signal', 'set', '/stage/light', '0.75');
+  await until('she sees the next', () => seen.includes(0.75));
+  expect(seen).not.toContain(1);
+  expect((await anna.hansa('token', 'revoke', jti, '--mine', '--yes')).code).toBe(0);
+  await until('her session ended', () => !client.connected);
+  await expect(joinAt(signalsOf(bergen), token)).rejects.toBeInstanceOf(Error);
 });
 
 test('anybody verifies it with the keys that its home shows to all', async () => {

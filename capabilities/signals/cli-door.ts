@@ -1,0 +1,119 @@
+// To which router, with which token: what all commands of signals but `serve` have in common.
+import {
+  flagOption,
+  HansaError,
+  isHansaError,
+  requiredArgument,
+  textOption,
+  type CommandContext,
+  type CommandOption,
+} from '@hansa/foundation';
+import type { RouterDoor, SignalTerminal } from './cli-terminal.ts';
+import { isAbsent, ownRouter } from './cli-own-router.ts';
+import type { GivenValue, ShownValue, SignalClient } from './contract.ts';
+
+export const doorOptions: readonly CommandOption[] = [
+  {
+    flags: '--url <url>',
+    description: 'ws://, wss:// or tcp:// (default: HANSA_SIGNAL_URL, else the cluster’s own)',
+  },
+  {
+    flags: '--token <token>',
+    description: 'or @file to read it from one (default: HANSA_SIGNAL_TOKEN)',
+  },
+  { flags: '--ca <file>', description: 'authority that a wss:// router is checked with' },
+];
+
+export const valueOptions: readonly CommandOption[] = [
+  { flags: '--text', description: 'the value is a text, whatever it looks like' },
+  { flags: '--int', description: 'whole numbers as 64-bit integers, not as floats' },
+];
+
+export function doorOf(context: CommandContext): RouterDoor {
+  return {
+    url: textOption(context, 'url'),
+    token: textOption(context, 'token'),
+    authorities: textOption(context, 'ca'),
+  };
+}
+
+/**
+ * At the router that is named; without a name, at the cluster's own by its API, and where no node
+ * runs at the router of this machine.
+ */
+export async function atRouter<T>(
+  context: CommandContext,
+  terminal: SignalTerminal,
+  act: (client: SignalClient) => Promise<T>,
+): Promise<T> {
+  const door = doorOf(context);
+  if (terminal.isNamed(door)) {
+    return atDoor(context, terminal, act);
+  }
+  const own = ownRouter(context);
+  try {
+    return await act(own);
+  } catch (absent) {
+    if (own.reached || !isAbsent(absent)) {
+      throw absent;
+    }
+    return atDoor(context, terminal, act).catch((error: unknown) => {
+      throw isHansaError(error, 'DIAL_FAILED') ? withoutRouter(absent) : error;
+    });
+  }
+}
+
+/** Opens a session for one act, and ends it. */
+async function atDoor<T>(
+  context: CommandContext,
+  terminal: SignalTerminal,
+  act: (client: SignalClient) => Promise<T>,
+): Promise<T> {
+  const client = await terminal.open(doorOf(context), context.signal);
+  try {
+    return await act(client);
+  } finally {
+    client.close();
+  }
+}
+
+function withoutRouter(absent: unknown): unknown {
+  return isHansaError(absent, 'CONTEXT_NOT_FOUND')
+    ? new HansaError('DIAL_FAILED', 'no cluster is known here, and no router runs by itself', {
+        cause: absent,
+        fix: 'start one: hansa up, or hansa signal serve --open; or name it with --url',
+      })
+    : absent;
+}
+
+/** JSON where it is; what is none is a text. */
+export function givenOf(context: CommandContext): GivenValue {
+  const text = requiredArgument(context, 'value');
+  const whole = flagOption(context, 'int');
+  return flagOption(context, 'text') ? { value: text } : { value: readJson(text), whole };
+}
+
+function readJson(text: string): ShownValue {
+  try {
+    return JSON.parse(text) as ShownValue;
+  } catch {
+    return text;
+  }
+}
+
+/** A number such as 0.5, not below zero. */
+export function amountOption(context: CommandContext, name: string): number | undefined {
+  const given = textOption(context, name);
+  if (given === undefined) {
+    return undefined;
+  }
+  if (!/^\d+(?:\.\d+)?$/.test(given)) {
+    throw new HansaError('USAGE', `--${name} is a number, not "${given}"`);
+  }
+  return Number(given);
+}
+
+/** On one line. */
+export function valueText(value: ShownValue): string {
+  return JSON.stringify(value);
+}

@@ -1,0 +1,272 @@
+// Writes at addresses that another router owns: carried there link by link, judged there alone, and
+// answered the way they came. What the owner took reaches everybody as any change of its does.
+import type { Clock } from '@hansa/foundation';
+import { encodeFrame } from '../frames/encode.ts';
+import {
+  signalErrors,
+  type AckMessage,
+  type ErrorMessage,
+  type PublishMessage,
+  type SetMessage,
+} from '../frames/messages.ts';
+import { addressProblem } from '../patterns/address.ts';
+import { isRefusal, type Param, type Refusal } from '../router/param.ts';
+import { errorFrame } from '../router/publishing.ts';
+import type { Router } from '../router/router.ts';
+import type { Session } from '../router/session.ts';
+import type { Timers } from '../router/timers.ts';
+import { createAsks, type Answer, type Asks } from './asks.ts';
+import { isPrivate, type FederationConfig } from './config.ts';
+import type { KinLink } from './kin-link.ts';
+import { federationLimits } from './limits.ts';
+import { suffixedMessage, type Suffix, type Suffixed } from './suffix.ts';
+import type { Owner, Topology } from './topology.ts';
+import type { Version } from './versions.ts';
+
+type Elsewhere = Owner & { readonly kind: 'router' };
+
+interface Carried {
+  readonly message: SetMessage | PublishMessage;
+  readonly suffix: Suffix;
+  readonly settle: (answer: Answer) => void;
+}
+
+/** The router at this end, as far as writes at others' addresses need it. */
+export interface CarryingHost {
+  readonly config: FederationConfig;
+  readonly routerId: string;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly topology: Topology;
+  readonly links: ReadonlyMap<string, KinLink>;
+  readonly router: Router | undefined;
+  param(address: string): Param | undefined;
+  version(address: string): Version | undefined;
+  isStandby(link: KinLink): boolean;
+}
+
+export class Carrying {
+  readonly #federation: CarryingHost;
+  readonly #asks: Asks;
+
+  constructor(federation: CarryingHost) {
+    this.#federation = federation;
+    this.#asks = createAsks(federation);
+  }
+
+  /** What a client may not do here; of peers the desk speaks. */
+  refusal(session: Session, address: string): Refusal | undefined {
+    if (session.isPeer || isPrivate(address)) {
+      return undefined;
+    }
+    const owner = this.#federation.topology.ownerOf(address);
+    switch (owner?.kind) {
+      case 'self':
+      case 'peer':
+        return undefined;
+      case 'router': {
+        const message = `${owner.id} owns this address: it is written alone, not in a bundle`;
+        return { code: signalErrors.refused, message, address };
+      }
+      case 'away': {
+        const message = `${owner.id} owns this address and cannot be reached`;
+        return { code: signalErrors.refused, message, address };
+      }
+      default:
+        return this.#federation.config.mode.kind === 'hub' ? undefined : notOurs(address);
+    }
+  }
+
+  lost(linkId: string): void {
+    this.#asks.lost(linkId);
+  }
+
+  asked(link: KinLink, { suffix, message }: Suffixed): void {
+    const { address } = message;
+    const answer = (told: Answer): void => {
+      if (suffix.id !== 0) {
+        link.send(answerFrame(address, suffix.id, told));
+      }
+    };
+    if (addressProblem(address) !== undefined || !link.rights.allows('write', address)) {
+      answer({ code: signalErrors.scope, message: 'no right to write at this address', address });
+      return;
+    }
+    const owner = this.#federation.topology.ownerOf(address);
+    if (owner?.kind === 'self' || owner?.kind === 'peer') {
+      this.#judge(message, suffix, answer);
+    } else if (owner?.kind === 'router' && owner.next !== link.peerId) {
+      this.#ask(owner, { message, suffix: { ...suffix, hops: suffix.hops + 1 }, settle: answer });
+    } else {
+      answer(unreachable(address));
+    }
+  }
+
+  answered(link: KinLink, message: AckMessage | ErrorMessage): void {
+    this.#asks.answer(message.correlationId ?? 0, link.id, message);
+  }
+
+  /** A session's write that belongs elsewhere and is on its way. */
+  carries(session: Session, message: SetMessage | PublishMessage): boolean {
+    const { address } = message;
+    if (session.isPeer || this.#federation.links.size === 0 || isPrivate(address)) {
+      return false;
+    }
+    const owner = this.#federation.topology.ownerOf(address);
+    if (owner?.kind !== 'router' || addressProblem(address) !== undefined) {
+      return false;
+    }
+    if (!session.access.allows('write', address)) {
+      return false;
+    }
+    this.#carry(session, owner, message);
+    return true;
+  }
+
+  #carry(session: Session, owner: Elsewhere, message: SetMessage | PublishMessage): void {
+    const { address } = message;
+    const settle = (answer: Answer): void => {
+      if (session.ended) {
+        return;
+      }
+      if (isRefusal(answer)) {
+        session.outbox.reply(errorFrame(answer));
+        return;
+      }
+      // Revisions are counted by each router: what the session is told is what it sees here.
+      const revision = this.#federation.param(address)?.revision ?? answer.revision;
+      session.outbox.reply(encodeFrame({ type: 'ack', address, revision }));
+    };
+    const refusal = message.type === 'set' ? this.#refusalOfCarrying(message) : undefined;
+    if (refusal !== undefined) {
+      settle(refusal);
+      return;
+    }
+    const isBased = message.type === 'set' && message.revision !== undefined;
+    const stamp = isBased ? (this.#federation.version(address)?.stamp ?? 0) : 0;
+    const writer = `${this.#federation.routerId}/${session.id}`;
+    const suffix = {
+      kind: 'asked',
+      hops: 1,
+      stamp,
+      id: 0,
+      origin: this.#federation.routerId,
+      writer,
+    } as const;
+    this.#ask(owner, { message, suffix, settle });
+  }
+
+  #refusalOfCarrying({ address, lock, unlock, revision }: SetMessage): Refusal | undefined {
+    if (lock || unlock) {
+      const message = 'a lock is taken at the router that owns the address';
+      return { code: signalErrors.refused, message, address };
+    }
+    const actual = this.#federation.param(address)?.revision;
+    if (revision !== undefined && actual !== undefined && revision !== actual) {
+      const message = `RevisionConflict { expected: ${revision}, actual: ${actual} }`;
+      return { code: signalErrors.conflict, message, address };
+    }
+    return undefined;
+  }
+
+  #ask(owner: Elsewhere, asked: Carried): void {
+    const { message, suffix, settle } = asked;
+    const { address } = message;
+    const link = this.#linkTo(owner.next);
+    const goes = link?.rights.carries?.(address) ?? true;
+    if (link === undefined || !goes || suffix.hops > federationLimits.hopsMax) {
+      settle(unreachable(address));
+      return;
+    }
+    // Who publishes is told nothing, and so waits for nothing.
+    const isAnswered = message.type === 'set';
+    const id = isAnswered ? this.#asks.open({ linkId: link.id, address, settle }) : 0;
+    if (id === undefined) {
+      const sentence = 'too many writes wait for other routers';
+      settle({ code: signalErrors.overflow, message: sentence, address });
+      return;
+    }
+    const bare = message.type === 'set' ? { ...message, revision: undefined } : message;
+    try {
+      link.send(suffixedMessage(bare, { ...suffix, id }));
+    } catch {
+      const sentence = 'the value is too large to be carried to its owner';
+      settle({ code: signalErrors.value, message: sentence, address });
+    }
+  }
+
+  /** A write of another router's session at an address that is ours to judge. */
+  #judge(
+    message: SetMessage | PublishMessage,
+    suffix: Suffix,
+    answer: (told: Answer) => void,
+  ): void {
+    if (message.type === 'publish') {
+      this.#federation.router?.publish(message, { writer: suffix.writer });
+      answer({ revision: undefined });
+      return;
+    }
+    let kept: Promise<void> | undefined;
+    const told = this.#judgeSet(message, suffix, (stored) => {
+      kept = stored;
+    });
+    if (kept === undefined) {
+      answer(told);
+      return;
+    }
+    const { address } = message;
+    const sentence = 'the write was taken and could not be stored';
+    kept.then(
+      () => answer(told),
+      () => answer({ code: signalErrors.internal, message: sentence, address }),
+    );
+  }
+
+  #judgeSet(
+    message: SetMessage,
+    { stamp, writer }: Suffix,
+    stored: (kept: Promise<void>) => void,
+  ): Answer {
+    const { address } = message;
+    const held = this.#federation.version(address)?.stamp;
+    if (stamp !== 0 && held !== undefined && held !== stamp) {
+      const sentence = `RevisionConflict { expected: ${stamp}, actual: ${held} }`;
+      return { code: signalErrors.conflict, message: sentence, address };
+    }
+    const { value, ttl } = message;
+    const plain = { lock: false, unlock: false, writer };
+    const outcome = this.#federation.router?.set({ address, value, ttl, ...plain }, stored);
+    if (outcome === undefined) {
+      return unreachable(address);
+    }
+    return isRefusal(outcome) ? outcome : { revision: outcome.revision };
+  }
+
+  #linkTo(peerId: string): KinLink | undefined {
+    for (const link of this.#federation.links.values()) {
+      if (link.peerId === peerId && !this.#federation.isStandby(link)) {
+        return link;
+      }
+    }
+    return undefined;
+  }
+}
+
+function answerFrame(address: string, correlationId: number, told: Answer): Uint8Array {
+  if (isRefusal(told)) {
+    const { code, message } = told;
+    return encodeFrame({ type: 'error', code, message, address, correlationId });
+  }
+  const { revision } = told;
+  return encodeFrame({ type: 'ack', address, revision, correlationId });
+}
+
+function unreachable(address: string): Refusal {
+  const message = 'the router that owns this address cannot be reached';
+  return { code: signalErrors.refused, message, address };
+}
+
+function notOurs(address: string): Refusal {
+  const message = 'this router does not own the address, and knows nobody who does';
+  return { code: signalErrors.refused, message, address };
+}

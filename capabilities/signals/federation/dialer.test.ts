@@ -1,0 +1,190 @@
+// A link that is lost, refused, or never answered, and how it is tried again.
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Doorkeeper } from '../router/access.ts';
+import type { FederationConfig } from './config.ts';
+import type { FederationEvent } from './events.ts';
+import { federationLimits } from './limits.ts';
+import { Network, type Site } from './sites.suite.ts';
+
+let net: Network;
+let hub: Site;
+let leaf: Site;
+
+afterEach(() => {
+  net.stop();
+  expect(net.problems).toEqual([]);
+});
+
+function make(config: Partial<FederationConfig> = {}, doorkeeper?: Doorkeeper): void {
+  net = new Network();
+  hub = net.site('hub', {}, doorkeeper === undefined ? {} : { doorkeeper });
+  const mode = { kind: 'leaf', hubEndpoint: 'hub' } as const;
+  leaf = net.site('leaf', { mode, ownedNamespaces: ['/leaf/**'], ...config });
+}
+
+function status() {
+  const [endpoint] = leaf.manager.endpoints();
+  if (endpoint === undefined) {
+    throw new Error('there is no endpoint');
+  }
+  return endpoint;
+}
+
+describe('a link', () => {
+  it('goes through its states and tells of them', async () => {
+    make();
+    const receiver = leaf.manager.takeEventReceiver();
+    net.start();
+    expect(status().state).toBe('connecting');
+    await net.advance(100);
+    expect(status().state).toBe('active');
+    net.cut('leaf', 'hub');
+    await net.advance(10);
+    expect(status()).toMatchObject({ state: 'disconnected', reason: 'the line broke' });
+    leaf.manager.stop();
+    const events: FederationEvent[] = [];
+    for await (const event of receiver ?? []) {
+      events.push(event);
+    }
+    expect(events.map(({ type }) => type)).toEqual([
+      'peerNamespaces',
+      'syncComplete',
+      'connected',
+      'disconnected',
+    ]);
+  });
+
+  it('that is lost comes back, and its count of attempts begins anew', async () => {
+    make();
+    net.cut('leaf', 'hub');
+    net.start();
+    await net.advance(100_000);
+    expect(status().attempts).toBeGreaterThan(3);
+    net.join('leaf', 'hub');
+    await net.advance(federationLimits.reconnectMsMax + 100);
+    expect(status()).toMatchObject({ state: 'active', attempts: 0, peer: 'hub' });
+  });
+
+  it('is tried with longer and longer waits', async () => {
+    make({ reconnectDelayMs: 1_000 });
+    net.cut('leaf', 'hub');
+    net.start();
+    const at: number[] = [];
+    for (let second = 0; second < 240; second += 1) {
+      const before = status().attempts;
+      await net.advance(1_000);
+      if (status().attempts > before) {
+        at.push(second);
+      }
+    }
+    const gaps = at.slice(1).map((moment, i) => moment - (at[i] ?? 0));
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(31);
+    expect(gaps.at(-1)).toBeGreaterThan(10);
+    expect(at.length).toBeLessThan(25);
+  });
+
+  it('is given up after as many attempts as are allowed', async () => {
+    make({ maxReconnectAttempts: 3 });
+    net.cut('leaf', 'hub');
+    net.start();
+    await net.advance(200_000);
+    expect(status()).toMatchObject({ state: 'failed', attempts: 4 });
+    net.join('leaf', 'hub');
+    await net.advance(200_000);
+    expect(status().state).toBe('failed');
+  });
+
+  it('is not tried again where that is not wanted', async () => {
+    make({ autoReconnect: false });
+    net.start();
+    await net.advance(100);
+    net.breakLines('leaf', 'hub');
+    await net.advance(200_000);
+    expect(status().state).toBe('disconnected');
+  });
+
+  it.each([
+    [300, 'Authentication required'],
+    [302, 'the token has expired'],
+  ])('that is refused with %i has failed', async (code, message) => {
+    make({}, { admit: () => ({ code, message }) });
+    net.start();
+    await net.advance(200_000);
+    expect(status()).toMatchObject({ state: 'failed', reason: `${code} ${message}` });
+  });
+
+  it('sends the token and the name that it was given', async () => {
+    const seen: unknown[] = [];
+    make(
+      { authToken: 'cpsk_x', clientName: 'bergen' },
+      {
+        admit: ({ token, name, isPeer }) => {
+          seen.push([token, name, isPeer]);
+          return { allows: () => true, subject: 'x' };
+        },
+      },
+    );
+    net.start();
+    await net.advance(100);
+    expect(seen).toEqual([['cpsk_x', 'bergen', true]]);
+  });
+
+  it('that declares more than its token allows is told so, and tries again', async () => {
+    make({}, { admit: () => ({ allows: (verb) => verb !== 'write', subject: 'x' }) });
+    net.start();
+    await net.advance(100);
+    expect(status()).toMatchObject({
+      state: 'disconnected',
+      reason: '403 insufficient scope for namespace: /leaf/**',
+    });
+  });
+
+  it('to a hub that does not answer is closed in time', async () => {
+    make();
+    net.loses = ({ from }) => from === 'hub';
+    net.start();
+    await net.advance(federationLimits.handshakeMs + 10);
+    expect(status()).toMatchObject({
+      state: 'disconnected',
+      reason: 'the hub did not complete the handshake in time',
+    });
+  });
+
+  it('asks again for what a hub was asked for and never heard', async () => {
+    make();
+    net.loses = ({ message }) => message.type === 'federation' && message.op === 'request';
+    net.start();
+    await net.advance(1_000);
+    expect(status().state).toBe('syncing');
+    net.loses = () => false;
+    hub.set('/x', 1);
+    await net.advance(5_000);
+    hub.set('/x', 2);
+    await net.advance(federationLimits.handshakeMs);
+    expect(status().state).toBe('active');
+  });
+
+  it('to a hub that has fallen silent is closed and made anew', async () => {
+    make();
+    net.start();
+    await net.advance(100);
+    net.loses = ({ from }) => from === 'hub';
+    await net.advance(federationLimits.silenceMs + federationLimits.pingMs);
+    net.loses = () => false;
+    await net.advance(60_000);
+    expect(status().state).toBe('active');
+    leaf.set('/leaf/x', 1);
+    await net.settle();
+    expect(hub.value('/leaf/x')).toBe(1);
+  });
+
+  it('ends when the manager stops, and nothing is dialled after', async () => {
+    make();
+    net.start();
+    await net.advance(100);
+    leaf.manager.stop();
+    await net.advance(200_000);
+    expect(net.lines).toBe(0);
+    expect(hub.manager.peerInfo('leaf')).toMatchObject({ state: 'disconnected' });
+  });
+});

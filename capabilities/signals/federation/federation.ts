@@ -1,0 +1,396 @@
+// The router's part in a federation: which changes go over which links, which come in, and where a
+// write goes that is not ours to judge. Every address has one owner, whose router stamps its
+// changes; all others take what is newer and pass it on, so that a change that comes twice, by
+// whatever ways there are, stops where it is known.
+import type { Clock, Log } from '@hansa/foundation';
+import type {
+  AckMessage,
+  AddressRevision,
+  ErrorMessage,
+  PublishMessage,
+  SetMessage,
+} from '../frames/messages.ts';
+import { addressProblem } from '../patterns/address.ts';
+import type { SignalChange } from '../router/core.ts';
+import { isRefusal, type Param } from '../router/param.ts';
+import type { Router } from '../router/router.ts';
+import type { Session } from '../router/session.ts';
+import type { Timers } from '../router/timers.ts';
+import { Carrying } from './carrying.ts';
+import { isPrivate, type FederationConfig } from './config.ts';
+import type { KinHost, KinLink, StateChange } from './kin-link.ts';
+import { federationLimits } from './limits.ts';
+import { payloadOf, type Advert, type Suffix, type Suffixed } from './suffix.ts';
+import { Spreading } from './spreading.ts';
+import { advertsFor, restate } from './stating.ts';
+import { Topology } from './topology.ts';
+import { createSeen, isNewer, type Seen, type Version } from './versions.ts';
+
+/** After its first link is up a router that lost its state may take it back from others. */
+const recoveryMs = 30_000;
+
+export interface FederationFigures {
+  /** Changes and publications that were taken from other routers. */
+  taken: number;
+  /** What came twice, by another way. */
+  known: number;
+  /** What the router it came from may not bring. */
+  refused: number;
+}
+
+export interface FederationNeeds {
+  readonly config: FederationConfig;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+}
+
+/** Told of what this router owns, as it changes: a link to a router of another kind. */
+export interface OwnListener {
+  set(address: string): void;
+  publish(message: PublishMessage, frame: Uint8Array): void;
+}
+
+/** What came in over a link, for those who watch. */
+export interface TakenListener {
+  set(linkId: string, change: StateChange): void;
+  publish(linkId: string, message: PublishMessage): void;
+}
+
+export class Federation implements KinHost {
+  readonly config: FederationConfig;
+  readonly routerId: string;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly topology: Topology;
+  readonly figures: FederationFigures = { taken: 0, known: 0, refused: 0 };
+  readonly links: Map<string, KinLink> = new Map<string, KinLink>();
+  readonly owners: Set<OwnListener> = new Set();
+  router: Router | undefined;
+  readonly watchers: Set<TakenListener> = new Set();
+  readonly #carrying: Carrying;
+  readonly #seen: Seen = createSeen();
+  readonly #spreading: Spreading;
+  #newsId = 0;
+  #recoversUntilMs: number | undefined;
+
+  constructor({ config, clock, timers, log }: FederationNeeds) {
+    this.config = config;
+    this.routerId = config.routerId;
+    this.clock = clock;
+    this.timers = timers;
+    this.log = log;
+    this.topology = new Topology(config.routerId, config.ownedNamespaces);
+    this.topology.tellOfSelf([], this.#nowUs());
+    this.#carrying = new Carrying(this);
+    this.#spreading = new Spreading(this);
+  }
+
+  /** Until the function that it gives is called. */
+  start(router: Router): () => void {
+    this.router = router;
+    for (const param of router.params()) {
+      if (this.topology.ownerOf(param.address)?.kind === 'self') {
+        this.#spreading.adopt(param);
+      }
+    }
+    const unlisten = router.listen((change, frame) => this.#changed(change, frame));
+    const unguard = router.guard((session, _verb, address) =>
+      this.#carrying.refusal(session, address),
+    );
+    const stopTicking = this.#tick();
+    return () => {
+      unlisten();
+      unguard();
+      stopTicking();
+      [...this.links.values()].forEach((link) => this.linkDown(link));
+    };
+  }
+
+  linkUp(link: KinLink): void {
+    this.#recoversUntilMs ??= this.clock.monotonicMs() + recoveryMs;
+    this.links.set(link.id, link);
+    this.#tellOfSelf(link);
+    this.#advertise(this.topology.adverts(), link);
+  }
+
+  linkDown(link: KinLink): void {
+    link.close();
+    if (!this.links.delete(link.id)) {
+      return;
+    }
+    this.#carrying.lost(link.id);
+    this.#tellOfSelf(undefined);
+    for (const other of this.links.values()) {
+      if (other.peerId === link.peerId) {
+        other.offerRevisions(); // it may have been the spare one until now
+      }
+    }
+  }
+
+  /** What a peer of another kind owns has changed. */
+  peersChanged(): void {
+    this.#tellOfSelf(undefined);
+  }
+
+  /** Ours from now on, and what is whose: what was taken for another owner is given up. */
+  state(owned: readonly string[], others: ReadonlyMap<string, readonly string[]>): void {
+    restate({ federation: this, spreading: this.#spreading }, { owned, others });
+    this.#tellOfSelf(undefined);
+    this.links.forEach((link) => link.offerRevisions());
+  }
+
+  /** A link to a hub of another kind has written it; what is ours has to go on from here. */
+  taken(from: OwnListener, linkId: string, change: StateChange): void {
+    const { address } = change;
+    this.figures.taken += 1;
+    this.watchers.forEach((watcher) => watcher.set(linkId, change));
+    if (this.topology.ownerOf(address)?.kind === 'self') {
+      this.#spreading.stamp(address, 0);
+      this.#spreading.flood(address, undefined);
+      this.owners.forEach((other) => other !== from && other.set(address));
+    }
+  }
+
+  param(address: string): Param | undefined {
+    return this.router?.get(address);
+  }
+
+  version(address: string): Version | undefined {
+    return this.#spreading.versions.get(address);
+  }
+
+  versions(): IterableIterator<readonly [string, Version]> {
+    return this.#spreading.versions.entries();
+  }
+
+  mayCross(link: KinLink, address: string): boolean {
+    return (
+      !isPrivate(address) &&
+      link.rights.allows('read', address) &&
+      this.topology.ownerOf(address) !== undefined
+    );
+  }
+
+  isStandby(link: KinLink): boolean {
+    for (const other of this.links.values()) {
+      if (other !== link && other.peerId === link.peerId && other.dialerId < link.dialerId) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  told(link: KinLink, change: StateChange): void {
+    const { address, stamp, origin, hops } = change;
+    if (
+      !this.#mayBring(link, address) ||
+      stamp > this.#nowUs() + federationLimits.aheadMs * 1_000
+    ) {
+      this.figures.refused += 1;
+      return;
+    }
+    const known = this.#spreading.versions.get(address);
+    if (!isNewer(change, known)) {
+      this.figures.known += 1;
+      return;
+    }
+    const { value, ttl } = change;
+    const plain = { lock: false, unlock: false, writer: origin, link: link.id } as const;
+    const outcome = this.router?.set({ address, value, ttl, ...plain });
+    if (outcome === undefined || isRefusal(outcome)) {
+      this.figures.refused += 1;
+      this.log.event('signal-federation.not-taken', { address, why: outcome?.message });
+      return;
+    }
+    this.figures.taken += 1;
+    this.#spreading.versions.set(address, { stamp, origin, hops, via: link.id });
+    this.watchers.forEach((watcher) => watcher.set(link.id, change));
+    this.#spreading.flood(address, undefined);
+  }
+
+  published(link: KinLink, { suffix, message, payload }: Suffixed): void {
+    const { address } = message;
+    const isTrue = message.type === 'publish' && this.#isOfItsOwner(address, suffix);
+    if (!isTrue || !this.#mayBring(link, address)) {
+      this.figures.refused += 1;
+      return;
+    }
+    if (!this.#seen.isNew(suffix.origin, suffix.stamp)) {
+      this.figures.known += 1;
+      return;
+    }
+    this.figures.taken += 1;
+    this.router?.publish(message, { writer: this.#localWriter(suffix.writer), link: link.id });
+    this.watchers.forEach((watcher) => watcher.publish(link.id, message));
+    if (suffix.hops < federationLimits.hopsMax) {
+      const further = { ...suffix, hops: suffix.hops + 1 };
+      this.#spreading.floodNews({ message, payload, suffix: further, from: link });
+    }
+  }
+
+  asked(link: KinLink, suffixed: Suffixed): void {
+    this.#carrying.asked(link, suffixed);
+  }
+
+  answered(link: KinLink, message: AckMessage | ErrorMessage): void {
+    this.#carrying.answered(link, message);
+  }
+
+  carries(session: Session, message: SetMessage | PublishMessage): boolean {
+    return this.#carrying.carries(session, message);
+  }
+
+  advertised(link: KinLink, advert: Advert): void {
+    const isProven = link.rights.brings !== undefined;
+    const isAllowed =
+      isProven ||
+      advert.patterns.every(
+        (pattern) => link.rights.allows('watch', pattern) && link.rights.allows('write', pattern),
+      );
+    if (!isAllowed && advert.routerId !== this.routerId) {
+      this.figures.refused += 1;
+      this.log.event('signal-federation.advert-not-allowed', { router: advert.routerId });
+      return;
+    }
+    this.offer(advert, link.peerId, isProven);
+  }
+
+  /** The sentence says why an advert is refused. */
+  offer(advert: Advert, via: string, isProven = false): string | undefined {
+    const offered = this.topology.offer(advert, via, isProven);
+    if (offered.outcome === 'refused') {
+      this.figures.refused += 1;
+      this.log.event('signal-federation.refused', {
+        router: advert.routerId,
+        why: offered.sentence,
+      });
+      return offered.sentence;
+    }
+    if (offered.outcome === 'outdone') {
+      // An advert of an earlier life of ours is about: ours has to be newer.
+      const neighbours = this.topology.self.neighbours;
+      const self = this.topology.tellOfSelf(neighbours, Math.max(this.#nowUs(), advert.stamp + 1));
+      this.links.forEach((link) => this.#advertise([self], link));
+    } else if (offered.outcome === 'new') {
+      const stated = [this.topology.asStated(advert)];
+      this.links.forEach((link) => link.peerId !== via && this.#advertise(stated, link));
+    }
+    return undefined;
+  }
+
+  outdone(link: KinLink, { address, revision }: AddressRevision): boolean {
+    if (this.topology.ownerOf(address)?.kind !== 'self') {
+      return this.#mayBring(link, address);
+    }
+    if (this.param(address) === undefined) {
+      return this.#recovers();
+    }
+    // Only an earlier life of ours, or a forger, stamped it later: what is here is what counts.
+    if (revision <= this.#nowUs() + federationLimits.aheadMs * 1_000) {
+      this.#spreading.stamp(address, revision);
+      this.#spreading.flood(address, undefined);
+    }
+    return false;
+  }
+
+  #changed(change: SignalChange, frame: Uint8Array): void {
+    const { address } = change.kind === 'set' ? change.param : change.message;
+    const link = change.kind === 'set' ? change.write.link : change.origin.link;
+    if (link !== undefined || isPrivate(address)) {
+      return; // whoever brought it passed it on
+    }
+    const owner = this.topology.ownerOf(address);
+    if (owner?.kind !== 'self' && owner?.kind !== 'peer') {
+      return;
+    }
+    if (change.kind === 'set') {
+      this.#spreading.stamp(address, 0);
+      this.#spreading.flood(address, payloadOf(frame));
+    } else {
+      this.#newsId = Math.max(this.#newsId + 1, this.#nowUs());
+      const { writer } = change.origin;
+      const base = { kind: 'told', hops: 1, id: 0, origin: this.routerId } as const;
+      const suffix = { ...base, stamp: this.#newsId, writer: this.#foreignWriter(writer) };
+      this.#seen.isNew(this.routerId, this.#newsId); // should it ever come back
+      const payload = payloadOf(frame);
+      this.#spreading.floodNews({ message: change.message, payload, suffix, from: undefined });
+    }
+    if (owner.kind === 'self') {
+      this.owners.forEach((listener) =>
+        change.kind === 'set' ? listener.set(address) : listener.publish(change.message, frame),
+      );
+    }
+  }
+
+  #mayBring(link: KinLink, address: string): boolean {
+    const { rights } = link;
+    const brings = rights.brings?.(address) ?? rights.allows('write', address);
+    if (addressProblem(address) !== undefined || !brings) {
+      return false;
+    }
+    const owner = this.topology.ownerOf(address);
+    if (owner?.kind === 'router' || owner?.kind === 'away') {
+      return this.topology.mayBring(link.peerId, owner.id);
+    }
+    return owner?.kind === 'self' && this.#recovers() && this.param(address) === undefined;
+  }
+
+  /** Numbers under another's name would be taken for that one's publications, and silence it. */
+  #isOfItsOwner(address: string, { origin, stamp }: Suffix): boolean {
+    const owner = this.topology.ownerOf(address);
+    const id = owner?.kind === 'router' || owner?.kind === 'away' ? owner.id : origin;
+    return id === origin && stamp <= this.#nowUs() + federationLimits.aheadMs * 1_000;
+  }
+
+  #recovers(): boolean {
+    const until = this.#recoversUntilMs;
+    return until !== undefined && this.clock.monotonicMs() < until;
+  }
+
+  /** To everybody but `except`, who is told all there is in a moment. */
+  #tellOfSelf(except: KinLink | undefined): void {
+    const neighbours = [...new Set([...this.links.values()].map(({ peerId }) => peerId))];
+    const self = this.topology.tellOfSelf(neighbours, this.#nowUs());
+    this.links.forEach((link) => link !== except && this.#advertise([self], link));
+  }
+
+  #advertise(adverts: readonly Advert[], link: KinLink): void {
+    advertsFor(link, adverts, this).forEach((advert) => link.advertise(advert));
+  }
+
+  /** Compares what it has with every peer, and forgets stamps of what is no more. */
+  #tick(): () => void {
+    const { syncIntervalMs } = this.config;
+    const next = (): ReturnType<Timers['at']> =>
+      this.timers.at(this.clock.monotonicMs() + syncIntervalMs, () => {
+        for (const address of this.#spreading.versions.keys()) {
+          if (this.param(address) === undefined) {
+            this.#spreading.versions.delete(address);
+          }
+        }
+        const adverts = this.topology.adverts();
+        for (const link of this.links.values()) {
+          this.#advertise(adverts, link);
+          link.offerRevisions();
+        }
+        timer = next();
+      });
+    let timer = next();
+    return () => timer.cancel();
+  }
+
+  #localWriter(writer: string): string {
+    const own = `${this.routerId}/`;
+    return writer.startsWith(own) ? writer.slice(own.length) : writer;
+  }
+
+  #foreignWriter(writer: string): string {
+    return this.router?.sessions.has(writer) === true ? `${this.routerId}/${writer}` : writer;
+  }
+
+  #nowUs(): number {
+    return Math.floor(this.clock.now() * 1_000);
+  }
+}

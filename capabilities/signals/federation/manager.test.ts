@@ -1,0 +1,179 @@
+// The manager without a router: who its peers are, from the events that it is given.
+import { silentLog } from '@hansa/foundation';
+import { describe, expect, it } from 'vitest';
+import { createHandClock } from '../../../testkit/hand-clock.ts';
+import { createSeededRandom } from '../../../testkit/seeded-random.ts';
+import { wireValue } from '../frames/values.ts';
+import { overlaps } from '../patterns/covering.ts';
+import { namespacesConflict, peerStates, type FederationConfig } from './config.ts';
+import { reconnectWaitMs } from './dialer.ts';
+import { federationLimits } from './limits.ts';
+import { FederationManager } from './manager.ts';
+import { createNamespaceBook } from './namespaces.ts';
+
+function managerOf(config: Partial<FederationConfig> = {}): FederationManager {
+  const clock = createHandClock();
+  return new FederationManager(config, { clock, random: createSeededRandom(1), log: silentLog });
+}
+
+function withPeers(...peers: (readonly [string, string])[]): FederationManager {
+  const manager = managerOf({ routerId: 'here', ownedNamespaces: ['/site-a/**'] });
+  for (const [peer, pattern] of peers) {
+    manager.processEvent({ type: 'peerNamespaces', peer, patterns: [pattern] });
+  }
+  return manager;
+}
+
+describe('the configuration', () => {
+  it('is as the table of the README where nothing is said', () => {
+    const { config, mode, ownedNamespaces, routerId } = managerOf();
+    expect(mode).toEqual({ kind: 'hub' });
+    expect(ownedNamespaces).toEqual(['/**']);
+    expect(routerId).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
+    expect(config).toMatchObject({
+      authToken: undefined,
+      autoReconnect: true,
+      reconnectDelayMs: 5_000,
+      maxReconnectAttempts: 0,
+      syncIntervalMs: 30_000,
+      clientName: 'clasp-federation',
+      features: ['param', 'event', 'stream', 'federation'],
+    });
+  });
+
+  it.each([
+    ['an id of nothing', { routerId: '' }],
+    ['an id that is too long', { routerId: 'x'.repeat(federationLimits.routerIdBytesMax + 1) }],
+    ['no pattern', { ownedNamespaces: ['site-a'] }],
+    ['too many patterns', { ownedNamespaces: Array.from({ length: 1_001 }, (_, i) => `/${i}`) }],
+    ['no time', { syncIntervalMs: 0 }],
+    ['no wait', { reconnectDelayMs: Number.NaN }],
+    ['half an attempt', { maxReconnectAttempts: 0.5 }],
+    ['no feature', { mode: { kind: 'leaf', hubEndpoint: 'x' }, features: ['param'] }],
+  ] as [string, Partial<FederationConfig>][])('is refused with %s', (_what, config) => {
+    expect(() => managerOf(config)).toThrow(expect.objectContaining({ code: 'INPUT_INVALID' }));
+  });
+
+  it('knows six states of a peer', () => {
+    expect(peerStates).toHaveLength(6);
+  });
+});
+
+describe('a manager', () => {
+  it('begins without peers', () => {
+    const manager = managerOf();
+    expect(manager.peerCount()).toBe(0);
+    expect(manager.activePeers()).toEqual([]);
+    expect(manager.peerInfo('b')).toBeUndefined();
+  });
+
+  it('forwards to who declared the address, and nothing that only it owns', () => {
+    const manager = withPeers(['b', '/site-b/**']);
+    expect(manager.shouldForward('/site-b/lights/1')).toBe(true);
+    expect(manager.shouldForward('/site-a/lights/1')).toBe(false);
+    expect(manager.isLocal('/site-a/lights/1')).toBe(true);
+    expect(manager.isLocal('/site-b/lights/1')).toBe(false);
+    expect(manager.isRemote('/site-b/lights/1')).toBe(true);
+    expect(manager.isRemote('/site-a/lights/1')).toBe(false);
+  });
+
+  it('does not forward to where it came from', () => {
+    const manager = withPeers(['b', '/shared/**'], ['c', '/shared/**']);
+    expect(manager.peersForAddress('/shared/x')).toEqual(['b', 'c']);
+    expect(manager.peersForAddress('/shared/x', 'b')).toEqual(['c']);
+    expect(withPeers(['b', '/shared/**']).shouldForward('/shared/x', 'b')).toBe(false);
+  });
+
+  it('knows a peer through all that becomes of it', () => {
+    const manager = withPeers(['b', '/site-b/**']);
+    expect(manager.peerInfo('b')).toMatchObject({ state: 'syncing' });
+    manager.processEvent({ type: 'connected', peer: 'b' });
+    expect(manager.activePeers()).toEqual([
+      { routerId: 'b', state: 'active', namespaces: ['/site-b/**'] },
+    ]);
+    manager.processEvent({ type: 'syncComplete', peer: 'b', patterns: [] });
+    const remote = { peer: 'b', address: '/site-b/x', value: wireValue(1) } as const;
+    manager.processEvent({ type: 'remoteSet', ...remote });
+    manager.processEvent({ type: 'peerNamespaces', peer: 'b', patterns: ['/new/**'] });
+    expect(manager.peerInfo('b')).toMatchObject({ state: 'active', namespaces: ['/new/**'] });
+    manager.processEvent({ type: 'disconnected', peer: 'b', reason: 'gone' });
+    expect(manager.shouldForward('/new/x')).toBe(false);
+    expect(manager.peerInfo('b')).toMatchObject({ state: 'disconnected', namespaces: [] });
+    expect([manager.peerCount(), manager.activePeers().length]).toEqual([1, 0]);
+    expect(manager.removePeer('b')).toBe(true);
+    expect(manager.peerCount()).toBe(0);
+  });
+
+  it('keeps no more peers than its bound, those that are away going first', () => {
+    const manager = managerOf();
+    const { routersMax } = federationLimits;
+    for (let i = 0; i < routersMax; i += 1) {
+      manager.processEvent({ type: 'connected', peer: `p${i}` });
+    }
+    manager.processEvent({ type: 'disconnected', peer: 'p7', reason: '' });
+    manager.processEvent({ type: 'connected', peer: 'one more' });
+    expect(manager.peerCount()).toBe(routersMax);
+    expect(manager.peerInfo('p7')).toBeUndefined();
+    manager.processEvent({ type: 'connected', peer: 'and one' });
+    expect(manager.peerCount()).toBe(routersMax);
+  });
+
+  it('gives its receiver once', () => {
+    const manager = managerOf();
+    expect(manager.takeEventReceiver()).toBeDefined();
+    expect(manager.takeEventReceiver()).toBeUndefined();
+  });
+
+  it('has no link without a router', () => {
+    expect(() => managerOf().createLink({} as never)).toThrow('not started');
+  });
+});
+
+describe('namespaces', () => {
+  const table: readonly (readonly [string, string, boolean])[] = [
+    ['/a/**', '/a/**', true],
+    ['/a/**', '/a/b', true],
+    ['/a/b', '/a', true],
+    ['/a/b/**', '/a/c/**', false],
+    ['/a/*/x', '/a/*/y', true],
+    ['/*/x', '/b/**', true],
+    ['/a', '/ab', false],
+    ['/a/zone5*', '/a/zone6', true],
+  ];
+
+  it.each(table)('%s and %s overlap: %s', (one, other, expected) => {
+    expect(overlaps(one, other)).toBe(expected);
+    expect(overlaps(other, one)).toBe(expected);
+    for (const [held, asked] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const book = createNamespaceBook();
+      book.add('b', [held]);
+      expect(book.conflict(asked) !== undefined).toBe(expected);
+      expect(namespacesConflict(held, asked)).toBe(expected);
+    }
+  });
+
+  it('of all that is left stand beside any but themselves', () => {
+    const book = createNamespaceBook();
+    book.add('b', ['/a/**']);
+    expect(book.conflict('/**')).toBeUndefined();
+    book.add('c', ['/**']);
+    expect(book.conflict('/b/**')).toBeUndefined();
+    expect(book.conflict('/**')).toEqual({ owner: 'c', pattern: '/**' });
+  });
+});
+
+describe('the wait before a new attempt', () => {
+  it('doubles up to half a minute, and is never twice the same', () => {
+    const random = { bytes: () => new Uint8Array(), fraction: () => 1 };
+    const waits = [1, 2, 3, 4, 9, 1_000].map((n) => reconnectWaitMs(5_000, n, random));
+    expect(waits).toEqual([5_000, 10_000, 20_000, 30_000, 30_000, 30_000]);
+    const least = { ...random, fraction: () => 0 };
+    expect(reconnectWaitMs(5_000, 2, least)).toBe(5_000);
+    expect(reconnectWaitMs(0, 1, least)).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,380 @@
+// Which routers there are, how they are linked, and who owns which addresses. Each router tells of
+// itself and its links; all of it reaches everybody, and each finds its ways by itself, so that the
+// end of a link is never mistaken for a longer way round.
+import { patternProblem } from '../patterns/address.ts';
+import { createPatternIndex, type PatternIndex } from '../patterns/trie.ts';
+import { restPattern } from './config.ts';
+import { federationLimits } from './limits.ts';
+import { createNamespaceBook, type Claimed } from './namespaces.ts';
+import type { Advert } from './suffix.ts';
+
+export type Owner =
+  /** This router. */
+  | { readonly kind: 'self' }
+  /** A peer of another kind that is linked to us, for which we judge writes. */
+  | { readonly kind: 'peer'; readonly key: string }
+  /** Another router of our kind; `next` is the linked one that is nearest to it. */
+  | { readonly kind: 'router'; readonly id: string; readonly next: string }
+  /** One that was here and cannot be reached. */
+  | { readonly kind: 'away'; readonly id: string };
+
+export type Offered =
+  | { readonly outcome: 'new' | 'known' | 'outdone' }
+  | { readonly outcome: 'refused'; readonly sentence: string };
+
+interface Claim {
+  readonly pattern: string;
+  /** Ours, `peer:` and a key, or a router's id. */
+  readonly holder: { readonly kind: 'self' | 'peer' | 'router'; readonly id: string };
+}
+
+/** Links that once were, as pairs of routers; more than as many routers have is a mistake. */
+const edgesMax = 16 * federationLimits.routersMax;
+
+export class Topology {
+  readonly selfId: string;
+  #owned: readonly string[];
+  /** What this cluster holds to be others', whatever anybody says on a line: see `state`. */
+  #stated: ReadonlyMap<string, readonly string[]> = new Map();
+  readonly #proven = new Set<string>();
+  #self: Advert;
+  readonly #adverts = new Map<string, Advert>();
+  /** Of peers of another kind, by their key. */
+  readonly #peers = new Map<
+    string,
+    { readonly name: string; readonly patterns: readonly string[] }
+  >();
+  /** By router, those that it says it is linked to. */
+  readonly #linked = new Map<string, ReadonlySet<string>>();
+  /** By router, those that it was linked to at any time, both of them agreeing. */
+  readonly #once = new Map<string, Set<string>>();
+  #edges = 0;
+  #index: PatternIndex<Claim> | undefined;
+  #ways: ReadonlyMap<string, string> | undefined;
+  /** By address, as long as nothing changes: each message asks several times. */
+  readonly #owners = new Map<string, Owner | undefined>();
+  readonly #bringing = new Map<string, ReadonlySet<string>>();
+
+  constructor(selfId: string, owned: readonly string[]) {
+    this.selfId = selfId;
+    this.#owned = owned;
+    this.#self = { routerId: selfId, stamp: 0, patterns: owned, neighbours: [] };
+  }
+
+  get owned(): readonly string[] {
+    return this.#owned;
+  }
+
+  get self(): Advert {
+    return this.#self;
+  }
+
+  /** Ours first. */
+  adverts(): readonly Advert[] {
+    return [this.#self, ...[...this.#adverts.values()].map((advert) => this.asStated(advert))];
+  }
+
+  /** Ours from now on, and what is whose among routers that have proven who they are. */
+  state(owned: readonly string[], others: ReadonlyMap<string, readonly string[]>): void {
+    this.#owned = owned;
+    this.#stated = others;
+    this.#index = undefined;
+    this.#owners.clear();
+  }
+
+  /** With the patterns that we hold to be its own, for routers that know no better. */
+  asStated(advert: Advert): Advert {
+    const patterns = this.#stated.get(advert.routerId);
+    return patterns === undefined ? advert : { ...advert, patterns };
+  }
+
+  /** Whether all that is known of it came over links whose ends have proven who they are. */
+  isProven(routerId: string): boolean {
+    return this.#proven.has(routerId);
+  }
+
+  /** What we tell of ourselves from now on. */
+  tellOfSelf(neighbours: readonly string[], stamp: number): Advert {
+    const more = [...this.#peers.values()].flatMap(({ patterns }) => patterns);
+    // Who owns the rest owns what its peers declared, as far as others are concerned.
+    const isRest = this.#owned.includes(restPattern);
+    const patterns = isRest ? this.#owned : [...this.#owned, ...more];
+    this.#self = {
+      routerId: this.selfId,
+      stamp: Math.max(stamp, this.#self.stamp + 1),
+      patterns,
+      neighbours,
+    };
+    this.#linked.set(this.selfId, new Set(neighbours));
+    this.#changed(this.#self);
+    return this.#self;
+  }
+
+  /** A peer of another kind declares; the sentence says why it may not. */
+  claim(key: string, name: string, patterns: readonly string[]): string | undefined {
+    const conflict =
+      this.#crowding(key, patterns) ?? this.#conflict(patterns, { peer: key, router: undefined });
+    if (conflict === undefined) {
+      this.#peers.set(key, { name, patterns });
+      this.#changed(this.#self);
+    }
+    return conflict;
+  }
+
+  #crowding(key: string, patterns: readonly string[]): string | undefined {
+    let claimed = patterns.length;
+    this.#peers.forEach(({ patterns: theirs }, other) => {
+      claimed += other === key ? 0 : theirs.length;
+    });
+    const { claimsMax } = federationLimits;
+    return claimed > claimsMax ? `${claimsMax} namespaces are all that peers have` : undefined;
+  }
+
+  release(key: string): void {
+    if (this.#peers.delete(key)) {
+      this.#changed(this.#self);
+    }
+  }
+
+  /**
+   * What a linked router, `via`, told of itself or of another one. Of one that is `proven`, links
+   * alone count: what it owns is stated, not claimed.
+   */
+  offer(told: Advert, via: string, isProven = false): Offered {
+    const { routerId } = told;
+    const advert = isProven ? { ...told, patterns: [] } : told;
+    if (routerId === this.selfId) {
+      return { outcome: advert.stamp >= this.#self.stamp ? 'outdone' : 'known' };
+    }
+    const known = this.#adverts.get(routerId);
+    const isHearsay = via !== routerId && this.#self.neighbours.includes(routerId);
+    if ((known !== undefined && known.stamp >= advert.stamp) || isHearsay) {
+      return { outcome: 'known' };
+    }
+    const sentence = this.#refusal(advert, isProven);
+    if (sentence !== undefined) {
+      return { outcome: 'refused', sentence };
+    }
+    this.#adverts.set(routerId, advert);
+    if (isProven) {
+      this.#proven.add(routerId);
+    }
+    this.#linked.set(routerId, new Set(advert.neighbours));
+    this.#changed(advert);
+    return { outcome: 'new' };
+  }
+
+  ownerOf(address: string): Owner | undefined {
+    const known = this.#owners.get(address);
+    if (known !== undefined || this.#owners.has(address)) {
+      return known;
+    }
+    if (this.#owners.size >= federationLimits.ownersMax) {
+      this.#owners.clear();
+    }
+    const owner = this.#ownerNow(address);
+    this.#owners.set(address, owner);
+    return owner;
+  }
+
+  #ownerNow(address: string): Owner | undefined {
+    this.#index ??= this.#indexed();
+    let best: Owner | undefined;
+    let bestRank = 0;
+    this.#index.match(address, (claim) => {
+      const owner = this.#ownerBy(claim);
+      const rank = (claim.pattern === restPattern ? 0 : 2) + (owner.kind === 'away' ? 1 : 2);
+      if (rank > bestRank) {
+        [best, bestRank] = [owner, rank];
+      }
+    });
+    return best;
+  }
+
+  /** The linked router that is nearest to another one. */
+  wayTo(routerId: string): string | undefined {
+    this.#ways ??= this.#found();
+    return this.#ways.get(routerId);
+  }
+
+  /** Whether what `owner` made can come from a linked router, and not only through us. */
+  mayBring(via: string, owner: string): boolean {
+    if (via === owner) {
+      return true;
+    }
+    let brought = this.#bringing.get(via);
+    if (brought === undefined) {
+      brought = this.#reachedFrom(via);
+      this.#bringing.set(via, brought);
+    }
+    return brought.has(owner);
+  }
+
+  #refusal(advert: Advert, isProven: boolean): string | undefined {
+    const { routerId, patterns } = advert;
+    if (!isProven && (this.#stated.has(routerId) || this.#proven.has(routerId))) {
+      return 'a router that is known by its link speaks by it';
+    }
+    const sentence =
+      problemOf(advert) ?? this.#conflict(patterns, { peer: undefined, router: routerId });
+    const hasRoom = sentence !== undefined || this.#adverts.has(routerId) || this.#hasRoom();
+    return hasRoom ? sentence : `${federationLimits.routersMax} routers are all that one knows`;
+  }
+
+  #ownerBy({ holder }: Claim): Owner {
+    if (holder.kind === 'self') {
+      return { kind: 'self' };
+    }
+    if (holder.kind === 'peer') {
+      return { kind: 'peer', key: holder.id };
+    }
+    const next = this.wayTo(holder.id);
+    return next === undefined
+      ? { kind: 'away', id: holder.id }
+      : { kind: 'router', id: holder.id, next };
+  }
+
+  #changed(advert: Advert): void {
+    this.#index = undefined;
+    this.#ways = undefined;
+    this.#owners.clear();
+    this.#bringing.clear();
+    for (const other of advert.neighbours) {
+      if (this.#isLinked(advert.routerId, other)) {
+        this.#remember(advert.routerId, other);
+        this.#remember(other, advert.routerId);
+      }
+    }
+  }
+
+  /** Both say so: nobody links another to itself by a word of its own. */
+  #isLinked(one: string, other: string): boolean {
+    const both = this.#linked.get(one)?.has(other) === true;
+    return both && this.#linked.get(other)?.has(one) === true;
+  }
+
+  #remember(from: string, to: string): void {
+    const known = this.#once.get(from) ?? new Set<string>();
+    if (known.has(to)) {
+      return;
+    }
+    if (this.#edges >= edgesMax) {
+      this.#once.clear();
+      this.#edges = 0;
+    }
+    known.add(to);
+    this.#once.set(from, known);
+    this.#edges += 1;
+  }
+
+  /** From us, over links that are there now: by router, the linked one to go through. */
+  #found(): ReadonlyMap<string, string> {
+    const ways = new Map<string, string>();
+    const queue: string[] = [];
+    for (const neighbour of this.#self.neighbours) {
+      ways.set(neighbour, neighbour);
+      queue.push(neighbour);
+    }
+    for (let at = 0; at < queue.length; at += 1) {
+      const advert = this.#adverts.get(queue[at] ?? '');
+      for (const other of advert?.neighbours ?? []) {
+        const isNew = other !== this.selfId && !ways.has(other);
+        if (advert !== undefined && isNew && this.#isLinked(advert.routerId, other)) {
+          ways.set(other, ways.get(advert.routerId) ?? advert.routerId);
+          queue.push(other);
+        }
+      }
+    }
+    return ways;
+  }
+
+  /** Over links that are or once were, without passing us. */
+  #reachedFrom(via: string): ReadonlySet<string> {
+    const reached = new Set([via]);
+    for (const router of reached) {
+      for (const other of this.#once.get(router) ?? []) {
+        if (other !== this.selfId) {
+          reached.add(other);
+        }
+      }
+    }
+    return reached;
+  }
+
+  #indexed(): PatternIndex<Claim> {
+    const index = createPatternIndex<Claim>();
+    const add = (patterns: readonly string[], holder: Claim['holder']): void => {
+      for (const pattern of patterns) {
+        index.add(pattern, { pattern, holder });
+      }
+    };
+    add(this.#owned, { kind: 'self', id: this.selfId });
+    this.#peers.forEach(({ patterns }, id) => add(patterns, { kind: 'peer', id }));
+    this.#adverts.forEach(({ patterns }, id) => add(patterns, { kind: 'router', id }));
+    this.#stated.forEach((patterns, id) => add(patterns, { kind: 'router', id }));
+    return index;
+  }
+
+  #conflict(
+    patterns: readonly string[],
+    but: { readonly peer: string | undefined; readonly router: string | undefined },
+  ): string | undefined {
+    const book = createNamespaceBook();
+    book.add('this router', this.#owned);
+    for (const [key, { name, patterns: theirs }] of this.#peers) {
+      if (key !== but.peer) {
+        book.add(name, theirs);
+      }
+    }
+    for (const [id, advert] of this.#adverts) {
+      if (id !== but.router && this.wayTo(id) !== undefined) {
+        book.add(id, advert.patterns);
+      }
+    }
+    this.#stated.forEach((theirs, id) => book.add(id, theirs));
+    for (const pattern of patterns) {
+      const found = book.conflict(pattern);
+      if (found !== undefined) {
+        return conflictSentence(pattern, found);
+      }
+    }
+    return undefined;
+  }
+
+  /** Makes room by forgetting one that cannot be reached; false where all can. */
+  #hasRoom(): boolean {
+    if (this.#adverts.size < federationLimits.routersMax) {
+      return true;
+    }
+    for (const id of this.#adverts.keys()) {
+      if (this.wayTo(id) === undefined) {
+        this.#linked.delete(id);
+        this.#proven.delete(id);
+        return this.#adverts.delete(id);
+      }
+    }
+    return false;
+  }
+}
+
+function problemOf({ routerId, patterns, neighbours }: Advert): string | undefined {
+  const { patternsMax, routersMax, routerIdBytesMax } = federationLimits;
+  if (patterns.length > patternsMax) {
+    return `too many namespace patterns: ${patterns.length} (max ${patternsMax})`;
+  }
+  if (neighbours.length > routersMax || routerId.length > routerIdBytesMax) {
+    return 'a router tells of itself what no router is';
+  }
+  const bad = patterns.find((pattern) => patternProblem(pattern) !== undefined);
+  return bad === undefined ? undefined : `a namespace is no pattern: ${patternProblem(bad) ?? ''}`;
+}
+
+function conflictSentence(pattern: string, { owner, pattern: theirs }: Claimed): string {
+  const [mine, other] = [shortened(pattern), shortened(theirs)];
+  return `namespace ${mine} is claimed already: ${owner} has ${other}`;
+}
+
+/** A pattern may be as long as a frame, and the answer has to fit into one. */
+export function shortened(pattern: string): string {
+  return pattern.length > 200 ? `${pattern.slice(0, 200)}…` : pattern;
+}

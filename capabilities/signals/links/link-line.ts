@@ -1,0 +1,95 @@
+// One end of a line over a link: frames wait here until the carrier takes them in batches.
+import type { Line } from '../frames/line.ts';
+import { batchBytesMax } from '../wire.ts';
+import { lengthBytes, packFrames } from './batches.ts';
+
+export interface LinkLineNeeds {
+  readonly remote: string;
+  /** There is something to take, or nothing more will come. */
+  readonly wake: () => void;
+}
+
+export class LinkLine implements Line {
+  readonly remote: string;
+  readonly #wake: () => void;
+  #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #travellingBytes = 0;
+  #woken = false;
+  #reason: string | undefined;
+
+  constructor({ remote, wake }: LinkLineNeeds) {
+    this.remote = remote;
+    this.#wake = wake;
+  }
+
+  /** Why it was closed; what waits is still to be taken. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  send(frame: Uint8Array): number {
+    if (this.#reason === undefined) {
+      this.#queue.push(frame);
+      this.#queuedBytes += frame.length;
+      this.#wakeSoon();
+    }
+    return this.waiting();
+  }
+
+  waiting(): number {
+    return this.#queuedBytes + this.#travellingBytes;
+  }
+
+  close(reason: string): void {
+    this.#reason ??= reason;
+    this.#wakeSoon();
+  }
+
+  /** Closes it, and nothing that waits is sent any more. */
+  drop(reason: string): void {
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.close(reason);
+  }
+
+  /** As many as fit into a batch; undefined where none waits. */
+  take(): Uint8Array | undefined {
+    let [count, size] = [0, 0];
+    for (const frame of this.#queue) {
+      if (count > 0 && size + lengthBytes + frame.length > batchBytesMax) {
+        break;
+      }
+      count += 1;
+      size += lengthBytes + frame.length;
+    }
+    if (count === 0) {
+      return undefined;
+    }
+    const taken = count === this.#queue.length ? this.#queue : this.#queue.slice(0, count);
+    this.#queue = count === this.#queue.length ? [] : this.#queue.slice(count);
+    const bytes = packFrames(taken);
+    this.#queuedBytes -= size - count * lengthBytes;
+    return bytes;
+  }
+
+  /** A batch is on its way, or has arrived where `bytes` is negative. */
+  travels(bytes: number): void {
+    this.#travellingBytes += bytes;
+  }
+
+  /** What comes in one turn goes in one batch. */
+  #wakeSoon(): void {
+    if (!this.#woken) {
+      this.#woken = true;
+      queueMicrotask(() => {
+        this.#woken = false;
+        this.#wake();
+      });
+    }
+  }
+}

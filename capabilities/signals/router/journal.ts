@@ -1,0 +1,71 @@
+// What REPLAY reads: the interface of a journal, and one in memory. A journal is opted into;
+// streams, events and gestures are stored nowhere else.
+import type { SignalType } from '../frames/messages.ts';
+import { createFrameQueue } from './frame-queue.ts';
+import { routerLimits } from './limits.ts';
+
+export interface JournalEntry {
+  readonly address: string;
+  readonly signal: SignalType | undefined;
+  /** Microseconds since 1970, by the server's clock. */
+  readonly timestamp: number;
+  /** The session that wrote it. */
+  readonly author: string;
+  /** As subscribers were told of it. */
+  readonly frame: Uint8Array;
+}
+
+export interface JournalQuery {
+  /** As it was asked; `matches` says the same of an address. */
+  readonly pattern: string;
+  readonly matches: (entry: JournalEntry) => boolean;
+  /** Microseconds, both included. */
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Journal {
+  /** Whether it may remember anything at addresses of the pattern. */
+  keeps(pattern: string): boolean;
+  append(entry: JournalEntry): void;
+  /** Oldest first. It may end or fail at any entry; what is not read costs nothing. */
+  entries(query: JournalQuery): AsyncIterable<JournalEntry>;
+}
+
+export interface MemoryJournalBounds {
+  readonly entriesMax?: number;
+  readonly bytesMax?: number;
+}
+
+/** Forgets the oldest. */
+export function createMemoryJournal(bounds: MemoryJournalBounds = {}): Journal {
+  const { entriesMax = routerLimits.journalEntriesMax, bytesMax = routerLimits.journalBytesMax } =
+    bounds;
+  const kept = createFrameQueue<JournalEntry>();
+  let bytes = 0;
+  return {
+    keeps: () => true,
+    append(entry) {
+      kept.push(ownEntry(entry));
+      bytes += entry.frame.length;
+      while (kept.size > entriesMax || bytes > bytesMax) {
+        bytes -= kept.shift()?.frame.length ?? 0;
+      }
+    },
+    async *entries({ matches, from, to }) {
+      // The list as it is now: a reader that is slow would otherwise run after the writers.
+      for (const entry of kept.list()) {
+        if (entry.timestamp >= from && entry.timestamp <= to && matches(entry)) {
+          yield entry;
+        }
+      }
+    },
+  };
+}
+
+/** A view would keep the whole chunk that it came in. */
+export function ownEntry(entry: JournalEntry): JournalEntry {
+  const { frame } = entry;
+  const isView = frame.buffer.byteLength > 2 * frame.length;
+  return isView ? { ...entry, frame: frame.slice() } : entry;
+}

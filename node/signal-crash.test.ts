@@ -1,0 +1,121 @@
+// A router with a store is killed in the middle of its work, again and again: what it acknowledged
+// as durable is there, always, and of the rest all that was written a while before.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { SignalMessage } from '@hansa/capabilities/signals/frames/messages';
+import { numberOf, wireValue } from '@hansa/capabilities/signals/frames/values';
+import { dialWebSocket } from '@hansa/signal-sockets';
+import { expect, test } from 'vitest';
+import { openSignalClient, type SignalClient } from '../testkit/signal-client.ts';
+
+const kills = 4;
+const server = fileURLToPath(new URL('../testkit/signal-crash-server.ts', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
+const addresses = 40;
+const durableAcksPerRound = 300;
+
+interface Written {
+  readonly value: number;
+  readonly atMs: number;
+}
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly port: number;
+}
+
+async function start(folder: string): Promise<Started> {
+  const args = ['--import', 'tsx', '--conditions=@hansa/source', server, folder];
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = await once(createInterface({ input: child.stdout }), 'line');
+  return { child, port: Number(line) };
+}
+
+async function connect(
+  port: number,
+  heard?: (message: SignalMessage) => void,
+): Promise<SignalClient> {
+  const url = `ws://127.0.0.1:${port}`;
+  return openSignalClient({ dial: (accept) => dialWebSocket({ url, accept }), heard });
+}
+
+/** The last value of each address that was acknowledged, and when; the server is dead by then. */
+async function writeUntilKilled(
+  { child, port }: Started,
+  round: number,
+): Promise<{ readonly acked: Map<string, Written>; readonly killedMs: number }> {
+  const acked = new Map<string, Written>();
+  const sent = new Map<string, number[]>();
+  let acks = 0;
+  let killedMs = 0;
+  let ended = false;
+  const client = await connect(port, (message) => {
+    if (message.type !== 'ack' || message.address === undefined) {
+      return;
+    }
+    // Of one address ACKs come in the order of its SETs.
+    const value = sent.get(message.address)?.shift() ?? -1;
+    acked.set(message.address, { value, atMs: performance.now() });
+    acks += message.address.startsWith('/durable/') ? 1 : 0;
+    if (acks >= durableAcksPerRound && acked.size === addresses && killedMs === 0) {
+      killedMs = performance.now();
+      child.kill('SIGKILL');
+    }
+  });
+  const exited = once(child, 'exit').then(() => {
+    ended = true;
+  });
+  await client.next('snapshot');
+  for (let i = 0; !ended; i += 1) {
+    const address = `/${i % 2 === 0 ? 'durable' : 'relaxed'}/${i % addresses}`;
+    const value = round * 1_000_000 + i;
+    const values = sent.get(address) ?? [];
+    values.push(value);
+    sent.set(address, values);
+    client.say({ type: 'set', address, value: wireValue(value), lock: false, unlock: false });
+    if (i % 20 === 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  await exited;
+  client.close();
+  return { acked, killedMs };
+}
+
+async function stateOf(port: number): Promise<Map<string, number>> {
+  const client = await connect(port);
+  const { params } = await client.next('snapshot');
+  client.close();
+  return new Map(params.map(({ address, value }) => [address, numberOf(value) ?? -1]));
+}
+
+test('kill -9 loses no durable param, and of relaxed ones only the newest', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'signal-crash-'));
+  const longMs = 1_000; // ten times what is promised: this machine may be busy
+  let started = await start(folder);
+  try {
+    for (let round = 1; round <= kills; round += 1) {
+      const { acked, killedMs } = await writeUntilKilled(started, round);
+      started = await start(folder);
+      const state = await stateOf(started.port);
+      for (const [address, { value, atMs }] of acked) {
+        if (address.startsWith('/durable/') || atMs < killedMs - longMs) {
+          expect(state.get(address)).toBeGreaterThanOrEqual(value);
+        }
+      }
+      expect(acked.size).toBe(addresses);
+    }
+  } finally {
+    const ended = once(started.child, 'exit');
+    if (started.child.exitCode === null && started.child.signalCode === null) {
+      started.child.kill('SIGKILL');
+      await ended;
+    }
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 120_000);
