@@ -33,6 +33,9 @@ export default defineConfig({
           name: 'black-box',
           include: ['tests/black-box/*.test.ts', 'tests/nemesis/*.test.ts'],
           exclude,
+          // These wait for processes more than they compute: a third file fills what two leave.
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
           globalSetup: ['tests/black-box/harness/build.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
