@@ -223,30 +223,6 @@ test('killed at any moment, it has lost nothing durable and at most 100 ms of th
   expect(lostMostMs).toBeLessThanOrEqual(100);
 }, 20_000);
 
-test('where the store does not keep up, what is acknowledged before it is stored came within lateMs', async () => {
-  const world = createWorld();
-  const first = await world.start();
-  const line = await first.join();
-  let go: () => void = () => undefined;
-  world.stall = new Promise((resolve) => (go = resolve));
-  for (let ms = 0; ms < 1_000; ms += 1) {
-    line.set(`/a/${ms}`, ms, { ttl: 0 });
-    await world.clock.advance(1);
-  }
-  // All are taken, and told; few are acknowledged, and a crash would cost no others.
-  expect(first.router.paramCount).toBe(1_000);
-  const early = line.messages('ack').length;
-  expect(early).toBeGreaterThan(keepingLimits.lateMs / 2);
-  expect(early).toBeLessThanOrEqual(keepingLimits.lateMs + 1);
-  go();
-  world.stall = undefined;
-  await world.clock.settle();
-  expect(line.messages('ack')).toHaveLength(1_000);
-  expect(Object.keys(stateOf(await world.start()))).toHaveLength(1_000);
-  line.set('/a/0', 'again');
-  expect(line.messages('ack')).toHaveLength(1_001);
-});
-
 test('of one address ACKs go in the order of its writes, however the store keeps up', async () => {
   const world = createWorld();
   const first = await world.start();

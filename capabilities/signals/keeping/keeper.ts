@@ -1,7 +1,6 @@
 // Params behind the router, in a store: newest value per address, many of them in one transaction.
 // What is not durable is written within a tenth of a second; what is, at once, and whoever wrote it
-// is told when it is there. A crash loses nothing durable, and at most that tenth of the rest:
-// where the store does not keep up, all wait.
+// is told when it is there. A crash loses nothing durable, and at most that tenth of the rest.
 import {
   HansaError,
   type Clock,
@@ -28,7 +27,7 @@ export const keepingLimits = {
   batchesMax: 8,
   /** A store that fails is asked again after this. */
   retryMs: 1_000,
-  /** While something has waited for longer, nothing is acknowledged before it is stored. */
+  /** What has waited for longer is written before what somebody waits for. */
   lateMs: 100,
   /** Acknowledgements that wait; beyond, a write is taken and told that it is not stored. */
   waitersMax: 100_000,
@@ -115,7 +114,7 @@ class StoreKeeping implements Keeping {
 
   kept(param: Param): Promise<void> | undefined {
     const { address } = param;
-    const waits = this.#needs.isDurable(address) || this.#isLate() || this.#isAwaited(address);
+    const waits = this.#needs.isDurable(address) || this.#isAwaited(address);
     this.#mark(address, param);
     if (!waits) {
       this.#gather();
@@ -189,7 +188,7 @@ class StoreKeeping implements Keeping {
         break;
       }
     }
-    return this.#failing;
+    return false;
   }
 
   #gather(): void {
