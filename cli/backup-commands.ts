@@ -81,8 +81,8 @@ const restore: LocalCommand = {
       return abandoned(context, node, { folder, data, to });
     }
     if (context.options['yes'] !== true || context.options['plan'] === true) {
-      const report = await node.checkBackup(folder, () => undefined);
-      return planned(context, { ...report, data, to });
+      const manifest = await node.planRestore(offline(context, node), { folder, data, to });
+      return planned(context, { manifest, data, to });
     }
     const unsealed = context.options['unsealed'] === true;
     const given = { folder, data, to, unsealed };
@@ -94,7 +94,8 @@ const restore: LocalCommand = {
     return {
       data: { ...restored, folder: data },
       view: textView(`${name} is restored${where}: ${entries} records and ${blobs} blobs${about}.`),
-      next: [`hansa up --data ${data}`, 'hansa recover list'],
+      // A data folder does not know the name that its cluster went by.
+      next: [`hansa up --data ${data} --name ${name}`, `hansa --context ${name} recover list`],
     };
   },
 };
@@ -119,22 +120,17 @@ async function abandoned(
   };
 }
 
-type Report = Awaited<ReturnType<NodeRoom['checkBackup']>>;
+type Manifest = Awaited<ReturnType<NodeRoom['planRestore']>>;
 
 function planned(
   context: LocalContext,
-  {
-    manifest,
-    problems,
-    data,
-    to,
-  }: Report & { readonly data: string; readonly to: EtcdTarget | undefined },
+  given: {
+    readonly manifest: Manifest;
+    readonly data: string;
+    readonly to: EtcdTarget | undefined;
+  },
 ): CommandOutput {
-  if (problems.length > 0) {
-    throw new HansaError('BACKUP_INVALID', problems[0] ?? '', {
-      facts: { problems: problems.length },
-    });
-  }
+  const { manifest, data, to } = given;
   const { name, createdMs, store, blobs, keys, seal } = manifest;
   const isUnsealed = to !== undefined && seal !== undefined;
   const lines = [

@@ -49,3 +49,26 @@ describe('help', () => {
     expect(stdout).toContain('Exit codes: 0 done');
   });
 });
+
+describe('--version', () => {
+  test('before any noun it is that of the program', async () => {
+    for (const args of [['--version'], ['-V'], ['--no-color', '--version', 'kv']]) {
+      const { code, stdout } = await run(...args);
+      expect([code, stdout]).toEqual([0, '0.1.0\n']);
+    }
+    expect((await run('--help')).stdout).toContain('--version');
+  });
+
+  test('behind a noun it is an option of the command, where that has one', async () => {
+    const instance = ['billing', 'b1', '--address', 'h', '--version', '2.0'];
+    const { code, stdout, stderr } = await run('registry', 'register', ...instance, '-o', 'json');
+    expect([code === 0, stdout]).toEqual([false, '']);
+    expect(stderr).toContain('"CONTEXT_NOT_FOUND"');
+  });
+
+  test('behind the noun of a command that has none, nothing is done, and that is told', async () => {
+    const { code, stdout, stderr } = await run('kv', 'put', 'a', 'b', 'c', '--version', '9');
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain("unknown option '--version'");
+  });
+});

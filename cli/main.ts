@@ -49,6 +49,9 @@ export async function main(args: readonly string[]): Promise<number> {
     exit = code;
   };
   describe(program);
+  if (isVersionOfProgram(args)) {
+    program.version('0.1.0', '-V, --version', 'the version');
+  }
   const nouns = new Map<string, Program>();
   for (const command of commands) {
     addCommand(program, nouns, { command, terminal, set, ending });
@@ -103,13 +106,19 @@ function describe(program: Program): void {
     .option('--timeout <seconds>', 'how long one call may take (default 120)')
     .option('--no-color', 'no colours (NO_COLOR is respected too)')
     .option('-v, --verbose', 'where an error came from, for reports', false)
-    .version('0.1.0', '-V, --version', 'the version')
     .helpCommand(false)
     .configureOutput({ outputError: () => undefined }) // told by tellFailure, like every failure
     .showSuggestionAfterError()
     .enablePositionalOptions(false)
     .exitOverride()
     .addHelpText('after', exitCodesText);
+}
+
+/** Behind a noun it is the command's own, which asks for a version of something else, or nobody's. */
+function isVersionOfProgram(args: readonly string[]): boolean {
+  const at = args.findIndex((arg) => arg === '-V' || arg === '--version');
+  const before = new Set(at < 0 ? args : args.slice(0, at));
+  return !commands.some(({ noun }) => before.has(noun));
 }
 
 const exitCodesText = `

@@ -16,6 +16,11 @@ test('what is to be done on another cluster is left as it is', () => {
   expect(nextCommands(lines, 'bergen')).toEqual(lines);
 });
 
+test('what names its own cluster, or the folder of one, is left as it is', () => {
+  const lines = ['hansa up --data /a --name lubeck', 'hansa --context lubeck recover list'];
+  expect(nextCommands(lines, 'bergen')).toEqual(lines);
+});
+
 test('a fix is typed for the cluster that was asked, but for what no cluster is asked', () => {
   expect(fixInContext('hansa user list', 'bergen')).toBe('hansa --context bergen user list');
   expect(fixInContext('add it first: hansa user add x', 'bergen')).toBe(

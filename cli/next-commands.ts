@@ -11,8 +11,12 @@ export function nextCommands(
     : lines.map((line) => (line.includes('  # on ') ? line : inContext(line, context)));
 }
 
+/** A line that names its cluster or its folder is left alone. */
 function inContext(line: string, context: string): string {
-  return line.replaceAll(/(^|&& )hansa /g, `$1hansa --context ${context} `);
+  return line.replaceAll(
+    /(^|&& )hansa (?!--context |up --data )/g,
+    `$1hansa --context ${context} `,
+  );
 }
 
 /** What a failure proposes, where it is about the cluster that was asked. */

@@ -7,7 +7,6 @@ import type { LocalCommand, LocalContext } from './local-commands.ts';
 
 const loadNode = () => import('@hansa/node');
 type NodeRoom = Awaited<ReturnType<typeof loadNode>>;
-type EtcdTarget = ReturnType<NodeRoom['parseStoreUrl']>;
 type Offline = Parameters<NodeRoom['migrateStore']>[0];
 
 const migrate: LocalCommand = {
@@ -44,7 +43,7 @@ const migrate: LocalCommand = {
     }
     const data = await dataOf(context);
     if (context.options['yes'] !== true || context.options['plan'] === true) {
-      return planned(await node.planMigration(needs, { data, to }), to);
+      return planned(context, await node.planMigration(needs, { data, to }));
     }
     const unsealed = context.options['unsealed'] === true;
     const done = await node.migrateStore(needs, { data, to, unsealed });
@@ -61,9 +60,13 @@ const migrate: LocalCommand = {
 };
 
 function planned(
+  context: LocalContext,
   plan: Awaited<ReturnType<NodeRoom['planMigration']>>,
-  to: EtcdTarget,
 ): CommandOutput {
+  const { to } = plan;
+  const data = textOption(context, 'data');
+  const where = data === undefined ? '' : ` --data ${data}`;
+  const consent = plan.sealed ? '--unsealed --yes' : '--yes';
   const lines = [
     `All that the store says at revision ${plan.revision} is copied to ${to.url}, and compared.`,
     'Until then nothing is switched. The cluster is stopped meanwhile; its peers wait.',
@@ -73,7 +76,7 @@ function planned(
   return {
     data: plan,
     view: textView(lines.join('\n')),
-    next: [`hansa store migrate --to ${to.url} --yes`],
+    next: [`hansa store migrate --to ${to.url}${where} ${consent}`],
   };
 }
 

@@ -19,7 +19,7 @@ export {
   planMigration,
   type Offline,
 } from './offline.ts';
-export { abandonRestore, restoreFolder } from './restore-offline.ts';
+export { abandonRestore, planRestore, restoreFolder } from './restore-offline.ts';
 export { parseStoreUrl, readStoreChoice, type StoreChoice } from './store-choice.ts';
 export { openHolder } from './token-holder.ts';
 export type { RunningNode } from './running-node.ts';

@@ -26,6 +26,7 @@ import {
   abandonCopy,
   entriesAt,
   fillStore,
+  requireFillable,
   type Copied,
   type CopiedEntry,
 } from './store-copying.ts';
@@ -83,7 +84,7 @@ export interface Migrated extends Copied {
   readonly kept: string;
 }
 
-/** FOLDER_LOCKED while a node runs on it; CONFLICT where it is on etcd already. */
+/** What `migrateStore` would refuse: FOLDER_LOCKED, CONFLICT, STORE_NOT_EMPTY. Writes nothing. */
 export async function planMigration(
   needs: Offline,
   { data, to }: { readonly data: string; readonly to: EtcdChoice },
@@ -92,6 +93,12 @@ export async function planMigration(
   const { store, sealing } = await openFolder(needs, data);
   try {
     const { revision } = await (await settledStore(store)).status();
+    const target = await needs.open(to);
+    try {
+      await requireFillable(target, copyOf(revision));
+    } finally {
+      await target.close();
+    }
     return { to, revision, sealed: sealing.folder !== undefined };
   } finally {
     await store.close();
@@ -162,6 +169,10 @@ export function requireAgreed({ folder }: OpenSealing, unsealed: boolean): void 
   }
 }
 
+function copyOf(revision: number): string {
+  return `migration at ${revision}`;
+}
+
 async function copyInto(
   needs: Offline,
   source: KeyValueStore,
@@ -172,7 +183,7 @@ async function copyInto(
   return fillStore({
     target,
     crypto,
-    id: `migration at ${revision}`,
+    id: copyOf(revision),
     base: revision,
     entries: () => carriedEntries(codec, source, revision),
     async leaseSeconds(id) {

@@ -12,7 +12,7 @@ import { createHandClock } from '../testkit/hand-clock.ts';
 import { refusal } from '../testkit/store-fixture.ts';
 import { writeBackup } from './backup/writing.ts';
 import type { EtcdChoice, Offline } from './offline.ts';
-import { abandonRestore, restoreFolder } from './restore-offline.ts';
+import { abandonRestore, planRestore, restoreFolder } from './restore-offline.ts';
 import { settledStore } from './store-base.ts';
 import { readStoreChoice } from './store-choice.ts';
 
@@ -154,4 +154,26 @@ test('one that was broken off is given up: nothing of it is left', async () => {
   expect(await sizeOf(shared)).toBe(0);
   expect(readdirSync(place).toSorted()).toEqual(['backup', 'before']);
   expect(await abandonRestore(offline(), given())).toBe(0);
+});
+
+test('a plan refuses what the restore would refuse, and writes nothing', async () => {
+  const failing = offline(() => failingAfter(3));
+  await expect(restoreFolder(failing, given())).rejects.toThrow('the connection is gone');
+  const size = await sizeOf(shared);
+  await planRestore(offline(), given()); // it would begin anew
+  expect(await sizeOf(shared)).toBe(size);
+  shared = scopeStore(createMemoryStore({ clock }), 'etcd');
+  expect((await planRestore(offline(), given())).name).toBe('lubeck');
+  await shared.set(utf8('x'), utf8('1'));
+  await refusal(planRestore(offline(), given()), 'STORE_NOT_EMPTY');
+  mkdirSync(data());
+  writeFileSync(join(data(), 'something'), '');
+  await refusal(planRestore(offline(), { folder: backup.folder, data: data() }), 'BACKUP_TARGET');
+  expect(readdirSync(place).toSorted()).toEqual(['backup', 'before', 'data']);
+});
+
+test('a restore that fails leaves no keys beside its data folder', async () => {
+  await shared.set(utf8('x'), utf8('1'));
+  await refusal(restoreFolder(offline(), given()), 'STORE_NOT_EMPTY');
+  expect(readdirSync(place).toSorted()).toEqual(['backup', 'before']);
 });

@@ -19,7 +19,7 @@ import {
 import { requireWhole, verifyBackup } from './backup/verifying.ts';
 import { requireAgreed, sealingOf, unsealKeys, type EtcdChoice, type Offline } from './offline.ts';
 import type { OpenSealing } from './sealing.ts';
-import { readMark } from './store-base.ts';
+import { readMark, type CopyMark } from './store-base.ts';
 import { writeStoreChoice } from './store-choice.ts';
 import { emptyCopy, requireEmpty } from './store-copying.ts';
 
@@ -36,20 +36,64 @@ export interface RestoreGiven {
   readonly unsealed?: boolean;
 }
 
+/** Reads all of the backup, and refuses what `restoreFolder` would; writes nothing. */
+export async function planRestore(needs: Offline, given: RestoreGiven): Promise<BackupManifest> {
+  const { data, to } = given;
+  const manifest = await wholeBackup(needs, given);
+  await requireFreshData(data);
+  if (to !== undefined) {
+    const target = await needs.open(to);
+    try {
+      if ((await attemptIn(target, manifest)) === undefined) {
+        await requireEmpty(target);
+      }
+    } finally {
+      await target.close();
+    }
+  }
+  return manifest;
+}
+
+async function wholeBackup(needs: Offline, { folder }: RestoreGiven): Promise<BackupManifest> {
+  const report = await verifyBackup(crypto, folder, needs.progress);
+  requireWhole(report);
+  return report.manifest;
+}
+
 /** Beside the folder first, so that what was broken off is never taken for a cluster. */
 export async function restoreFolder(
   needs: Offline,
   given: RestoreGiven,
 ): Promise<Restored & { readonly keys: number; readonly name: string }> {
-  const { folder, data } = given;
-  const report = await verifyBackup(crypto, folder, needs.progress);
-  requireWhole(report);
-  const { manifest } = report;
+  const { data } = given;
+  const manifest = await wholeBackup(needs, given);
   await requireFreshData(data);
   const building = buildingOf(data);
   await rm(building, { recursive: true, force: true });
   await mkdir(dirname(data), { recursive: true });
   await mkdir(building, { mode: 0o700 });
+  try {
+    const restored = await build(needs, given, manifest);
+    await rm(data, { recursive: true, force: true }); // empty, as was found above
+    await rename(building, data);
+    return { ...restored, name: manifest.name };
+  } catch (error) {
+    await rm(building, { recursive: true, force: true }); // the cluster's keys are in it
+    throw error;
+  }
+}
+
+function buildingOf(data: string): string {
+  return `${data}.restoring`;
+}
+
+async function build(
+  needs: Offline,
+  given: RestoreGiven,
+  manifest: BackupManifest,
+): Promise<Restored & { readonly keys: number }> {
+  const { folder, data } = given;
+  const building = buildingOf(data);
   if (manifest.seal !== undefined) {
     await copyFile(join(folder, manifest.seal.file), join(building, sealFile));
   }
@@ -64,17 +108,11 @@ export async function restoreFolder(
       await rm(join(building, sealFile), { force: true });
       await writeStoreChoice(building, given.to);
     }
-    await rm(data, { recursive: true, force: true }); // empty, as was found above
-    await rename(building, data);
-    return { ...restored, keys, name: manifest.name };
+    return { ...restored, keys };
   } catch (error) {
     await target.close().catch(() => undefined);
     throw error;
   }
-}
-
-function buildingOf(data: string): string {
-  return `${data}.restoring`;
 }
 
 async function openTarget(
@@ -117,17 +155,23 @@ async function fill(
   });
 }
 
+/** It is not gone on with: every attempt has a base and a floor of its own. */
+async function removeAttempt(target: KeyValueStore, manifest: BackupManifest): Promise<number> {
+  const mark = await attemptIn(target, manifest);
+  return mark === undefined ? 0 : emptyCopy(target, mark);
+}
+
 /**
  * What a restore of this backup that was broken off has left on etcd; nothing where a node has
- * started on it. It is not gone on with: every attempt has a base and a floor of its own.
+ * started on it.
  */
-async function removeAttempt(target: KeyValueStore, manifest: BackupManifest): Promise<number> {
+async function attemptIn(
+  target: KeyValueStore,
+  manifest: BackupManifest,
+): Promise<CopyMark | undefined> {
   const mark = await readMark(target);
   const isAttempt = mark?.id.startsWith(attemptOf(manifest)) === true;
-  if (mark === undefined || !isAttempt || (await hasNodes(target))) {
-    return 0;
-  }
-  return emptyCopy(target, mark);
+  return isAttempt && !(await hasNodes(target)) ? mark : undefined;
 }
 
 async function hasNodes(target: KeyValueStore): Promise<boolean> {

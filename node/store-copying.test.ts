@@ -12,7 +12,13 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { createHandClock } from '../testkit/hand-clock.ts';
 import { refusal, valueOf } from '../testkit/store-fixture.ts';
 import { settledStore } from './store-base.ts';
-import { abandonCopy, entriesAt, fillStore, type CopyOrder } from './store-copying.ts';
+import {
+  abandonCopy,
+  entriesAt,
+  fillStore,
+  requireFillable,
+  type CopyOrder,
+} from './store-copying.ts';
 
 const crypto = createNodeCrypto();
 const clock = createHandClock();
@@ -145,4 +151,11 @@ describe('a copy of a store', () => {
     await source.set(utf8('~2'), value);
     expect((await fillStore(order())).entries).toBe(502);
   });
+});
+
+test('what may be filled is an empty store, and one that holds this very copy', async () => {
+  await requireFillable(target, 'one');
+  await fillStore(order());
+  await requireFillable(target, 'one');
+  await refusal(requireFillable(target, 'another'), 'STORE_NOT_EMPTY');
 });

@@ -150,6 +150,13 @@ async function placeOf({ target, id }: CopyOrder): Promise<string> {
   return '';
 }
 
+/** STORE_NOT_EMPTY where `fillStore` would say so: another copy is there, or anything else. */
+export async function requireFillable(target: KeyValueStore, id: string): Promise<void> {
+  if ((await readMark(target))?.id !== id) {
+    await requireEmpty(target);
+  }
+}
+
 /** STORE_NOT_EMPTY where anything is in it. */
 export async function requireEmpty(target: KeyValueStore): Promise<void> {
   const range = { start: Uint8Array.of(0), end: Uint8Array.of(0xff, 0xff) };

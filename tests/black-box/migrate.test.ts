@@ -51,8 +51,10 @@ describe.skipIf(!requires('etcd').available)('with etcd', () => {
     await (await taken).set(utf8('x'), createMsgpackCodec().encode(1));
     await (await taken).close();
     const elsewhere = to.replace('/lubeck', '/taken');
-    const refused = await lubeck.hansa('store', 'migrate', '--to', elsewhere, '--yes');
-    expect(refused.report().code).toBe('STORE_NOT_EMPTY');
+    for (const consent of ['--plan', '--yes']) {
+      const refused = await lubeck.hansa('store', 'migrate', '--to', elsewhere, consent);
+      expect(refused.report().code).toBe('STORE_NOT_EMPTY');
+    }
     await must(lubeck, 'store', 'migrate', '--to', to, '--yes');
     expect(readdirSync(lubeck.data).some((name) => name.startsWith('store.before-'))).toBe(true);
 
