@@ -116,7 +116,7 @@ function describe(program: Program): void {
     .addHelpText('after', exitCodesText);
 }
 
-/** Behind a noun it is the command's own, which asks for a version of something else, or nobody's. */
+/** Behind a noun it is an option of the command, which means another version, or of nobody. */
 function isVersionOfProgram(args: readonly string[]): boolean {
   const at = args.findIndex((arg) => arg === '-V' || arg === '--version');
   const before = new Set(at < 0 ? args : args.slice(0, at));
