@@ -21,8 +21,14 @@ async function run(...args: string[]): Promise<{ code: number; stdout: string; s
   }
   const code = await main(args);
   vi.restoreAllMocks();
-  process.stdout.removeAllListeners('error'); // each run adds its own
+  forgetListeners();
   return { code, ...said };
+}
+
+/** Each run adds its own. */
+function forgetListeners(): void {
+  process.stdout.removeAllListeners('error');
+  process.stderr.removeAllListeners('error');
 }
 
 describe('help', () => {
@@ -71,4 +77,17 @@ describe('--version', () => {
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain("unknown option '--version'");
   });
+});
+
+test('a reader or a terminal that is gone stops nothing that is under way', async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  await main(['--version']);
+  vi.restoreAllMocks();
+  const failing = (code: string) => () =>
+    process.stderr.emit('error', Object.assign(new Error(code), { code }));
+  for (const code of ['EPIPE', 'EIO']) {
+    expect(failing(code)()).toBe(true);
+  }
+  expect(failing('ENOSPC')).toThrow('ENOSPC');
+  forgetListeners();
 });

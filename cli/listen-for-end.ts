@@ -14,8 +14,11 @@ export interface End {
   readonly signal: AbortSignal;
 }
 
-/** A hangup only where it is asked for: hearing it undoes `nohup`. */
-export function listenForEnd(from: Signalled, more: readonly 'SIGHUP'[] = []): End {
+/**
+ * A hangup as well: a terminal that is closed ends Node in any case, below `nohup` too, since Node
+ * takes back what was ignored when it started. Heard, it is an end in order.
+ */
+export function listenForEnd(from: Signalled): End {
   const ending = new AbortController();
   let resolveAsked = (): void => undefined;
   const asked = new Promise<void>((resolve) => {
@@ -29,7 +32,7 @@ export function listenForEnd(from: Signalled, more: readonly 'SIGHUP'[] = []): E
     ending.abort(new HansaError('CANCELLED', 'interrupted'));
     resolveAsked();
   };
-  for (const signal of ['SIGINT', 'SIGTERM', ...more] as const) {
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
     from.on(signal, hear);
   }
   return { asked, signal: ending.signal };

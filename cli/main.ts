@@ -36,6 +36,7 @@ const interrupted = 130;
 /** Resolves with the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   process.stdout.on('error', ignoreBrokenPipe);
+  process.stderr.on('error', ignoreBrokenPipe);
   const program = new Program('hansa');
   const ending = new AbortController();
   const terminal: Terminal = {
@@ -83,8 +84,9 @@ function isHelp({ code }: CommanderError): boolean {
   return ['commander.help', 'commander.helpDisplayed', 'commander.version'].includes(code);
 }
 
+// Nor does a terminal that was closed stop what is under way: a node that ends tells nobody.
 function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') {
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') {
     throw error;
   }
 }
@@ -114,7 +116,7 @@ function describe(program: Program): void {
     .addHelpText('after', exitCodesText);
 }
 
-/** Behind a noun it is the command's own, which asks for a version of something else, or nobody's. */
+/** Behind a noun it is an option of the command, which means another version, or of nobody. */
 function isVersionOfProgram(args: readonly string[]): boolean {
   const at = args.findIndex((arg) => arg === '-V' || arg === '--version');
   const before = new Set(at < 0 ? args : args.slice(0, at));

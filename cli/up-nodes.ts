@@ -48,8 +48,7 @@ export async function runUpNodes(options: UpNodesOptions): Promise<number> {
   }
   const data = resolve(options.data ?? defaultDataFolder(options.home, name));
   mkdirSync(data, { recursive: true, mode: 0o700 });
-  // A terminal that is closed must not leave half of it.
-  const end = listenForEnd(process, ['SIGHUP']);
+  const end = listenForEnd(process);
   const layout = await layoutOf(data);
   const etcd = startEtcd(data, layout);
   const folders = Array.from({ length: nodes }, (_, at) => join(data, `node-${at + 1}`));

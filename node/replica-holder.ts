@@ -41,10 +41,15 @@ export function createHolder(local: Blobs): ReplicaHolder {
       return {};
     },
     async commit({ id }) {
-      if ((await local.info(id)) === undefined) {
-        await receiptOf(id).commit();
+      const receipt = taking.get(id);
+      try {
+        if ((await local.info(id)) === undefined) {
+          await receiptOf(id).commit();
+        }
+      } finally {
+        taking.delete(id); // one that has failed is over, and what arrived stays for the next
+        await receipt?.close();
       }
-      taking.delete(id);
       return {};
     },
     async drop({ ids }) {

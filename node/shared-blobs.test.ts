@@ -1,6 +1,14 @@
 import { createMemoryBlobs, type MemoryBlobs } from '@hansa/blobs-memory';
 import { createNodeCrypto } from '@hansa/crypto-node';
-import { silentLog, toHex, utf8, type BlobId, type Blobs, type NodeId } from '@hansa/foundation';
+import {
+  blobChunkBytes,
+  silentLog,
+  toHex,
+  utf8,
+  type BlobId,
+  type Blobs,
+  type NodeId,
+} from '@hansa/foundation';
 import { createSystemClock } from '@hansa/system-node';
 import { expect, test } from 'vitest';
 import { createHolder } from './replica-holder.ts';
@@ -164,6 +172,27 @@ test('what is deleted, or collected, is gone from all of them', async () => {
   expect(await holders(rig, one.id)).toEqual([]);
   await rig.shared.blobs.collect(async () => false);
   expect(await holders(rig, two.id)).toEqual([]);
+});
+
+test('a blob that was given by a false plan is taken when it is given again by a true one', async () => {
+  const rig = makeRig();
+  const beginning = 'a'.repeat(blobChunkBytes); // of one chunk, no plan can be false
+  const { id } = await rig.local.put(once(`${beginning}b`));
+  const other = await rig.local.put(once(`${beginning}c`));
+  const disk = createMemoryBlobs({ crypto });
+  const holder = createHolder(disk);
+  const giveAs = async (of: BlobId): Promise<void> => {
+    const plan = (await planOf(rig.local, of)) as ReplicaPlan;
+    const { missing } = await holder.begin({ id, plan });
+    for (const index of missing) {
+      const bytes = await chunkOf(rig.local, { id: of, sizeBytes: plan.sizeBytes }, index);
+      await holder.give({ id, index, bytes });
+    }
+    await holder.commit({ id });
+  };
+  await expect(giveAs(other.id)).rejects.toMatchObject({ code: 'BLOB_CORRUPT' });
+  await giveAs(id);
+  expect(await disk.info(id)).toMatchObject({ id });
 });
 
 test('a blob that is dropped while it is given is taken from the beginning when it is given again', async () => {

@@ -38,7 +38,8 @@ function wholeArgument(context: CommandContext, name: string): number {
 
 function wholeOf(text: string, what: string): number {
   if (!/^-?\d{1,16}$/.test(text) || !Number.isSafeInteger(Number(text))) {
-    throw new HansaError('USAGE', `${what} is a whole number, not "${text}"`);
+    const sentence = `${what} is a whole number of at most ${Number.MAX_SAFE_INTEGER}`;
+    throw new HansaError('USAGE', `${sentence}, not "${text}"`);
   }
   return Number(text);
 }
