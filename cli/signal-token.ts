@@ -11,7 +11,7 @@ import type { LocalCommand } from './local-commands.ts';
 import { readKey } from './token-commands.ts';
 
 const dayMs = 86_400_000;
-const ttlDefaultMs: number = 30 * dayMs;
+const ttlDefaultMs: number = 30 * dayMs; // as the router's own tokens: a device is seen to monthly
 
 const loadNode = () => import('@hansa/node');
 

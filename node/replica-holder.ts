@@ -9,14 +9,20 @@ import {
 import { idsAtOnceMax, type CopyRead, type ReplicaHolder } from './replica-contract.ts';
 import { chunkIds, chunkOf, planOf } from './replica-plan.ts';
 
+interface Taking {
+  readonly receipt: BlobReceipt;
+  /** The ids of its chunks, as whoever gives it has them. */
+  readonly plan: string;
+}
+
 export function createHolder(local: Blobs): ReplicaHolder {
-  const taking = new Map<BlobId, BlobReceipt>();
+  const taking = new Map<BlobId, Taking>();
   const receiptOf = (id: BlobId): BlobReceipt => {
-    const receipt = taking.get(id);
-    if (receipt === undefined) {
+    const given = taking.get(id);
+    if (given === undefined) {
       throw new HansaError('BLOB_NOT_FOUND', `nobody has begun to give ${id}`);
     }
-    return receipt;
+    return given.receipt;
   };
   return {
     find: async ({ id }) => ({ plan: await planOf(local, id) }),
@@ -32,8 +38,17 @@ export function createHolder(local: Blobs): ReplicaHolder {
         return { missing: [] };
       }
       const info = { id, sizeBytes: plan.sizeBytes };
-      const receipt = taking.get(id) ?? (await local.receive(info, chunkIds(plan)));
-      taking.set(id, receipt);
+      const chunks = chunkIds(plan);
+      const said = chunks.join();
+      const given = taking.get(id);
+      if (given?.plan === said) {
+        return { missing: given.receipt.missing() };
+      }
+      // Who gave it by another plan may be gone: what is given now is judged by its own.
+      taking.delete(id);
+      await given?.receipt.close();
+      const receipt = await local.receive(info, chunks);
+      taking.set(id, { receipt, plan: said });
       return { missing: receipt.missing() };
     },
     async give({ id, index, bytes }) {
@@ -41,20 +56,20 @@ export function createHolder(local: Blobs): ReplicaHolder {
       return {};
     },
     async commit({ id }) {
-      const receipt = taking.get(id);
+      const given = taking.get(id);
       try {
         if ((await local.info(id)) === undefined) {
           await receiptOf(id).commit();
         }
       } finally {
         taking.delete(id); // one that has failed is over, and what arrived stays for the next
-        await receipt?.close();
+        await given?.receipt.close();
       }
       return {};
     },
     async drop({ ids }) {
       for (const id of ids) {
-        await taking.get(id)?.close();
+        await taking.get(id)?.receipt.close();
         taking.delete(id);
         await local.delete(id);
       }

@@ -181,6 +181,10 @@ test('a blob that was given by a false plan is taken when it is given again by a
   const other = await rig.local.put(once(`${beginning}c`));
   const disk = createMemoryBlobs({ crypto });
   const holder = createHolder(disk);
+  const beginAs = async (of: BlobId): Promise<void> => {
+    const plan = (await planOf(rig.local, of)) as ReplicaPlan;
+    await holder.begin({ id, plan });
+  };
   const giveAs = async (of: BlobId): Promise<void> => {
     const plan = (await planOf(rig.local, of)) as ReplicaPlan;
     const { missing } = await holder.begin({ id, plan });
@@ -191,6 +195,7 @@ test('a blob that was given by a false plan is taken when it is given again by a
     await holder.commit({ id });
   };
   await expect(giveAs(other.id)).rejects.toMatchObject({ code: 'BLOB_CORRUPT' });
+  await beginAs(other.id); // and whoever began dies
   await giveAs(id);
   expect(await disk.info(id)).toMatchObject({ id });
 });

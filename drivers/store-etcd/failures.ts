@@ -95,8 +95,13 @@ export function refusalOf(failure: CallFailure): HansaError {
 }
 
 export function unavailable(cause: unknown): HansaError {
-  const told = cause instanceof CallFailure ? `: ${cause.details}` : '';
-  return new HansaError('STORE_UNAVAILABLE', `etcd did not take it${told}`, { cause });
+  const details = cause instanceof CallFailure ? cause.details : '';
+  // The library for gRPC ends some of its sentences with a heading and nothing below it.
+  const told = details.replace(/\s*Resolution note:\s*$/, '');
+  return new HansaError('STORE_UNAVAILABLE', `etcd did not take it${told && `: ${told}`}`, {
+    cause,
+    fix: 'see that a majority of the members of etcd runs and can be reached from here',
+  });
 }
 
 export function unknownOutcome(cause: unknown): HansaError {
