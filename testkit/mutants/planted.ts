@@ -58,8 +58,8 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     scenario: 'crashes',
-    from: 20,
-    seedsMax: 20,
+    from: 112,
+    seedsMax: 10,
     finds: /has other entries than its owner had there/,
   },
   {
