@@ -16,14 +16,6 @@ interface Taking {
 }
 
 export function createHolder(local: Blobs): ReplicaHolder {
-  const taking = new Map<BlobId, Taking>();
-  const receiptOf = (id: BlobId): BlobReceipt => {
-    const given = taking.get(id);
-    if (given === undefined) {
-      throw new HansaError('BLOB_NOT_FOUND', `nobody has begun to give ${id}`);
-    }
-    return given.receipt;
-  };
   return {
     find: async ({ id }) => ({ plan: await planOf(local, id) }),
     async chunk({ id, index }) {
@@ -33,6 +25,37 @@ export function createHolder(local: Blobs): ReplicaHolder {
       }
       return { bytes: await chunkOf(local, info, index) };
     },
+    ...takingOf(local),
+    async *verify(_input, call) {
+      for await (const { id } of local.list()) {
+        yield* verifyOne(local, id, call?.signal);
+      }
+    },
+    async *ids() {
+      let ids: BlobId[] = [];
+      for await (const { id } of local.list()) {
+        ids.push(id);
+        if (ids.length === idsAtOnceMax) {
+          yield { ids };
+          ids = [];
+        }
+      }
+      yield { ids };
+    },
+  };
+}
+
+/** What other nodes give this one, blob by blob. */
+function takingOf(local: Blobs): Pick<ReplicaHolder, 'begin' | 'give' | 'commit' | 'drop'> {
+  const taking = new Map<BlobId, Taking>();
+  const receiptOf = (id: BlobId): BlobReceipt => {
+    const given = taking.get(id);
+    if (given === undefined) {
+      throw new HansaError('BLOB_NOT_FOUND', `nobody has begun to give ${id}`);
+    }
+    return given.receipt;
+  };
+  return {
     async begin({ id, plan }) {
       if ((await local.info(id)) !== undefined) {
         return { missing: [] };
@@ -74,22 +97,6 @@ export function createHolder(local: Blobs): ReplicaHolder {
         await local.delete(id);
       }
       return {};
-    },
-    async *verify(_input, call) {
-      for await (const { id } of local.list()) {
-        yield* verifyOne(local, id, call?.signal);
-      }
-    },
-    async *ids() {
-      let ids: BlobId[] = [];
-      for await (const { id } of local.list()) {
-        ids.push(id);
-        if (ids.length === idsAtOnceMax) {
-          yield { ids };
-          ids = [];
-        }
-      }
-      yield { ids };
     },
   };
 }
