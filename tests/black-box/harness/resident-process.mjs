@@ -26,7 +26,9 @@ process.on('message', ({ args, cwd, env }) => {
   process.argv = [process.execPath, program, ...args];
   process.exitCode = undefined;
   void run(args).then((code) => {
-    process.stdout.removeAllListeners('error'); // each command adds its own
+    // Each command adds its own.
+    process.stdout.removeAllListeners('error');
+    process.stderr.removeAllListeners('error');
     process.send({ code: process.exitCode ?? code, worn, ...said });
   });
 });
