@@ -2,7 +2,7 @@
 // loads is put together into a few files. A thousand small modules take Node longer to find and to
 // link than to run. Plain JavaScript, because it makes what everything else is run from.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -16,7 +16,7 @@ const { status } = spawnSync(process.execPath, [compiler, '-b'], { cwd: root, st
 if (status !== 0) {
   process.exit(status ?? 1);
 }
-const { metafile } = await build({
+const { outputFiles } = await build({
   entryPoints: [join(root, 'cli', 'dist', 'main.js')],
   outdir: bundle,
   bundle: true,
@@ -29,12 +29,34 @@ const { metafile } = await build({
   sourcemap: true,
   sourcesContent: false,
   logLevel: 'warning',
-  metafile: true,
+  write: false,
 });
-const made = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
+const made = new Set(outputFiles.map(({ path }) => basename(path)));
+mkdirSync(bundle, { recursive: true });
+outputFiles.forEach(replace);
 // What is as it was stays: a program that runs may load the rest of itself only now.
-for (const name of readdirSync(bundle).filter((each) => !made.has(each))) {
+for (const name of readdirSync(bundle).filter(
+  (each) => !made.has(each) && !each.endsWith('.half'),
+)) {
   rmSync(join(bundle, name));
+}
+
+/** Whole at once, and only where it is another: half a file, once loaded, fails for good. */
+function replace({ path, contents }) {
+  if (isThere(path, contents)) {
+    return;
+  }
+  const half = `${path}.${process.pid}.half`;
+  writeFileSync(half, contents);
+  renameSync(half, path);
+}
+
+function isThere(path, contents) {
+  try {
+    return readFileSync(path).equals(contents);
+  } catch {
+    return false;
+  }
 }
 
 /** Stay where they are installed, some with machine code of theirs; zod is a hundred modules. */
