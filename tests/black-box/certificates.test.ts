@@ -19,8 +19,8 @@ import { askByTls, type Shown } from './harness/tls.ts';
 import { notYet, until } from './harness/until.ts';
 
 // An authority of 24 s makes its successor after 16 s; a node's certificate renews after 4 s.
-const short = ['--cert-root-validity', '36s', '--cert-node-validity', '9s'];
-const nextAuthorityWithinMs = 90_000; // up to 36 s by the clock, and more than that to notice
+const short = ['--cert-root-validity', '24s', '--cert-node-validity', '6s'];
+const nextAuthorityWithinMs = 60_000; // up to 24 s by the clock, and twice that to notice
 const flags = ['--tls', 'on', '--sync-interval', '2', '--cert-refresh-hint', '2s'];
 let lubeck: Cluster;
 let bergen: Cluster;

@@ -41,7 +41,7 @@ describe('streams', () => {
         const shown = await show(cluster, stream);
         return shown.last >= last ? shown : notYet(shown);
       },
-      80_000, // of a machine that plays three files at once
+      40_000,
     );
   async function share(name: string): Promise<void> {
     const { lubeck, bergen } = pair;
@@ -52,7 +52,7 @@ describe('streams', () => {
 
   test(
     'kill -9 of the mirror, then of the owner, leaves every acknowledged message once and in order',
-    { timeout: 120_000 },
+    { timeout: 60_000 },
     async () => {
       const { lubeck, bergen } = pair;
       await share('orders');
@@ -85,7 +85,7 @@ describe('streams', () => {
 
   test(
     'lines go in by the command line, and come out at the mirror as JSON lines, acknowledged',
-    { timeout: 120_000 },
+    { timeout: 60_000 },
     async () => {
       const { lubeck, bergen } = pair;
       await share('letters');
