@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAsked, type Started } from './asked.ts';
 import type { BlobNode } from './blob-node.ts';
-import { profile } from './data-rig.ts';
+import { profile, profileFlags } from './profiled.ts';
 
 export interface BlobPair {
   readonly folder: string;
@@ -19,9 +19,8 @@ const script = join(import.meta.dirname, 'blob-node.ts');
 
 export async function startBlobPair(dataPlane: 'negotiated' | 'iroh-only'): Promise<BlobPair> {
   const folder = mkdtempSync(join(tmpdir(), 'hansa-blobs-'));
-  const options = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
   const start = (name: string): Promise<Started<BlobNode>> =>
-    startAsked(script, [join(folder, name), name, dataPlane], options);
+    startAsked(script, [join(folder, name), name, dataPlane], profileFlags);
   const [lubeck, bergen] = await Promise.all([start('lubeck'), start('bergen')]);
   await bergen.node.accept(await lubeck.node.invite());
   return {

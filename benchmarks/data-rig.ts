@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { startAsked, type Started } from './asked.ts';
 import type { DataNode } from './data-node.ts';
 import { until } from './federation-rig.ts';
+import { profile, profileFlags } from './profiled.ts';
 
 export interface DataPair {
   readonly folder: string;
@@ -15,14 +16,11 @@ export interface DataPair {
 
 const script = join(import.meta.dirname, 'data-node.ts');
 const liveWithinMs = 30_000;
-// Given, processes write where their time went: `HANSA_PROFILE=<folder>`.
-export const profile: string | undefined = process.env['HANSA_PROFILE'];
 
 export async function startDataPair(within: string = tmpdir()): Promise<DataPair> {
   const folder = mkdtempSync(join(within, 'hansa-data-'));
-  const options = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
   const start = (name: string): Promise<Started<DataNode>> =>
-    startAsked(script, [join(folder, name), name], options);
+    startAsked(script, [join(folder, name), name], profileFlags);
   const [lubeck, bergen] = await Promise.all([start('lubeck'), start('bergen')]);
   await bergen.node.accept(await lubeck.node.invite());
   await until('the link is live', liveWithinMs, async () =>

@@ -9,13 +9,17 @@ import { linksContract, type Links } from '@hansa/capabilities/links/contract';
 import { policiesContract, type Policies } from '@hansa/capabilities/policies/contract';
 import { forgeContract, type Forge } from '@hansa/capabilities/forge/contract';
 import { kvContract, type Kv } from '@hansa/capabilities/kv/contract';
+import { namespacesContract, type Namespaces } from '@hansa/capabilities/namespaces/contract';
 import { streamContract, type Streams } from '@hansa/capabilities/stream/contract';
 import { syncContract, type Sync } from '@hansa/capabilities/sync/contract';
 import { remote, type Carrier } from '@hansa/foundation';
+import { profileFlags } from './profiled.ts';
 
 export interface MeasuredCluster {
   readonly name: string;
   readonly url: string;
+  /** Where sessions of signals connect, if it was started for some. */
+  readonly signals: string | undefined;
   readonly token: string;
   readonly pid: number;
   readonly readyMs: number;
@@ -23,6 +27,7 @@ export interface MeasuredCluster {
   readonly policies: Policies;
   readonly forge: Forge;
   readonly kv: Kv;
+  readonly namespaces: Namespaces;
   readonly streams: Streams;
   readonly sync: Sync;
   /** A program's own connections to the node: callers of one share sixty-four. */
@@ -36,7 +41,7 @@ export interface MeasuredCluster {
 
 export interface Rig {
   readonly folder: string;
-  start(name: string): Promise<MeasuredCluster>;
+  start(name: string, ...flags: readonly string[]): Promise<MeasuredCluster>;
   close(): Promise<void>;
 }
 
@@ -48,8 +53,8 @@ export function createRig(): Rig {
   const running: MeasuredCluster[] = [];
   return {
     folder,
-    async start(name) {
-      const cluster = await startCluster(folder, name);
+    async start(name, ...flags) {
+      const cluster = await startCluster(folder, name, flags);
       running.push(cluster);
       return cluster;
     },
@@ -76,12 +81,17 @@ export async function until(
   }
 }
 
-async function startCluster(folder: string, name: string): Promise<MeasuredCluster> {
+async function startCluster(
+  folder: string,
+  name: string,
+  flags: readonly string[],
+): Promise<MeasuredCluster> {
   const data = join(folder, name);
   const apiFile = join(data, 'api.json');
   rmSync(apiFile, { force: true }); // a process that was killed has left it
   const startedMs = performance.now();
-  const child = spawn(process.execPath, [program, 'up', '--name', name, '--data', data], {
+  const up = [program, 'up', '--name', name, '--data', data, ...flags];
+  const child = spawn(process.execPath, [...profileFlags, ...up], {
     env: { ...process.env, HANSA_HOME: folder },
     stdio: 'ignore',
   });
@@ -90,12 +100,14 @@ async function startCluster(folder: string, name: string): Promise<MeasuredClust
     return true;
   });
   const readyMs = performance.now() - startedMs;
-  const { url } = JSON.parse(readFileSync(apiFile, 'utf8')) as { url: string };
+  const said = JSON.parse(readFileSync(apiFile, 'utf8')) as { url: string; signals?: string };
+  const { url } = said;
   const token = readFileSync(join(data, 'owner.token'), 'utf8').trim();
   const carrier = createHttpCarrier({ url, token });
   return {
     name,
     url,
+    signals: said.signals,
     token,
     pid: child.pid ?? 0,
     readyMs,
@@ -103,6 +115,7 @@ async function startCluster(folder: string, name: string): Promise<MeasuredClust
     policies: remote(policiesContract, carrier),
     forge: remote(forgeContract, carrier),
     kv: remote(kvContract, carrier),
+    namespaces: remote(namespacesContract, carrier),
     streams: remote(streamContract, carrier),
     sync: remote(syncContract, carrier),
     carrier: () => createHttpCarrier({ url, token }),
@@ -128,10 +141,14 @@ export async function startPair(
 ): Promise<{ lubeck: MeasuredCluster; bergen: MeasuredCluster }> {
   const lubeck = await rig.start('lubeck');
   const bergen = await rig.start('bergen');
-  const { token } = await lubeck.links.invite({ confirm: true });
-  await bergen.links.accept({ token, confirm: true });
-  await untilLive(bergen, 'lubeck');
+  await linkTwo(lubeck, bergen);
   return { lubeck, bergen };
+}
+
+export async function linkTwo(one: MeasuredCluster, other: MeasuredCluster): Promise<void> {
+  const { token } = await one.links.invite({ confirm: true });
+  await other.links.accept({ token, confirm: true });
+  await untilLive(other, one.name);
 }
 
 export function untilLive(cluster: MeasuredCluster, peer: string): Promise<void> {
@@ -146,15 +163,20 @@ export async function share(
   name: string,
   kind: 'git' | 'kv' | 'stream' = 'git',
 ): Promise<void> {
-  const { links } = await lubeck.links.list({});
-  const peer = links.find((link) => link.name === bergen.name)?.peer;
+  await shareWith(lubeck, bergen, { kind, name });
+}
+
+/** To see it and pull it. */
+export async function shareWith(
+  owner: MeasuredCluster,
+  other: MeasuredCluster,
+  resources: { readonly kind: string; readonly name: string },
+): Promise<void> {
+  const { links } = await owner.links.list({});
+  const peer = links.find((link) => link.name === other.name)?.peer;
   if (peer === undefined) {
     throw new Error('the clusters are not linked');
   }
-  await lubeck.policies.add({
-    effect: 'allow',
-    resources: { kind, name },
-    peers: { cluster: peer },
-    verbs: ['see', 'pull'],
-  });
+  const peers = { cluster: peer };
+  await owner.policies.add({ effect: 'allow', resources, peers, verbs: ['see', 'pull'] });
 }

@@ -27,6 +27,8 @@ export interface LoadShape {
   /** Where publishers go, and where subscribers do. */
   readonly near: number;
   readonly far: number;
+  /** By which those at either end are let in. */
+  readonly tokens?: { readonly near: string; readonly far: string } | undefined;
   readonly publishers: number;
   readonly subscribers: number;
   /** Each subscriber hears its publisher alone; otherwise all hear all. */
@@ -109,16 +111,22 @@ class Run {
   }
 
   async #connect(): Promise<void> {
-    const { wire, near, far, publishers, subscribers, pairs, bytes, under = '' } = this.#shape;
+    const { wire, near, far, tokens, publishers, subscribers, pairs, bytes } = this.#shape;
+    const { under = '' } = this.#shape;
     for (let i = 0; i < subscribers; i += 1) {
       this.#ready[i] = false;
       const heard = (number: number): void => this.#heard(i, number);
-      const end = await wires[wire]({ port: far, bytes, heard });
+      const end = await wires[wire]({ port: far, token: tokens?.far, bytes, heard });
       this.#ends.push(end);
       await end.subscribe(pairs === true ? `${under}${i}` : everything);
     }
     for (let i = 0; i < publishers; i += 1) {
-      const end = await wires[wire]({ port: near, bytes, heard: () => undefined });
+      const end = await wires[wire]({
+        port: near,
+        token: tokens?.near,
+        bytes,
+        heard: () => undefined,
+      });
       this.#ends.push(end);
       this.#send.push(end.sender(`${under}${i}`));
       this.#sent.push(0);

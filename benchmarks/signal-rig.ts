@@ -6,10 +6,10 @@ import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { startAsked } from './asked.ts';
-import { profile } from './data-rig.ts';
 import { endProcess, until } from './federation-rig.ts';
 import { freePort } from './free-port.ts';
 import { certificateFiles, natsVersion } from './nats-rig.ts';
+import { profileFlags } from './profiled.ts';
 import type { SignalLoad } from './signal-load.ts';
 
 /** Ports that clients go to. */
@@ -81,9 +81,15 @@ async function startOurs(
   { keep, hasB }: Start,
 ): Promise<Sites & { ws: number }> {
   const serve = async (...flags: string[]): Promise<Served> => {
-    const profiled = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
     const always = '-o json signal serve --port 0 --tcp-port 0 --open --rate-limit 0';
-    const args = [...profiled, program, ...always.split(' '), '--log-level', 'problem', ...flags];
+    const args = [
+      ...profileFlags,
+      program,
+      ...always.split(' '),
+      '--log-level',
+      'problem',
+      ...flags,
+    ];
     const child = spawn(process.execPath, args, {
       env: { ...process.env, NODE_EXTRA_CA_CERTS: certificate },
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,5 +1,6 @@
-// T1: one publisher at a leaf, one subscriber at its hub, across an encrypted link; beside NATS
-// with a leaf node, mosquitto with a bridge, and two bare processes that pass bytes on over TLS.
+// T1: one publisher at one cluster, one subscriber at another, across their link, as policies let
+// it; and between routers by themselves, over TLS; beside NATS with a leaf node, mosquitto with a
+// bridge, and two bare processes that pass bytes on over TLS.
 import {
   brief,
   compare,
@@ -7,6 +8,7 @@ import {
   type Benchmark,
   type BenchmarkResult,
 } from '../scripts/bench/benchmark.ts';
+import { startLinkedSites, type Place } from './linked-signals.ts';
 import type { LoadFigures, LoadShape } from './signal-load.ts';
 import { startSignalRig, type Sites } from './signal-rig.ts';
 import { startTlsRelay } from './tls-relay-rig.ts';
@@ -20,14 +22,15 @@ export const benchmark: Benchmark = {
   title: 'A publisher at A is heard at B, across an encrypted link (goal: 1 time NATS).',
   async run({ rounds }): Promise<BenchmarkResult> {
     const rig = await startSignalRig('a');
+    const linked = await startLinkedSites();
     const relay = await startTlsRelay();
     const seen: Record<string, { throughput: LoadFigures[]; paced: LoadFigures[] }> = {};
     const across = async (
       name: string,
       wire: LoadShape['wire'],
-      { a, hub }: Pick<Sites, 'a' | 'hub'>,
+      where: Pick<LoadShape, 'near' | 'far' | 'tokens'>,
     ): Promise<number> => {
-      const shape = { wire, near: a, far: hub, publishers: 1, subscribers: 1, bytes, under: 'a/' };
+      const shape = { wire, ...where, publishers: 1, subscribers: 1, bytes, under: 'a/' };
       const throughput = await rig.load.run({ ...shape, window, ms });
       const paced = await rig.load.run({ ...shape, window: 1, ms: ms / 2 });
       const all = (seen[name] ??= { throughput: [], paced: [] });
@@ -40,13 +43,16 @@ export const benchmark: Benchmark = {
         rounds,
         better: 'higher',
         async ours() {
-          await across('bare TLS relay', 'relay', { a: relay.near, hub: relay.far });
-          await across('ours, params', 'setTcp', rig.ours);
-          return across('ours, events', 'eventTcp', rig.ours);
+          await across('bare TLS relay', 'relay', relay);
+          await across('routers alone, params', 'setTcp', leafToHub(rig.ours));
+          await across('routers alone, events', 'eventTcp', leafToHub(rig.ours));
+          await across('clusters by way of a third, events', 'event', over(linked.a, linked.b));
+          await across('clusters, params', 'set', over(linked.a, linked.hub));
+          return across('clusters, events', 'event', over(linked.a, linked.hub));
         },
         async peer() {
-          await across('mosquitto', 'mqtt', rig.mosquitto);
-          return across('nats-server', 'nats', rig.nats);
+          await across('mosquitto', 'mqtt', leafToHub(rig.mosquitto));
+          return across('nats-server', 'nats', leafToHub(rig.nats));
         },
       });
       return {
@@ -58,15 +64,25 @@ export const benchmark: Benchmark = {
           `${window} messages of ${bytes} B under way at most; paced: one`,
           ...Object.entries(seen).map(([name, all]) => noteOf(name, all)),
           `mosquitto ${rig.mosquitto.version}, a bridge with TLS, QoS 0`,
-          'one socket for each end, by TCP; our routers are one process each and judge every write',
+          'one socket for each end; our routers are one process each and judge every write',
+          'clusters: nodes as they are, over their link, each message judged at either end',
         ],
       };
     } finally {
       await relay.close();
+      await linked.close();
       await rig.close();
     }
   },
 };
+
+function leafToHub({ a, hub }: Pick<Sites, 'a' | 'hub'>): Pick<LoadShape, 'near' | 'far'> {
+  return { near: a, far: hub };
+}
+
+function over(near: Place, far: Place): Pick<LoadShape, 'near' | 'far' | 'tokens'> {
+  return { near: near.port, far: far.port, tokens: { near: near.token, far: far.token } };
+}
 
 /** The first of each warmed up. */
 function noteOf(

@@ -83,7 +83,9 @@ function message(code: number, ...parts: readonly Buffer[]): Buffer {
   return Buffer.concat([head, payload]);
 }
 
-const hello = message(codes.hello, Buffer.of(1, 0xf8), text('load'), text(''));
+function hello(token = ''): Buffer {
+  return message(codes.hello, Buffer.of(1, 0xf8), text('load'), text(token));
+}
 
 export async function connectClasp(needs: ClaspNeeds): Promise<WireEnd> {
   const { port, bytes, kind, heard } = needs;
@@ -105,7 +107,7 @@ export async function connectClasp(needs: ClaspNeeds): Promise<WireEnd> {
       send(framing.frame(frame));
       send(framing.frame(message(0x41)));
     });
-  await asked(hello);
+  await asked(hello(needs.token));
   return {
     subscribe: (topic) =>
       asked(
@@ -130,7 +132,7 @@ export async function connectClasp(needs: ClaspNeeds): Promise<WireEnd> {
 export async function joinClasp(port: number, params: number): Promise<number> {
   const startedMs = performance.now();
   const socket = await openClasp(port, webSocket);
-  socket.write(webSocket.frame(hello));
+  socket.write(webSocket.frame(hello()));
   return new Promise((resolve) => {
     let seen = 0;
     receive(socket, webSocket, (bytes, at) => {

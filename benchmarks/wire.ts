@@ -13,6 +13,8 @@ export interface WireEnd {
 
 export interface WireNeeds {
   readonly port: number;
+  /** By which the router lets it in, where it asks for one. */
+  readonly token?: string | undefined;
   /** Of a payload, eight at least. */
   readonly bytes: number;
   readonly heard: (number: number) => void;

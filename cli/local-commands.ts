@@ -60,6 +60,7 @@ const nodeFlags: readonly (readonly [flag: string, value: string, description: s
   ['proxy', 'on|off', 'pass on calls of apps, and take those of peers (default off)'],
   ['signals', 'host:port', 'where sessions of signals connect (default: nowhere; 7330 is usual)'],
   ['signals-origins', 'origins', 'web pages that may connect to signals (default: this machine’s)'],
+  ['signals-rate-limit', 'number', 'messages of a session in a second (default 1000; 0: any)'],
   ['seal-key-file', 'file', 'seal the data folder under this key (or set HANSA_SEAL_KEY)'],
   ['seal-age-identity', 'file', 'seal the data folder under this age identity'],
   ['store', 'url', 'etcd://host:2379,… for several nodes (default: in the data folder)'],

@@ -3,6 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isHansaError, type NodeId } from '@hansa/foundation';
+import type { SessionOptions } from './composition-needs.ts';
 import type { Opening } from './opening.ts';
 import { openFront, urlOf, type Front } from './front.ts';
 import { socketPathBytesMax } from './http-listen.ts';
@@ -54,8 +55,12 @@ function orElse(open: () => Promise<Front>): (error: unknown) => Promise<Front> 
   };
 }
 
+export function sessionOptions(config: Opening['config'], front: Front): SessionOptions {
+  return { url: signalsUrl(config, front), messagesPerSecondMax: config.signalsRateLimit };
+}
+
 /** Undefined where no signals are listened for. */
-export function signalsUrl({ signals }: Opening['config'], front: Front): string | undefined {
+function signalsUrl({ signals }: Opening['config'], front: Front): string | undefined {
   if (signals === undefined || front.signals === undefined) {
     return undefined;
   }

@@ -76,6 +76,13 @@ export interface NodesOptions {
   readonly host?: NodesHost | undefined;
 }
 
+export interface SessionOptions {
+  /** Where they connect; absent where they do not. */
+  readonly url?: string | undefined;
+  /** Messages that one may send in a second; 0 for any number. */
+  readonly messagesPerSecondMax: number;
+}
+
 export interface CompositionNeeds extends Drivers {
   /** Absent in simulations: then the cluster is one node without a name. */
   readonly nodes?: NodesOptions | undefined;
@@ -95,8 +102,8 @@ export interface CompositionNeeds extends Drivers {
   readonly discovery?: DiscoveryOptions | undefined;
   /** Absent in simulations: then nobody is issued a certificate. */
   readonly certificates?: CertificateOptions | undefined;
-  /** Where sessions of signals connect; absent where they do not. */
-  readonly signalsUrl?: string | undefined;
+  /** How this node takes sessions of signals; what is absent is as the router has it. */
+  readonly sessions?: SessionOptions | undefined;
   /** Kinds besides git. */
   readonly kinds?: readonly FederatedKind[];
 }

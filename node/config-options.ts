@@ -1,4 +1,5 @@
 // The settings of a node: one table says what each is called, what it may be, and what it is for.
+import { routerDefaults } from '@hansa/capabilities/signals/capability';
 import { nameLengthMax } from '@hansa/foundation';
 import { z } from 'zod';
 import { certificateDurations, signalsAddress, tlsModes } from './listener-config.ts';
@@ -134,6 +135,11 @@ export const configOptions: Readonly<Record<string, Option>> = {
     schema: listed.pipe(z.array(z.string().max(262)).max(32)),
     fallback: [],
     description: 'web pages that may connect to signals, by origin; this machine’s by default',
+  },
+  'signals-rate-limit': {
+    schema: z.coerce.number().int().min(0).max(10_000_000),
+    fallback: routerDefaults.messagesPerSecondMax,
+    description: 'messages of signals that a session may send in a second; 0 for any number',
   },
   'seal-key-file': {
     schema: filePath,

@@ -79,6 +79,15 @@ describe('signals', () => {
     }
   });
 
+  test('take a thousand messages a second of a session, or as many as is said', async () => {
+    expect((await configured({})).signalsRateLimit).toBe(1_000);
+    expect((await configured({ 'signals-rate-limit': '0' })).signalsRateLimit).toBe(0);
+    for (const odd of ['-1', 'many', '1.5']) {
+      const refused = configured({ 'signals-rate-limit': odd });
+      await expect(refused).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    }
+  });
+
   test('take pages of other machines where their origins are named', async () => {
     const flags = { signals: '127.0.0.1:7330', 'signals-origins': 'https://show.example:8443' };
     const { signals } = await configured(flags);

@@ -53,6 +53,8 @@ export interface Config {
         readonly origins: readonly string[];
       }
     | undefined;
+  /** Messages that a session of signals may send in a second; 0 for any number. */
+  readonly signalsRateLimit: number;
   /** Files of the key that seals the data folder; one of them at most. */
   readonly sealKeyFile?: string | undefined;
   readonly sealAgeIdentity?: string | undefined;
@@ -169,6 +171,7 @@ function typed(
     dhtBootstrap: z.array(z.string()),
     proxy: z.boolean(),
     signals: signalsSchema.optional(),
+    signalsRateLimit: z.number(),
     sealKeyFile: z.string().optional(),
     sealAgeIdentity: z.string().optional(),
     syncIntervalMs: z.number(),
@@ -198,6 +201,7 @@ function typed(
     dhtBootstrap: values.get('dht-bootstrap'),
     proxy: values.get('proxy') === 'on',
     signals: signalsOf(values),
+    signalsRateLimit: values.get('signals-rate-limit'),
     sealKeyFile: values.get('seal-key-file') || undefined,
     sealAgeIdentity: values.get('seal-age-identity') || undefined,
     syncIntervalMs: Number(values.get('sync-interval')) * 1_000,

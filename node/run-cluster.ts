@@ -9,7 +9,7 @@ import type { NodesHost } from '@hansa/capabilities/nodes/capability';
 import { createCertificateMaker } from '@hansa/certificates-x509';
 import { HansaError, serve, type Caller, type Capability, type Gate } from '@hansa/foundation';
 import { createAppEndpoints } from './app-endpoint.ts';
-import { signalsUrl } from './api-front.ts';
+import { sessionOptions } from './api-front.ts';
 import { compose, type Composition } from './composition.ts';
 import { countingGate } from './counting-gate.ts';
 import { openDrivers } from './drivers.ts';
@@ -69,7 +69,7 @@ export async function runCluster(
     peerGate: createPeerGate(log, () => kept.audit),
     syncIntervalMs: config.syncIntervalMs,
     proxy: config.proxy,
-    signalsUrl: signalsUrl(config, front),
+    sessions: sessionOptions(config, front),
     certificates: {
       maker: createCertificateMaker(),
       validities: config.certificates,

@@ -28,7 +28,8 @@ export function signalsHost(
     cluster,
     name,
     access,
-    url: () => needs.signalsUrl,
+    url: () => needs.sessions?.url,
+    options: { messagesPerSecondMax: needs.sessions?.messagesPerSecondMax },
   });
 }
 

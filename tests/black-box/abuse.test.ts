@@ -164,22 +164,11 @@ describe('4. unrestricted resource consumption', () => {
 
   test('one caller among many requests is told when to come back, and others go on', async () => {
     const { token } = await tokenFor('api:links.read');
-    const statuses = new Map<number, number>();
-    let retryAfter: string | null = null;
-    const ask = async (): Promise<void> => {
-      const response = await fetch(`${lubeck.url}/links`, {
-        headers: { authorization: `Bearer ${token}` },
-      });
-      await response.arrayBuffer();
-      statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
-      retryAfter = response.headers.get('retry-after') ?? retryAfter;
-    };
-    for (let round = 0; round < 60 && !statuses.has(429); round += 1) {
-      await Promise.all(Array.from({ length: 100 }, ask));
-    }
-    expect(statuses.get(429)).toBeGreaterThan(0);
-    expect(Number(retryAfter)).toBeGreaterThan(0);
-    expect([...statuses.keys()].every((status) => status === 200 || status === 429)).toBe(true);
+    const said = await flood(lubeck, { token, path: '/links', count: 5_000 });
+    const statuses = [...said.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => Number(status));
+    expect(statuses).toHaveLength(5_000);
+    expect(new Set(statuses)).toEqual(new Set([200, 429]));
+    expect(Number(/^retry-after: (\d+)/im.exec(said)?.[1])).toBeGreaterThan(0);
     // By the unix socket, which is another address: the operator's own way in.
     expect((await lubeck.hansa('status')).code).toBe(0);
   }, 60_000);
@@ -200,6 +189,24 @@ describe('4. unrestricted resource consumption', () => {
     await Promise.all(ended);
   }, 60_000);
 });
+
+/** All in one go on one connection, so that asking costs less than answering; the answers. */
+function flood(
+  { url }: Cluster,
+  asked: { readonly token: string; readonly path: string; readonly count: number },
+): Promise<string> {
+  const { hostname, port, host } = new URL(url);
+  const lines = [`GET ${asked.path} HTTP/1.1`, `Host: ${host}`];
+  const head = [...lines, `Authorization: Bearer ${asked.token}`].join('\r\n');
+  const rest = `${head}\r\n\r\n`.repeat(asked.count - 1);
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const socket = connect(Number(port), hostname);
+    socket.once('error', reject).once('close', () => resolve(said));
+    socket.setEncoding('utf8').on('data', (text: string) => (said += text));
+    socket.write(`${rest}${head}\r\nConnection: close\r\n\r\n`);
+  });
+}
 
 describe('5. broken function level authorisation', () => {
   test('every operation that changes something is refused to a viewer, and to nobody', async () => {

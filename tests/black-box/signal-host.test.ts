@@ -4,10 +4,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clasp, Value } from '@clasp-to/core';
 import type { AuditRecord } from '@hansa/capabilities/audit/contract';
+import type { AcceptLine } from '@hansa/capabilities/signals/frames/line';
+import { signalErrors, type ErrorMessage } from '@hansa/capabilities/signals/frames/messages';
 import type { MadeSignalToken, RouterStatus } from '@hansa/capabilities/signals/contract';
 import type { IssuedToken } from '@hansa/capabilities/tokens/contract';
 import type { ErrorReport } from '@hansa/foundation';
+import { dialWebSocket } from '@hansa/signal-sockets';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { openSignalClient, type SignalClient } from '../../testkit/signal-client.ts';
 import { callApi, startCluster, type Cluster } from './harness/cluster.ts';
 import { must } from './harness/linking.ts';
 import { makePerson } from './harness/people.ts';
@@ -127,6 +131,30 @@ describe('a node with signals', () => {
     expect(body.code).toBe('TOKEN_SCOPE');
   });
 });
+
+test('a session says as many messages a second as its node was told, and is told so', async () => {
+  const limit = ['--signals-rate-limit', '5'];
+  const slow = await startCluster({ name: 'slow', flags: [...flags, ...limit] });
+  const url = routerUrl(slow);
+  const dial = (accept: AcceptLine) => dialWebSocket({ url, accept });
+  const client = await openSignalClient({ dial, token: slow.token() });
+  await client.next('welcome');
+  for (let at = 0; at < 20; at += 1) {
+    client.say({ type: 'get', address: '/nothing' });
+  }
+  const { message } = await rateError(client);
+  expect(message).toBe('Rate limit exceeded: 5 messages/second');
+  client.close();
+});
+
+async function rateError(client: SignalClient): Promise<ErrorMessage> {
+  for (;;) {
+    const told = await client.next('error');
+    if (told.code === signalErrors.rate) {
+      return told;
+    }
+  }
+}
 
 test('what is durable is there after kill -9, and a client goes on with the port it knew', async () => {
   await must(lubeck, 'signal', 'rule', 'put', '/scene/**', '--durable');

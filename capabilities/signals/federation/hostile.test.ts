@@ -184,6 +184,30 @@ describe('a router that lies', () => {
     expect(hub.value('/site-a/x')).toBe(3);
   });
 
+  it('tells of routers at a pace, and what was too much when it is told again', async () => {
+    const evil = await liar();
+    const { advertsPerSecondMax, patternsMax } = federationLimits;
+    const patterns = Array.from({ length: patternsMax }, (_, i) => `/far/${i}`);
+    const tell = (stamp: number): void =>
+      evil.line.say(advertMessage({ routerId: 'far', stamp, patterns, neighbours: ['evil'] }));
+    const passedOn = (): number =>
+      net
+        .crossed('hub', 'a')
+        .filter((message) => message.type === 'federation' && message.origin === 'far').length;
+    const fair = advertsPerSecondMax / patternsMax;
+    for (let stamp = 1; stamp <= fair + 20; stamp += 1) {
+      tell(stamp);
+    }
+    await net.settle();
+    expect(passedOn()).toBeGreaterThan(fair / 2);
+    expect(passedOn()).toBeLessThanOrEqual(fair);
+    const before = passedOn();
+    await net.advance(1_000);
+    tell(fair + 20);
+    await net.settle();
+    expect(passedOn()).toBe(before + 1);
+  });
+
   it('brings nothing down by frames that are cut or changed', async () => {
     const evil = await liar();
     const random = createSeededRandom(5);

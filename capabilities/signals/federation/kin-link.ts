@@ -14,6 +14,7 @@ import type {
   WireValue,
 } from '../frames/messages.ts';
 import type { Param } from '../router/param.ts';
+import { createBucket, type Bucket } from '../router/bucket.ts';
 import type { Timer, Timers } from '../router/timers.ts';
 import { federationLimits } from './limits.ts';
 import type { LinkRights } from './link-rights.ts';
@@ -83,6 +84,7 @@ export class KinLink {
   readonly peerId: string;
   readonly dialerId: string;
   readonly rights: LinkRights;
+  readonly #pace: Bucket;
   readonly #host: KinHost;
   readonly #port: LinkPort;
   /** Addresses to be told, and whether also to the router that they came from. */
@@ -103,6 +105,7 @@ export class KinLink {
     this.peerId = peerId;
     this.dialerId = dialerId;
     this.rights = rights;
+    this.#pace = createBucket(host.clock, federationLimits.advertsPerSecondMax);
   }
 
   /** A change that has just been taken; `frame` is asked for where it goes out at once. */
@@ -368,11 +371,11 @@ export class KinLink {
       return true;
     }
     const advert = advertOf(message);
-    if (advert !== undefined) {
+    // What is too much now is told again with the next round of adverts.
+    if (advert !== undefined && this.#pace.take(1 + advert.patterns.length)) {
       this.#host.advertised(this, advert);
-      return true;
     }
-    return false;
+    return advert !== undefined;
   }
 
   /** What is newer here is told; what is newer there is asked for, by saying what we have. */

@@ -7,6 +7,8 @@ export const federationLimits = {
   claimsMax: 20_000,
   /** Of one session: what is whose changes seldom, and everybody is told of it. */
   declarationsPerSecondMax: 8,
+  /** Patterns in what one link tells of routers: a large mesh at once, and no flood of changes. */
+  advertsPerSecondMax: 100_000,
   /** As the README says. A frame holds fewer; other carriers may bring more. */
   revisionsMax: 10_000,
   /** Of a frame's 65,535 bytes, what entries of a revision vector may take. */

@@ -1,15 +1,17 @@
 // The manager without a router: who its peers are, from the events that it is given.
 import { silentLog } from '@hansa/foundation';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createHandClock } from '../../../testkit/hand-clock.ts';
 import { createSeededRandom } from '../../../testkit/seeded-random.ts';
 import { wireValue } from '../frames/values.ts';
 import { overlaps } from '../patterns/covering.ts';
+import { matcherOf } from '../patterns/matching.ts';
 import { namespacesConflict, peerStates, type FederationConfig } from './config.ts';
 import { reconnectWaitMs } from './dialer.ts';
 import { federationLimits } from './limits.ts';
 import { FederationManager } from './manager.ts';
-import { createNamespaceBook } from './namespaces.ts';
+import { createNamespaceBook, type Holder } from './namespaces.ts';
 
 function managerOf(config: Partial<FederationConfig> = {}): FederationManager {
   const clock = createHandClock();
@@ -151,21 +153,63 @@ describe('namespaces', () => {
       [other, one],
     ] as const) {
       const book = createNamespaceBook();
-      book.add('b', [held]);
-      expect(book.conflict(asked) !== undefined).toBe(expected);
+      book.claim(holder('b'), [held]);
+      expect(book.conflict(asked, anybody) !== undefined).toBe(expected);
       expect(namespacesConflict(held, asked)).toBe(expected);
     }
   });
 
   it('of all that is left stand beside any but themselves', () => {
     const book = createNamespaceBook();
-    book.add('b', ['/a/**']);
-    expect(book.conflict('/**')).toBeUndefined();
-    book.add('c', ['/**']);
-    expect(book.conflict('/b/**')).toBeUndefined();
-    expect(book.conflict('/**')).toEqual({ owner: 'c', pattern: '/**' });
+    book.claim(holder('b'), ['/a/**']);
+    expect(book.conflict('/**', anybody)).toBeUndefined();
+    book.claim(holder('c'), ['/**']);
+    expect(book.conflict('/b/**', anybody)).toBeUndefined();
+    expect(book.conflict('/**', anybody)).toEqual({ holder: holder('c'), pattern: '/**' });
+  });
+
+  it('are what their holders claimed last, whoever claimed what before', () => {
+    const pattern = fc
+      .array(fc.constantFrom('a', 'b', '*', '**', 'a*'), { minLength: 1, maxLength: 3 })
+      .map((segments) => `/${segments.join('/')}`);
+    const claim = fc.record({ by: fc.constantFrom('x', 'y', 'z'), patterns: fc.array(pattern) });
+    fc.assert(
+      fc.property(
+        fc.array(claim),
+        pattern,
+        fc.constantFrom('x', 'nobody'),
+        (claims, asked, but) => {
+          const book = createNamespaceBook();
+          const held = new Map<string, readonly string[]>();
+          for (const { by, patterns } of claims) {
+            book.claim(holder(by), patterns);
+            held.set(by, patterns);
+          }
+          const clashes = [...held].some(
+            ([by, patterns]) =>
+              by !== but && patterns.some((theirs) => namespacesConflict(theirs, asked)),
+          );
+          expect(book.conflict(asked, ({ id }) => id !== but) !== undefined).toBe(clashes);
+          const address = asked.replaceAll('*', 'a');
+          const found: string[] = [];
+          book.match(address, ({ holder: { id } }) => void found.push(id));
+          const matching = [...held].flatMap(([by, patterns]) =>
+            patterns.filter((theirs) => matcherOf(theirs)(address)).map(() => by),
+          );
+          expect(found.toSorted()).toEqual(matching.toSorted());
+        },
+      ),
+    );
   });
 });
+
+function holder(id: string): Holder {
+  return { kind: 'router', id, name: id };
+}
+
+function anybody(): boolean {
+  return true;
+}
 
 describe('the wait before a new attempt', () => {
   it('doubles up to half a minute, and is never twice the same', () => {

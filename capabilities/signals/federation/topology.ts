@@ -2,10 +2,9 @@
 // itself and its links; all of it reaches everybody, and each finds its ways by itself, so that the
 // end of a link is never mistaken for a longer way round.
 import { patternProblem } from '../patterns/address.ts';
-import { createPatternIndex, type PatternIndex } from '../patterns/trie.ts';
 import { restPattern } from './config.ts';
 import { federationLimits } from './limits.ts';
-import { createNamespaceBook, type Claimed } from './namespaces.ts';
+import { createNamespaceBook, type Claimed, type Holder } from './namespaces.ts';
 import type { Advert } from './suffix.ts';
 
 export type Owner =
@@ -22,12 +21,6 @@ export type Offered =
   | { readonly outcome: 'new' | 'known' | 'outdone' }
   | { readonly outcome: 'refused'; readonly sentence: string };
 
-interface Claim {
-  readonly pattern: string;
-  /** Ours, `peer:` and a key, or a router's id. */
-  readonly holder: { readonly kind: 'self' | 'peer' | 'router'; readonly id: string };
-}
-
 /** Links that once were, as pairs of routers; more than as many routers have is a mistake. */
 const edgesMax = 16 * federationLimits.routersMax;
 
@@ -40,16 +33,14 @@ export class Topology {
   #self: Advert;
   readonly #adverts = new Map<string, Advert>();
   /** Of peers of another kind, by their key. */
-  readonly #peers = new Map<
-    string,
-    { readonly name: string; readonly patterns: readonly string[] }
-  >();
+  readonly #peers = new Map<string, readonly string[]>();
+  #peersClaim = 0;
   /** By router, those that it says it is linked to. */
   readonly #linked = new Map<string, ReadonlySet<string>>();
   /** By router, those that it was linked to at any time, both of them agreeing. */
   readonly #once = new Map<string, Set<string>>();
   #edges = 0;
-  #index: PatternIndex<Claim> | undefined;
+  readonly #book = createNamespaceBook();
   #ways: ReadonlyMap<string, string> | undefined;
   /** By address, as long as nothing changes: each message asks several times. */
   readonly #owners = new Map<string, Owner | undefined>();
@@ -59,6 +50,7 @@ export class Topology {
     this.selfId = selfId;
     this.#owned = owned;
     this.#self = { routerId: selfId, stamp: 0, patterns: owned, neighbours: [] };
+    this.#book.claim(this.#selfHolder(), owned);
   }
 
   get owned(): readonly string[] {
@@ -77,8 +69,11 @@ export class Topology {
   /** Ours from now on, and what is whose among routers that have proven who they are. */
   state(owned: readonly string[], others: ReadonlyMap<string, readonly string[]>): void {
     this.#owned = owned;
+    this.#book.claim(this.#selfHolder(), owned);
+    for (const id of new Set([...this.#stated.keys(), ...others.keys()])) {
+      this.#book.claim({ kind: 'stated', id, name: id }, others.get(id) ?? []);
+    }
     this.#stated = others;
-    this.#index = undefined;
     this.#owners.clear();
   }
 
@@ -95,10 +90,9 @@ export class Topology {
 
   /** What we tell of ourselves from now on. */
   tellOfSelf(neighbours: readonly string[], stamp: number): Advert {
-    const more = [...this.#peers.values()].flatMap(({ patterns }) => patterns);
     // Who owns the rest owns what its peers declared, as far as others are concerned.
     const isRest = this.#owned.includes(restPattern);
-    const patterns = isRest ? this.#owned : [...this.#owned, ...more];
+    const patterns = isRest ? this.#owned : [...this.#owned, ...[...this.#peers.values()].flat()];
     this.#self = {
       routerId: this.selfId,
       stamp: Math.max(stamp, this.#self.stamp + 1),
@@ -112,26 +106,30 @@ export class Topology {
 
   /** A peer of another kind declares; the sentence says why it may not. */
   claim(key: string, name: string, patterns: readonly string[]): string | undefined {
-    const conflict =
-      this.#crowding(key, patterns) ?? this.#conflict(patterns, { peer: key, router: undefined });
+    const conflict = this.#crowding(key, patterns) ?? this.#conflict(patterns, { peer: key });
     if (conflict === undefined) {
-      this.#peers.set(key, { name, patterns });
+      this.#hold({ kind: 'peer', id: key, name }, patterns);
       this.#changed(this.#self);
     }
     return conflict;
   }
 
   #crowding(key: string, patterns: readonly string[]): string | undefined {
-    let claimed = patterns.length;
-    this.#peers.forEach(({ patterns: theirs }, other) => {
-      claimed += other === key ? 0 : theirs.length;
-    });
+    const claimed = this.#peersClaim - (this.#peers.get(key)?.length ?? 0) + patterns.length;
     const { claimsMax } = federationLimits;
     return claimed > claimsMax ? `${claimsMax} namespaces are all that peers have` : undefined;
   }
 
+  #hold(peer: Holder, patterns: readonly string[]): void {
+    this.#peersClaim += patterns.length - (this.#peers.get(peer.id)?.length ?? 0);
+    this.#peers.set(peer.id, patterns);
+    this.#book.claim(peer, patterns);
+  }
+
   release(key: string): void {
-    if (this.#peers.delete(key)) {
+    if (this.#peers.has(key)) {
+      this.#hold({ kind: 'peer', id: key, name: key }, []);
+      this.#peers.delete(key);
       this.#changed(this.#self);
     }
   }
@@ -156,6 +154,7 @@ export class Topology {
       return { outcome: 'refused', sentence };
     }
     this.#adverts.set(routerId, advert);
+    this.#book.claim({ kind: 'router', id: routerId, name: routerId }, advert.patterns);
     if (isProven) {
       this.#proven.add(routerId);
     }
@@ -178,10 +177,9 @@ export class Topology {
   }
 
   #ownerNow(address: string): Owner | undefined {
-    this.#index ??= this.#indexed();
     let best: Owner | undefined;
     let bestRank = 0;
-    this.#index.match(address, (claim) => {
+    this.#book.match(address, (claim) => {
       const owner = this.#ownerBy(claim);
       const rank = (claim.pattern === restPattern ? 0 : 2) + (owner.kind === 'away' ? 1 : 2);
       if (rank > bestRank) {
@@ -215,13 +213,12 @@ export class Topology {
     if (!isProven && (this.#stated.has(routerId) || this.#proven.has(routerId))) {
       return 'a router that is known by its link speaks by it';
     }
-    const sentence =
-      problemOf(advert) ?? this.#conflict(patterns, { peer: undefined, router: routerId });
+    const sentence = problemOf(advert) ?? this.#conflict(patterns, { router: routerId });
     const hasRoom = sentence !== undefined || this.#adverts.has(routerId) || this.#hasRoom();
     return hasRoom ? sentence : `${federationLimits.routersMax} routers are all that one knows`;
   }
 
-  #ownerBy({ holder }: Claim): Owner {
+  #ownerBy({ holder }: Claimed): Owner {
     if (holder.kind === 'self') {
       return { kind: 'self' };
     }
@@ -234,8 +231,11 @@ export class Topology {
       : { kind: 'router', id: holder.id, next };
   }
 
+  #selfHolder(): Holder {
+    return { kind: 'self', id: this.selfId, name: 'this router' };
+  }
+
   #changed(advert: Advert): void {
-    this.#index = undefined;
     this.#ways = undefined;
     this.#owners.clear();
     this.#bringing.clear();
@@ -301,39 +301,17 @@ export class Topology {
     return reached;
   }
 
-  #indexed(): PatternIndex<Claim> {
-    const index = createPatternIndex<Claim>();
-    const add = (patterns: readonly string[], holder: Claim['holder']): void => {
-      for (const pattern of patterns) {
-        index.add(pattern, { pattern, holder });
-      }
-    };
-    add(this.#owned, { kind: 'self', id: this.selfId });
-    this.#peers.forEach(({ patterns }, id) => add(patterns, { kind: 'peer', id }));
-    this.#adverts.forEach(({ patterns }, id) => add(patterns, { kind: 'router', id }));
-    this.#stated.forEach((patterns, id) => add(patterns, { kind: 'router', id }));
-    return index;
-  }
-
+  /** What is claimed already by somebody but the one who asks. Who cannot be reached has gone. */
   #conflict(
     patterns: readonly string[],
-    but: { readonly peer: string | undefined; readonly router: string | undefined },
+    but: { readonly peer?: string; readonly router?: string },
   ): string | undefined {
-    const book = createNamespaceBook();
-    book.add('this router', this.#owned);
-    for (const [key, { name, patterns: theirs }] of this.#peers) {
-      if (key !== but.peer) {
-        book.add(name, theirs);
-      }
-    }
-    for (const [id, advert] of this.#adverts) {
-      if (id !== but.router && this.wayTo(id) !== undefined) {
-        book.add(id, advert.patterns);
-      }
-    }
-    this.#stated.forEach((theirs, id) => book.add(id, theirs));
+    const counts = ({ kind, id }: Holder): boolean =>
+      kind === 'peer'
+        ? id !== but.peer
+        : kind !== 'router' || (id !== but.router && this.wayTo(id) !== undefined);
     for (const pattern of patterns) {
-      const found = book.conflict(pattern);
+      const found = this.#book.conflict(pattern, counts);
       if (found !== undefined) {
         return conflictSentence(pattern, found);
       }
@@ -350,6 +328,7 @@ export class Topology {
       if (this.wayTo(id) === undefined) {
         this.#linked.delete(id);
         this.#proven.delete(id);
+        this.#book.claim({ kind: 'router', id, name: id }, []);
         return this.#adverts.delete(id);
       }
     }
@@ -369,9 +348,9 @@ function problemOf({ routerId, patterns, neighbours }: Advert): string | undefin
   return bad === undefined ? undefined : `a namespace is no pattern: ${patternProblem(bad) ?? ''}`;
 }
 
-function conflictSentence(pattern: string, { owner, pattern: theirs }: Claimed): string {
+function conflictSentence(pattern: string, { holder, pattern: theirs }: Claimed): string {
   const [mine, other] = [shortened(pattern), shortened(theirs)];
-  return `namespace ${mine} is claimed already: ${owner} has ${other}`;
+  return `namespace ${mine} is claimed already: ${holder.name} has ${other}`;
 }
 
 /** A pattern may be as long as a frame, and the answer has to fit into one. */

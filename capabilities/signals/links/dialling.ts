@@ -23,6 +23,8 @@ import { isSame, type PeerMay, type PeerRights } from './rights.ts';
 
 /** An older peer carries no signals until it is upgraded: then it is heard a minute late. */
 const unknownAgainMs = 60_000;
+/** A call costs as much as hundreds of frames: what is no whole batch goes this often at most. */
+export const gatherMs = 1;
 /** At first, and twice as long each time, up to the longest wait: a link that flaps is no herd. */
 const againMs = 100;
 const againMsMax = 10_000; // as long as people look at a lamp that should have changed
@@ -152,6 +154,8 @@ class DialledLine {
   #failure: unknown;
   #sends = 0;
   #sequence = 0;
+  #sentMs = 0;
+  #isGathering = false;
   link: FederationLink | undefined;
   wasActive = false;
 
@@ -220,7 +224,7 @@ class DialledLine {
   }
 
   #pump(): void {
-    while (this.#sends < sendsMax && !this.#ending.signal.aborted) {
+    while (this.#maySend()) {
       const frames = this.#line.take();
       if (frames === undefined) {
         break;
@@ -232,11 +236,33 @@ class DialledLine {
     }
   }
 
+  /** At once what stands alone or fills a batch; the rest waits a moment for what follows it. */
+  #maySend(): boolean {
+    if (this.#sends >= sendsMax || this.#ending.signal.aborted) {
+      return false;
+    }
+    const { clock } = this.#needs;
+    const waitMs = this.#sentMs + gatherMs - clock.monotonicMs();
+    if (this.#sends === 0 || this.#line.hasBatch || waitMs <= 0) {
+      return true;
+    }
+    if (!this.#isGathering && !this.#line.isEmpty) {
+      this.#isGathering = true;
+      const again = (): void => {
+        this.#isGathering = false;
+        this.#pump();
+      };
+      clock.sleep(waitMs, this.#ending.signal).then(again, () => undefined);
+    }
+    return false;
+  }
+
   #send(frames: Uint8Array): void {
     const { signal } = this.#ending;
     const sequence = this.#sequence;
     this.#sequence += 1;
     this.#sends += 1;
+    this.#sentMs = this.#needs.clock.monotonicMs();
     this.#line.travels(frames.length);
     this.#wire.send({ line: this.#id, sequence, frames }, { signal }).then(
       () => {

@@ -32,6 +32,11 @@ export class LinkLine implements Line {
     return this.#queue.length === 0;
   }
 
+  /** What waits is as much as one batch takes. */
+  get hasBatch(): boolean {
+    return this.#queuedBytes >= batchBytesMax;
+  }
+
   send(frame: Uint8Array): number {
     if (this.#reason === undefined) {
       this.#queue.push(frame);

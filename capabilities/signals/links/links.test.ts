@@ -1,16 +1,14 @@
 import type { Call } from '@hansa/foundation';
-import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createSignalCluster, join, type SignalCluster } from '../../../testkit/signal-clusters.ts';
 import { advertMessage, suffixedMessage } from '../federation/suffix.ts';
 import { decodeFrame } from '../frames/decode.ts';
 import { encodeFrame } from '../frames/encode.ts';
-import { frameBytesMax } from '../frames/limits.ts';
 import type { SignalMessage } from '../frames/messages.ts';
 import { wireValue } from '../frames/values.ts';
-import { batchBytesMax, sendsMax } from '../wire.ts';
+import { sendsMax } from '../wire.ts';
 import { packFrames, unpackFrames } from './batches.ts';
-import { LinkLine } from './link-line.ts';
+import { gatherMs } from './dialling.ts';
 
 const made: SignalCluster[] = [];
 
@@ -137,6 +135,49 @@ describe('two linked clusters', () => {
     expect(found).toEqual(Array.from({ length: 1_000 }, (_, i) => 9_000 + i));
   });
 });
+
+test('a line whose calls take long carries much with each of them', async () => {
+  const [near, far] = clusters('visby', 'bergen').toSorted((a, b) => (a.id < b.id ? -1 : 1)) as [
+    SignalCluster,
+    SignalCluster,
+  ];
+  const namespace = near.state({ owner: near, patterns: ['/light'] });
+  far.state({ owner: near, patterns: ['/light'] });
+  near.grant(far, 'pull', namespace);
+  join(near, far);
+  const calls = slowed(near, far);
+  await startAll([near, far]);
+  await isActive(near, far);
+  const [before, startedMs] = [calls(), performance.now()];
+  for (let i = 1; i <= 500; i += 1) {
+    near.set('/light', i);
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+  await hasValue(far, '/light', 500);
+  expect(calls() - before).toBeLessThanOrEqual((performance.now() - startedMs) / gatherMs + 2);
+});
+
+/** From now on the answer that a batch has arrived takes its time; gives how many were sent. */
+function slowed(near: SignalCluster, far: SignalCluster): () => number {
+  const carrier = near.peers.carrier(far.id);
+  let calls = 0;
+  near.peers.set(near.peers.standing(far.id), {
+    watch: (...asked) => carrier.watch(...asked),
+    async call(...asked) {
+      const answer = await carrier.call(...asked);
+      if (asked[1] === 'send') {
+        calls += 1;
+        await new Promise((resolve) => {
+          setTimeout(resolve, 20 * gatherMs);
+        });
+      }
+      return answer;
+    },
+  });
+  return () => calls;
+}
 
 /** A line to a router that is opened by hand, as a cluster that keeps no rule would. */
 class HandLine {
@@ -321,41 +362,5 @@ describe('a linked cluster that keeps no rule', () => {
     };
     const items = visby.service.open({ line: '00'.repeat(16) }, call)[Symbol.asyncIterator]();
     await expect(items.next()).rejects.toMatchObject({ code: 'LINK_NOT_FOUND' });
-  });
-});
-
-describe('frames in batches', () => {
-  test('come out as they went in', () => {
-    fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 20 }), (frames) => {
-        expect(unpackFrames(packFrames(frames))).toEqual(frames);
-      }),
-      { numRuns: 1_000 },
-    );
-  });
-
-  test('are PROTOCOL_BREACH where they are cut, or longer than any frame is', () => {
-    const whole = packFrames([Uint8Array.of(1, 2, 3)]);
-    for (let length = 1; length < whole.length; length += 1) {
-      const cut = whole.subarray(0, length);
-      expect(() => unpackFrames(cut)).toThrow(expect.objectContaining({ code: 'PROTOCOL_BREACH' }));
-    }
-    const long = packFrames([new Uint8Array(frameBytesMax + 1)]);
-    expect(() => unpackFrames(long)).toThrow(expect.objectContaining({ code: 'PROTOCOL_BREACH' }));
-  });
-
-  test('are gathered up to the largest batch, and dropped with their line', () => {
-    const line = new LinkLine({ remote: 'link', wake: () => undefined });
-    const frame = new Uint8Array(60_000);
-    for (let i = 0; i < 10; i += 1) {
-      line.send(frame);
-    }
-    expect(line.waiting()).toBe(600_000);
-    const batch = line.take() ?? new Uint8Array();
-    expect(batch.length).toBeLessThanOrEqual(batchBytesMax);
-    expect(unpackFrames(batch)).toHaveLength(4);
-    line.drop('over');
-    expect([line.take(), line.waiting(), line.reason]).toEqual([undefined, 0, 'over']);
-    expect(line.send(frame)).toBe(0);
   });
 });

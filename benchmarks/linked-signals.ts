@@ -1,0 +1,50 @@
+// Linked clusters whose nodes host routers of signals, as people set them up: a hub with a leaf on
+// either side, a namespace of the leaf's that policies let cross, and tokens for who connects.
+import { createRig, linkTwo, shareWith, until, type MeasuredCluster } from './federation-rig.ts';
+
+export interface LinkedSites {
+  readonly a: Place;
+  readonly hub: Place;
+  readonly b: Place;
+  close(): Promise<void>;
+}
+
+/** Where a session connects, and with what it is let in. */
+export interface Place {
+  readonly port: number;
+  readonly token: string;
+}
+
+const signals = ['--signals', '127.0.0.1:0', '--signals-rate-limit', '0', '--log-level', 'problem'];
+const crossWithinMs = 30_000;
+
+export async function startLinkedSites(): Promise<LinkedSites> {
+  const rig = createRig();
+  const [a, hub, b] = [
+    await rig.start('a', ...signals),
+    await rig.start('hub', ...signals),
+    await rig.start('b', ...signals),
+  ];
+  await linkTwo(hub, a);
+  await linkTwo(hub, b);
+  const namespace = { kind: 'namespace', name: 'a' };
+  await a.namespaces.add({ name: 'a', patterns: ['/bench/a/**'] });
+  await shareWith(a, hub, namespace);
+  await mirrored(hub, 'a:namespace/a');
+  await hub.namespaces.add({ name: 'a', patterns: ['/bench/a/**'], of: 'a' });
+  await shareWith(hub, b, namespace);
+  await mirrored(b, 'hub:namespace/a');
+  return { a: placeOf(a), hub: placeOf(hub), b: placeOf(b), close: () => rig.close() };
+}
+
+function placeOf({ signals: url = '', token }: MeasuredCluster): Place {
+  return { port: Number(new URL(url).port), token };
+}
+
+/** As soon as what is shared is seen. */
+function mirrored(cluster: MeasuredCluster, resource: string): Promise<void> {
+  return until(`${resource} is mirrored`, crossWithinMs, async () => {
+    await cluster.sync.add({ resource });
+    return true;
+  });
+}
