@@ -95,13 +95,15 @@ async function startCluster(
     env: { ...process.env, HANSA_HOME: folder },
     stdio: 'ignore',
   });
-  await until(`${name} is ready`, startWithinMs, async () => {
+  await until(`${name} listens`, startWithinMs, async () => {
     readFileSync(apiFile);
     return true;
   });
-  const readyMs = performance.now() - startedMs;
   const said = JSON.parse(readFileSync(apiFile, 'utf8')) as { url: string; signals?: string };
   const { url } = said;
+  // It listens before it serves, and answers as soon as it does.
+  await until(`${name} is ready`, startWithinMs, async () => (await fetch(`${url}/health`)).ok);
+  const readyMs = performance.now() - startedMs;
   const token = readFileSync(join(data, 'owner.token'), 'utf8').trim();
   const carrier = createHttpCarrier({ url, token });
   return {

@@ -5,6 +5,7 @@ import { createRig, linkTwo, shareWith, until, type MeasuredCluster } from './fe
 export interface LinkedSites {
   readonly a: Place;
   readonly hub: Place;
+  /** Another leaf, or the same where none is asked for. */
   readonly b: Place;
   close(): Promise<void>;
 }
@@ -17,24 +18,28 @@ export interface Place {
 
 const signals = ['--signals', '127.0.0.1:0', '--signals-rate-limit', '0', '--log-level', 'problem'];
 const crossWithinMs = 30_000;
+const namespace = { kind: 'namespace', name: 'a' };
+const patterns = ['/bench/a/**'];
 
-export async function startLinkedSites(): Promise<LinkedSites> {
+/** With `b` left out, nobody has to be told what is measured but the hub. */
+export async function startLinkedSites(leaves: 'a' | 'a and b' = 'a and b'): Promise<LinkedSites> {
   const rig = createRig();
-  const [a, hub, b] = [
-    await rig.start('a', ...signals),
-    await rig.start('hub', ...signals),
-    await rig.start('b', ...signals),
-  ];
+  const [a, hub] = [await rig.start('a', ...signals), await rig.start('hub', ...signals)];
   await linkTwo(hub, a);
-  await linkTwo(hub, b);
-  const namespace = { kind: 'namespace', name: 'a' };
-  await a.namespaces.add({ name: 'a', patterns: ['/bench/a/**'] });
+  await a.namespaces.add({ name: 'a', patterns });
   await shareWith(a, hub, namespace);
   await mirrored(hub, 'a:namespace/a');
-  await hub.namespaces.add({ name: 'a', patterns: ['/bench/a/**'], of: 'a' });
+  const b = leaves === 'a' ? a : await startB(rig, hub);
+  return { a: placeOf(a), hub: placeOf(hub), b: placeOf(b), close: () => rig.close() };
+}
+
+async function startB(rig: Rig, hub: MeasuredCluster): Promise<MeasuredCluster> {
+  const b = await rig.start('b', ...signals);
+  await linkTwo(hub, b);
+  await hub.namespaces.add({ name: 'a', patterns, of: 'a' });
   await shareWith(hub, b, namespace);
   await mirrored(b, 'hub:namespace/a');
-  return { a: placeOf(a), hub: placeOf(hub), b: placeOf(b), close: () => rig.close() };
+  return b;
 }
 
 function placeOf({ signals: url = '', token }: MeasuredCluster): Place {

@@ -53,6 +53,8 @@ export interface TestPeers extends Peers {
   /** Sets how a cluster stands to us; `carrier` is where calls to it go. */
   set(standing: PeerStanding, carrier?: Carrier): void;
   /** Takes its carrier away, as a lost connection does. */
+  /** There is another road to it from now on. */
+  turn(cluster: ClusterId): void;
   disconnect(cluster: ClusterId): void;
   /** How often each was to be told early. */
   readonly hurried: ReadonlyMap<ClusterId, number>;
@@ -73,6 +75,7 @@ export function createTestPeers(): TestPeers {
   const carriers = new Map<ClusterId, Carrier>();
   const listeners = new Set<(cluster: ClusterId) => void>();
   const hurried = new Map<ClusterId, number>();
+  const roads = new Map<ClusterId, unknown>();
   let generation = 0;
   let progress: ProgressSource | undefined;
   const changed = (cluster: ClusterId): void => {
@@ -106,7 +109,7 @@ export function createTestPeers(): TestPeers {
     },
     connected: (cluster) => carriers.has(cluster),
     expectBulk: async () => undefined,
-    road: () => undefined,
+    road: (cluster) => roads.get(cluster),
     hurry: (cluster) => {
       hurried.set(cluster, (hurried.get(cluster) ?? 0) + 1);
     },
@@ -122,6 +125,10 @@ export function createTestPeers(): TestPeers {
         carriers.set(standing.cluster, to);
       }
       changed(standing.cluster);
+    },
+    turn(cluster) {
+      roads.set(cluster, {});
+      changed(cluster);
     },
     disconnect(cluster) {
       carriers.delete(cluster);

@@ -11,10 +11,12 @@ export const sendsMax = 64;
 export interface SignalsPeer {
   /**
    * Opens a line; the first item, which is empty, says that it is open. An older line of the same
-   * cluster ends. LINK_NOT_FOUND where there is no link, SHUTTING_DOWN where no router runs.
+   * cluster ends. Asked again for the same line, with a greater turn, its frames go on there,
+   * behind the last item of the turn before. LINK_NOT_FOUND where there is no link, SHUTTING_DOWN
+   * where no router runs.
    */
   open(
-    input: { readonly line: string },
+    input: { readonly line: string; readonly turn: number },
     call?: Call,
   ): AsyncIterable<{ readonly frames: Uint8Array }>;
   /** In the order of their sequence, from 0. CONNECTION_CLOSED where there is no such line. */
@@ -25,6 +27,7 @@ export interface SignalsPeer {
 }
 
 const line = z.string().regex(/^[0-9a-f]{32}$/, 'a line is 32 hex digits');
+const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const frames = bytesSchema.refine((bytes) => bytes.length <= batchBytesMax, 'too many at once');
 
 export const signalsPeerContract: Contract<SignalsPeer> = {
@@ -36,7 +39,7 @@ export const signalsPeerContract: Contract<SignalsPeer> = {
       watch: true,
       summary: 'Opens a line between two routers of signals, and tells its frames.',
       permission: 'peer',
-      input: z.object({ line }),
+      input: z.object({ line, turn: count }),
       output: z.object({ frames }),
       errors: ['LINK_NOT_FOUND', 'SHUTTING_DOWN'],
     },
@@ -45,7 +48,7 @@ export const signalsPeerContract: Contract<SignalsPeer> = {
       permission: 'peer',
       input: z.object({
         line,
-        sequence: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER),
+        sequence: count,
         frames,
       }),
       output: z.object({}),

@@ -23,8 +23,10 @@ import { isSame, type PeerMay, type PeerRights } from './rights.ts';
 
 /** An older peer carries no signals until it is upgraded: then it is heard a minute late. */
 const unknownAgainMs = 60_000;
-/** A call costs as much as hundreds of frames: what is no whole batch goes this often at most. */
+/** A call costs as much as hundreds of frames: a line that is busy gathers for so long. */
 export const gatherMs = 1;
+/** Batches under way from which on it is: before, each goes at once. */
+const busySends = 2;
 /** At first, and twice as long each time, up to the longest wait: a link that flaps is no herd. */
 const againMs = 100;
 const againMsMax = 10_000; // as long as people look at a lamp that should have changed
@@ -141,13 +143,23 @@ class LinkDialling implements Dialling {
   }
 }
 
+/** A call by which frames come; its first item has been asked for. */
+interface Turn {
+  readonly first: Promise<IteratorResult<Batch>>;
+  readonly items: AsyncIterator<Batch>;
+}
+
+interface Batch {
+  readonly frames: Uint8Array;
+}
+
 class DialledLine {
   readonly #needs: DiallingNeeds;
   readonly #peer: ClusterId;
   readonly #id: string;
   readonly #rights: PeerRights;
   readonly #opened: PeerMay;
-  readonly #road: unknown;
+  #road: unknown;
   readonly #wire: SignalsPeer;
   readonly #line: LinkLine;
   readonly #ending = new AbortController();
@@ -156,6 +168,9 @@ class DialledLine {
   #sequence = 0;
   #sentMs = 0;
   #isGathering = false;
+  /** Of calls by which frames come; each ends where the next one begins. */
+  readonly #turns: Turn[] = [];
+  #turn = 0;
   link: FederationLink | undefined;
   wasActive = false;
 
@@ -176,19 +191,19 @@ class DialledLine {
 
   /** Until the line ends; rejects with what broke it. */
   async run(signal: AbortSignal): Promise<void> {
-    const stopping = AbortSignal.any([signal, this.#ending.signal]);
+    const stop = (): void => this.#ending.abort(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
     try {
-      for await (const { frames } of this.#wire.open({ line: this.#id }, { signal: stopping })) {
-        this.link ??= this.#link();
-        for (const frame of unpackFrames(frames)) {
-          this.link.frame(frame);
-        }
+      this.#open();
+      for (let turn = this.#turns.shift(); turn !== undefined; turn = this.#turns.shift()) {
+        await this.#read(turn);
       }
     } catch (error) {
       if (!this.#ending.signal.aborted) {
         throw error;
       }
     } finally {
+      signal.removeEventListener('abort', stop);
       this.#line.drop('the link ended');
       this.link?.closed('the link ended');
     }
@@ -203,7 +218,28 @@ class DialledLine {
     if (!isWanted || !isSame(this.#opened, this.#rights.may())) {
       this.#end('what the other cluster may do has changed');
     } else if (peers.connected(this.#peer) && peers.road(this.#peer) !== this.#road) {
-      this.#end('there is another way now');
+      this.#road = peers.road(this.#peer);
+      this.#open(); // there is another way now: what comes goes on there
+    }
+  }
+
+  /** Asked at once, since the way is that of this moment. */
+  #open(): void {
+    const { signal } = this.#ending;
+    const asked = this.#wire.open({ line: this.#id, turn: this.#turn }, { signal });
+    const items = asked[Symbol.asyncIterator]();
+    const first = items.next();
+    first.catch(() => undefined); // who reads it is told
+    this.#turn += 1;
+    this.#turns.push({ first, items });
+  }
+
+  async #read({ first, items }: Turn): Promise<void> {
+    for (let item = await first; item.done !== true; item = await items.next()) {
+      this.link ??= this.#link();
+      for (const frame of unpackFrames(item.value.frames)) {
+        this.link.frame(frame);
+      }
     }
   }
 
@@ -243,7 +279,7 @@ class DialledLine {
     }
     const { clock } = this.#needs;
     const waitMs = this.#sentMs + gatherMs - clock.monotonicMs();
-    if (this.#sends === 0 || this.#line.hasBatch || waitMs <= 0) {
+    if (this.#sends < busySends || this.#line.hasBatch || waitMs <= 0) {
       return true;
     }
     if (!this.#isGathering && !this.#line.isEmpty) {

@@ -5,7 +5,7 @@ import { advertMessage, suffixedMessage } from '../federation/suffix.ts';
 import { decodeFrame } from '../frames/decode.ts';
 import { encodeFrame } from '../frames/encode.ts';
 import type { SignalMessage } from '../frames/messages.ts';
-import { wireValue } from '../frames/values.ts';
+import { readValue, wireValue } from '../frames/values.ts';
 import { sendsMax } from '../wire.ts';
 import { packFrames, unpackFrames } from './batches.ts';
 import { gatherMs } from './dialling.ts';
@@ -136,6 +136,49 @@ describe('two linked clusters', () => {
   });
 });
 
+test('a line goes on by another way without losing or turning round what it carries', async () => {
+  const [visby, bergen] = clusters('visby', 'bergen') as [SignalCluster, SignalCluster];
+  for (const owner of [visby, bergen]) {
+    for (const cluster of [visby, bergen]) {
+      const namespace = cluster.state({ owner, patterns: [`/${owner.name}/**`] });
+      owner.grant(cluster, 'pull', namespace);
+    }
+  }
+  join(visby, bergen);
+  await startAll([visby, bergen]);
+  await isActive(visby, bergen);
+  await isActive(bergen, visby);
+  const heard = { visby: heardBy(visby, '/bergen/cue'), bergen: heardBy(bergen, '/visby/cue') };
+  const sent = Array.from({ length: 300 }, (_, i) => i);
+  for (const i of sent) {
+    for (const { router, name } of [visby, bergen]) {
+      const event = { type: 'publish', signal: 'event', value: wireValue(i) } as const;
+      router.publish({ ...event, address: `/${name}/cue` }, { writer: 'process' });
+    }
+    if (i % 7 === 0) {
+      visby.peers.turn(bergen.id);
+      bergen.peers.turn(visby.id);
+    }
+    if (i % 3 === 0) {
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+  }
+  await until(() => heard.visby.length >= sent.length && heard.bergen.length >= sent.length);
+  expect(heard).toEqual({ visby: sent, bergen: sent });
+});
+
+function heardBy({ router }: SignalCluster, address: string): unknown[] {
+  const heard: unknown[] = [];
+  router.listen((change) => {
+    if (change.kind === 'publish' && change.message.address === address) {
+      heard.push(change.message.value && readValue(change.message.value));
+    }
+  });
+  return heard;
+}
+
 test('a line whose calls take long carries much with each of them', async () => {
   const [near, far] = clusters('visby', 'bergen').toSorted((a, b) => (a.id < b.id ? -1 : 1)) as [
     SignalCluster,
@@ -184,18 +227,19 @@ class HandLine {
   readonly heard: SignalMessage[] = [];
   readonly #to: SignalCluster;
   readonly #call: Call;
-  readonly #line = '0f'.repeat(16);
+  readonly #line: string;
   #sequence = 0;
   ended = false;
 
-  constructor(to: SignalCluster, as: SignalCluster) {
+  constructor(to: SignalCluster, as: SignalCluster, line = '0f'.repeat(16)) {
     this.#to = to;
+    this.#line = line;
     this.#call = { caller: { kind: 'cluster', cluster: as.id, node: as.id as never } };
     void this.#read();
   }
 
   async #read(): Promise<void> {
-    const items = this.#to.service.open({ line: this.#line }, this.#call);
+    const items = this.#to.service.open({ line: this.#line, turn: 0 }, this.#call);
     for await (const { frames } of items) {
       this.heard.push(...unpackFrames(frames).map((frame) => decodeFrame(frame).message));
     }
@@ -352,7 +396,10 @@ describe('a linked cluster that keeps no rule', () => {
 
   test('gets no line where it is not linked, and one line at a time where it is', async () => {
     const { visby, bergen, hand } = await meet();
-    const other = new HandLine(visby, bergen);
+    const again = new HandLine(visby, bergen);
+    await until(() => again.ended); // the turn is not its: the first goes on
+    expect(hand.ended).toBe(false);
+    const other = new HandLine(visby, bergen, 'f0'.repeat(16));
     await until(() => hand.ended);
     await other.declare(bergen.id);
     visby.peers.set({ ...visby.peers.standing(bergen.id), active: false });
@@ -360,7 +407,9 @@ describe('a linked cluster that keeps no rule', () => {
     const call: Call = {
       caller: { kind: 'cluster', cluster: bergen.id, node: bergen.id as never },
     };
-    const items = visby.service.open({ line: '00'.repeat(16) }, call)[Symbol.asyncIterator]();
+    const items = visby.service
+      .open({ line: '00'.repeat(16), turn: 0 }, call)
+      [Symbol.asyncIterator]();
     await expect(items.next()).rejects.toMatchObject({ code: 'LINK_NOT_FOUND' });
   });
 });

@@ -28,17 +28,25 @@ export function createServing(needs: ServingNeeds): Serving {
   const lines = new Map<ClusterId, ServedLine>();
   return {
     service: {
-      async *open({ line: id }, call) {
+      async *open({ line: id, turn }, call) {
         const peer = callingCluster(call);
-        const line = openLine(needs, { peer, id });
-        lines.get(peer)?.drop('the same cluster has opened another line');
-        lines.set(peer, line);
+        const known = lines.get(peer);
+        const line = known?.id === id ? known : openLine(needs, { peer, id });
+        if (line !== known) {
+          known?.drop('the same cluster has opened another line');
+          lines.set(peer, line);
+        }
+        if (!line.begin(turn)) {
+          return;
+        }
         try {
           yield { frames: new Uint8Array() };
-          yield* line.batches(call?.signal);
+          yield* line.batches(turn, call?.signal);
         } finally {
-          line.drop('the link ended');
-          if (lines.get(peer) === line) {
+          if (line.isAt(turn)) {
+            line.drop('the link ended');
+          }
+          if (line.isOver && lines.get(peer) === line) {
             lines.delete(peer);
           }
         }
@@ -77,6 +85,8 @@ class ServedLine {
   /** What came before those that were sent before it. */
   readonly #early = new Map<number, Uint8Array>();
   #next = 0;
+  /** Of the call that its frames go out by. */
+  #turn = -1;
   #over = false;
   #wake = (): void => undefined;
 
@@ -93,12 +103,35 @@ class ServedLine {
     this.#events = needs.router.acceptAs(this.#line, needs.rights);
   }
 
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** Its frames go out by this call from now on; false where a later one has come before it. */
+  begin(turn: number): boolean {
+    if (turn <= this.#turn) {
+      return false;
+    }
+    this.#turn = turn;
+    this.#wake();
+    return true;
+  }
+
+  isAt(turn: number): boolean {
+    return turn === this.#turn;
+  }
+
   async *batches(
+    turn: number,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<{ readonly frames: Uint8Array }, void, undefined> {
-    const abort = (): void => this.drop('the link ended');
+    const abort = (): void => {
+      if (this.isAt(turn)) {
+        this.drop('the link ended');
+      }
+    };
     signal?.addEventListener('abort', abort, { once: true });
-    for (;;) {
+    while (this.isAt(turn)) {
       const frames = this.#line.take();
       if (frames !== undefined) {
         yield { frames };
@@ -106,14 +139,14 @@ class ServedLine {
           this.#events.drained();
         }
       } else if (this.#line.reason !== undefined || signal?.aborted === true) {
-        signal?.removeEventListener('abort', abort);
-        return;
+        break;
       } else {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
       }
     }
+    signal?.removeEventListener('abort', abort);
   }
 
   receive(sequence: number, frames: Uint8Array): void {
