@@ -1,6 +1,13 @@
 // Linked clusters whose nodes host routers of signals, as people set them up: a hub with a leaf on
 // either side, a namespace of the leaf's that policies let cross, and tokens for who connects.
-import { createRig, linkTwo, shareWith, until, type MeasuredCluster } from './federation-rig.ts';
+import {
+  createRig,
+  linkTwo,
+  shareWith,
+  until,
+  type MeasuredCluster,
+  type Rig,
+} from './federation-rig.ts';
 
 export interface LinkedSites {
   readonly a: Place;
