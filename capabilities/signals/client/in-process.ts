@@ -1,5 +1,6 @@
 // A line within the process: for the node's own sessions at its own router. What one end sends the
 // other gets in the next microtask, so that neither is called from within its own call.
+import { ownBytes } from '../frames/frame-writer.ts';
 import type { AcceptLine, Line, LineEvents } from '../frames/line.ts';
 
 interface Ends {
@@ -55,7 +56,7 @@ class Direction {
     if (this.#ended) {
       return 0;
     }
-    this.#queue.push(frame);
+    this.#queue.push(this.#paused ? ownBytes(frame) : frame);
     this.bytes += frame.length;
     this.#wake();
     return this.bytes;

@@ -24,7 +24,7 @@ import { payloadOf, type Advert, type Suffix, type Suffixed } from './suffix.ts'
 import { Spreading } from './spreading.ts';
 import { advertsFor, restate } from './stating.ts';
 import { Topology } from './topology.ts';
-import { createSeen, isNewer, type Seen, type Version } from './versions.ts';
+import { isNewer, type Version } from './versions.ts';
 
 /** After its first link is up a router that lost its state may take it back from others. */
 const recoveryMs = 30_000;
@@ -70,9 +70,8 @@ export class Federation implements KinHost {
   router: Router | undefined;
   readonly watchers: Set<TakenListener> = new Set();
   readonly #carrying: Carrying;
-  readonly #seen: Seen = createSeen();
   readonly #spreading: Spreading;
-  #newsId = 0;
+  #lastWriter = { here: '', elsewhere: '' };
   #recoversUntilMs: number | undefined;
 
   constructor({ config, clock, timers, log }: FederationNeeds) {
@@ -217,12 +216,13 @@ export class Federation implements KinHost {
       this.figures.refused += 1;
       return;
     }
-    if (!this.#seen.isNew(suffix.origin, suffix.stamp)) {
+    if (!this.#spreading.seen.isNew(suffix.origin, suffix.stamp)) {
       this.figures.known += 1;
       return;
     }
     this.figures.taken += 1;
-    this.router?.publish(message, { writer: this.#localWriter(suffix.writer), link: link.id });
+    const writer = this.#localWriter(suffix.writer);
+    this.router?.publish(message, { writer, link: link.id }, payload);
     this.watchers.forEach((watcher) => watcher.publish(link.id, message));
     if (suffix.hops < federationLimits.hopsMax) {
       const further = { ...suffix, hops: suffix.hops + 1 };
@@ -309,13 +309,9 @@ export class Federation implements KinHost {
       this.#spreading.stamp(address, 0);
       this.#spreading.flood(address, payloadOf(frame));
     } else {
-      this.#newsId = Math.max(this.#newsId + 1, this.#nowUs());
-      const { writer } = change.origin;
-      const base = { kind: 'told', hops: 1, id: 0, origin: this.routerId } as const;
-      const suffix = { ...base, stamp: this.#newsId, writer: this.#foreignWriter(writer) };
-      this.#seen.isNew(this.routerId, this.#newsId); // should it ever come back
-      const payload = payloadOf(frame);
-      this.#spreading.floodNews({ message: change.message, payload, suffix, from: undefined });
+      const { message, origin } = change;
+      const writer = this.#foreignWriter(origin.writer);
+      this.#spreading.tellNews({ message, payload: payloadOf(frame), writer });
     }
     if (owner.kind === 'self') {
       this.owners.forEach((listener) =>
@@ -386,8 +382,15 @@ export class Federation implements KinHost {
     return writer.startsWith(own) ? writer.slice(own.length) : writer;
   }
 
+  /** Who publishes mostly has published before. */
   #foreignWriter(writer: string): string {
-    return this.router?.sessions.has(writer) === true ? `${this.routerId}/${writer}` : writer;
+    if (this.router?.sessions.has(writer) !== true) {
+      return writer;
+    }
+    if (writer !== this.#lastWriter.here) {
+      this.#lastWriter = { here: writer, elsewhere: `${this.routerId}/${writer}` };
+    }
+    return this.#lastWriter.elsewhere;
   }
 
   #nowUs(): number {

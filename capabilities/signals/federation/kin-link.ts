@@ -4,6 +4,7 @@
 import { isHansaError, type Clock, type Log } from '@hansa/foundation';
 import { encodeFrame, snapshotFrames } from '../frames/encode.ts';
 import { snapshotEntryLength } from '../frames/encode-signals.ts';
+import { ownBytes } from '../frames/frame-writer.ts';
 import type {
   AckMessage,
   AddressRevision,
@@ -139,7 +140,7 @@ export class KinLink {
     } else if (isFleeting || this.#events.length >= federationLimits.eventsWaitingMax) {
       this.dropped += 1;
     } else {
-      this.#events.push(frame);
+      this.#events.push(ownBytes(frame));
       this.#pump();
     }
   }

@@ -1,5 +1,6 @@
 // Links that take less than they are given, and bounds that are reached.
 import { silentLog } from '@hansa/foundation';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createHandClock } from '../../../testkit/hand-clock.ts';
 import { decodeFrame } from '../frames/decode.ts';
@@ -145,6 +146,28 @@ describe('bounds', () => {
       seen.isNew(`other ${i}`, 1);
     }
     expect(seen.isNew('r', 1)).toBe(true); // the one that was silent for longest is forgotten
+  });
+
+  it('publications that come by several ways, in any order, are new once', () => {
+    const { seenMax } = federationLimits;
+    const ids = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 200 });
+    fc.assert(
+      fc.property(ids, fc.constantFrom(0, seenMax - 20), (came, before) => {
+        const seen = createSeen();
+        for (let id = 1; id <= before; id += 1) {
+          seen.isNew('r', id);
+        }
+        const known = new Set<number>();
+        for (const id of came) {
+          // At most 20 of them are forgotten, and those count as known.
+          const isNew = seen.isNew('r', before + id);
+          expect(isNew && known.has(id)).toBe(false);
+          expect(isNew || known.has(id) || (before > 0 && known.size > 20)).toBe(true);
+          known.add(id);
+        }
+      }),
+      { numRuns: 30 },
+    );
   });
 
   it('whose an address is stays true beyond the owners that are remembered', () => {

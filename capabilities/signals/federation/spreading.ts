@@ -5,7 +5,7 @@ import type { PublishMessage } from '../frames/messages.ts';
 import type { Param } from '../router/param.ts';
 import type { KinLink } from './kin-link.ts';
 import { suffixedFrame, suffixedMessage, type Suffix } from './suffix.ts';
-import { stampOf, type Version } from './versions.ts';
+import { createSeen, stampOf, type Seen, type Version } from './versions.ts';
 
 export interface SpreadingHost {
   readonly routerId: string;
@@ -27,6 +27,8 @@ export interface News {
 export class Spreading {
   readonly #host: SpreadingHost;
   readonly versions: Map<string, Version> = new Map();
+  readonly seen: Seen = createSeen();
+  #newsId = 0;
 
   constructor(host: SpreadingHost) {
     this.#host = host;
@@ -76,6 +78,23 @@ export class Spreading {
     } catch {
       return undefined;
     }
+  }
+
+  /** A publication that was made here, by somebody whom others know as `writer`. */
+  tellNews({
+    message,
+    payload,
+    writer,
+  }: Pick<News, 'message' | 'payload'> & { readonly writer: string }): void {
+    if (this.#host.links.size === 0) {
+      return;
+    }
+    const { clock, routerId: origin } = this.#host;
+    const stamp = Math.max(this.#newsId + 1, Math.floor(clock.now() * 1_000));
+    this.#newsId = stamp;
+    this.seen.isNew(origin, stamp); // should it ever come back
+    const suffix: Suffix = { kind: 'told', hops: 1, stamp, id: 0, origin, writer };
+    this.floodNews({ message, payload, suffix, from: undefined });
   }
 
   floodNews({ message, payload, suffix, from }: News): void {

@@ -42,36 +42,57 @@ export interface Seen {
   isNew(origin: string, id: number): boolean;
 }
 
-/** Of one router: a ring of what came, and the greatest that the ring has lost. */
+/** Of one router: what came last, in a ring in the order of the ids. */
 interface Came {
-  readonly ids: Set<number>;
   readonly ring: number[];
-  at: number;
-  forgotten: number;
+  /** How many came, those that are forgotten included; the greatest stands last. */
+  count: number;
 }
 
 export function createSeen(): Seen {
-  const { routersMax, seenMax } = federationLimits;
-  const origins: Recent<string, Came> = createRecent(routersMax);
+  const origins: Recent<string, Came> = createRecent(federationLimits.routersMax);
   return {
     isNew(origin, id) {
       let known = origins.get(origin);
       if (known === undefined) {
-        known = { ids: new Set(), ring: [], at: 0, forgotten: 0 };
+        known = { ring: [], count: 0 };
         origins.set(origin, known);
       }
-      if (id <= known.forgotten || known.ids.has(id)) {
-        return false;
+      const place = placeOf(known, id);
+      if (place !== undefined) {
+        insert(known, place, id);
       }
-      const first = known.ring[known.at];
-      if (first !== undefined) {
-        known.ids.delete(first);
-        known.forgotten = Math.max(known.forgotten, first);
-      }
-      known.ids.add(id);
-      known.ring[known.at] = id;
-      known.at = (known.at + 1) % seenMax;
-      return true;
+      return place !== undefined;
     },
   };
+}
+
+const { seenMax } = federationLimits;
+
+/** Behind how many it stands; undefined where it is known, or older than all that is remembered. */
+function placeOf({ ring, count }: Came, id: number): number | undefined {
+  const oldest = Math.max(0, count - seenMax);
+  let [low, high] = [oldest, count];
+  if (count > 0 && (ring[(count - 1) % seenMax] ?? 0) < id) {
+    low = count; // as nearly always: what came by one way came in order
+  }
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((ring[middle % seenMax] ?? 0) < id) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  const isKnown = low < count && ring[low % seenMax] === id;
+  return isKnown || (low === oldest && oldest > 0) ? undefined : low;
+}
+
+function insert(came: Came, place: number, id: number): void {
+  const { ring, count } = came;
+  for (let at = count; at > place; at -= 1) {
+    ring[at % seenMax] = ring[(at - 1) % seenMax] ?? 0;
+  }
+  ring[place % seenMax] = id;
+  came.count = count + 1;
 }

@@ -69,7 +69,7 @@ export function encodeFrame(message: SignalMessage, options: FrameOptions = {}):
 /** The payload alone, as bundles hold it. */
 export function encodePayload(message: SignalMessage): Uint8Array {
   write(message);
-  return scratch.copy(FrameWriter.start);
+  return scratch.cut(scratch.start);
 }
 
 /** A frame around a payload that is there already. */
@@ -133,11 +133,10 @@ function write<T extends SignalMessage['type']>(
   writers[type](scratch, message);
 }
 
-/** Writes the header into the room before the payload, and copies both out. */
+/** Writes the header into the room before the payload, and hands out both. */
 function framed(writer: FrameWriter, qos: Qos, timestamp: number | undefined): Uint8Array {
   const length = writer.payloadLength;
-  const start =
-    FrameWriter.start - headerBytes - (timestamp === undefined ? 0 : frameTimestampBytes);
+  const start = writer.start - headerBytes - (timestamp === undefined ? 0 : frameTimestampBytes);
   const end = writer.at;
   writer.at = start;
   writer.u8(frameMagic);
@@ -147,5 +146,5 @@ function framed(writer: FrameWriter, qos: Qos, timestamp: number | undefined): U
     writer.u64(timestamp);
   }
   writer.at = end;
-  return writer.copy(start);
+  return writer.cut(start);
 }

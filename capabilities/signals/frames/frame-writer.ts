@@ -1,5 +1,6 @@
-// Writes frames into one scratch that is as large as a frame may be, and hands out exact copies:
-// nothing grows, and what is kept keeps nothing else alive.
+// Writes frames one behind the other into a piece of memory, and hands out views of it: memory for
+// each frame by itself would cost more than all that is written into it. So whoever keeps a frame
+// for longer than a moment keeps a copy; see `ownBytes`.
 import { frameBytesMax, headerBytes, frameTimestampBytes } from './limits.ts';
 import { tooLarge } from './malformed.ts';
 import type { WireValue } from './messages.ts';
@@ -11,29 +12,43 @@ const lengthMax = 0xffff; // what two bytes of length can say
 
 /** Copying byte by byte is quicker than a call up to here. */
 const shortCopyMax = 24;
+/** At least half of it is used, whatever the frames are. */
+const pieceBytes: number = 2 * frameBytesMax;
+
+const headerRoom: number = headerBytes + frameTimestampBytes;
 
 export class FrameWriter {
-  readonly #bytes: Uint8Array = new Uint8Array(frameBytesMax);
-  /** Where the payload begins, whether or not a timestamp stands before it. */
-  static readonly start: number = headerBytes + frameTimestampBytes;
-  at: number = FrameWriter.start;
+  #bytes: Uint8Array = new Uint8Array(pieceBytes);
+  /** What stands before it was handed out. */
+  #free = 0;
+  at: number = headerRoom;
 
   reset(): void {
-    this.at = FrameWriter.start;
+    if (pieceBytes - this.#free < frameBytesMax) {
+      this.#bytes = new Uint8Array(pieceBytes);
+      this.#free = 0;
+    }
+    this.at = this.start;
+  }
+
+  /** Where the payload begins, whether or not a timestamp stands before it. */
+  get start(): number {
+    return this.#free + headerRoom;
   }
 
   get payloadLength(): number {
-    return this.at - FrameWriter.start;
+    return this.at - this.start;
   }
 
-  /** A copy of what was written from `start` on. */
-  copy(start: number): Uint8Array {
-    return this.#bytes.slice(start, this.at);
+  /** What was written from `start` on: a view that nobody writes into again. */
+  cut(start: number): Uint8Array {
+    this.#free = this.at;
+    return this.#bytes.subarray(start, this.at);
   }
 
   take(length: number): number {
     const start = this.at;
-    if (frameBytesMax - start < length) {
+    if (this.#free + frameBytesMax - start < length) {
       throw tooLarge('the message does not fit into one frame of 65,535 bytes');
     }
     this.at = start + length;
@@ -125,4 +140,9 @@ export class FrameWriter {
     this.u8(value.type);
     this.raw(value.data);
   }
+}
+
+/** Bytes that keep nothing else alive: a view keeps all of what it is a view of. */
+export function ownBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer.byteLength > 2 * bytes.length ? new Uint8Array(bytes) : bytes;
 }

@@ -7,7 +7,8 @@ export interface Line {
   readonly remote: string;
   /**
    * Takes a frame and tells how many bytes wait behind the connection with it. Never throws: what
-   * is sent on a closed line is dropped, and 0 waits. The bytes are not changed afterwards.
+   * is sent on a closed line is dropped, and 0 waits. The bytes are not changed afterwards; they
+   * may be a view of many more, so that whoever keeps them beyond this turn keeps a copy.
    */
   send(frame: Uint8Array): number;
   /** How many bytes were taken and are not yet written out. */

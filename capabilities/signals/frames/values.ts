@@ -1,7 +1,7 @@
 // Values for those who look inside: reading them, making them, comparing numbers, and taking maps
 // apart without losing what types their entries had.
 import { Cursor } from './cursor.ts';
-import { FrameWriter } from './frame-writer.ts';
+import { FrameWriter, ownBytes } from './frame-writer.ts';
 import { valueDepthMax } from './limits.ts';
 import { tooLarge } from './malformed.ts';
 import { valueTypes, type WireValue } from './messages.ts';
@@ -115,7 +115,7 @@ function readMap(cursor: Cursor): ReadonlyMap<string, SignalValue> {
 export function wireValue(value: SignalValue): WireValue {
   writer.reset();
   writeTyped(value, 1);
-  return untyped(writer.copy(FrameWriter.start));
+  return untyped(ownBytes(writer.cut(writer.start)));
 }
 
 /** Of a type byte and its data, known to be whole. */
@@ -200,7 +200,7 @@ export function mapValue(entries: ReadonlyMap<string, WireValue>): WireValue {
     writer.text(key);
     writer.value(value);
   }
-  return untyped(writer.copy(FrameWriter.start));
+  return untyped(ownBytes(writer.cut(writer.start)));
 }
 
 /** Of a PUBLISH: whole samples only, as the frame has them. */

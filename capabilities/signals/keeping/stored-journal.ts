@@ -105,6 +105,11 @@ class JournalShelf implements StoredJournal {
     return otherwise?.keeps(pattern) === true || this.#bookRules(pattern).length > 0;
   }
 
+  wants(address: string): boolean {
+    const { ruleOf, otherwise } = this.#needs;
+    return otherwise?.wants(address) === true || boundsOf(ruleOf(address)).entries > 0;
+  }
+
   append(entry: JournalEntry): void {
     const { ruleOf, otherwise } = this.#needs;
     const rule = ruleOf(entry.address);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { frameBytesMax } from '../frames/limits.ts';
 import { batchBytesMax } from '../wire.ts';
-import { packFrames, unpackFrames } from './batches.ts';
+import { Batch, unpackFrames } from './batches.ts';
 import { LinkLine } from './link-line.ts';
 
 describe('frames in batches', () => {
@@ -40,3 +40,9 @@ describe('frames in batches', () => {
     expect(line.send(frame)).toBe(0);
   });
 });
+
+function packFrames(frames: readonly Uint8Array[]): Uint8Array {
+  const batch = new Batch();
+  frames.forEach((frame) => batch.add(frame));
+  return batch.bytes;
+}

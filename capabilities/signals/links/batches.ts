@@ -1,20 +1,43 @@
 // Frames in one piece of bytes, each with its length in four bytes before it, as over TCP.
 import { HansaError } from '@hansa/foundation';
 import { frameBytesMax } from '../frames/limits.ts';
+import { batchBytesMax } from '../wire.ts';
 
-export const lengthBytes = 4;
+const lengthBytes = 4;
+const firstBytes = 1_024; // a frame that stands alone, and what follows it in the same moment
 
-export function packFrames(frames: readonly Uint8Array[]): Uint8Array {
-  const size = frames.reduce((sum, frame) => sum + lengthBytes + frame.length, 0);
-  const bytes = new Uint8Array(size);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  for (const frame of frames) {
-    view.setUint32(at, frame.length);
-    bytes.set(frame, at + lengthBytes);
-    at += lengthBytes + frame.length;
+/** Frames as they come, until it is taken; they may be used otherwise as soon as they are in it. */
+export class Batch {
+  #bytes: Uint8Array = new Uint8Array(firstBytes);
+  #length = 0;
+  /** What its frames have. */
+  frameBytes = 0;
+
+  get isEmpty(): boolean {
+    return this.#length === 0;
   }
-  return bytes;
+
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Whether one more fits: of any length into an empty one. */
+  fits({ length }: Uint8Array): boolean {
+    return this.isEmpty || this.#length + lengthBytes + length <= batchBytesMax;
+  }
+
+  add(frame: Uint8Array): void {
+    const at = this.#length;
+    this.#length = at + lengthBytes + frame.length;
+    this.frameBytes += frame.length;
+    if (this.#length > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    new DataView(this.#bytes.buffer).setUint32(at, frame.length);
+    this.#bytes.set(frame, at + lengthBytes);
+  }
 }
 
 /** PROTOCOL_BREACH where they are none. */

@@ -1,7 +1,6 @@
 // One end of a line over a link: frames wait here until the carrier takes them in batches.
 import type { Line } from '../frames/line.ts';
-import { batchBytesMax } from '../wire.ts';
-import { lengthBytes, packFrames } from './batches.ts';
+import { Batch } from './batches.ts';
 
 export interface LinkLineNeeds {
   readonly remote: string;
@@ -12,7 +11,8 @@ export interface LinkLineNeeds {
 export class LinkLine implements Line {
   readonly remote: string;
   readonly #wake: () => void;
-  #queue: Uint8Array[] = [];
+  /** The last of them is filled. */
+  #batches: Batch[] = [];
   #queuedBytes = 0;
   #travellingBytes = 0;
   #woken = false;
@@ -29,17 +29,22 @@ export class LinkLine implements Line {
   }
 
   get isEmpty(): boolean {
-    return this.#queue.length === 0;
+    return this.#batches.length === 0;
   }
 
   /** What waits is as much as one batch takes. */
   get hasBatch(): boolean {
-    return this.#queuedBytes >= batchBytesMax;
+    return this.#batches.length > 1;
   }
 
   send(frame: Uint8Array): number {
     if (this.#reason === undefined) {
-      this.#queue.push(frame);
+      let batch = this.#batches.at(-1);
+      if (batch?.fits(frame) !== true) {
+        batch = new Batch();
+        this.#batches.push(batch);
+      }
+      batch.add(frame);
       this.#queuedBytes += frame.length;
       this.#wakeSoon();
     }
@@ -57,29 +62,16 @@ export class LinkLine implements Line {
 
   /** Closes it, and nothing that waits is sent any more. */
   drop(reason: string): void {
-    this.#queue = [];
+    this.#batches = [];
     this.#queuedBytes = 0;
     this.close(reason);
   }
 
   /** As many as fit into a batch; undefined where none waits. */
   take(): Uint8Array | undefined {
-    let [count, size] = [0, 0];
-    for (const frame of this.#queue) {
-      if (count > 0 && size + lengthBytes + frame.length > batchBytesMax) {
-        break;
-      }
-      count += 1;
-      size += lengthBytes + frame.length;
-    }
-    if (count === 0) {
-      return undefined;
-    }
-    const taken = count === this.#queue.length ? this.#queue : this.#queue.slice(0, count);
-    this.#queue = count === this.#queue.length ? [] : this.#queue.slice(count);
-    const bytes = packFrames(taken);
-    this.#queuedBytes -= size - count * lengthBytes;
-    return bytes;
+    const batch = this.#batches.shift();
+    this.#queuedBytes -= batch?.frameBytes ?? 0;
+    return batch?.bytes;
   }
 
   /** A batch is on its way, or has arrived where `bytes` is negative. */

@@ -7,7 +7,7 @@ import { encodeFrame } from '../frames/encode.ts';
 import type { SignalMessage } from '../frames/messages.ts';
 import { readValue, wireValue } from '../frames/values.ts';
 import { sendsMax } from '../wire.ts';
-import { packFrames, unpackFrames } from './batches.ts';
+import { Batch, unpackFrames } from './batches.ts';
 import { gatherMs } from './dialling.ts';
 
 const made: SignalCluster[] = [];
@@ -413,3 +413,9 @@ describe('a linked cluster that keeps no rule', () => {
     await expect(items.next()).rejects.toMatchObject({ code: 'LINK_NOT_FOUND' });
   });
 });
+
+function packFrames(frames: readonly Uint8Array[]): Uint8Array {
+  const batch = new Batch();
+  frames.forEach((frame) => batch.add(frame));
+  return batch.bytes;
+}

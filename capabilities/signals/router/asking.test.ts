@@ -142,6 +142,7 @@ test('one REPLAY tells replayMax entries at most, and is read as the session tak
   const frame = (await createJournaledFrame()) ?? new Uint8Array(0);
   const journal: Journal = {
     keeps: () => true,
+    wants: () => true,
     append: () => undefined,
     async *entries() {
       try {
@@ -180,6 +181,7 @@ test('a journal that fails is ERROR 500 after what it gave; one left early is cl
   let returned = 0;
   const failing: Journal = {
     keeps: () => true,
+    wants: () => true,
     append: () => undefined,
     // eslint-disable-next-line require-yield
     async *entries() {
@@ -197,6 +199,7 @@ test('a journal that fails is ERROR 500 after what it gave; one left early is cl
 
   const endless: Journal = {
     keeps: () => true,
+    wants: () => true,
     append: () => undefined,
     entries: () => ({
       [Symbol.asyncIterator]: () => ({

@@ -1,10 +1,11 @@
 // BUNDLE: all of it or nothing, now or at a moment of the server's clock. Everything that can
 // refuse a member is asked before anything happens, at the moment when it is to happen.
+import { decodeFrame } from '../frames/decode.ts';
 import { encodeFrame, frameAround } from '../frames/encode.ts';
+import { ownBytes } from '../frames/frame-writer.ts';
 import { qosOf } from '../frames/codes.ts';
 import {
   signalErrors,
-  type BundleMember,
   type BundleMessage,
   type PublishMessage,
   type SetMessage,
@@ -59,13 +60,12 @@ class BundleBook implements Bundles {
   }
 
   bundle(session: Session, message: BundleMessage, frame: SignalFrame): void {
-    const acts = actsOf(message.members, frame);
     const { timestamp = 0 } = message;
     const delayMs = timestamp / 1_000 - this.#needs.core.clock.now();
     if (delayMs > 0) {
-      this.#schedule(session, acts, { delayMs, bytes: frame.payload.length });
+      this.#schedule(session, frame, { delayMs, bytes: frame.bytes.length });
     } else {
-      this.#perform(session, acts);
+      this.#perform(session, actsOf(frame));
     }
   }
 
@@ -74,7 +74,7 @@ class BundleBook implements Bundles {
     this.#waiting.delete(session);
   }
 
-  #schedule(session: Session, acts: Acts, when: When): void {
+  #schedule(session: Session, frame: SignalFrame, when: When): void {
     const own = this.#waiting.get(session) ?? { timers: new Set<Timer>(), bytes: 0 };
     const refusal = refusalOfWaiting(own, when);
     if (refusal !== undefined) {
@@ -83,11 +83,12 @@ class BundleBook implements Bundles {
     }
     this.#waiting.set(session, own);
     own.bytes += when.bytes;
+    const kept = ownBytes(frame.bytes);
     const { clock, timers } = this.#needs.core;
     const timer = timers.at(clock.monotonicMs() + when.delayMs, () => {
       own.timers.delete(timer);
       own.bytes -= when.bytes;
-      this.#perform(session, acts);
+      this.#perform(session, actsOf(decodeFrame(kept)));
     });
     own.timers.add(timer);
   }
@@ -150,7 +151,8 @@ class BundleBook implements Bundles {
 }
 
 /** What else a bundle holds is passed over, as it always was. */
-function actsOf(members: readonly BundleMember[], { legacy }: SignalFrame): Acts {
+function actsOf({ message: bundle, legacy }: SignalFrame): Acts {
+  const members = bundle.type === 'bundle' ? bundle.members : [];
   const sets: SetMessage[] = [];
   const publishes: { message: PublishMessage; frame: Uint8Array }[] = [];
   for (const { message, payload } of members) {

@@ -119,8 +119,10 @@ interface Remembered {
   readonly frame: Uint8Array;
 }
 
-function remember(core: Core, entry: Remembered): void {
-  core.journal?.append({ ...entry, timestamp: core.nowUs() });
+function remember({ journal, nowUs }: Core, entry: Remembered): void {
+  if (journal?.wants(entry.address) === true) {
+    journal.append({ ...entry, timestamp: nowUs() });
+  }
 }
 
 function tell(core: Core, change: SignalChange, frame: Uint8Array): void {

@@ -2,6 +2,7 @@
 // soon waits, the newest alone, until it may be told; what changed too little is not told. Events,
 // timelines and the beginnings and ends of gestures are news, each of them, and pass always.
 import type { Clock } from '@hansa/foundation';
+import { ownBytes } from '../frames/frame-writer.ts';
 import { routerLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import type { Param } from './param.ts';
@@ -132,8 +133,8 @@ class GateBook implements Gates {
     }
   }
 
-  #wait(gate: Gate, untilMs: number, waiting: Waiting): void {
-    gate.waiting = waiting;
+  #wait(gate: Gate, untilMs: number, { passing, limits }: Waiting): void {
+    gate.waiting = { passing: { ...passing, frame: ownBytes(passing.frame) }, limits };
     if (gate.timer === undefined || gate.timer.atMs > untilMs) {
       gate.timer?.cancel();
       gate.timer = this.#needs.timers.at(untilMs, () => this.#flush(gate));

@@ -1,7 +1,9 @@
 // Gestures: a start, any number of moves, an end. Moves are told at most once in a screen's frame,
 // the newest alone; the first after a pause at once, so that coalescing costs no delay. A gesture
 // whose session leaves, or that nobody ends, is cancelled: no subscriber keeps a finger pressed.
+import { decodeFrame } from '../frames/decode.ts';
 import { encodeFrame } from '../frames/encode.ts';
+import { ownBytes } from '../frames/frame-writer.ts';
 import type { PublishMessage } from '../frames/messages.ts';
 import type { Core } from './core.ts';
 import type { Fanout } from './fanout.ts';
@@ -20,8 +22,8 @@ interface Gesture {
   readonly key: string;
   readonly address: string;
   readonly id: number | undefined;
-  /** The move that waits. */
-  waiting: { readonly message: PublishMessage; readonly frame: Uint8Array } | undefined;
+  /** The move that waits, as a frame. */
+  waiting: Uint8Array | undefined;
   toldMs: number;
   heardMs: number;
   flushing: Timer | undefined;
@@ -46,7 +48,7 @@ class GestureBook implements Gestures {
     const key = keyOf(message.address, message.id);
     const gesture = this.#bySession.get(session)?.get(key);
     if (message.phase === 'move' && gesture !== undefined) {
-      this.#move(gesture, message, frame);
+      this.#move(gesture, frame);
       return;
     }
     if (gesture !== undefined) {
@@ -83,10 +85,10 @@ class GestureBook implements Gestures {
     this.#idle(gesture);
   }
 
-  #move(gesture: Gesture, message: PublishMessage, frame: Uint8Array): void {
+  #move(gesture: Gesture, frame: Uint8Array): void {
     const nowMs = this.#core.clock.monotonicMs();
     gesture.heardMs = nowMs;
-    gesture.waiting = { message, frame };
+    gesture.waiting = ownBytes(frame);
     const mayMs = gesture.toldMs + routerLimits.gestureFlushMs;
     if (mayMs <= nowMs) {
       this.#flush(gesture);
@@ -101,9 +103,10 @@ class GestureBook implements Gestures {
     gesture.flushing?.cancel();
     gesture.flushing = undefined;
     gesture.waiting = undefined;
-    if (waiting !== undefined) {
+    const message = waiting && decodeFrame(waiting).message;
+    if (waiting !== undefined && message?.type === 'publish') {
       gesture.toldMs = this.#core.clock.monotonicMs();
-      this.#forward(gesture.session, waiting.message, waiting.frame);
+      this.#forward(gesture.session, message, waiting);
     }
   }
 

@@ -1,5 +1,6 @@
 // What REPLAY reads: the interface of a journal, and one in memory. A journal is opted into;
 // streams, events and gestures are stored nowhere else.
+import { ownBytes } from '../frames/frame-writer.ts';
 import type { SignalType } from '../frames/messages.ts';
 import { createFrameQueue } from './frame-queue.ts';
 import { routerLimits } from './limits.ts';
@@ -27,6 +28,8 @@ export interface JournalQuery {
 export interface Journal {
   /** Whether it may remember anything at addresses of the pattern. */
   keeps(pattern: string): boolean;
+  /** Whether it remembers what passes at the address. */
+  wants(address: string): boolean;
   append(entry: JournalEntry): void;
   /** Oldest first. It may end or fail at any entry; what is not read costs nothing. */
   entries(query: JournalQuery): AsyncIterable<JournalEntry>;
@@ -45,6 +48,7 @@ export function createMemoryJournal(bounds: MemoryJournalBounds = {}): Journal {
   let bytes = 0;
   return {
     keeps: () => true,
+    wants: () => true,
     append(entry) {
       kept.push(ownEntry(entry));
       bytes += entry.frame.length;
@@ -63,9 +67,7 @@ export function createMemoryJournal(bounds: MemoryJournalBounds = {}): Journal {
   };
 }
 
-/** A view would keep the whole chunk that it came in. */
+/** To be kept. */
 export function ownEntry(entry: JournalEntry): JournalEntry {
-  const { frame } = entry;
-  const isView = frame.buffer.byteLength > 2 * frame.length;
-  return isView ? { ...entry, frame: frame.slice() } : entry;
+  return { ...entry, frame: ownBytes(entry.frame) };
 }

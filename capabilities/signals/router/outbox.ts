@@ -4,6 +4,7 @@
 // and what is fleeting is dropped. So a slow session costs what is written here and no more.
 import type { Clock } from '@hansa/foundation';
 import { encodeFrame } from '../frames/encode.ts';
+import { ownBytes } from '../frames/frame-writer.ts';
 import type { Line } from '../frames/line.ts';
 import { signalErrors } from '../frames/messages.ts';
 import { createFrameQueue, type FrameQueue } from './frame-queue.ts';
@@ -102,7 +103,7 @@ class LineOutbox implements Outbox {
       this.#send(answer);
       return;
     }
-    this.#replies.push(answer);
+    this.#replies.push(answer instanceof Uint8Array ? ownBytes(answer) : answer);
     this.#pump();
     this.#holdBack();
   }
@@ -137,8 +138,7 @@ class LineOutbox implements Outbox {
       this.#drop(routerLimits.dropsToldMin); // an event is news: its loss is told at once
       return;
     }
-    // A view would keep the whole chunk that it came in.
-    const kept = frame.buffer.byteLength > 2 * frame.length ? frame.slice() : frame;
+    const kept = ownBytes(frame);
     this.#eventBytes += kept.length;
     this.#events.push(kept);
   }

@@ -2,7 +2,8 @@
 // happens in the turn in which a frame comes; only time (`Clock`), tokens and journals are waited
 // for. Who carries changes elsewhere, a link or a store, listens and writes by the local door.
 import type { Clock, Log, Random } from '@hansa/foundation';
-import { encodeFrame } from '../frames/encode.ts';
+import { qosOf } from '../frames/codes.ts';
+import { encodeFrame, frameAround } from '../frames/encode.ts';
 import type { AcceptLine, Line, LineEvents } from '../frames/line.ts';
 import type { Feature, PublishMessage } from '../frames/messages.ts';
 import { createPatternIndex } from '../patterns/trie.ts';
@@ -89,7 +90,8 @@ export interface Router {
    * the address is durable, with what an answer has to wait for.
    */
   set(write: ParamWrite, stored?: (kept: Promise<void>) => void): Param | Refusal;
-  publish(message: PublishMessage, origin: PublishOrigin): void;
+  /** `payload` is the message as it came, where it did. */
+  publish(message: PublishMessage, origin: PublishOrigin, payload?: Uint8Array): void;
   /** Puts back what was stored; tells nobody. False where its time is over. */
   restore(stored: StoredParam): boolean;
   /** From now on no address gets a revision that is not above it. */
@@ -144,11 +146,15 @@ export function createRouter(needs: RouterNeeds): Router {
     get: (address) => core.params.get(address),
     params: () => core.params.all(),
     set: localSetting(core, writing),
-    publish(message, origin) {
+    publish(message, origin, payload) {
       core.figures.publishes += 1;
       // What comes back from another router must not be told to the session that published it.
       const except = core.sessions.get(origin.writer);
-      fanout.publish(message, { frame: encodeFrame(message), origin, except });
+      const frame =
+        payload === undefined
+          ? encodeFrame(message)
+          : frameAround(payload, { qos: qosOf(message) });
+      fanout.publish(message, { frame, origin, except });
     },
     restore: (stored) => core.params.restore(stored),
     revisionsAbove: (floor) => core.params.revisionsAbove(floor),
