@@ -8,7 +8,7 @@ import {
   type CommandOption,
 } from '@hansa/foundation';
 import type { LocalContext } from './local-commands.ts';
-import { secretOf } from './signal-terminal.ts';
+import { readText, secretOf } from './signal-terminal.ts';
 
 /** As `FederationConfig` has it; what is left out is as its defaults are. */
 export interface Federating {
@@ -46,6 +46,10 @@ export const federationOptions: readonly CommandOption[] = [
     description: 'for the hub, or @file (default: HANSA_SIGNAL_FEDERATION_TOKEN)',
   },
   {
+    flags: '--federation-ca <file>',
+    description: 'authority that wss:// routers are checked with (default: those of Node.js)',
+  },
+  {
     flags: '--federation-sync-interval <duration>',
     description: 'how often revisions are compared (default 30s)',
   },
@@ -58,6 +62,20 @@ export const federationOptions: readonly CommandOption[] = [
     description: 'new attempts before giving up (default 0: no end)',
   },
 ];
+
+/** In PEM; undefined where nothing is said. */
+export async function hubAuthorities(context: LocalContext): Promise<string | undefined> {
+  const file = textOption(context, 'federationCa');
+  if (file === undefined) {
+    return undefined;
+  }
+  if (wordsOf(context, 'federationHub').length === 0) {
+    throw new HansaError('USAGE', '--federation-ca is for routers that are dialled', {
+      fix: 'add --federation-hub wss://hub:7330',
+    });
+  }
+  return readText(file);
+}
 
 /** Undefined where nothing is said of other routers. */
 export async function federationOf(

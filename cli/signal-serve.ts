@@ -11,7 +11,13 @@ import {
 } from '@hansa/foundation';
 import { listenForEnd } from './listen-for-end.ts';
 import type { LocalCommand, LocalContext } from './local-commands.ts';
-import { federationOf, federationOptions, wordsOf, type Federating } from './signal-federation.ts';
+import {
+  federationOf,
+  federationOptions,
+  hubAuthorities,
+  wordsOf,
+  type Federating,
+} from './signal-federation.ts';
 import { isExposed, readAnchors, readRules, readTokenList } from './signal-files.ts';
 import { readText } from './signal-terminal.ts';
 import { asksForPrograms } from './terminal.ts';
@@ -112,6 +118,7 @@ async function readOptions(
       journal: flagOption(context, 'journal'),
       announced: flagOption(context, 'mdns'),
       federation: await federationOf(context, features.includes('federation')),
+      hubAuthorities: await hubAuthorities(context),
       options: {
         name: textOption(context, 'name'),
         features: kinds.length === 0 ? undefined : kinds,

@@ -51,6 +51,8 @@ export interface SignalServerOptions {
   readonly announced?: boolean | undefined;
   /** Absent: no other routers. */
   readonly federation?: Partial<FederationConfig> | undefined;
+  /** In PEM: who may vouch for `wss:` routers that are dialled; default: those of Node.js. */
+  readonly hubAuthorities?: string | undefined;
   readonly log: Log;
 }
 
@@ -113,6 +115,7 @@ async function startRouter(
   undo: (() => Promise<void>)[],
 ): ReturnType<typeof createSignals> {
   const { log, folder, tokens = [], anchors = [], open, federation } = options;
+  const { hubAuthorities: authorities } = options;
   const clock = createSystemClock();
   const crypto = createNodeCrypto();
   const store = folder === undefined ? undefined : await openLmdbStore({ folder, clock, log });
@@ -128,7 +131,7 @@ async function startRouter(
     kept: store && { store, codec: createMsgpackCodec(), crypto },
     federation: federation && {
       config: { ...federation, ...(routerId === undefined ? {} : { routerId }) },
-      dial: (target) => dialSignals({ ...target, log }),
+      dial: (target) => dialSignals({ ...target, log, authorities }),
     },
   });
   undo.push(() => signals.stop());

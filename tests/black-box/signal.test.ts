@@ -228,7 +228,7 @@ test('rules say by pattern how writes come together, and which are stored', asyn
   expect(await must(again, 'get', '/kept/a')).toMatchObject({ value: 1 });
 });
 
-test('with a certificate it speaks wss, to whoever can check it', async () => {
+async function certificate(): Promise<{ readonly key: string; readonly cert: string }> {
   const folder = temporaryFolder('signal-tls');
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   const made = await run(
@@ -240,11 +240,32 @@ test('with a certificate it speaks wss, to whoever can check it', async () => {
     { cwd: folder },
   );
   expect(made.code).toBe(0);
+  return { key, cert };
+}
+
+test('with a certificate it speaks wss, to whoever can check it', async () => {
+  const { key, cert } = await certificate();
   const router = await serveSignals('--open', '--tls-cert', cert, '--tls-key', key);
   expect(router.url).toMatch(/^wss:/);
   await must(router, 'set', '/a', '1', '--ca', cert);
   const unchecked = await router.signal('get', '/a');
   expect([unchecked.code, unchecked.report().code]).toEqual([6, 'DIAL_FAILED']);
+});
+
+test('a leaf checks the certificate of its hub', async () => {
+  const { key, cert } = await certificate();
+  const shown = words(`--tls-cert ${cert} --tls-key ${key}`);
+  const hub = await serveSignals('--open', ...shown, '--features', 'param,federation');
+  const leaf = words(`--open --federation-hub ${hub.url} --federation-namespaces /leaf/**`);
+  const stranger = await serveSignals(...leaf, '--federation-reconnect-delay', '100ms');
+  await until('the hub was not believed', () => stranger.log().includes('signal-link.ended'));
+  const checked = await serveSignals(...leaf, '--federation-ca', cert);
+  await must(checked, 'set', '/leaf/a', '1');
+  await until('the hub has it', async () => {
+    const { code, json } = await hub.signal('get', '/leaf/a', '--ca', cert);
+    return code === 0 && json<{ value: number }>().value === 1;
+  });
+  expect(stranger.log()).toContain('self-signed certificate');
 });
 
 describe('two routers', () => {
