@@ -31,13 +31,22 @@ const patterns = ['/bench/a/**'];
 /** With `b` left out, nobody has to be told what is measured but the hub. */
 export async function startLinkedSites(leaves: 'a' | 'a and b' = 'a and b'): Promise<LinkedSites> {
   const rig = createRig();
+  try {
+    return { ...(await startSites(rig, leaves)), close: () => rig.close() };
+  } catch (error) {
+    await rig.close();
+    throw error;
+  }
+}
+
+async function startSites(rig: Rig, leaves: string): Promise<Omit<LinkedSites, 'close'>> {
   const [a, hub] = [await rig.start('a', ...signals), await rig.start('hub', ...signals)];
   await linkTwo(hub, a);
   await a.namespaces.add({ name: 'a', patterns });
   await shareWith(a, hub, namespace);
   await mirrored(hub, 'a:namespace/a');
   const b = leaves === 'a' ? a : await startB(rig, hub);
-  return { a: placeOf(a), hub: placeOf(hub), b: placeOf(b), close: () => rig.close() };
+  return { a: placeOf(a), hub: placeOf(hub), b: placeOf(b) };
 }
 
 async function startB(rig: Rig, hub: MeasuredCluster): Promise<MeasuredCluster> {

@@ -21,9 +21,9 @@ export const benchmark: Benchmark = {
   id: 'T1',
   title: 'A publisher at A is heard at B, across an encrypted link (goal: 1 time NATS).',
   async run({ rounds }): Promise<BenchmarkResult> {
-    const rig = await startSignalRig('a');
     const linked = await startLinkedSites('a');
-    const relay = await startTlsRelay();
+    const relay = await startTlsRelay().catch(after(linked));
+    const rig = await startSignalRig('a').catch(after(linked, relay));
     const seen: Record<string, { throughput: LoadFigures[]; paced: LoadFigures[] }> = {};
     const across = async (
       name: string,
@@ -74,6 +74,16 @@ export const benchmark: Benchmark = {
     }
   },
 };
+
+/** What was started before goes where the next cannot be. */
+function after(
+  ...started: readonly { close(): Promise<void> }[]
+): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await Promise.all(started.map((each) => each.close()));
+    throw error;
+  };
+}
 
 function leafToHub({ a, hub }: Pick<Sites, 'a' | 'hub'>): Pick<LoadShape, 'near' | 'far'> {
   return { near: a, far: hub };

@@ -1,8 +1,10 @@
 // Writes at addresses that another site owns: judged there, or refused; never taken on both sides.
+import { HansaError } from '@hansa/foundation';
 import { afterEach, describe, expect, it } from 'vitest';
 import { encodePayload } from '../frames/encode.ts';
 import { wireValue } from '../frames/values.ts';
 import { covers } from '../patterns/covering.ts';
+import { guardWhileHeld } from '../router/holding.ts';
 import { federationLimits } from './limits.ts';
 import { Network, type Site, type SiteOptions } from './sites.suite.ts';
 
@@ -69,6 +71,20 @@ describe('a write at another site', () => {
       '403 a owns this address and cannot be reached',
     ]);
     expect(values('/site-a/x')).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('is not taken by an owner that may have been replaced', async () => {
+    await star();
+    guardWhileHeld(a.router, () => {
+      throw new HansaError('NODE_DEPOSED', 'this node is not active any more');
+    });
+    const client = await b.client();
+    client.set('/site-a/x', 5);
+    client.publish('/site-a/x');
+    await net.settle();
+    expect(client.errors).toEqual(['500 this node is not active any more']);
+    expect(values('/site-a/x')).toEqual([undefined, undefined, undefined]);
+    expect(a.router.figures.publishes).toBe(0);
   });
 
   it('is told of in time where the owner does not answer', async () => {

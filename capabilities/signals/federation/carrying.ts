@@ -55,8 +55,8 @@ export class Carrying {
   }
 
   /** What a client may not do here; of peers the desk speaks. */
-  refusal(session: Session, address: string): Refusal | undefined {
-    if (session.isPeer || isPrivate(address)) {
+  refusal(session: Session | undefined, address: string): Refusal | undefined {
+    if (session === undefined || session.isPeer || isPrivate(address)) {
       return undefined;
     }
     const owner = this.#federation.topology.ownerOf(address);
@@ -201,6 +201,12 @@ export class Carrying {
     suffix: Suffix,
     answer: (told: Answer) => void,
   ): void {
+    const verb = message.type === 'set' ? 'SET' : 'PUBLISH';
+    const refusal = this.#federation.router?.refusal(verb, message.address);
+    if (refusal !== undefined) {
+      answer(refusal);
+      return;
+    }
     if (message.type === 'publish') {
       this.#federation.router?.publish(message, { writer: suffix.writer });
       answer({ revision: undefined });

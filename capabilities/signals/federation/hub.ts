@@ -58,7 +58,7 @@ class Hub implements PeerDesk {
     this.#side = side;
     this.token = welcomeToken(federation.routerId);
     side.core.guards.add((session, verb, address) => {
-      if (!session.isPeer || this.#mayWrite(session, address)) {
+      if (session?.isPeer !== true || this.#mayWrite(session, address)) {
         return undefined;
       }
       const message = `${verb} outside declared federation namespace`;

@@ -60,9 +60,12 @@ export interface PeerDesk {
   carries(session: Session, message: SetMessage | PublishMessage): boolean;
 }
 
-/** Why a session may not write there, beyond its own rights; undefined where it may. */
+/**
+ * Why a session may not write there, beyond its own rights; undefined where it may. No session:
+ * another router asks.
+ */
 export type WriteGuard = (
-  session: Session,
+  session: Session | undefined,
   verb: 'SET' | 'PUBLISH',
   address: string,
 ) => Refusal | undefined;

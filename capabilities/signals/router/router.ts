@@ -28,7 +28,7 @@ import type { Journal } from './journal.ts';
 import { routerDefaults } from './limits.ts';
 import { isRefusal, type Param, type ParamWrite, type Refusal } from './param.ts';
 import { createParams, type StoredParam } from './params.ts';
-import { createPublishing } from './publishing.ts';
+import { createPublishing, guarded } from './publishing.ts';
 import { createReplaying } from './replaying.ts';
 import { createRoutes } from './routes.ts';
 import { createRuleBook, ttlSecondsOf, type AddressRule, type RuleBook } from './rules.ts';
@@ -100,6 +100,8 @@ export interface Router {
   remove(address: string): void;
   /** Told of everything that is taken, until the function that it gives is called. */
   listen(listener: SignalListener): () => void;
+  /** What guards have against a write that another router asks for. */
+  refusal(verb: 'SET' | 'PUBLISH', address: string): Refusal | undefined;
   /** Asked before anything of a session is taken, until the function that it gives is called. */
   guard(guard: WriteGuard): () => void;
   /** Ends all sessions and forgets the state. */
@@ -163,6 +165,7 @@ export function createRouter(needs: RouterNeeds): Router {
       core.listeners.add(listener);
       return () => void core.listeners.delete(listener);
     },
+    refusal: (verb, address) => guarded(core, undefined, verb, address),
     guard(guard) {
       core.guards.add(guard);
       return () => void core.guards.delete(guard);
