@@ -1,6 +1,6 @@
-// What a caller of the cluster may do at its router: the permissions `signal.read` and
-// `signal.write`, decided for every address as for any resource, and remembered until something
-// that decides changes.
+// What a caller of the cluster may do at its router: the permissions `signal.read`, `signal.write`
+// and, for other routers, `namespaces.write`, decided for every address as for any resource, and
+// remembered until something that decides changes.
 import type { Caller, ClusterId } from '@hansa/foundation';
 import type { AccessControl } from '../access/contract.ts';
 import type { SignalAccess, SignalVerb } from './router/access.ts';
@@ -24,6 +24,7 @@ const permissions = {
   read: 'signal.read',
   watch: 'signal.read',
   write: 'signal.write',
+  own: 'namespaces.write', // it says whose addresses are
 } as const satisfies Record<SignalVerb, string>;
 
 /** The owner of the cluster is asked nothing. */

@@ -191,7 +191,7 @@ class TokenShelf implements OwnTokens {
         kind: 'token',
         holder: 'bearer',
         subject,
-        scopes: ['api:signal.read', 'api:signal.write'],
+        scopes: ['api:signal.read', 'api:signal.write', 'api:namespaces.write'],
         chain: [`${form}:${id}`],
         expiresMs,
       },
@@ -208,6 +208,7 @@ class TokenShelf implements OwnTokens {
     const wanted = readScopes(scopes).flatMap(({ action, pattern }) => [
       ...grantsOf('signal.read', pattern),
       ...(action === 'read' ? [] : grantsOf('signal.write', pattern)),
+      ...(action === 'admin' ? grantsOf('namespaces.write', pattern) : []),
     ]);
     if (caller !== undefined && caller.kind !== 'owner') {
       this.#needs.access.requireGrantable(caller, wanted);

@@ -30,11 +30,21 @@ interface Waiting extends Asked {
 export function createAsks(needs: { readonly clock: Clock; readonly timers: Timers }): Asks {
   const { clock, timers } = needs;
   const waiting = new Map<number, Waiting>();
+  const byLink = new Map<string, number>();
   let newest = 0;
+  const count = (linkId: string, more: number): void => {
+    const now = (byLink.get(linkId) ?? 0) + more;
+    if (now > 0) {
+      byLink.set(linkId, now);
+    } else {
+      byLink.delete(linkId);
+    }
+  };
   const settle = (id: number, answer: Answer): void => {
     const one = waiting.get(id);
     if (one !== undefined) {
       waiting.delete(id);
+      count(one.linkId, -1);
       one.timer.cancel();
       one.settle(answer);
     }
@@ -49,7 +59,8 @@ export function createAsks(needs: { readonly clock: Clock; readonly timers: Time
       return waiting.size;
     },
     open(asked) {
-      if (waiting.size >= federationLimits.asksMax) {
+      const { asksMax, asksPerLinkMax } = federationLimits;
+      if (waiting.size >= asksMax || (byLink.get(asked.linkId) ?? 0) >= asksPerLinkMax) {
         return undefined;
       }
       newest = (newest % 0xffff_ffff) + 1;
@@ -58,6 +69,7 @@ export function createAsks(needs: { readonly clock: Clock; readonly timers: Time
         settle(id, failed(asked.address, 'the router that owns the address did not answer')),
       );
       waiting.set(id, { ...asked, timer });
+      count(asked.linkId, 1);
       return id;
     },
     answer(id, linkId, message) {

@@ -88,18 +88,26 @@ export class Carrying {
         link.send(answerFrame(address, suffix.id, told));
       }
     };
-    if (addressProblem(address) !== undefined || !link.rights.allows('write', address)) {
+    const isNone = addressProblem(address) !== undefined || isPrivate(address);
+    if (isNone || !link.rights.allows('write', address)) {
       answer({ code: signalErrors.scope, message: 'no right to write at this address', address });
       return;
     }
     const owner = this.#federation.topology.ownerOf(address);
     if (owner?.kind === 'self' || owner?.kind === 'peer') {
-      this.#judge(message, suffix, answer);
+      this.#judge(message, { ...suffix, writer: this.#writerOf(link, suffix) }, answer);
     } else if (owner?.kind === 'router' && owner.next !== link.peerId) {
       this.#ask(owner, { message, suffix: { ...suffix, hops: suffix.hops + 1 }, settle: answer });
     } else {
       answer(unreachable(address));
     }
+  }
+
+  /** A session of the router that it came from, and nobody's who is here. */
+  #writerOf({ peerId }: KinLink, { origin, writer }: Suffix): string {
+    const { routerId, topology } = this.#federation;
+    const comesFromThere = origin !== routerId && topology.mayBring(peerId, origin);
+    return comesFromThere && writer.startsWith(`${origin}/`) ? writer : `${peerId}/${writer}`;
   }
 
   answered(link: KinLink, message: AckMessage | ErrorMessage): void {
@@ -240,7 +248,7 @@ export class Carrying {
       return { code: signalErrors.conflict, message: sentence, address };
     }
     const { value, ttl } = message;
-    const plain = { lock: false, unlock: false, writer };
+    const plain = { lock: false, unlock: false, writer, isAfar: true };
     const outcome = this.#federation.router?.set({ address, value, ttl, ...plain }, stored);
     if (outcome === undefined) {
       return unreachable(address);

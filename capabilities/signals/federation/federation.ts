@@ -20,6 +20,7 @@ import { Carrying } from './carrying.ts';
 import { isPrivate, type FederationConfig } from './config.ts';
 import type { KinHost, KinLink, StateChange } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
+import { owns } from './link-rights.ts';
 import { payloadOf, type Advert, type Suffix, type Suffixed } from './suffix.ts';
 import { Spreading } from './spreading.ts';
 import { advertsFor, restate } from './stating.ts';
@@ -244,11 +245,7 @@ export class Federation implements KinHost {
 
   advertised(link: KinLink, advert: Advert): void {
     const isProven = link.rights.brings !== undefined;
-    const isAllowed =
-      isProven ||
-      advert.patterns.every(
-        (pattern) => link.rights.allows('watch', pattern) && link.rights.allows('write', pattern),
-      );
+    const isAllowed = isProven || advert.patterns.every((pattern) => owns(link.rights, pattern));
     if (!isAllowed && advert.routerId !== this.routerId) {
       this.figures.refused += 1;
       this.log.event('signal-federation.advert-not-allowed', { router: advert.routerId });
@@ -259,7 +256,7 @@ export class Federation implements KinHost {
 
   /** The sentence says why an advert is refused. */
   offer(advert: Advert, via: string, isProven = false): string | undefined {
-    const offered = this.topology.offer(advert, via, isProven);
+    const offered = this.topology.offer(advert, via, { isProven, nowUs: this.#nowUs() });
     if (offered.outcome === 'refused') {
       this.figures.refused += 1;
       this.log.event('signal-federation.refused', {
@@ -323,7 +320,7 @@ export class Federation implements KinHost {
   #mayBring(link: KinLink, address: string): boolean {
     const { rights } = link;
     const brings = rights.brings?.(address) ?? rights.allows('write', address);
-    if (addressProblem(address) !== undefined || !brings) {
+    if (addressProblem(address) !== undefined || isPrivate(address) || !brings) {
       return false;
     }
     const owner = this.topology.ownerOf(address);

@@ -17,6 +17,7 @@ import type { Emit } from './events.ts';
 import type { Federation } from './federation.ts';
 import { KinLink } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
+import { owns } from './link-rights.ts';
 import { advertOf, welcomeToken, type Advert } from './suffix.ts';
 import { shortened } from './topology.ts';
 
@@ -127,9 +128,14 @@ class Hub implements PeerDesk {
     if (op === 'declare' && !this.#paceOf(session).take(1)) {
       return { code: signalErrors.rate, message: 'too many declarations in a second' };
     }
-    return op === 'declare' || op === 'request'
-      ? this.#refusalOfScope(session, patterns)
-      : undefined;
+    if (op !== 'declare' && op !== 'request') {
+      return undefined;
+    }
+    if (op === 'declare' && patterns.length === 0 && session.access.routerId === undefined) {
+      // No right would be asked for, and a router is believed what it tells of others.
+      return { code: signalErrors.refused, message: 'a router says which addresses are its own' };
+    }
+    return this.#refusalOfScope(session, patterns);
   }
 
   #paceOf(session: Session): Bucket {
@@ -142,14 +148,12 @@ class Hub implements PeerDesk {
     return pace;
   }
 
-  /** A peer is told of what it declares, and writes there: it needs both rights. */
+  /** A peer is told of what it declares, and nobody else judges it: it has to have that right. */
   #refusalOfScope({ access }: Session, patterns: readonly string[]): Refused | undefined {
     if (access.routerId !== undefined) {
       return undefined; // what it owns is not for it to say
     }
-    const denied = patterns.find(
-      (pattern) => !access.allows('watch', pattern) || !access.allows('write', pattern),
-    );
+    const denied = patterns.find((pattern) => !owns(access, pattern));
     if (denied === undefined) {
       return undefined;
     }
@@ -160,6 +164,11 @@ class Hub implements PeerDesk {
   #declare(session: Session, message: FederationMessage): void {
     const advert = advertOf(message);
     const routerId = (message.origin || session.name).slice(0, federationLimits.routerIdBytesMax);
+    if (routerId === this.#federation.routerId) {
+      const sentence = 'that is what this router is called';
+      this.#refuse(session, { code: signalErrors.refused, message: sentence });
+      return;
+    }
     const { routerId: proven = routerId } = session.access;
     if (routerId !== proven || (session.access.routerId !== undefined && advert === undefined)) {
       const sentence = 'the link has proven another router than the one that speaks';

@@ -383,8 +383,10 @@ export class KinLink {
   #compare(entries: readonly AddressRevision[]): void {
     const wanted: AddressRevision[] = [];
     for (const entry of entries) {
-      this.#heard?.add(entry.address);
       const held = this.#host.version(entry.address)?.stamp ?? 0;
+      if (held > 0) {
+        this.#heard?.add(entry.address); // what is not here is not told anyway
+      }
       if (held > entry.revision) {
         this.tellAgain(entry.address);
       } else if (held < entry.revision && this.#host.outdone(this, entry)) {

@@ -29,6 +29,10 @@ export const federationLimits = {
   askMs: 5_000,
   /** Writes that wait for the answer of another router. */
   asksMax: 10_000,
+  /**
+   * Of those, over one link: an owner that does not answer takes no more than a quarter of them.
+   */
+  asksPerLinkMax: 2_500,
   /** Routers that a change passes: more than any ring that is not a mistake. */
   hopsMax: 16,
   /** What waits behind a line before its changes are gathered instead of sent one by one. */

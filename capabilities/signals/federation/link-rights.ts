@@ -11,3 +11,8 @@ export interface LinkRights {
   /** Of such a link: whether writes on their way to the address's owner may go over it. */
   carries?(address: string): boolean;
 }
+
+/** Whether it may be the one router that judges writes there: what it owns it reads and writes. */
+export function owns(rights: Pick<LinkRights, 'allows'>, pattern: string): boolean {
+  return (['watch', 'write', 'own'] as const).every((verb) => rights.allows(verb, pattern));
+}

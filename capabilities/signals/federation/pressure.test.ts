@@ -124,12 +124,19 @@ describe('bounds', () => {
     const clock = createHandClock();
     const asks = createAsks({ clock, timers: createTimers({ clock, log: silentLog }) });
     const open = () => asks.open({ linkId: 'l', address: '/x', settle: () => undefined });
-    for (let i = 0; i < federationLimits.asksMax; i += 1) {
+    const { asksMax, asksPerLinkMax } = federationLimits;
+    for (let i = 0; i < asksPerLinkMax; i += 1) {
       open();
     }
     expect(open()).toBeUndefined();
+    const other = (i: number) =>
+      asks.open({ linkId: `l${i}`, address: '/x', settle: () => undefined });
+    for (let i = asksPerLinkMax; i < asksMax; i += 1) {
+      expect(other(i)).toBeDefined();
+    }
+    expect(other(0)).toBeUndefined();
     asks.lost('l');
-    expect(asks.size).toBe(0);
+    expect(asks.size).toBe(asksMax - asksPerLinkMax);
     expect(open()).toBeDefined();
   });
 

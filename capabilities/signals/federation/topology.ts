@@ -21,6 +21,14 @@ export type Offered =
   | { readonly outcome: 'new' | 'known' | 'outdone' }
   | { readonly outcome: 'refused'; readonly sentence: string };
 
+/** How an advert has come. */
+interface Hearing {
+  /** Over a link whose other end has proven who it is. */
+  readonly isProven: boolean;
+  /** Microseconds since 1970. */
+  readonly nowUs: number;
+}
+
 /** Links that once were, as pairs of routers; more than as many routers have is a mistake. */
 const edgesMax = 16 * federationLimits.routersMax;
 
@@ -30,6 +38,8 @@ export class Topology {
   /** What this cluster holds to be others', whatever anybody says on a line: see `state`. */
   #stated: ReadonlyMap<string, readonly string[]> = new Map();
   readonly #proven = new Set<string>();
+  /** Routers that have never told of themselves here, or not as the last. */
+  readonly #hearsay = new Set<string>();
   #self: Advert;
   readonly #adverts = new Map<string, Advert>();
   /** Of peers of another kind, by their key. */
@@ -136,24 +146,36 @@ export class Topology {
 
   /**
    * What a linked router, `via`, told of itself or of another one. Of one that is `proven`, links
-   * alone count: what it owns is stated, not claimed.
+   * alone count: what it owns is stated, not claimed. What a router tells of itself counts more
+   * than what others told of it, whenever that was.
    */
-  offer(told: Advert, via: string, isProven = false): Offered {
+  offer(told: Advert, via: string, { isProven, nowUs }: Hearing): Offered {
     const { routerId } = told;
+    if (told.stamp > nowUs + federationLimits.aheadMs * 1_000) {
+      // Believed, it would keep all that is told from now on from being newer.
+      return { outcome: 'refused', sentence: 'what it tells is of a time to come' };
+    }
     const advert = isProven ? { ...told, patterns: [] } : told;
     if (routerId === this.selfId) {
       return { outcome: advert.stamp >= this.#self.stamp ? 'outdone' : 'known' };
     }
     const known = this.#adverts.get(routerId);
     const isHearsay = via !== routerId && this.#self.neighbours.includes(routerId);
-    if ((known !== undefined && known.stamp >= advert.stamp) || isHearsay) {
+    const isCorrected = via === routerId && this.#hearsay.has(routerId);
+    const isOld = known !== undefined && known.stamp >= advert.stamp;
+    if (isHearsay || (isOld && (!isCorrected || isAlike(known, advert)))) {
       return { outcome: 'known' };
     }
-    const sentence = this.#refusal(advert, isProven);
+    const sentence = this.#refusal(advert, { via, isProven });
     if (sentence !== undefined) {
       return { outcome: 'refused', sentence };
     }
     this.#adverts.set(routerId, advert);
+    if (via === routerId) {
+      this.#hearsay.delete(routerId);
+    } else {
+      this.#hearsay.add(routerId);
+    }
     this.#book.claim({ kind: 'router', id: routerId, name: routerId }, advert.patterns);
     if (isProven) {
       this.#proven.add(routerId);
@@ -208,13 +230,17 @@ export class Topology {
     return brought.has(owner);
   }
 
-  #refusal(advert: Advert, isProven: boolean): string | undefined {
+  #refusal(
+    advert: Advert,
+    { via, isProven }: { readonly via: string; readonly isProven: boolean },
+  ): string | undefined {
     const { routerId, patterns } = advert;
     if (!isProven && (this.#stated.has(routerId) || this.#proven.has(routerId))) {
       return 'a router that is known by its link speaks by it';
     }
     const sentence = problemOf(advert) ?? this.#conflict(patterns, { router: routerId });
-    const hasRoom = sentence !== undefined || this.#adverts.has(routerId) || this.#hasRoom();
+    const isKnown = sentence !== undefined || this.#adverts.has(routerId);
+    const hasRoom = isKnown || this.#hasRoom(via === routerId);
     return hasRoom ? sentence : `${federationLimits.routersMax} routers are all that one knows`;
   }
 
@@ -319,21 +345,33 @@ export class Topology {
     return undefined;
   }
 
-  /** Makes room by forgetting one that cannot be reached; false where all can. */
-  #hasRoom(): boolean {
+  /**
+   * Makes room by forgetting one that cannot be reached, and for one that is here itself one that
+   * is known by hearsay; false where there is none.
+   */
+  #hasRoom(isHere: boolean): boolean {
     if (this.#adverts.size < federationLimits.routersMax) {
       return true;
     }
-    for (const id of this.#adverts.keys()) {
-      if (this.wayTo(id) === undefined) {
-        this.#linked.delete(id);
-        this.#proven.delete(id);
-        this.#book.claim({ kind: 'router', id, name: id }, []);
-        return this.#adverts.delete(id);
-      }
+    const ids = [...this.#adverts.keys()];
+    const gone =
+      ids.find((id) => this.wayTo(id) === undefined) ??
+      (isHere ? ids.find((id) => this.#hearsay.has(id)) : undefined);
+    if (gone === undefined) {
+      return false;
     }
-    return false;
+    this.#linked.delete(gone);
+    this.#proven.delete(gone);
+    this.#hearsay.delete(gone);
+    this.#book.claim({ kind: 'router', id: gone, name: gone }, []);
+    return this.#adverts.delete(gone);
   }
+}
+
+function isAlike(one: Advert, other: Advert): boolean {
+  const same = (these: readonly string[], those: readonly string[]): boolean =>
+    these.length === those.length && these.every((each, at) => each === those[at]);
+  return same(one.patterns, other.patterns) && same(one.neighbours, other.neighbours);
 }
 
 function problemOf({ routerId, patterns, neighbours }: Advert): string | undefined {

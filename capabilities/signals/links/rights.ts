@@ -71,6 +71,9 @@ export function createPeerRights(needs: RightsNeeds, peer: ClusterId): PeerRight
     brings: (address) => now().allows('bring', address),
     carries: (address) => now().allows('carry', address),
     allows(verb: SignalVerb, address) {
+      if (verb === 'own') {
+        return false; // that is stated, and not for it to say
+      }
       return verb === 'watch'
         ? now().may.read.some((pattern) => covers(pattern, address))
         : now().allows(verb, address);

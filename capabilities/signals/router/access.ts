@@ -2,9 +2,10 @@
 
 /**
  * `read`: be told what stands at an address. `watch`: subscribe to or replay a pattern, which must
- * be covered as a whole. `write`: SET, PUBLISH, ANNOUNCE at an address.
+ * be covered as a whole. `write`: SET, PUBLISH, ANNOUNCE at an address. `own`: be the router that
+ * judges writes at all addresses of a pattern, which then nobody else does.
  */
-export type SignalVerb = 'read' | 'watch' | 'write';
+export type SignalVerb = 'read' | 'watch' | 'write' | 'own';
 
 /** What one session may; asked with every message, so that a revoked right ends at once. */
 export interface SignalAccess {

@@ -46,6 +46,8 @@ export interface ParamWrite {
   readonly writer: string;
   /** Set where it is a change of another router's, which has been judged there. */
   readonly link?: string | undefined;
+  /** Of somebody who is not here, and whose leaving nobody would be told: it takes no lock. */
+  readonly isAfar?: boolean | undefined;
 }
 
 /** Why a write is not taken: what the ERROR says. */

@@ -21,12 +21,14 @@ const actions: Readonly<Record<string, Action>> = {
 
 /**
  * Who may write somewhere may also read what stands there; to be told of changes one has to be
- * allowed to read, or everything.
+ * allowed to read, or everything. Whoever owns addresses shuts all others out of judging them: that
+ * is `admin`.
  */
 const granting: Readonly<Record<SignalVerb, readonly Action[]>> = {
   read: ['read', 'write', 'admin'],
   watch: ['read', 'admin'],
   write: ['write', 'admin'],
+  own: ['admin'],
 };
 
 /** CONFIG_INVALID where one is none. */
@@ -48,7 +50,7 @@ export function scopesAllow(scopes: readonly string[]): SignalAccess['allows'] {
     rules.some(
       ({ action, pattern, matches }) =>
         granting[verb].includes(action) &&
-        (verb === 'watch' ? covers(pattern, asked) : matches(asked)),
+        (verb === 'watch' || verb === 'own' ? covers(pattern, asked) : matches(asked)),
     );
 }
 

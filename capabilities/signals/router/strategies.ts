@@ -67,7 +67,8 @@ export function holderAfter(
   if (write.unlock) {
     return undefined;
   }
-  const takes = write.lock || (strategy === 'lock' && write.link === undefined);
+  const isHere = write.link === undefined && write.isAfar !== true;
+  const takes = write.lock || (strategy === 'lock' && isHere);
   return takes ? write.writer : holder;
 }
 

@@ -102,7 +102,8 @@ class WatchingDesk implements Watching {
     { pattern, since }: { readonly pattern: string; readonly since: number },
   ): void {
     const matches = matcherOf(pattern);
-    const wants = (param: Param): boolean => param.revision > since && matches(param.address);
+    const wants = ({ address, revision }: Param): boolean =>
+      revision > since && matches(address) && session.access.allows('read', address);
     this.tell(session, { wants, evenEmpty: true });
   }
 
