@@ -36,6 +36,10 @@ export const routerLimits = {
   repliesWaitingMax: 1_000,
   /** A transport that cannot stop reading: beyond this many answers the session is closed. */
   repliesUnreadMax: 100_000,
+  /** The first of these in bytes, since an answer may be 64 KiB: as much as behind a line. */
+  replyBytesWaitingMax: 1_048_576,
+  /** The second: more is no slow session, but one that does not read. */
+  replyBytesUnreadMax: 16_777_216,
   /** Drops of streams in one window before a session is told that it is too slow. */
   dropsToldMin: 100,
   /** As the published router: a slow session is told at most this often. */

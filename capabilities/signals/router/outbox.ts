@@ -65,6 +65,7 @@ class LineOutbox implements Outbox {
   readonly #events: FrameQueue<Uint8Array> = createFrameQueue();
   readonly #dirty = new Set<Param>();
   #eventBytes = 0;
+  #replyBytes = 0;
   #clogged = false;
   #held = false;
   #closed = false;
@@ -104,6 +105,7 @@ class LineOutbox implements Outbox {
       return;
     }
     this.#replies.push(answer instanceof Uint8Array ? ownBytes(answer) : answer);
+    this.#replyBytes += bytesOf(answer);
     this.#pump();
     this.#holdBack();
   }
@@ -156,7 +158,7 @@ class LineOutbox implements Outbox {
     this.#clogged = waiting > this.#needs.lineBytesMax;
     this.#took ||= waiting === 0;
     this.#pump();
-    if (this.#held && this.#replies.size * 2 <= routerLimits.repliesWaitingMax) {
+    if (this.#held && this.#waitShare() <= 0.5) {
       this.#held = false;
       this.#needs.line.read?.(true);
     }
@@ -173,6 +175,7 @@ class LineOutbox implements Outbox {
     this.#events.clear();
     this.#dirty.clear();
     this.#eventBytes = 0;
+    this.#replyBytes = 0;
   }
 
   #send(frame: Uint8Array): void {
@@ -203,6 +206,7 @@ class LineOutbox implements Outbox {
       }
       if (first instanceof Uint8Array) {
         this.#replies.shift();
+        this.#replyBytes -= first.length;
         this.#send(first);
         continue;
       }
@@ -251,14 +255,24 @@ class LineOutbox implements Outbox {
 
   #holdBack(): void {
     const { line, unread } = this.#needs;
+    const { repliesUnreadMax, replyBytesUnreadMax } = routerLimits;
     if (line.read === undefined) {
-      if (this.#replies.size > routerLimits.repliesUnreadMax) {
+      if (this.#replies.size > repliesUnreadMax || this.#replyBytes > replyBytesUnreadMax) {
         unread();
       }
-    } else if (!this.#held && this.#replies.size > routerLimits.repliesWaitingMax) {
+    } else if (!this.#held && this.#waitShare() > 1) {
       this.#held = true;
       line.read(false);
     }
+  }
+
+  /** Of what may wait while the session is read, in answers or in bytes. */
+  #waitShare(): number {
+    const { repliesWaitingMax, replyBytesWaitingMax } = routerLimits;
+    return Math.max(
+      this.#replies.size / repliesWaitingMax,
+      this.#replyBytes / replyBytesWaitingMax,
+    );
   }
 
   /**
@@ -282,4 +296,8 @@ class LineOutbox implements Outbox {
       this.reply(encodeFrame({ type: 'error', code: signalErrors.overflow, message }));
     }
   }
+}
+
+function bytesOf(answer: Uint8Array | FrameSource): number {
+  return answer instanceof Uint8Array ? answer.length : 0;
 }

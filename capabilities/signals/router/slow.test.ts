@@ -156,6 +156,24 @@ test('a transport that cannot stop reading is closed at repliesUnreadMax answers
   expect(rig.router.sessions.size).toBe(0);
 });
 
+test.each([
+  { unstoppable: false, bound: routerLimits.replyBytesWaitingMax },
+  { unstoppable: true, bound: routerLimits.replyBytesUnreadMax },
+])('large answers that are not taken count by their bytes, %o', async ({ unstoppable, bound }) => {
+  const rig = createRig({ options: { messagesPerSecondMax: 0, lineBytesMax: 100 } });
+  const line = await rig.join({ unstoppable });
+  line.stuck = true;
+  const { outbox } = [...rig.router.sessions.values()][0] ?? {};
+  const answer = new Uint8Array(65_536);
+  const isTaken = (): boolean => line.reading && line.closedWith === undefined;
+  let sent = 0;
+  for (; isTaken() && sent <= bound / answer.length + 10; sent += 1) {
+    outbox?.reply(answer);
+  }
+  expect(isTaken()).toBe(false);
+  expect(sent).toBeGreaterThan(bound / answer.length);
+});
+
 test('a slow late joiner is sent its snapshot as it takes it, and not one param is lost', async () => {
   const rig = createRig({ options: { messagesPerSecondMax: 0, lineBytesMax: 1_000 } });
   const writer = await rig.join();
