@@ -20,7 +20,7 @@ const make: Command = {
   options: [
     {
       flags: '--scope <scope...>',
-      description: 'read:, write: or admin: and a pattern; writing is reading too',
+      description: 'read:, write: or admin: and a pattern; a router that owns it needs admin:',
       required: true,
     },
     { flags: '--ttl <duration>', description: 'how long it counts (default 30d)' },
