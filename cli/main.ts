@@ -32,6 +32,7 @@ interface Terminal {
 type Options = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 const interrupted = 130;
+const brokenPipe = 141; // as shells tell of SIGPIPE: whoever read has gone, as `head` does
 
 /** Resolves with the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -67,6 +68,9 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     if (ending.signal.aborted) {
       return interrupted;
+    }
+    if (error instanceof Error && 'code' in error && error.code === 'EPIPE') {
+      return brokenPipe;
     }
     const failure = error instanceof CommanderError ? usageFailure(error.message) : error;
     const { output, verbose, context } = terminal.globals();

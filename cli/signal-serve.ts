@@ -103,6 +103,11 @@ async function readOptions(
   const door = await doorOf(context);
   const tls = await tlsOf(context);
   const folder = textOption(context, 'data');
+  if (folder === '') {
+    throw new HansaError('USAGE', '--data names no folder', {
+      fix: 'leave it out, and params stay in memory alone',
+    });
+  }
   const features = featuresOf(context);
   const kinds = signalKinds.filter((kind) => features.includes(kind));
   const isAway = !['127.0.0.1', 'localhost', '::1', '[::1]'].includes(host);

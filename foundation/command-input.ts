@@ -23,6 +23,11 @@ function required(value: string | undefined, spelled: string): string {
   return value;
 }
 
+/** As it is typed in a shell. Stars are the shell's, too. */
+export function shellWord(word: string): string {
+  return /^[\w./=,:@-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
 /** By camel-cased flag, as in the context. */
 export function textOption({ options }: Input, name: string): string | undefined {
   const value = options[name];

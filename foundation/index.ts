@@ -263,6 +263,7 @@ export {
   requiredOption,
   requireYes,
   textOption,
+  shellWord,
 } from './command-input.ts';
 export { createStoreBell, type Attendance, type StoreBell } from './store/bell.ts';
 export {

@@ -30,7 +30,7 @@ export function dataFolderProblem(path: string, cause: unknown): HansaError {
   const reason = refusals[code] ?? `the system says ${code}`;
   return new HansaError('CONFIG_INVALID', `${path} cannot be a data folder: ${reason}`, {
     cause,
-    fix: 'name a folder of yours, or one that can be made: hansa up --data <folder>',
+    fix: 'name a folder of yours, or one that can be made, with --data <folder>',
   });
 }
 

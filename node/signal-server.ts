@@ -23,6 +23,7 @@ import {
 } from '@hansa/signal-sockets';
 import { openLmdbStore } from '@hansa/store-lmdb';
 import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/system-node';
+import { makeDataFolder } from './data-folder.ts';
 import { isLoopback } from './listener-config.ts';
 import { announceRouter } from './signal-announcing.ts';
 import { dialSignals } from './signal-dialling.ts';
@@ -118,6 +119,9 @@ async function startRouter(
   const { hubAuthorities: authorities } = options;
   const clock = createSystemClock();
   const crypto = createNodeCrypto();
+  if (folder !== undefined) {
+    await makeDataFolder(folder);
+  }
   const store = folder === undefined ? undefined : await openLmdbStore({ folder, clock, log });
   undo.push(async () => store?.close());
   const routerId = federation?.routerId ?? (federation && (await keptId(folder)));

@@ -5,6 +5,7 @@ import {
   listOption,
   remote,
   requiredArgument,
+  shellWord,
   textOption,
   textView,
   type Command,
@@ -141,14 +142,9 @@ function respelled(noun: Noun, context: CommandContext): string {
   );
   const given = flags.flatMap((flag) => {
     const name = flag.replaceAll(/-([a-z])/g, (_all, a: string) => a.toUpperCase());
-    return listOption(context, name).map((each) => `--${flag} ${quoted(each)}`);
+    return listOption(context, name).map((each) => `--${flag} ${shellWord(each)}`);
   });
-  return [`hansa ${noun} add`, quoted(resource), ...given].join(' ');
-}
-
-/** Stars are the shell's, too. */
-function quoted(word: string): string {
-  return /^[\w./=,:@-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  return [`hansa ${noun} add`, shellWord(resource), ...given].join(' ');
 }
 
 /** The most useful question about a new rule, where it is about one resource and one peer. */

@@ -72,7 +72,10 @@ function askedOf(context: CommandContext, terminal: SignalTerminal): LoadAsked {
   return asked;
 }
 
-function checkAsked({ publishers, subscribers, window, kind }: LoadAsked): void {
+function checkAsked({ publishers, subscribers, window, kind, durationMs }: LoadAsked): void {
+  if (durationMs === 0) {
+    throw new HansaError('USAGE', '--duration is longer than nothing');
+  }
   const { sessionsMax, windowMax } = loadLimits;
   if (publishers + subscribers > sessionsMax) {
     throw new HansaError('USAGE', `a load has ${sessionsMax} sessions at most`);

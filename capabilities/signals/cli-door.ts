@@ -3,7 +3,7 @@ import {
   flagOption,
   HansaError,
   isHansaError,
-  requiredArgument,
+  shellWord,
   textOption,
   type CommandContext,
   type CommandOption,
@@ -86,11 +86,25 @@ function withoutRouter(absent: unknown): unknown {
     : absent;
 }
 
-/** JSON where it is; what is none is a text. */
+/** What to do next, at the router that was asked now. */
+export function nextAt(context: CommandContext, verb: 'get' | 'watch', address: string): string {
+  const url = textOption(context, 'url');
+  const door = url === undefined ? '' : ` --url ${shellWord(url)}`;
+  return `hansa signal ${verb} ${shellWord(address)}${door}`;
+}
+
+/** JSON where it is; what is none is a text. USAGE for numbers that would become others. */
 export function givenOf(context: CommandContext): GivenValue {
-  const text = requiredArgument(context, 'value');
-  const whole = flagOption(context, 'int');
-  return flagOption(context, 'text') ? { value: text } : { value: readJson(text), whole };
+  const text = context.args['value'];
+  if (text === undefined) {
+    throw new HansaError('USAGE', '<value> is missing', { fix: 'see --help' });
+  }
+  if (flagOption(context, 'text')) {
+    return { value: text };
+  }
+  const [value, whole] = [readJson(text), flagOption(context, 'int')];
+  checkNumbers(value, whole);
+  return { value, whole };
 }
 
 function readJson(text: string): ShownValue {
@@ -98,6 +112,20 @@ function readJson(text: string): ShownValue {
     return JSON.parse(text) as ShownValue;
   } catch {
     return text;
+  }
+}
+
+function checkNumbers(value: ShownValue, whole: boolean): void {
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) {
+      throw new HansaError('USAGE', 'a number is larger than any that can be sent');
+    }
+    if (whole && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+      const sentence = 'with --int a number is at most 9007199254740991, so that none is rounded';
+      throw new HansaError('USAGE', sentence, { fix: 'send it as a text: --text' });
+    }
+  } else if (typeof value === 'object' && value !== null) {
+    Object.values(value).forEach((each: ShownValue) => checkNumbers(each, whole));
   }
 }
 

@@ -56,6 +56,29 @@ function hall(limits: Parameters<typeof createRig>[0] = {}): Hall {
 }
 
 describe('hansa signal', () => {
+  test('sends no other number than was typed', async () => {
+    const { run, rig } = hall();
+    for (const [value, options] of [
+      ['1e400', {}],
+      ['{"deep":[1e400]}', {}],
+      ['9007199254740993', { int: true }],
+    ] as const) {
+      const refused = run('set', { address: '/l/1', value }, options);
+      await expect(refused).rejects.toMatchObject({ code: 'USAGE' });
+    }
+    const touch = { as: 'gesture', id: '4294967296' };
+    const refused = run('emit', { address: '/l/1', value: '1' }, touch);
+    await expect(refused).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(run('bench', {}, { duration: '0s' })).rejects.toMatchObject({ code: 'USAGE' });
+    expect(rig.router.paramCount).toBe(0);
+  });
+
+  test('names what to do next as it is typed in a shell', async () => {
+    const { run } = hall();
+    const done = await run('set', { address: '/a b', value: '1' });
+    expect(done.output.next).toEqual([`hansa signal get '/a b'`]);
+  });
+
   test('set takes JSON or a text, and get shows it', async () => {
     const { run, doors, rig } = hall();
     const door = { url: 'ws://elsewhere', token: '@file', ca: 'ca.pem' };
@@ -71,8 +94,11 @@ describe('hansa signal', () => {
     await set('8', { ttl: '90s', ifRevision: '5' });
     expect(rig.router.get('/l/1')?.ttl).toBe(90);
     await expect(set('9', { ifRevision: '5' })).rejects.toMatchObject({ code: 'SIGNAL_CONFLICT' });
+    await set('', { text: true });
+    expect(rig.router.get('/l/1')?.value.data).toHaveLength(2);
+    expect((await set('8')).output.next).toEqual(['hansa signal get /l/1 --url ws://elsewhere']);
     const got = await run('get', { address: '/l/1' });
-    expect(got.output.data).toMatchObject({ address: '/l/1', value: 8, revision: 6 });
+    expect(got.output.data).toMatchObject({ address: '/l/1', value: 8, revision: 8 });
     expect(got.shown).toMatch(/value: 8\nrevision: 6\nwritten by: .+\nat: \d/);
     await expect(run('get', {})).rejects.toMatchObject({ code: 'USAGE' });
   });

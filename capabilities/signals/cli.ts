@@ -16,6 +16,7 @@ import {
   atRouter,
   doorOptions,
   givenOf,
+  nextAt,
   valueOptions,
   valueText,
 } from './cli-door.ts';
@@ -29,6 +30,7 @@ import { tokenCommands } from './cli-tokens.ts';
 import {
   publishedTypes,
   signalKinds,
+  touchIdMax,
   touchPhases,
   type PublishedType,
   type TouchPhase,
@@ -80,7 +82,7 @@ function getCommand(terminal: SignalTerminal): Command {
             ...(writtenMs === undefined ? [] : [['at', momentText(writtenMs)] as const]),
           ],
         },
-        next: [`hansa signal watch ${address}`],
+        next: [nextAt(context, 'watch', address)],
       };
     },
   };
@@ -95,7 +97,10 @@ function setCommand(terminal: SignalTerminal): Command {
     options: [
       ...doorOptions,
       ...valueOptions,
-      { flags: '--if-revision <number>', description: 'only where this is what stands there' },
+      {
+        flags: '--if-revision <number>',
+        description: 'not where another one stands there; where nothing does it is written',
+      },
       { flags: '--lock', description: 'take the lock, which ends with this session' },
       { flags: '--unlock', description: 'give the lock back' },
       { flags: '--ttl <duration>', description: 'how long it lives; 0s for ever' },
@@ -121,7 +126,7 @@ function setCommand(terminal: SignalTerminal): Command {
       return {
         data,
         view: textView(`${address} = ${valueText(given.value)}${revision}`),
-        next: [`hansa signal get ${address}`],
+        next: [nextAt(context, 'get', address)],
       };
     },
   };
@@ -154,6 +159,9 @@ function emitCommand(terminal: SignalTerminal): Command {
       const type = oneOf(publishedTypes, textOption(context, 'as'), 'event') as PublishedType;
       const isTouch = type === 'gesture';
       const id = countOption(context, 'id');
+      if (id !== undefined && id > touchIdMax) {
+        throw new HansaError('USAGE', `--id is at most ${touchIdMax}`);
+      }
       const phase = textOption(context, 'phase');
       if (!isTouch && (id !== undefined || phase !== undefined)) {
         throw new HansaError('USAGE', '--id and --phase are for gestures', {

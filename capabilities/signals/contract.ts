@@ -262,6 +262,9 @@ export interface Signal {
 const address = z.string().min(1).max(patternLengthMax);
 const shown = z.json() as z.ZodType<ShownValue>;
 const natural = z.number().int().nonnegative();
+/** What the wire's four bytes hold. */
+export const touchIdMax = 0xffff_ffff;
+const fourBytes = natural.max(touchIdMax);
 const given = { value: shown, whole: z.boolean().optional() };
 const news: z.ZodType<SignalNews> = z.object({
   kind: z.enum(signalKinds),
@@ -272,7 +275,7 @@ const news: z.ZodType<SignalNews> = z.object({
   samples: z.array(shown).optional(),
   rate: z.number().optional(),
   phase: z.enum(touchPhases).optional(),
-  id: natural.optional(),
+  id: fourBytes.optional(),
   sentMs: z.number().optional(),
 });
 const refusals = ['SIGNAL_FORBIDDEN', 'SIGNAL_ADDRESS_INVALID', 'RATE_LIMITED'] as const;
@@ -314,7 +317,7 @@ export const signalContract: Contract<Signal> = {
         expected: natural.optional(),
         lock: z.boolean().optional(),
         unlock: z.boolean().optional(),
-        ttlSeconds: natural.optional(),
+        ttlSeconds: fourBytes.optional(),
       }),
       target: (input) => targetOf(input.address),
       output: z.object({ address: z.string(), revision: natural.optional() }),
@@ -328,7 +331,7 @@ export const signalContract: Contract<Signal> = {
         address,
         type: z.enum(publishedTypes),
         given: z.strictObject(given).optional(),
-        id: natural.optional(),
+        id: fourBytes.optional(),
         phase: z.enum(touchPhases).optional(),
       }),
       target: (input) => targetOf(input.address),

@@ -16,7 +16,7 @@ import type { Router } from '../router/router.ts';
 import type { Session } from '../router/session.ts';
 import type { Timers } from '../router/timers.ts';
 import { createAsks, type Answer, type Asks } from './asks.ts';
-import { isPrivate, type FederationConfig } from './config.ts';
+import { isPrivate, mayBeShared, type FederationConfig } from './config.ts';
 import type { KinLink } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
 import { suffixedMessage, type Suffix, type Suffixed } from './suffix.ts';
@@ -88,8 +88,7 @@ export class Carrying {
         link.send(answerFrame(address, suffix.id, told));
       }
     };
-    const isNone = addressProblem(address) !== undefined || isPrivate(address);
-    if (isNone || !link.rights.allows('write', address)) {
+    if (!mayBeShared(address) || !link.rights.allows('write', address)) {
       answer({ code: signalErrors.scope, message: 'no right to write at this address', address });
       return;
     }

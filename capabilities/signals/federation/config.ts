@@ -2,7 +2,7 @@
 // README.md of this folder for what each does.
 import { HansaError, toHex, type Random } from '@hansa/foundation';
 import { textLength } from '../frames/text.ts';
-import { patternProblem } from '../patterns/address.ts';
+import { addressProblem, patternProblem } from '../patterns/address.ts';
 import { overlaps } from '../patterns/covering.ts';
 import { federationLimits } from './limits.ts';
 
@@ -118,6 +118,11 @@ export function namespacesConflict(one: string, other: string): boolean {
 /** Signalling between sessions, and whatever else is one router's own: it crosses no link. */
 export function isPrivate(address: string): boolean {
   return address.startsWith('/clasp/');
+}
+
+/** Whether it is an address that other routers may speak of. */
+export function mayBeShared(address: string): boolean {
+  return addressProblem(address) === undefined && !isPrivate(address);
 }
 
 /** Version 4, as text. */

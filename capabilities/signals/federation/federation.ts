@@ -10,14 +10,13 @@ import type {
   PublishMessage,
   SetMessage,
 } from '../frames/messages.ts';
-import { addressProblem } from '../patterns/address.ts';
 import type { SignalChange } from '../router/core.ts';
 import { isRefusal, type Param } from '../router/param.ts';
 import type { Router } from '../router/router.ts';
 import type { Session } from '../router/session.ts';
 import type { Timers } from '../router/timers.ts';
 import { Carrying } from './carrying.ts';
-import { isPrivate, type FederationConfig } from './config.ts';
+import { isPrivate, mayBeShared, type FederationConfig } from './config.ts';
 import type { KinHost, KinLink, StateChange } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
 import { owns } from './link-rights.ts';
@@ -320,7 +319,7 @@ export class Federation implements KinHost {
   #mayBring(link: KinLink, address: string): boolean {
     const { rights } = link;
     const brings = rights.brings?.(address) ?? rights.allows('write', address);
-    if (addressProblem(address) !== undefined || isPrivate(address) || !brings) {
+    if (!brings || !mayBeShared(address)) {
       return false;
     }
     const owner = this.topology.ownerOf(address);

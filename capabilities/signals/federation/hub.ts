@@ -161,18 +161,25 @@ class Hub implements PeerDesk {
     return { code: signalErrors.refused, message };
   }
 
+  /** Why it may not be called so. */
+  #misnaming(
+    { access }: Session,
+    { routerId, advert }: { readonly routerId: string; readonly advert: Advert | undefined },
+  ): string | undefined {
+    if (routerId === this.#federation.routerId) {
+      return 'that is what this router is called';
+    }
+    const { routerId: proven } = access;
+    const isAnother = proven !== undefined && (routerId !== proven || advert === undefined);
+    return isAnother ? 'the link has proven another router than the one that speaks' : undefined;
+  }
+
   #declare(session: Session, message: FederationMessage): void {
     const advert = advertOf(message);
     const routerId = (message.origin || session.name).slice(0, federationLimits.routerIdBytesMax);
-    if (routerId === this.#federation.routerId) {
-      const sentence = 'that is what this router is called';
-      this.#refuse(session, { code: signalErrors.refused, message: sentence });
-      return;
-    }
-    const { routerId: proven = routerId } = session.access;
-    if (routerId !== proven || (session.access.routerId !== undefined && advert === undefined)) {
-      const sentence = 'the link has proven another router than the one that speaks';
-      this.#refuse(session, { code: signalErrors.refused, message: sentence });
+    const misnamed = this.#misnaming(session, { routerId, advert });
+    if (misnamed !== undefined) {
+      this.#refuse(session, { code: signalErrors.refused, message: misnamed });
       return;
     }
     const stranger = this.#otherSession(session, routerId);

@@ -159,30 +159,38 @@ export class Topology {
     if (routerId === this.selfId) {
       return { outcome: advert.stamp >= this.#self.stamp ? 'outdone' : 'known' };
     }
-    const known = this.#adverts.get(routerId);
-    const isHearsay = via !== routerId && this.#self.neighbours.includes(routerId);
-    const isCorrected = via === routerId && this.#hearsay.has(routerId);
-    const isOld = known !== undefined && known.stamp >= advert.stamp;
-    if (isHearsay || (isOld && (!isCorrected || isAlike(known, advert)))) {
+    if (!this.#isNews(advert, via)) {
       return { outcome: 'known' };
     }
     const sentence = this.#refusal(advert, { via, isProven });
     if (sentence !== undefined) {
       return { outcome: 'refused', sentence };
     }
-    this.#adverts.set(routerId, advert);
     if (via === routerId) {
       this.#hearsay.delete(routerId);
     } else {
       this.#hearsay.add(routerId);
     }
-    this.#book.claim({ kind: 'router', id: routerId, name: routerId }, advert.patterns);
     if (isProven) {
       this.#proven.add(routerId);
     }
+    this.#adverts.set(routerId, advert);
+    this.#book.claim({ kind: 'router', id: routerId, name: routerId }, advert.patterns);
     this.#linked.set(routerId, new Set(advert.neighbours));
     this.#changed(advert);
     return { outcome: 'new' };
+  }
+
+  #isNews(advert: Advert, via: string): boolean {
+    const { routerId, stamp } = advert;
+    if (via !== routerId && this.#self.neighbours.includes(routerId)) {
+      return false; // it tells of itself
+    }
+    const known = this.#adverts.get(routerId);
+    if (known === undefined || known.stamp < stamp) {
+      return true;
+    }
+    return via === routerId && this.#hearsay.has(routerId) && !isAlike(known, advert);
   }
 
   ownerOf(address: string): Owner | undefined {
