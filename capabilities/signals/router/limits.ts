@@ -78,4 +78,6 @@ export const routerLimits = {
   earlyFramesMax: 64,
   /** The same in bytes: strangers hold as many lines as there are sessions. */
   earlyBytesMax: 131_072,
+  /** How long one turn looks at most, however few it has come to: a step of a fader is shorter. */
+  turnMs: 2,
 } as const;
