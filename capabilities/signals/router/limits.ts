@@ -80,4 +80,6 @@ export const routerLimits = {
   earlyBytesMax: 131_072,
   /** How long one turn looks at most, however few it has come to: a step of a fader is shorter. */
   turnMs: 2,
+  /** REPLAYs of one session that are not answered yet: each may read all of a journal. */
+  replaysWaitingMax: 64,
 } as const;
