@@ -11,6 +11,8 @@ import { routerLimits } from './limits.ts';
 import type { Refusal } from './param.ts';
 import { errorFrame, refusalOfWriting } from './publishing.ts';
 import type { Session } from './session.ts';
+import { createTurns, type Turns } from './turns.ts';
+import { walkSource } from './walk.ts';
 
 export interface Announcing {
   announce(session: Session, message: AnnounceMessage): void;
@@ -20,10 +22,11 @@ export interface Announcing {
 }
 
 interface Announced {
-  readonly summary: SignalSummary;
+  /** Where it came among all: a RESULT ends with what was there when it was asked for. */
+  readonly born: number;
+  summary: SignalSummary;
   /** Undefined once its session has left: its entries stay until they lapse. */
   by: Session | undefined;
-  readonly untilMs: number;
 }
 
 /** What a RESULT says of a signal beside its texts: lengths, type, options. */
@@ -35,12 +38,18 @@ export function createAnnouncing(core: Core): Announcing {
 
 class SignalBook implements Announcing {
   readonly #core: Core;
-  /** In the order of their ends, since each is put last when it is announced. */
+  readonly #turns: Turns;
+  /** In the order they came, which announcing again leaves as it is: RESULTs walk it in turns. */
   readonly #book = new Map<string, Announced>();
+  /** When each lapses, in that order, since each is put last when it is announced. */
+  readonly #ends = new Map<string, number>();
   readonly #counts = new Map<Session, number>();
+  #bytes = 0;
+  #born = 0;
 
   constructor(core: Core) {
     this.#core = core;
+    this.#turns = createTurns(core);
   }
 
   get size(): number {
@@ -58,10 +67,9 @@ class SignalBook implements Announcing {
     }
     const untilMs = this.#core.clock.monotonicMs() + routerLimits.announcedMs;
     for (const { address, signal, datatype, access } of message.signals) {
-      const summary = { address, signal, datatype, access };
-      this.#remove(address);
-      this.#book.set(address, { summary, by: session, untilMs });
-      this.#count(session, 1);
+      this.#put(session, { address, signal, datatype, access });
+      this.#ends.delete(address);
+      this.#ends.set(address, untilMs);
     }
     session.outbox.reply(encodeFrame({ type: 'ack', address: message.namespace }));
   }
@@ -77,8 +85,18 @@ class SignalBook implements Announcing {
     const matches = matcherOf(pattern);
     const wants = (address: string): boolean =>
       matches(address) && session.access.allows('read', address);
-    const frames = resultFrames(this.#book, wants);
-    session.outbox.reply({ next: () => frames.next().value ?? undefined });
+    const result = walkSource({
+      items: this.#book.values(),
+      newest: this.#born,
+      entryOf: ({ summary }) => (wants(summary.address) ? summary : undefined),
+      lengthOf,
+      bytesMax: payloadBytesMax - 3,
+      frameOf: (signals) => encodeFrame({ type: 'result', signals }),
+      evenEmpty: true,
+      turns: this.#turns,
+      goOn: () => session.outbox.drained(),
+    });
+    session.outbox.reply(result);
   }
 
   left(session: Session): void {
@@ -91,39 +109,65 @@ class SignalBook implements Announcing {
   }
 
   #refusalOf(session: Session, { signals }: AnnounceMessage): Refusal | undefined {
-    const fresh = new Set<string>();
-    let own = this.#counts.get(session) ?? 0;
-    for (const { address } of signals) {
-      const refusal = refusalOfWriting(session, address);
+    for (const signal of signals) {
+      const refusal = refusalOfWriting(session, signal.address) ?? refusalOfTexts(signal);
       if (refusal !== undefined) {
         return refusal;
       }
-      const known = this.#book.get(address);
-      own += known?.by === session || fresh.has(address) ? 0 : 1;
-      if (known === undefined) {
-        fresh.add(address);
+    }
+    return this.#refusalOfRoom(session, signals);
+  }
+
+  #refusalOfRoom(session: Session, signals: readonly SignalSummary[]): Refusal | undefined {
+    const seen = new Set<string>();
+    let own = this.#counts.get(session) ?? 0;
+    let size = this.#book.size;
+    let bytes = this.#bytes;
+    for (const signal of signals) {
+      bytes += lengthOf(signal);
+      if (!seen.has(signal.address)) {
+        seen.add(signal.address);
+        const known = this.#book.get(signal.address);
+        own += known?.by === session ? 0 : 1;
+        size += known === undefined ? 1 : 0;
+        bytes -= known === undefined ? 0 : lengthOf(known.summary);
       }
     }
-    const { announcedMax, announcedPerSessionMax } = routerLimits;
-    if (this.#book.size + fresh.size > announcedMax || own > announcedPerSessionMax) {
+    const { announcedMax, announcedPerSessionMax, announcedBytesMax } = routerLimits;
+    if (size > announcedMax || own > announcedPerSessionMax) {
       return { code: signalErrors.conflict, message: 'AtCapacity: too many signals are announced' };
     }
-    return undefined;
+    return bytes > announcedBytesMax
+      ? { code: signalErrors.conflict, message: 'AtCapacity: too much text is announced' }
+      : undefined;
   }
 
   #removeLapsed(): void {
     const nowMs = this.#core.clock.monotonicMs();
-    for (const [address, { untilMs }] of this.#book) {
+    for (const [address, untilMs] of this.#ends) {
       if (untilMs > nowMs) {
         return;
       }
-      this.#remove(address);
+      const lapsed = this.#book.get(address);
+      this.#count(lapsed?.by, -1);
+      this.#bytes -= lapsed === undefined ? 0 : lengthOf(lapsed.summary);
+      this.#book.delete(address);
+      this.#ends.delete(address);
     }
   }
 
-  #remove(address: string): void {
-    this.#count(this.#book.get(address)?.by, -1);
-    this.#book.delete(address);
+  #put(session: Session, summary: SignalSummary): void {
+    const known = this.#book.get(summary.address);
+    this.#bytes += lengthOf(summary) - (known === undefined ? 0 : lengthOf(known.summary));
+    this.#count(known?.by, -1);
+    this.#count(session, 1);
+    if (known === undefined) {
+      this.#born += 1;
+      this.#book.set(summary.address, { born: this.#born, summary, by: session });
+    } else {
+      known.summary = summary;
+      known.by = session;
+    }
   }
 
   #count(session: Session | undefined, more: number): void {
@@ -133,32 +177,15 @@ class SignalBook implements Announcing {
   }
 }
 
-/** At least one frame. Each is made when the session takes it, of what is then there. */
-function* resultFrames(
-  book: ReadonlyMap<string, Announced>,
-  wants: (address: string) => boolean,
-): Generator<Uint8Array, undefined> {
-  let chunk: SignalSummary[] = [];
-  let bytes = 0;
-  let isEmpty = true;
-  for (const [address, { summary }] of book) {
-    if (!wants(address)) {
-      continue;
-    }
-    const more = lengthOf(summary);
-    if (bytes + more > payloadBytesMax - 3 && chunk.length > 0) {
-      isEmpty = false;
-      yield encodeFrame({ type: 'result', signals: chunk });
-      chunk = [];
-      bytes = 0;
-    }
-    chunk.push(summary);
-    bytes += more;
-  }
-  if (chunk.length > 0 || isEmpty) {
-    yield encodeFrame({ type: 'result', signals: chunk });
-  }
-  return undefined;
+function refusalOfTexts({ address, datatype, access }: SignalSummary): Refusal | undefined {
+  const { announcedTextBytesMax } = routerLimits;
+  return [datatype, access].some((text = '') => textLength(text) > announcedTextBytesMax)
+    ? {
+        code: signalErrors.value,
+        message: `a datatype and an access have at most ${announcedTextBytesMax} bytes`,
+        address,
+      }
+    : undefined;
 }
 
 function lengthOf({ address, datatype = '', access = '' }: SignalSummary): number {

@@ -3,7 +3,7 @@ import type { SignalDefinition } from '../frames/messages.ts';
 import type { SignalAccess } from './access.ts';
 import { createMemoryJournal, type Journal } from './journal.ts';
 import { routerLimits } from './limits.ts';
-import { createRig, type Rig } from './router-rig.suite.ts';
+import { createRig, type Rig, type TestLine } from './router-rig.suite.ts';
 
 const signal = (address: string): SignalDefinition => ({
   address,
@@ -69,9 +69,61 @@ test('a session announces announcedPerSessionMax signals, all sessions together 
   expect(await announce(1, 'over')).toEqual([400]);
   const asker = await rig.join();
   asker.say({ type: 'query', pattern: '/**' });
+  await rig.clock.advance(0);
   const results = asker.messages('result');
   expect(results.flatMap(({ signals }) => signals)).toHaveLength(announcedMax);
   expect(results.length).toBeGreaterThan(3);
+});
+
+test('texts of what is announced have announcedTextBytesMax bytes, or nothing is announced', async () => {
+  const rig = createRig();
+  const line = await rig.join();
+  const { announcedTextBytesMax } = routerLimits;
+  const announce = (more: object): void =>
+    line.say({
+      type: 'announce',
+      namespace: '/',
+      signals: [signal('/a'), { ...signal('/b'), ...more }],
+    });
+  for (const name of ['datatype', 'access']) {
+    announce({ [name]: 'x'.repeat(announcedTextBytesMax + 1) });
+    announce({ [name]: 'ä'.repeat(announcedTextBytesMax / 2 + 1) });
+  }
+  expect(line.errorCodes).toEqual([402, 402, 402, 402]);
+  line.forget();
+  line.say({ type: 'query', pattern: '/**' });
+  expect(line.messages('result')[0]?.signals).toEqual([]);
+  announce({ datatype: 'x'.repeat(announcedTextBytesMax) });
+  expect(line.errorCodes).toEqual([]);
+});
+
+test('all sessions together announce announcedBytesMax bytes; the same again is no more', async () => {
+  const rig = createRig({ options: { messagesPerSecondMax: 0, sessionIdleMs: 0 } });
+  const { announcedBytesMax, announcedMs } = routerLimits;
+  const bytes = 1_000;
+  const announce = async (first: number): Promise<TestLine> => {
+    const line = await rig.join();
+    for (let i = first; i < first + 1_500; i += 50) {
+      const signals = Array.from({ length: 50 }, (_, j) => ({
+        address: `/${i + j}/`.padEnd(bytes, 'x'),
+        signal: 'param' as const,
+      }));
+      line.say({ type: 'announce', namespace: '/', signals });
+    }
+    return line;
+  };
+  let [told, line] = [0, await announce(0)];
+  while (line.errors.length === 0) {
+    told += 1_500;
+    line = await announce(told);
+  }
+  expect(new Set(line.errors)).toEqual(new Set(['400 AtCapacity: too much text is announced']));
+  told += line.messages('ack').length * 50;
+  expect(told * bytes).toBeLessThanOrEqual(announcedBytesMax);
+  expect((told + 50) * (bytes + 8)).toBeGreaterThan(announcedBytesMax);
+  expect((await announce(0)).errors).toEqual([]);
+  await rig.clock.advance(announcedMs);
+  expect((await announce(20_000)).errors).toEqual([]);
 });
 
 async function createJournaled(journal: Journal = createMemoryJournal()): Promise<Rig> {

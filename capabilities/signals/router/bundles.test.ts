@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { bundleMember } from '../frames/encode.ts';
 import type { BundleMember, SignalMessage } from '../frames/messages.ts';
 import { wireValue, type SignalValue } from '../frames/values.ts';
+import type { SignalAccess } from './access.ts';
 import { routerLimits } from './limits.ts';
 import { createRig } from './router-rig.suite.ts';
 
@@ -122,6 +123,36 @@ test('a bundle with a moment to come happens at that moment, and is judged then'
   expect(writer.types).toEqual(['ack', 'error']);
   expect(other.sets).toEqual(['/a=1@1']);
   expect(rig.router.get('/c')).toBeUndefined();
+});
+
+test.each([
+  ['an address that is none', set('a', 9), 200],
+  ['no right to write', set('/secret', 9), 403],
+  ['no right to publish', publish('/secret'), 403],
+])('a bundle with a moment to come is refused at once by %s', async (_why, bad, code) => {
+  const allows: SignalAccess['allows'] = (verb, at) => verb !== 'write' || at !== '/secret';
+  const rig = createRig({ doorkeeper: { admit: () => ({ allows, subject: 's' }) } });
+  const writer = await rig.join();
+  const timestamp = (rig.clock.now() + 500) * 1_000;
+  writer.say({ type: 'bundle', timestamp, members: [set('/a', 1), bad] });
+  expect(writer.errorCodes).toEqual([code]);
+  await rig.clock.advance(500);
+  expect(writer.types).toEqual(['error']);
+  expect(rig.router.paramCount).toBe(0);
+});
+
+test('a right that was taken away since a bundle was scheduled refuses it at its moment', async () => {
+  let mayWrite = true;
+  const allows: SignalAccess['allows'] = (verb) => verb !== 'write' || mayWrite;
+  const rig = createRig({ doorkeeper: { admit: () => ({ allows, subject: 's' }) } });
+  const writer = await rig.join();
+  const timestamp = (rig.clock.now() + 500) * 1_000;
+  writer.say({ type: 'bundle', timestamp, members: [set('/a', 1)] });
+  expect(writer.frames).toEqual([]);
+  mayWrite = false;
+  await rig.clock.advance(500);
+  expect(writer.errorCodes).toEqual([403]);
+  expect(rig.router.paramCount).toBe(0);
 });
 
 test('a moment that has passed is now', async () => {

@@ -1,5 +1,6 @@
 // BUNDLE: all of it or nothing, now or at a moment of the server's clock. Everything that can
-// refuse a member is asked before anything happens, at the moment when it is to happen.
+// refuse a member is asked before anything happens, at the moment when it is to happen; addresses
+// and rights also when it is scheduled, while whoever sent it still waits for an answer.
 import { decodeFrame } from '../frames/decode.ts';
 import { encodeFrame, frameAround } from '../frames/encode.ts';
 import { ownBytes } from '../frames/frame-writer.ts';
@@ -15,7 +16,7 @@ import type { Core } from './core.ts';
 import { routerLimits } from './limits.ts';
 import { isRefusal, type Refusal } from './param.ts';
 import type { Written } from './params.ts';
-import { errorFrame, type Publishing } from './publishing.ts';
+import { errorFrame, refusalOfWriting, type Publishing } from './publishing.ts';
 import type { Session } from './session.ts';
 import type { Timer } from './timers.ts';
 import { acknowledge, writeOf, type Writing } from './writing.ts';
@@ -42,6 +43,11 @@ interface When {
   readonly bytes: number;
 }
 
+interface Kept {
+  readonly delayMs: number;
+  readonly kept: Uint8Array;
+}
+
 interface Waiting {
   readonly timers: Set<Timer>;
   bytes: number;
@@ -63,7 +69,7 @@ class BundleBook implements Bundles {
     const { timestamp = 0 } = message;
     const delayMs = timestamp / 1_000 - this.#needs.core.clock.now();
     if (delayMs > 0) {
-      this.#schedule(session, frame, { delayMs, bytes: frame.bytes.length });
+      this.#schedule(session, frame, delayMs);
     } else {
       this.#perform(session, actsOf(frame));
     }
@@ -74,20 +80,25 @@ class BundleBook implements Bundles {
     this.#waiting.delete(session);
   }
 
-  #schedule(session: Session, frame: SignalFrame, when: When): void {
+  #schedule(session: Session, frame: SignalFrame, delayMs: number): void {
     const own = this.#waiting.get(session) ?? { timers: new Set<Timer>(), bytes: 0 };
-    const refusal = refusalOfWaiting(own, when);
+    const when = { delayMs, bytes: frame.bytes.length };
+    const refusal = refusalOfWaiting(own, when) ?? refusalOfMembers(session, frame);
     if (refusal !== undefined) {
       this.#refuse(session, refusal);
       return;
     }
     this.#waiting.set(session, own);
-    own.bytes += when.bytes;
-    const kept = ownBytes(frame.bytes);
+    this.#wait(session, own, { delayMs, kept: ownBytes(frame.bytes) });
+  }
+
+  /** Given bytes alone: what is decoded weighs many times as much as it did on the wire. */
+  #wait(session: Session, own: Waiting, { delayMs, kept }: Kept): void {
+    own.bytes += kept.length;
     const { clock, timers } = this.#needs.core;
-    const timer = timers.at(clock.monotonicMs() + when.delayMs, () => {
+    const timer = timers.at(clock.monotonicMs() + delayMs, () => {
       own.timers.delete(timer);
-      own.bytes -= when.bytes;
+      own.bytes -= kept.length;
       this.#perform(session, actsOf(decodeFrame(kept)));
     });
     own.timers.add(timer);
@@ -164,6 +175,19 @@ function actsOf({ message: bundle, legacy }: SignalFrame): Acts {
     }
   }
   return { sets, publishes };
+}
+
+/** What would refuse it at any moment. Locks, revisions and who is there are a matter of then. */
+function refusalOfMembers(session: Session, { message }: SignalFrame): Refusal | undefined {
+  const members = message.type === 'bundle' ? message.members : [];
+  for (const { message: member } of members) {
+    const isAct = member.type === 'set' || member.type === 'publish';
+    const refusal = isAct ? refusalOfWriting(session, member.address) : undefined;
+    if (refusal !== undefined) {
+      return inBundle(refusal);
+    }
+  }
+  return undefined;
 }
 
 /** What one may not do is refused as a whole with one code. */

@@ -4,6 +4,8 @@ export interface FrameQueue<T> {
   readonly size: number;
   push(item: T): void;
   first(): T | undefined;
+  /** The first has place 0; undefined where there is none, or no longer. */
+  at(place: number): T | undefined;
   shift(): T | undefined;
   clear(): void;
   /** What is in it now, the first first. */
@@ -23,6 +25,7 @@ export function createFrameQueue<T>(): FrameQueue<T> {
     },
     push: (item) => void items.push(item),
     first: () => items[at],
+    at: (place) => (place < 0 ? undefined : items[at + place]),
     shift() {
       const item = items[at];
       if (item === undefined) {

@@ -5,6 +5,7 @@ import { decodeFrame } from '../frames/decode.ts';
 import { encodeFrame } from '../frames/encode.ts';
 import type { Line, LineEvents } from '../frames/line.ts';
 import { signalErrors, type HelloMessage, type SignalFrame } from '../frames/messages.ts';
+import { textAt, textBytes } from '../frames/text.ts';
 import type { AdmissionRefusal, Doorkeeper, SignalAccess } from './access.ts';
 import { createBucket } from './bucket.ts';
 import type { Core } from './core.ts';
@@ -267,7 +268,7 @@ class GreetedLine implements LineEvents {
     });
     return {
       id: uuid(core.random),
-      name: hello.name.slice(0, nameLengthMax),
+      name: keptName(hello.name),
       remote: line.remote,
       features: hello.features,
       isPeer: hello.features.includes('federation'),
@@ -371,6 +372,12 @@ function decoded(bytes: Uint8Array): SignalFrame | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Its own text: a piece of a longer one keeps the whole of it in memory, for every session. */
+function keptName(name: string): string {
+  const bytes = textBytes(name.slice(0, nameLengthMax));
+  return textAt(bytes, 0, bytes.length) ?? '';
 }
 
 /** Version 4, as text. */

@@ -51,3 +51,33 @@ test('an entry keeps its own bytes and not the chunk that they came in', async (
     expect(frame.buffer.byteLength).toBe(10);
   }
 });
+
+test('what is forgotten before it is read is not told, nor what came after the first look', async () => {
+  const journal = createMemoryJournal({ entriesMax: 3 });
+  [0, 1, 2].forEach((time) => journal.append(entry(time)));
+  const query = { pattern: '/**', matches: () => true, from: 0, to: Number.POSITIVE_INFINITY };
+  const reader = journal.entries(query)[Symbol.asyncIterator]();
+  expect((await reader.next()).value?.timestamp).toBe(0);
+  [3, 4].forEach((time) => journal.append(entry(time)));
+  expect((await reader.next()).value?.timestamp).toBe(2);
+  expect((await reader.next()).done).toBe(true);
+});
+
+test('a reader of the journal in memory is asked before each entry, and may end there', async () => {
+  const journal = createMemoryJournal();
+  [0, 1, 2, 3].forEach((time) => journal.append(entry(time)));
+  const looked: number[] = [];
+  let asked = 0;
+  const query = {
+    pattern: '/**',
+    from: 0,
+    to: Number.POSITIVE_INFINITY,
+    matches: ({ timestamp }: JournalEntry) => looked.push(timestamp) < 0,
+    mayLook: () => {
+      asked += 1;
+      return asked === 2 ? Promise.resolve(true) : asked < 4;
+    },
+  };
+  expect((await journal.entries(query)[Symbol.asyncIterator]().next()).done).toBe(true);
+  expect(looked).toEqual([0, 1, 2]);
+});

@@ -23,6 +23,11 @@ export interface JournalQuery {
   /** Microseconds, both included. */
   readonly from: number;
   readonly to: number;
+  /**
+   * Asked before an entry is looked at. A promise: others have their turn first; false: nobody
+   * takes what would be found. Who looks at many and waits for nothing between them has to ask.
+   */
+  readonly mayLook?: (() => boolean | Promise<boolean>) | undefined;
 }
 
 export interface Journal {
@@ -46,6 +51,7 @@ export function createMemoryJournal(bounds: MemoryJournalBounds = {}): Journal {
     bounds;
   const kept = createFrameQueue<JournalEntry>();
   let bytes = 0;
+  let forgotten = 0;
   return {
     keeps: () => true,
     wants: () => true,
@@ -54,12 +60,21 @@ export function createMemoryJournal(bounds: MemoryJournalBounds = {}): Journal {
       bytes += entry.frame.length;
       while (kept.size > entriesMax || bytes > bytesMax) {
         bytes -= kept.shift()?.frame.length ?? 0;
+        forgotten += 1;
       }
     },
-    async *entries({ matches, from, to }) {
-      // The list as it is now: a reader that is slow would otherwise run after the writers.
-      for (const entry of kept.list()) {
-        if (entry.timestamp >= from && entry.timestamp <= to && matches(entry)) {
+    async *entries({ matches, from, to, mayLook = () => true }) {
+      // To the end as it is now: a reader that is slow would otherwise run after the writers. What
+      // is forgotten before it is read is not told: a reader would otherwise keep all of it alive.
+      const end = forgotten + kept.size;
+      for (let place = forgotten; place < end; place = Math.max(place + 1, forgotten)) {
+        const answer = mayLook();
+        if (!(typeof answer === 'boolean' ? answer : await answer)) {
+          return;
+        }
+        const entry = kept.at(place - forgotten);
+        const isInTime = entry !== undefined && entry.timestamp >= from && entry.timestamp <= to;
+        if (isInTime && matches(entry)) {
           yield entry;
         }
       }

@@ -82,4 +82,12 @@ export const routerLimits = {
   earlyFramesMax: 64,
   /** The same in bytes: strangers hold as many lines as there are sessions. */
   earlyBytesMax: 131_072,
+  /** How long one turn looks at most, however few it has come to: a step of a fader is shorter. */
+  turnMs: 2,
+  /** REPLAYs of one session that are not answered yet: each may read all of a journal. */
+  replaysWaitingMax: 64,
+  /** A `datatype` or an `access` of what is announced, each: they are words, not documents. */
+  announcedTextBytesMax: 256,
+  /** What all that is announced holds: so many of the longest addresses would be 30 MB an hour. */
+  announcedBytesMax: 8_388_608,
 } as const;

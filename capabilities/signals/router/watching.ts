@@ -10,6 +10,7 @@ import { errorFrame } from './publishing.ts';
 import { typeBit, type Subscription } from './routes.ts';
 import { hears, type Session } from './session.ts';
 import { entryOf, snapshotSource } from './snapshots.ts';
+import { createTurns, type Turns } from './turns.ts';
 
 export interface Watching {
   subscribe(session: Session, message: SubscribeMessage): void;
@@ -38,9 +39,11 @@ export function createWatching(core: Core): Watching {
 
 class WatchingDesk implements Watching {
   readonly #core: Core;
+  readonly #turns: Turns;
 
   constructor(core: Core) {
     this.#core = core;
+    this.#turns = createTurns(core);
   }
 
   subscribe(session: Session, message: SubscribeMessage): void {
@@ -108,15 +111,11 @@ class WatchingDesk implements Watching {
   }
 
   tell(session: Session, { params, wants, evenEmpty }: Wanted): void {
-    const core = this.#core;
-    const goOn = (ready: () => void): void => {
-      core.timers.at(core.clock.monotonicMs(), () => {
-        ready();
-        session.outbox.drained();
-      });
-    };
-    const { newest } = core.params;
-    const asked = { params: params ?? core.params.all(), newest, wants, evenEmpty, goOn };
+    const all = this.#core.params;
+    const { newest } = all;
+    const turns = this.#turns;
+    const goOn = (): void => session.outbox.drained();
+    const asked = { params: params ?? all.all(), newest, wants, evenEmpty, turns, goOn };
     session.outbox.reply(snapshotSource(asked));
   }
 
