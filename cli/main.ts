@@ -66,11 +66,9 @@ export async function main(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError && isHelp(error)) {
       return error.exitCode === 0 ? 0 : errorCodes.USAGE.exit;
     }
-    if (ending.signal.aborted) {
-      return interrupted;
-    }
-    if (error instanceof Error && 'code' in error && error.code === 'EPIPE') {
-      return brokenPipe;
+    const quiet = ending.signal.aborted ? interrupted : brokenPipeOf(error);
+    if (quiet !== undefined) {
+      return quiet;
     }
     const failure = error instanceof CommanderError ? usageFailure(error.message) : error;
     const { output, verbose, context } = terminal.globals();
@@ -86,6 +84,11 @@ export async function main(args: readonly string[]): Promise<number> {
 // Help has been printed already, asked for or instead of a missing verb.
 function isHelp({ code }: CommanderError): boolean {
   return ['commander.help', 'commander.helpDisplayed', 'commander.version'].includes(code);
+}
+
+function brokenPipeOf(error: unknown): number | undefined {
+  const isBroken = error instanceof Error && 'code' in error && error.code === 'EPIPE';
+  return isBroken ? brokenPipe : undefined;
 }
 
 // Nor does a terminal that was closed stop what is under way: a node that ends tells nobody.

@@ -119,10 +119,7 @@ async function startRouter(
   const { hubAuthorities: authorities } = options;
   const clock = createSystemClock();
   const crypto = createNodeCrypto();
-  if (folder !== undefined) {
-    await makeDataFolder(folder);
-  }
-  const store = folder === undefined ? undefined : await openLmdbStore({ folder, clock, log });
+  const store = folder === undefined ? undefined : await openStore({ folder, clock, log });
   undo.push(async () => store?.close());
   const routerId = federation?.routerId ?? (federation && (await keptId(folder)));
   const signals = await createSignals({
@@ -140,6 +137,14 @@ async function startRouter(
   });
   undo.push(() => signals.stop());
   return signals;
+}
+
+/** CONFIG_INVALID where there can be no such folder. */
+async function openStore(
+  needs: Parameters<typeof openLmdbStore>[0],
+): ReturnType<typeof openLmdbStore> {
+  await makeDataFolder(needs.folder);
+  return openLmdbStore(needs);
 }
 
 /** Other routers know this one again by it, after a restart as well; undefined without a folder. */

@@ -1,7 +1,7 @@
 // Which routers there are, how they are linked, and who owns which addresses. Each router tells of
 // itself and its links; all of it reaches everybody, and each finds its ways by itself, so that the
 // end of a link is never mistaken for a longer way round.
-import { patternProblem } from '../patterns/address.ts';
+import { isAlike, problemOf } from './adverts.ts';
 import { restPattern } from './config.ts';
 import { federationLimits } from './limits.ts';
 import { createNamespaceBook, type Claimed, type Holder } from './namespaces.ts';
@@ -374,24 +374,6 @@ export class Topology {
     this.#book.claim({ kind: 'router', id: gone, name: gone }, []);
     return this.#adverts.delete(gone);
   }
-}
-
-function isAlike(one: Advert, other: Advert): boolean {
-  const same = (these: readonly string[], those: readonly string[]): boolean =>
-    these.length === those.length && these.every((each, at) => each === those[at]);
-  return same(one.patterns, other.patterns) && same(one.neighbours, other.neighbours);
-}
-
-function problemOf({ routerId, patterns, neighbours }: Advert): string | undefined {
-  const { patternsMax, routersMax, routerIdBytesMax } = federationLimits;
-  if (patterns.length > patternsMax) {
-    return `too many namespace patterns: ${patterns.length} (max ${patternsMax})`;
-  }
-  if (neighbours.length > routersMax || routerId.length > routerIdBytesMax) {
-    return 'a router tells of itself what no router is';
-  }
-  const bad = patterns.find((pattern) => patternProblem(pattern) !== undefined);
-  return bad === undefined ? undefined : `a namespace is no pattern: ${patternProblem(bad) ?? ''}`;
 }
 
 function conflictSentence(pattern: string, { holder, pattern: theirs }: Claimed): string {

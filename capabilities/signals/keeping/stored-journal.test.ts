@@ -281,3 +281,17 @@ test('who reads slowly is given what there was, without what comes and goes mean
   expect(found.every((time) => times.includes(time))).toBe(true);
   expect(found.length).toBeGreaterThan(30);
 });
+
+test('a reader is asked before each entry, those that it does not want too, and may end there', async () => {
+  const world = createWorld([{ pattern: '/cue/**', journalEntries: 1_000 }]);
+  const journal = await world.start();
+  await writeMany(journal, world, 300);
+  let asked = 0;
+  const mayLook = (): boolean | Promise<boolean> => {
+    asked += 1;
+    return asked % 2 === 0 ? asked < 100 : Promise.resolve(true);
+  };
+  const query = { pattern: '/cue/**', matches: () => false, from: 0, to: Infinity, mayLook };
+  expect(await journal.entries(query)[Symbol.asyncIterator]().next()).toMatchObject({ done: true });
+  expect(asked).toBe(100);
+});

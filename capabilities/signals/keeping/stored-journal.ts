@@ -179,7 +179,9 @@ class JournalShelf implements StoredJournal {
       }
       for (const entry of rows.flat()) {
         after = entry.order;
-        if (after > last) {
+        const mayLook = query.mayLook?.() ?? true;
+        const isWanted = typeof mayLook === 'boolean' ? mayLook : await mayLook;
+        if (after > last || !isWanted) {
           return undefined;
         }
         const isOver = entriesOver > 0 || bytesOver > 0;
