@@ -99,7 +99,7 @@ describe('hansa signal', () => {
     expect((await set('8')).output.next).toEqual(['hansa signal get /l/1 --url ws://elsewhere']);
     const got = await run('get', { address: '/l/1' });
     expect(got.output.data).toMatchObject({ address: '/l/1', value: 8, revision: 8 });
-    expect(got.shown).toMatch(/value: 8\nrevision: 6\nwritten by: .+\nat: \d/);
+    expect(got.shown).toMatch(/value: 8\nrevision: 8\nwritten by: .+\nat: \d/);
     await expect(run('get', {})).rejects.toMatchObject({ code: 'USAGE' });
   });
 
