@@ -1,15 +1,24 @@
 // `npm run build`: the compiler checks and builds every package; then what the command `hansa`
-// loads is put together into a few files. A thousand small modules take Node longer to find and to
-// link than to run. Plain JavaScript, because it makes what everything else is run from.
+// loads is put together into one file, and what Node.js makes of that is kept beside it. A thousand
+// small modules take Node longer to find, to compile and to link than to run. Plain JavaScript,
+// because it makes what everything else is run from.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { globSync } from 'tinyglobby';
+import { builtFolder, currentFile, keptFile, loadProgram } from '../cli/bin/program.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const bundle = join(root, 'cli', 'dist', 'bundle');
+// What brings machine code stays where it is installed.
+const withMachineCode = [
+  '@napi-rs/blake-hash',
+  '@node-rs/argon2',
+  '@number0/iroh',
+  'lmdb',
+  'msgpackr-extract',
+];
 
 const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 const { status } = spawnSync(process.execPath, [compiler, '-b'], { cwd: root, stdio: 'inherit' });
@@ -18,53 +27,51 @@ if (status !== 0) {
 }
 const { outputFiles } = await build({
   entryPoints: [join(root, 'cli', 'dist', 'main.js')],
-  outdir: bundle,
+  outfile: join(builtFolder, 'program.cjs'),
   bundle: true,
-  // What is imported when it is needed stays in files of its own.
-  splitting: true,
-  format: 'esm',
+  // Node.js keeps what it compiled of scripts alone, not of modules.
+  format: 'cjs',
+  supported: { 'dynamic-import': false },
+  define: { 'import.meta.url': 'importMetaUrl' },
+  banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
   platform: 'node',
   target: 'node20.19',
-  external: libraries(),
-  sourcemap: true,
-  sourcesContent: false,
+  external: withMachineCode,
+  charset: 'ascii',
+  legalComments: 'none',
   logLevel: 'warning',
   write: false,
 });
-const made = new Set(outputFiles.map(({ path }) => basename(path)));
-mkdirSync(bundle, { recursive: true });
-outputFiles.forEach(replace);
-// What is as it was stays: a program that runs may load the rest of itself only now.
-for (const name of readdirSync(bundle).filter(
-  (each) => !made.has(each) && !each.endsWith('.half'),
-)) {
-  rmSync(join(bundle, name));
+const [program] = outputFiles;
+requireAscii(program.text);
+const hash = createHash('sha256').update(program.contents).digest('hex');
+const name = `program-${hash.slice(0, 16)}.cjs`;
+const path = join(builtFolder, name);
+mkdirSync(builtFolder, { recursive: true });
+keep(path, program.contents);
+keep(join(builtFolder, currentFile), name);
+const kept = keptFile(path);
+if (!existsSync(kept)) {
+  keep(kept, loadProgram().script.createCachedData());
+}
+for (const each of readdirSync(builtFolder)) {
+  if (!each.startsWith(name) && each !== currentFile) {
+    rmSync(join(builtFolder, each), { recursive: true });
+  }
 }
 
-/** Whole at once, and only where it is another: half a file, once loaded, fails for good. */
-function replace({ path, contents }) {
-  if (isThere(path, contents)) {
-    return;
+/** Comments are read by nobody. */
+function requireAscii(text) {
+  const isOther = (line) => /[^\0-\x7f]/.test(line) && !/^\s*(?:\*|\/[/*])/.test(line);
+  const line = text.split('\n').find(isOther);
+  if (line !== undefined) {
+    throw new Error(`the program is read as ASCII, and has other characters: ${line}`);
   }
-  const half = `${path}.${process.pid}.half`;
+}
+
+/** Whole at once: who reads it meanwhile finds the former or this. */
+function keep(to, contents) {
+  const half = join(builtFolder, `${name}.${process.pid}.half`);
   writeFileSync(half, contents);
-  renameSync(half, path);
-}
-
-function isThere(path, contents) {
-  try {
-    return readFileSync(path).equals(contents);
-  } catch {
-    return false;
-  }
-}
-
-/** Stay where they are installed, some with machine code of theirs; zod is a hundred modules. */
-function libraries() {
-  const found = new Set();
-  for (const path of globSync('{*,drivers/*}/package.json', { cwd: root, absolute: true })) {
-    const { dependencies = {} } = JSON.parse(readFileSync(path, 'utf8'));
-    Object.keys(dependencies).forEach((name) => found.add(name));
-  }
-  return [...found].filter((name) => !name.startsWith('@hansa/') && name !== 'zod');
+  renameSync(half, to);
 }

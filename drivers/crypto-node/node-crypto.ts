@@ -4,7 +4,7 @@ import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 
 import type { Crypto, Hasher } from '@hansa/foundation';
 import { blake3, Blake3Hasher } from '@napi-rs/blake-hash';
 import { boundedCache, type BoundedCache } from './bounded-cache.ts';
-import { shortBlake3, shortBytesMax } from './short-blake3.ts';
+import { shortBlake3 } from './short-blake3.ts';
 
 const keyBytes = 32;
 const signatureBytes = 64;
@@ -31,8 +31,7 @@ export function createNodeCrypto(): Crypto {
   const privateKeys = boundedCache<OwnKey>(privateKeysMax);
   const publicKeys = boundedCache<KeyObject | undefined>(publicKeysMax);
   return {
-    hash: (bytes) =>
-      bytes.length <= shortBytesMax ? shortBlake3(bytes) : new Uint8Array(blake3(bytes)),
+    hash: (bytes) => shortBlake3(bytes) ?? new Uint8Array(blake3(bytes)),
     hasher: createHasher,
     publicKey(seed) {
       const own = ownKeyOf(privateKeys, seed);

@@ -1,8 +1,9 @@
 // What a resident runs (resident.ts): the built program, loaded once, and one command after the
 // other, each with an environment, a folder and arguments of its own. Plain JavaScript, because it
 // runs as the program does: without a loader.
-import { main } from '../../../cli/dist/bundle/main.js';
+import { loadProgram } from '../../../cli/bin/program.js';
 
+const { main } = loadProgram().exports;
 const [, , program] = process.argv;
 const { stdin } = process;
 let worn = false;
