@@ -24,9 +24,9 @@ import {
   type SharedRepository,
 } from './rooms/pair.ts';
 
-const kills = 14;
+const kills = 8; // `npm run nemesis` strikes for as long as one likes
 const momentMs = 900; // a push with its journey to the mirror takes about half of it
-const rounds = 3; // killed as it begins, and twice as it applies
+const rounds = 2; // killed as it begins, and as it applies
 const mebibyte = 1_024 * 1_024;
 const bigBytes = 64 * mebibyte;
 
