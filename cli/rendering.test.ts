@@ -22,6 +22,11 @@ test('JSON and YAML are the data and nothing else', () => {
   expect(parse(render(output, 'yaml', palette(true)))).toEqual(data);
 });
 
+test('after items, a line each, the last is a line too', () => {
+  const output: CommandOutput = { data, view: table, asLine: true };
+  expect(render(output, 'json', palette(false))).toBe('{"name":"bergen","links":[1,2]}\n');
+});
+
 test('a table has aligned columns, no borders and no trailing blanks', () => {
   expect(show(table)).toBe('NAME            STATE\nbergen          up\nlübeck-am-meer  down\n');
 });

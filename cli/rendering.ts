@@ -20,7 +20,7 @@ export function palette(colours: boolean): Palette {
 /** With a line feed at its end; empty where there is nothing to show. */
 export function render(output: CommandOutput, format: OutputFormat, colours: Palette): string {
   if (format === 'json') {
-    return `${JSON.stringify(output.data, undefined, 2)}\n`;
+    return `${JSON.stringify(output.data, undefined, output.asLine === true ? 0 : 2)}\n`;
   }
   if (format === 'yaml') {
     return stringify(output.data);

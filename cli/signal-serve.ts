@@ -18,7 +18,7 @@ import {
   wordsOf,
   type Federating,
 } from './signal-federation.ts';
-import { isExposed, readAnchors, readRules, readTokenList } from './signal-files.ts';
+import { isExposed, readAnchors, readRules, readTokenList, tokenListExample } from './signal-files.ts';
 import { readText } from './signal-terminal.ts';
 import { asksForPrograms } from './terminal.ts';
 
@@ -156,6 +156,11 @@ async function doorOf(context: LocalContext): Promise<{
   }
   const tokens = authFile === undefined ? [] : await readTokenList(authFile);
   const anchors = (await Promise.all(anchorFiles.map(readAnchors))).flat();
+  if (!open && tokens.length === 0 && anchors.length === 0) {
+    throw new HansaError('INPUT_INVALID', `${authFile} lists no token: nobody could come in`, {
+      fix: tokenListExample,
+    });
+  }
   const exposed = authFile !== undefined && (await isExposed(authFile));
   return {
     options: { open, tokens, anchors },

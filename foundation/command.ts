@@ -26,6 +26,8 @@ export interface CommandOutput {
    * that the asked cluster has for them.
    */
   readonly namesClusters?: boolean;
+  /** Items were printed before it, a line each: with `-o json` this is one more line. */
+  readonly asLine?: boolean;
   /** Exact commands to try now, shown as *next:* lines. */
   readonly next?: readonly string[];
   /** Non-zero where the answer itself is a failure (`hansa why` on a refusal stays 0). */

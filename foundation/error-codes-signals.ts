@@ -39,6 +39,12 @@ export const signalErrorCodes = {
     meaning: 'the router remembers nothing of what passes there',
     fix: 'hansa signal rule put <pattern> --journal <entries> lets it, from then on',
   },
+  SIGNAL_OWNER_AWAY: {
+    status: 503,
+    exit: 6,
+    meaning: 'the router that owns the address cannot be reached, or did not answer',
+    fix: 'try again when it is back: "hansa signal peers" shows who is there',
+  },
   SIGNAL_TOKEN_EXPIRED: {
     status: 401,
     exit: 4,

@@ -117,7 +117,8 @@ const watch = (terminal: AuditTerminal): Command => ({
       await terminal.print(row, (await context.named?.(text)) ?? text);
       records += 1;
     }
-    return { data: { records }, view: textView(`The watch ended after ${records} record(s).`) };
+    const view = textView(`The watch ended after ${records} record(s).`);
+    return { data: { records }, view, asLine: true };
   },
 });
 

@@ -190,7 +190,8 @@ function watchCommand(terminal: DocumentTerminal): Command {
         await terminal.print(event, eventLine(event));
         events += 1;
       }
-      return { data: { events }, view: textView(`The watch ended after ${events}.`) };
+      const view = textView(`The watch ended after ${events}.`);
+      return { data: { events }, view, asLine: true };
     },
   };
 }

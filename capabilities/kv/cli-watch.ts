@@ -43,7 +43,7 @@ export function watchCommand(terminal: KvTerminal): Command {
         changes += 1;
       }
       const words = `The watch ended after ${changes} change(s).`;
-      return { data: { changes }, view: { kind: 'text', text: words } };
+      return { data: { changes }, view: { kind: 'text', text: words }, asLine: true };
     },
   };
 }

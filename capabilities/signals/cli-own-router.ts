@@ -37,6 +37,7 @@ export function ownRouter({ carrier, signal }: CommandContext): OwnRouter {
         yield news;
       }
     },
+    ended: () => Promise.reject(new TypeError('each call is a session of its own')),
     close: () => undefined,
   };
 }

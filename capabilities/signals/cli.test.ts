@@ -1,5 +1,5 @@
 import { createSystemClock } from '@hansa/system-node';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { commandNamed, runCommand, type CommandRun } from '../../testkit/command-context.ts';
 import { signalCommands, type RouterDoor } from './cli.ts';
 import { openSignalClient } from './client/client.ts';
@@ -71,6 +71,22 @@ describe('hansa signal', () => {
     await expect(refused).rejects.toMatchObject({ code: 'USAGE' });
     await expect(run('bench', {}, { duration: '0s' })).rejects.toMatchObject({ code: 'USAGE' });
     expect(rig.router.paramCount).toBe(0);
+  });
+
+  test('holds a lock as long as its session, and says why that ended', async () => {
+    const { run, rig } = hall();
+    const holding = run('set', { address: '/l', value: '1' }, { lock: true });
+    const ended = expect(holding).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
+    await vi.waitFor(() => expect(rig.router.get('/l')?.holder).toBeDefined());
+    const other = run('set', { address: '/l', value: '2' });
+    await expect(other).rejects.toMatchObject({ code: 'SIGNAL_CONFLICT' });
+    for (const session of rig.router.sessions.values()) {
+      session.end(undefined, 'over');
+    }
+    await ended;
+    expect((await run('set', { address: '/l', value: '3' })).output.data).toMatchObject({
+      revision: 2,
+    });
   });
 
   test('names what to do next as it is typed in a shell', async () => {

@@ -10,10 +10,12 @@ import {
   textOption,
   textView,
   type Command,
+  type CommandContext,
 } from '@hansa/foundation';
 import {
   amountOption,
   atRouter,
+  doorOf,
   doorOptions,
   givenOf,
   nextAt,
@@ -101,8 +103,7 @@ function setCommand(terminal: SignalTerminal): Command {
         flags: '--if-revision <number>',
         description: 'not where another one stands there; where nothing does it is written',
       },
-      { flags: '--lock', description: 'take the lock, which ends with this session' },
-      { flags: '--unlock', description: 'give the lock back' },
+      { flags: '--lock', description: 'and let nobody else write it, until interrupted; with --url' },
       { flags: '--ttl <duration>', description: 'how long it lives; 0s for ever' },
     ],
     examples: [
@@ -117,11 +118,17 @@ function setCommand(terminal: SignalTerminal): Command {
         ...given,
         address,
         expected: countOption(context, 'ifRevision'),
-        lock: flagOption(context, 'lock'),
-        unlock: flagOption(context, 'unlock'),
+        lock: lockOf(context, terminal),
         ttlSeconds: ttlMs === undefined ? undefined : Math.ceil(ttlMs / secondMs),
       };
-      const data = await atRouter(context, terminal, (client) => client.set(setting));
+      const data = await atRouter(context, terminal, async (client) => {
+        const taken = await client.set(setting);
+        if (setting.lock) {
+          context.progress(`holding the lock of ${address}; interrupt to let go`);
+          await client.ended();
+        }
+        return taken;
+      });
       const revision = data.revision === undefined ? '' : `, revision ${data.revision}`;
       return {
         data,
@@ -130,6 +137,17 @@ function setCommand(terminal: SignalTerminal): Command {
       };
     },
   };
+}
+
+/** A lock ends with its session, and each call to a cluster is one. */
+function lockOf(context: CommandContext, terminal: SignalTerminal): boolean {
+  const asked = flagOption(context, 'lock');
+  if (asked && !terminal.isNamed(doorOf(context))) {
+    throw new HansaError('USAGE', '--lock holds a session at a router that is named', {
+      fix: 'add --url: "hansa signal status" shows that of the cluster’s own',
+    });
+  }
+  return asked;
 }
 
 function emitCommand(terminal: SignalTerminal): Command {
@@ -210,7 +228,7 @@ function watchCommand(terminal: SignalTerminal): Command {
           }
         }
       });
-      return { data: { told }, view: textView(`The watch ended after ${told}.`) };
+      return { data: { told }, view: textView(`The watch ended after ${told}.`), asLine: true };
     },
   };
 }

@@ -77,8 +77,8 @@ export interface ParamSetting extends GivenValue {
   readonly address: string;
   /** Refused where another write came meanwhile. */
   readonly expected?: number | undefined;
+  /** Takes the lock of the address, which ends with the session. */
   readonly lock?: boolean | undefined;
-  readonly unlock?: boolean | undefined;
   /** Since the last access; 0 for ever; absent: what the router gives. */
   readonly ttlSeconds?: number | undefined;
 }
@@ -158,6 +158,8 @@ export interface SignalClient {
   watch(asked: WatchAsked): AsyncGenerator<SignalNews, void, undefined>;
   /** What the router remembers. SIGNAL_NO_JOURNAL, SIGNAL_FORBIDDEN, SIGNAL_ADDRESS_INVALID. */
   replay(asked: ReplayAsked): Promise<Replayed>;
+  /** Rejects when the session ends, with why; nothing else is done in it meanwhile. */
+  ended(): Promise<never>;
   close(): void;
 }
 
@@ -253,7 +255,8 @@ export const ruleListSchema: z.ZodType<RuleList> = z.strictObject({
 /** A session of the caller's own for each call: it may what the caller may. */
 export interface Signal {
   get(input: { address: string }, call?: Call): Promise<ShownParam>;
-  set(input: ParamSetting, call?: Call): Promise<Taken>;
+  /** Without a lock, which would end with the call. */
+  set(input: Omit<ParamSetting, 'lock'>, call?: Call): Promise<Taken>;
   emit(input: Publication, call?: Call): Promise<{ readonly address: string }>;
   watch(input: WatchAsked, call?: Call): AsyncIterable<SignalNews>;
   replay(input: ReplayAsked, call?: Call): Promise<Replayed>;
@@ -315,13 +318,11 @@ export const signalContract: Contract<Signal> = {
         ...given,
         address,
         expected: natural.optional(),
-        lock: z.boolean().optional(),
-        unlock: z.boolean().optional(),
         ttlSeconds: fourBytes.optional(),
       }),
       target: (input) => targetOf(input.address),
       output: z.object({ address: z.string(), revision: natural.optional() }),
-      errors: [...refusals, 'SIGNAL_CONFLICT', 'SIGNAL_FRAME_TOO_LARGE'],
+      errors: [...refusals, 'SIGNAL_CONFLICT', 'SIGNAL_FRAME_TOO_LARGE', 'SIGNAL_OWNER_AWAY'],
     },
     emit: {
       summary: 'Publishes an event, stream, gesture or timeline to all who hear the address.',
@@ -336,7 +337,7 @@ export const signalContract: Contract<Signal> = {
       }),
       target: (input) => targetOf(input.address),
       output: z.object({ address: z.string() }),
-      errors: [...refusals, 'SIGNAL_FRAME_TOO_LARGE'],
+      errors: [...refusals, 'SIGNAL_FRAME_TOO_LARGE', 'SIGNAL_OWNER_AWAY'],
     },
     watch: {
       watch: true,

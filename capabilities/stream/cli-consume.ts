@@ -7,6 +7,7 @@ import {
   remote,
   requiredArgument,
   textOption,
+  textView,
   type Command,
   type CommandContext,
   type CommandOutput,
@@ -114,7 +115,7 @@ async function follow(
     await acknowledge(context, streams, { asked, last: message });
     shown += 1;
   }
-  return { data: { shown }, view: { kind: 'text', text: `The stream ended after ${shown}.` } };
+  return { data: { shown }, view: textView(`The stream ended after ${shown}.`), asLine: true };
 }
 
 async function acknowledge(

@@ -23,6 +23,8 @@ function file(name: string, text: string): string {
   return path;
 }
 
+const odd = `cpsk_${'5'.repeat(32)}`;
+
 function words(line: string): readonly string[] {
   return line.split(' ');
 }
@@ -112,6 +114,8 @@ describe('a router does not start', () => {
     [['--open', '--features', 'magic'], 'USAGE'],
     [['--open', '--allow-origin', '*'], 'CONFIG_INVALID'],
     [['--auth-file', '/nowhere/tokens.yaml'], 'INPUT_INVALID'],
+    [['--auth-file', file('none.yaml', 'tokens: []')], 'INPUT_INVALID'],
+    [['--auth-file', file('odd.yaml', `tokens: [{ token: ${odd}, scopes: [r] }]`)], 'INPUT_INVALID'],
   ])('with %j: %s, and says what to do', async (flags, code) => {
     const done = await serve(...flags);
     expect([done.report().code, done.stdout]).toEqual([code, '']);

@@ -19,7 +19,7 @@ const codes: Readonly<Record<number, ErrorCode>> = {
   [signalErrors.target]: 'SIGNAL_NOT_FOUND',
   [signalErrors.rate]: 'RATE_LIMITED',
   [signalErrors.noJournal]: 'SIGNAL_NO_JOURNAL',
-  [signalErrors.timeout]: 'TIMED_OUT',
+  [signalErrors.timeout]: 'SIGNAL_OWNER_AWAY',
 };
 
 export function errorOfAnswer({ code, message, address }: ErrorMessage, by: string): HansaError {

@@ -1,6 +1,7 @@
 import { createSystemClock } from '@hansa/system-node';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createHandClock } from '../../../testkit/hand-clock.ts';
+import { createVirtualClock } from '../../../testkit/virtual-clock.ts';
 import type { SignalNews } from '../contract.ts';
 import { encodeFrame } from '../frames/encode.ts';
 import type { SignalMessage } from '../frames/messages.ts';
@@ -133,6 +134,19 @@ describe('a session', () => {
 });
 
 describe('a watch', () => {
+  test('whose token’s time is over ends by that, not as a line that broke', async () => {
+    const time = createVirtualClock();
+    const book = createTokenBook(time, [
+      { token: 'cpsk_a', scopes: ['read:/**'], expiresMs: time.now() + 1_000, subject: 'a' },
+    ]);
+    const rig = createRig({ doorkeeper: book, clock: time });
+    const client = await join(rig, 'cpsk_a');
+    const next = client.watch({ pattern: '/a/**', types: [] }).next();
+    const ended = expect(next).rejects.toMatchObject({ code: 'SIGNAL_TOKEN_EXPIRED' });
+    await time.advance(1_001);
+    await ended;
+  });
+
   test('tells what stands there, then what happens, each as what it is', async () => {
     const rig = createRig();
     const [client, other] = [await join(rig), await join(rig)];

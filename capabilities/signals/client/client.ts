@@ -18,7 +18,7 @@ import { typeMask } from '../frames/codes.ts';
 import { decodeFrame } from '../frames/decode.ts';
 import { encodeFrame } from '../frames/encode.ts';
 import type { AcceptLine, Line, LineEvents } from '../frames/line.ts';
-import type { SignalMessage, WelcomeMessage } from '../frames/messages.ts';
+import { signalErrors, type SignalMessage, type WelcomeMessage } from '../frames/messages.ts';
 import { errorOfAnswer } from './answers.ts';
 import { newsOf, shownParam } from './news.ts';
 import { givenValue } from './shown.ts';
@@ -37,6 +37,10 @@ export const answerMs = 15_000; // three times what a write may take on its way 
 export const newsWaitingMax = 1_000;
 const protocolVersion = 1;
 const microseconds = 1_000; // of one millisecond, as moments go over the wire
+const partings: ReadonlySet<number> = new Set([
+  signalErrors.authentication,
+  signalErrors.expired,
+]);
 const watchId = 1; // a session watches one pattern at a time
 
 /** Whoever is asking at this moment. */
@@ -63,6 +67,8 @@ class Client implements SignalClient {
   #line: Line | undefined;
   #listener: Listener | undefined;
   #ended: Error | undefined;
+  /** Why the router ends the session, as it says before it does. */
+  #parting: Error | undefined;
   #welcome: WelcomeMessage | undefined;
   #welcomedMs = 0;
   /** Of a question that was answered before its PONG, that PONG is still to come. */
@@ -112,9 +118,10 @@ class Client implements SignalClient {
   }
 
   async set(setting: ParamSetting): Promise<Taken> {
-    const { address, expected: revision, lock = false, unlock = false, ttlSeconds: ttl } = setting;
+    const { address, expected: revision, lock = false, ttlSeconds: ttl } = setting;
     const value = givenValue(setting);
-    const message: SignalMessage = { type: 'set', address, value, revision, lock, unlock, ttl };
+    const write = { address, value, revision, lock, unlock: false, ttl };
+    const message: SignalMessage = { type: 'set', ...write };
     return this.#ask([message], (heard) =>
       heard.type === 'ack' && heard.address === address
         ? { address, revision: heard.revision }
@@ -185,6 +192,12 @@ class Client implements SignalClient {
     }
   }
 
+  ended(): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      this.#listen({ heard: () => undefined, failed: reject });
+    });
+  }
+
   close(): void {
     this.#needs.signal?.removeEventListener('abort', this.#abort);
     this.#line?.close('done');
@@ -202,13 +215,17 @@ class Client implements SignalClient {
         const message = decoded(bytes);
         if (message !== undefined) {
           this.#pongs += message.type === 'pong' ? 1 : 0;
+          if (message.type === 'error' && partings.has(message.code)) {
+            this.#parting = errorOfAnswer(message, this.#needs.url);
+          }
           this.#listener?.heard(message);
         }
       },
       drained: () => undefined,
       closed: (reason) =>
         this.#end(
-          new HansaError('CONNECTION_CLOSED', `${this.#needs.url} ended the session: ${reason}`),
+          this.#parting ??
+            new HansaError('CONNECTION_CLOSED', `${this.#needs.url} ended the session: ${reason}`),
         ),
     };
   }

@@ -67,8 +67,8 @@ describe('a write at another site', () => {
     client.publish('/site-a/x');
     await net.settle();
     expect(client.errors).toEqual([
-      '403 a owns this address and cannot be reached',
-      '403 a owns this address and cannot be reached',
+      '502 a owns this address and cannot be reached',
+      '502 a owns this address and cannot be reached',
     ]);
     expect(values('/site-a/x')).toEqual([undefined, undefined, undefined]);
   });

@@ -40,6 +40,8 @@ export interface CarryingHost {
   readonly topology: Topology;
   readonly links: ReadonlyMap<string, KinLink>;
   readonly router: Router | undefined;
+  /** Why our hub does not take what we say is ours. */
+  readonly dispute: string | undefined;
   param(address: string): Param | undefined;
   version(address: string): Version | undefined;
   isStandby(link: KinLink): boolean;
@@ -63,18 +65,26 @@ export class Carrying {
     switch (owner?.kind) {
       case 'self':
       case 'peer':
-        return undefined;
+        return this.#refusalOfDispute(address);
       case 'router': {
         const message = `${owner.id} owns this address: it is written alone, not in a bundle`;
         return { code: signalErrors.refused, message, address };
       }
       case 'away': {
         const message = `${owner.id} owns this address and cannot be reached`;
-        return { code: signalErrors.refused, message, address };
+        return { code: signalErrors.timeout, message, address };
       }
       default:
         return this.#federation.config.mode.kind === 'hub' ? undefined : notOurs(address);
     }
+  }
+
+  /** Taken here, it would stand here alone, and something else everywhere else. */
+  #refusalOfDispute(address: string): Refusal | undefined {
+    const { dispute } = this.#federation;
+    return dispute === undefined
+      ? undefined
+      : { code: signalErrors.refused, message: `our hub does not let us own it: ${dispute}`, address };
   }
 
   lost(linkId: string): void {
@@ -276,7 +286,7 @@ function answerFrame(address: string, correlationId: number, told: Answer): Uint
 
 function unreachable(address: string): Refusal {
   const message = 'the router that owns this address cannot be reached';
-  return { code: signalErrors.refused, message, address };
+  return { code: signalErrors.timeout, message, address };
 }
 
 function notOurs(address: string): Refusal {

@@ -130,13 +130,39 @@ describe('a link', () => {
   });
 
   it('that declares more than its token allows is told so, and tries again', async () => {
-    make({}, { admit: () => ({ allows: (verb) => verb !== 'write', subject: 'x' }) });
+    let mayOwn = false;
+    make({}, { admit: () => ({ allows: (verb) => mayOwn || verb !== 'own', subject: 'x' }) });
     net.start();
     await net.advance(100);
-    expect(status()).toMatchObject({
-      state: 'disconnected',
-      reason: '403 insufficient scope for namespace: /leaf/**',
-    });
+    const reason = '403 insufficient scope for namespace: /leaf/**';
+    expect(status()).toMatchObject({ state: 'disconnected', reason });
+    expect(net.problems.splice(0)).toMatchObject([['signal-federation.disputed', {}]]);
+    mayOwn = true;
+    await net.advance(60_000);
+    expect(status()).toMatchObject({ state: 'active' });
+  });
+
+  it('takes no write at addresses that its hub does not let it own', async () => {
+    let mayOwn = true;
+    make({}, { admit: () => ({ allows: (verb) => mayOwn || verb !== 'own', subject: 'x' }) });
+    net.start();
+    await net.advance(100);
+    const client = await leaf.client();
+    client.set('/leaf/x', 1);
+    mayOwn = false;
+    net.breakLines('leaf', 'hub');
+    client.set('/leaf/x', 2); // away from its hub it judges what is its own
+    await net.advance(60_000);
+    client.set('/leaf/x', 3);
+    const words = 'our hub does not let us own it: 403 insufficient scope for namespace: /leaf/**';
+    expect(client.errors).toEqual([`403 ${words}`]);
+    expect(leaf.value('/leaf/x')).toBe(2);
+    net.problems.splice(0);
+    mayOwn = true;
+    await net.advance(120_000);
+    client.set('/leaf/x', 4);
+    await net.settle();
+    expect([leaf.value('/leaf/x'), hub.value('/leaf/x')]).toEqual([4, 4]);
   });
 
   it('to a hub that does not answer is closed in time', async () => {

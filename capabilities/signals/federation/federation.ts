@@ -69,6 +69,7 @@ export class Federation implements KinHost {
   readonly owners: Set<OwnListener> = new Set();
   router: Router | undefined;
   readonly watchers: Set<TakenListener> = new Set();
+  #dispute: string | undefined;
   readonly #carrying: Carrying;
   readonly #spreading: Spreading;
   #lastWriter = { here: '', elsewhere: '' };
@@ -105,6 +106,26 @@ export class Federation implements KinHost {
       stopTicking();
       [...this.links.values()].forEach((link) => this.linkDown(link));
     };
+  }
+
+  get dispute(): string | undefined {
+    return this.#dispute;
+  }
+
+  /**
+   * What the hub of a leaf said when we declared what is ours: why not, or nothing against it. Of
+   * a mesh no router judges what is another's.
+   */
+  declared(dispute: string | undefined): void {
+    if (this.config.mode.kind !== 'leaf' || dispute === this.#dispute) {
+      return;
+    }
+    this.#dispute = dispute;
+    if (dispute === undefined) {
+      this.log.event('signal-federation.agreed', {});
+    } else {
+      this.log.problem('signal-federation.disputed', new Error(dispute));
+    }
   }
 
   linkUp(link: KinLink): void {

@@ -206,6 +206,7 @@ export class LineLink implements FederationLink {
   #acknowledged(): true {
     const { federation } = this.#needs;
     this.#declared = true;
+    federation.declared(undefined);
     this.#plain?.subscribe();
     if (this.#kin === undefined) {
       this.#ask();
@@ -248,6 +249,10 @@ export class LineLink implements FederationLink {
 
   #refused({ code, message }: ErrorMessage): true {
     const isAuth = code === signalErrors.authentication || code === signalErrors.expired;
+    const isOfRight = code === signalErrors.refused || code === signalErrors.scope;
+    if (isOfRight && !this.#declared) {
+      this.#needs.federation.declared(`${code} ${message}`);
+    }
     if (isAuth) {
       this.#fail(`${code} ${message}`);
     } else {

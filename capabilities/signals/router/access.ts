@@ -14,8 +14,10 @@ export interface SignalAccess {
   readonly expiresMs?: number | undefined;
   /** Where it is another one than all others have: a link carries what many sessions say. */
   readonly messagesPerSecondMax?: number | undefined;
-  /** For lists and logs. */
+  /** For lists and logs, and whose share of places it is. */
   readonly subject: string;
+  /** It may take all places: nobody is there whom they would be kept from. */
+  readonly takesAll?: boolean | undefined;
   /** Of a line that has proven who is there: the one router that may speak on it. */
   readonly routerId?: string | undefined;
   /** Of such a line: see `LinkRights`. */
@@ -53,5 +55,5 @@ export interface Doorkeeper {
 
 /** For a router that asks nobody for a token. */
 export const openDoor: Doorkeeper = {
-  admit: () => ({ allows: () => true, subject: 'anyone' }),
+  admit: () => ({ allows: () => true, subject: 'anyone', takesAll: true }),
 };

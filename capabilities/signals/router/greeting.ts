@@ -16,6 +16,7 @@ import { createOutbox } from './outbox.ts';
 import type { Refusal } from './param.ts';
 import { errorFrame } from './publishing.ts';
 import type { Session } from './session.ts';
+import { withinShare } from './shares.ts';
 import type { Timer } from './timers.ts';
 
 /** What is kept of the name a session gives itself: it is shown in lists. */
@@ -221,12 +222,13 @@ class GreetedLine implements LineEvents {
       return;
     }
     this.#cancelTimers();
-    if ('code' in answer) {
-      this.#line.send(errorFrame(answer));
-      this.refuse(answer.message);
+    const judged = 'code' in answer ? answer : withinShare(this.#needs.core, answer);
+    if ('code' in judged) {
+      this.#line.send(errorFrame(judged));
+      this.refuse(judged.message);
       return;
     }
-    this.#welcome(hello, answer);
+    this.#welcome(hello, judged);
     for (const bytes of this.#early.splice(0)) {
       this.frame(bytes);
     }

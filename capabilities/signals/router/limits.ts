@@ -90,4 +90,6 @@ export const routerLimits = {
   announcedTextBytesMax: 256,
   /** What all that is announced holds: so many of the longest addresses would be 30 MB an hour. */
   announcedBytesMax: 8_388_608,
+  /** Of all params, of what they hold and of all sessions, what one token may take at most. */
+  subjectShare: 0.5,
 } as const;

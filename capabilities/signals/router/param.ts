@@ -17,6 +17,8 @@ export interface Param {
   revision: number;
   /** The session that wrote it last. */
   writer: string;
+  /** The subject whose share of places it takes. */
+  readonly maker: string | undefined;
   /** Microseconds since 1970, by the server's clock. */
   timestamp: number;
   /** The session that holds the lock. */
@@ -44,6 +46,8 @@ export interface ParamWrite {
   readonly unlock: boolean;
   readonly ttl?: number | undefined;
   readonly writer: string;
+  /** Whose share of places a new address takes; undefined: nobody's. */
+  readonly maker?: string | undefined;
   /** Set where it is a change of another router's, which has been judged there. */
   readonly link?: string | undefined;
   /** Of somebody who is not here, and whose leaving nobody would be told: it takes no lock. */

@@ -10,12 +10,11 @@ import { createLocks, type Locks } from './locks.ts';
 import type { Param, ParamWrite, Refusal, Strategy } from './param.ts';
 import { holderAfter, refusalOf, valueAfter } from './strategies.ts';
 import type { Timers } from './timers.ts';
+import { createRoom, noRoom, weightOf, type Amount, type Room } from './room.ts';
 import { createTombstones, type Tombstones } from './tombstones.ts';
 
 /** What a SNAPSHOT says of a param beside address, value and writer: lengths, type, times. */
 const snapshotEntryOverheadBytes = 24;
-/** A record and its places in maps, as measured on a heap of a million. */
-const recordBytes = 400;
 /** How many are compared when one has to go: a choice nearly as good as looking at all. */
 const evictionSample = 16;
 
@@ -80,17 +79,20 @@ export function createParams(needs: ParamsNeeds): Params {
   return new ParamTable(needs);
 }
 
+type Made = Pick<ParamWrite, 'address' | 'maker'>;
+
 class ParamTable implements Params {
   readonly #needs: ParamsNeeds;
   readonly #params = new Map<string, Param>();
   readonly #locks: Locks = createLocks();
   readonly #tombstones: Tombstones = createTombstones(routerLimits.tombstonesMax);
-  #bytes = 0;
+  readonly #room: Room;
   #born = 0;
   #sampling: IterableIterator<Param>;
 
   constructor(needs: ParamsNeeds) {
     this.#needs = needs;
+    this.#room = createRoom(needs);
     this.#sampling = this.#params.values();
   }
 
@@ -153,7 +155,7 @@ class ParamTable implements Params {
 
   restore(stored: StoredParam): boolean {
     const { clock } = this.#needs;
-    const param = this.#record(stored.address, stored.value);
+    const param = this.#record(stored);
     param.revision = Math.max(param.revision, stored.revision);
     param.writer = stored.writer;
     param.timestamp = stored.timestamp;
@@ -191,8 +193,7 @@ class ParamTable implements Params {
    */
   #rehearse(writes: readonly ParamWrite[]): Refusal | undefined {
     const drafts = new Map<string, Param>();
-    let added = 0;
-    let addedBytes = 0;
+    const added = { count: 0, bytes: 0 };
     for (const write of writes) {
       const known = drafts.get(write.address) ?? this.#params.get(write.address);
       const refusal =
@@ -202,20 +203,21 @@ class ParamTable implements Params {
       if (refusal !== undefined) {
         return refusal;
       }
-      const draft = known === undefined ? this.#record(write.address, write.value) : { ...known };
+      const draft = known === undefined ? this.#record(write) : { ...known };
       if (known === undefined) {
-        added += 1;
-        addedBytes += weightOf(draft);
+        added.count += 1;
+        added.bytes += weightOf(draft);
       } else {
         draft.value = valueAfter(known, write);
-        addedBytes += draft.value.data.length - known.value.data.length;
+        added.bytes += draft.value.data.length - known.value.data.length;
       }
       draft.holder = holderAfter(draft.holder, draft.strategy, write);
       draft.revision += 1;
       drafts.set(write.address, draft);
       // A batch evicts nobody: what it would push out may be what it is about to write.
-      if (this.#lacksRoom(added, addedBytes)) {
-        return atCapacity(write);
+      const full = this.#refusalOfRoom(write, added);
+      if (full !== undefined) {
+        return full;
       }
     }
     return undefined;
@@ -226,30 +228,32 @@ class ParamTable implements Params {
     if (refusal !== undefined) {
       return refusal;
     }
-    const bytes = 2 * write.address.length + write.value.data.length + recordBytes;
-    while (this.#lacksRoom(1, bytes)) {
-      if (this.#needs.atCapacity === 'refuse' || !this.#evict()) {
-        return atCapacity(write);
+    const more = { count: 1, bytes: weightOf(write) };
+    const isFull = (): boolean => this.#room.refusal(write.maker, more) === noRoom;
+    while (this.#needs.atCapacity === 'evict' && isFull()) {
+      if (!this.#evict()) {
+        break;
       }
     }
-    return undefined;
+    return this.#refusalOfRoom(write, more);
+  }
+
+  #refusalOfRoom({ address, maker }: Made, more: Amount): Refusal | undefined {
+    const message = this.#room.refusal(maker, more);
+    return message === undefined ? undefined : { code: signalErrors.conflict, message, address };
   }
 
   #refusalOfSize(param: Param, write: ParamWrite): Refusal | undefined {
     const after = param.strategy === 'merge' ? valueAfter(param, write) : write.value;
     const grown = after.data.length - param.value.data.length;
-    return grown > 0 && this.#lacksRoom(0, grown)
-      ? atCapacity(write)
-      : tooLarge(write.address, param.addressBytes, { value: after, writer: write.writer });
-  }
-
-  #lacksRoom(more: number, moreBytes: number): boolean {
-    const { paramsMax, paramBytesMax } = this.#needs;
-    return this.#params.size + more > paramsMax || this.#bytes + moreBytes > paramBytesMax;
+    return (
+      (grown > 0 ? this.#refusalOfRoom(param, { count: 0, bytes: grown }) : undefined) ??
+      tooLarge(write.address, param.addressBytes, { value: after, writer: write.writer })
+    );
   }
 
   #add(write: ParamWrite): Param {
-    const param = this.#record(write.address, keptValue(write.value));
+    const param = this.#record({ ...write, value: keptValue(write.value) });
     this.#stamp(param, write);
     this.#place(param);
     return param;
@@ -257,7 +261,10 @@ class ParamTable implements Params {
 
   #change(param: Param, write: ParamWrite): void {
     const value = valueAfter(param, write);
-    this.#bytes += value.data.length - param.value.data.length;
+    const bytes = value.data.length - param.value.data.length;
+    if (bytes !== 0) {
+      this.#room.take(param.maker, { count: 0, bytes });
+    }
     // What was merged is new already; what came in a frame must not keep the frame alive.
     param.value = value === write.value ? keptValue(value) : value;
     this.#stamp(param, write);
@@ -275,7 +282,7 @@ class ParamTable implements Params {
     this.#locks.give(param, holderAfter(param.holder, param.strategy, write));
   }
 
-  #record(address: string, value: WireValue): Param {
+  #record({ address, value, maker }: Made & Pick<Param, 'value'>): Param {
     return {
       address,
       addressBytes: textLength(address),
@@ -284,6 +291,7 @@ class ParamTable implements Params {
       value,
       revision: this.#tombstones.last(address),
       writer: '',
+      maker,
       timestamp: 0,
       holder: undefined,
       ttl: undefined,
@@ -300,7 +308,7 @@ class ParamTable implements Params {
     param.born = this.#born;
     this.#params.set(param.address, param);
     this.#tombstones.delete(param.address);
-    this.#bytes += weightOf(param);
+    this.#room.take(param.maker, { count: 1, bytes: weightOf(param) });
     this.#prolong(param);
   }
 
@@ -333,7 +341,7 @@ class ParamTable implements Params {
     param.sweep = undefined;
     this.#locks.give(param, undefined);
     this.#params.delete(param.address);
-    this.#bytes -= weightOf(param);
+    this.#room.take(param.maker, { count: -1, bytes: -weightOf(param) });
     this.#tombstones.set(param.address, param.revision);
     this.#needs.removed?.(param);
   }
@@ -367,10 +375,6 @@ class ParamTable implements Params {
   }
 }
 
-function weightOf(param: Param): number {
-  return 2 * param.address.length + param.value.data.length + recordBytes;
-}
-
 function isAbsolute(ttl: number | undefined): boolean {
   return ttl !== undefined && ttl >= ttlAbsoluteBit;
 }
@@ -378,10 +382,6 @@ function isAbsolute(ttl: number | undefined): boolean {
 /** Undefined for ever. */
 function secondsOf(ttl: number): number | undefined {
   return ttl === 0 ? undefined : ttl % ttlAbsoluteBit;
-}
-
-function atCapacity(write: ParamWrite): Refusal {
-  return { code: signalErrors.conflict, message: 'AtCapacity', address: write.address };
 }
 
 /** What no SNAPSHOT could carry is not taken: it would be lost on every late joiner. */

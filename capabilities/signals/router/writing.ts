@@ -49,7 +49,10 @@ export function createWriting({ core, fanout }: WritingNeeds): Writing {
 
 export function writeOf(session: Session, message: SetMessage): ParamWrite {
   const { address, value, revision, lock, unlock, ttl } = message;
-  return { address, value, expected: revision, lock, unlock, ttl, writer: session.id };
+  const { access, isPeer, id: writer } = session;
+  // Another router brings what many made.
+  const maker = isPeer || access.takesAll === true ? undefined : access.subject;
+  return { address, value, expected: revision, lock, unlock, ttl, writer, maker };
 }
 
 /** Tells of the lock only who asked about one: others get the bytes they always got. */
