@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // Tests run from the sources: the private condition wins over each package's built files.
 const conditions = ['@hansa/source', 'node', 'import', 'module', 'default'];
@@ -6,12 +7,42 @@ const exclude = ['**/node_modules/**', '**/dist/**', '.hansa/**'];
 // Puts a fault into a module while it is loaded, and so needs a process in which it is not yet.
 const planting = ['testkit/federation.sim.test.ts'];
 
+// The long ones first, by the clock of a clean clone: what begins last keeps all others waiting.
+const longest = [
+  'etcd-store',
+  'links.sim',
+  'mutants',
+  'demo',
+  'guides',
+  'push',
+  'kill',
+  'nodes',
+  'identity',
+  'data-plane',
+  'return',
+  'discovery',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const others = longest.length;
+    const placeOf = ({ moduleId }: TestSpecification): number => {
+      const place = longest.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      return place < 0 ? others : place;
+    };
+    const sorted = await super.sort(files);
+    return sorted.toSorted((one, other) => placeOf(one) - placeOf(other));
+  }
+}
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    // They wait for processes, disks and etcd more than they compute: a third fills what two leave.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // What black-box tests start is the built program; only they wait for the build.
@@ -33,8 +64,6 @@ export default defineConfig({
           name: 'black-box',
           include: ['tests/black-box/*.test.ts', 'tests/nemesis/*.test.ts'],
           exclude,
-          // These wait for processes more than they compute: a third file fills what two leave.
-          maxWorkers: 3,
           sequence: { groupOrder: 1 },
           globalSetup: ['tests/black-box/harness/build.ts'],
           testTimeout: 120_000,

@@ -5,7 +5,7 @@ import {
   tokenListSchema,
   type RuleList,
 } from '@hansa/capabilities/signals/contract';
-import { fromBase64, fromHex, HansaError, reportOf, schemaSentence } from '@hansa/foundation';
+import { fromBase64, fromHex, HansaError, schemaSentence } from '@hansa/foundation';
 import { readDataFile } from './data-file.ts';
 import { readText } from './signal-terminal.ts';
 
@@ -34,7 +34,6 @@ export async function readTokenList(path: string): Promise<readonly ListedToken[
   if (new Set(tokens.map(({ token }) => token)).size < tokens.length) {
     throw new HansaError('INPUT_INVALID', `${path} lists a token twice`);
   }
-  await requireScopesOf(path, tokens.flatMap(({ scopes }) => scopes));
   return tokens.map(({ token, scopes, subject, expires, rateLimit }, index) => ({
     token,
     scopes,
@@ -42,19 +41,6 @@ export async function readTokenList(path: string): Promise<readonly ListedToken[
     ...(expires === undefined ? {} : { expiresMs: Date.parse(expires) }),
     ...(rateLimit === undefined ? {} : { messagesPerSecondMax: rateLimit }),
   }));
-}
-
-async function requireScopesOf(path: string, scopes: readonly string[]): Promise<void> {
-  const { requireScopes } = await import('@hansa/capabilities/signals/capability');
-  try {
-    requireScopes(scopes);
-  } catch (cause) {
-    const { message, fix } = reportOf(cause);
-    throw new HansaError('INPUT_INVALID', `${path}: ${message}`, {
-      cause,
-      ...(fix === undefined ? {} : { fix }),
-    });
-  }
 }
 
 /** Whether anybody else on this machine could read the secrets in it. */

@@ -18,7 +18,13 @@ import {
   wordsOf,
   type Federating,
 } from './signal-federation.ts';
-import { isExposed, readAnchors, readRules, readTokenList, tokenListExample } from './signal-files.ts';
+import {
+  isExposed,
+  readAnchors,
+  readRules,
+  readTokenList,
+  tokenListExample,
+} from './signal-files.ts';
 import { readText } from './signal-terminal.ts';
 import { asksForPrograms } from './terminal.ts';
 

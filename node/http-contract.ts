@@ -37,7 +37,8 @@ interface Seat {
   readonly contract: string;
   readonly method: string;
   readonly hasBody: boolean;
-  readonly reader: QueryReader;
+  /** Made with the first request: a start waits for none of three hundred. */
+  readonly reader: () => QueryReader;
 }
 
 export function addContract(app: FastifyInstance, contract: AnyContract, needs: RouteNeeds): void {
@@ -50,7 +51,7 @@ export function addContract(app: FastifyInstance, contract: AnyContract, needs: 
       contract: contract.name,
       method,
       hasBody: verb === 'POST' || verb === 'PUT',
-      reader: createQueryReader(inputSchema(promise)),
+      reader: readerOf(promise),
     };
     const answer = promise.watch === true ? answerWatch : answerCall;
     app.route({
@@ -60,6 +61,11 @@ export function addContract(app: FastifyInstance, contract: AnyContract, needs: 
       handler: (request, reply) => answer({ request, reply, seat, needs }),
     });
   }
+}
+
+function readerOf(promise: AnyContract['methods'][string]): () => QueryReader {
+  let reader: QueryReader | undefined;
+  return () => (reader ??= createQueryReader(inputSchema(promise)));
 }
 
 /** `POST /links/:cluster` as its two words. */
@@ -145,7 +151,7 @@ function startingWith<T>(
 async function inputOf(request: FastifyRequest, seat: Seat, needs: RouteNeeds): Promise<unknown> {
   const sent = seat.hasBody
     ? await readJson(request.raw, needs)
-    : seat.reader.read(queryOf(request.raw));
+    : seat.reader().read(queryOf(request.raw));
   const named = Object.entries(request.params as Readonly<Record<string, string>>);
   if (sent !== undefined && (typeof sent !== 'object' || sent === null || Array.isArray(sent))) {
     if (named.length > 0) {
@@ -153,7 +159,7 @@ async function inputOf(request: FastifyRequest, seat: Seat, needs: RouteNeeds): 
     }
     return sent;
   }
-  const values = named.map(([name, text]) => [name, seat.reader.value(name, text)] as const);
+  const values = named.map(([name, text]) => [name, seat.reader().value(name, text)] as const);
   const twice = values.find(
     ([name, value]) =>
       sent !== undefined && Object.hasOwn(sent, name) && field(sent, name) !== value,

@@ -1,6 +1,12 @@
 // A command run against answers made by hand: no node, no terminal. What it calls, asks and tells
 // is written down.
-import type { Command, CommandContext, CommandOutput, CommandView } from '@hansa/foundation';
+import type {
+  AnyContract,
+  Command,
+  CommandContext,
+  CommandOutput,
+  CommandView,
+} from '@hansa/foundation';
 
 export interface CommandRun {
   readonly output: CommandOutput;
@@ -35,11 +41,14 @@ export async function runCommand(
 ): Promise<CommandRun> {
   const questions: string[] = [];
   const progress = line.told ?? [];
-  const answer = (contract: string, method: string, input: unknown): unknown => {
-    calls.push([`${contract}.${method}`, input]);
-    const made = line.answers[`${contract}.${method}`];
+  const answer = (contract: AnyContract, method: string, input: unknown): unknown => {
+    const name = `${contract.name}.${method}`;
+    calls.push([name, input]);
+    // As a node reads what came in a body: a field that it does not know is refused.
+    contract.methods[method]?.input.parse(JSON.parse(JSON.stringify(input)));
+    const made = line.answers[name];
     if (made === undefined) {
-      throw new Error(`no answer was made for ${contract}.${method}`);
+      throw new Error(`no answer was made for ${name}`);
     }
     if (made instanceof Error) {
       throw made;
@@ -48,9 +57,9 @@ export async function runCommand(
   };
   const output = await command.run({
     carrier: {
-      call: async (contract, method, input) => answer(contract.name, method, input),
+      call: async (contract, method, input) => answer(contract, method, input),
       async *watch(contract, method, input) {
-        yield* answer(contract.name, method, input) as Iterable<unknown>;
+        yield* answer(contract, method, input) as Iterable<unknown>;
       },
     },
     args: line.args ?? {},

@@ -38,6 +38,8 @@ describe('hansa signal, where no router is named', () => {
     });
     expect(set.shown).toBe('/a = 2, revision 8');
     expect(set.calls[0]).toMatchObject(['signal.set', { address: '/a', value: 2 }]);
+    const held = run('set', { args: { address: '/a', value: '2' }, options: { lock: true } });
+    await expect(held).rejects.toMatchObject({ code: 'USAGE' });
     const told = await run('emit', {
       args: { address: '/go' },
       answers: { 'signal.emit': { address: '/go' } },

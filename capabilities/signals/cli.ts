@@ -103,7 +103,10 @@ function setCommand(terminal: SignalTerminal): Command {
         flags: '--if-revision <number>',
         description: 'not where another one stands there; where nothing does it is written',
       },
-      { flags: '--lock', description: 'and let nobody else write it, until interrupted; with --url' },
+      {
+        flags: '--lock',
+        description: 'and let nobody else write it, until interrupted; with --url',
+      },
       { flags: '--ttl <duration>', description: 'how long it lives; 0s for ever' },
     ],
     examples: [
@@ -118,12 +121,12 @@ function setCommand(terminal: SignalTerminal): Command {
         ...given,
         address,
         expected: countOption(context, 'ifRevision'),
-        lock: lockOf(context, terminal),
+        ...lockOf(context, terminal),
         ttlSeconds: ttlMs === undefined ? undefined : Math.ceil(ttlMs / secondMs),
       };
       const data = await atRouter(context, terminal, async (client) => {
         const taken = await client.set(setting);
-        if (setting.lock) {
+        if (setting.lock === true) {
           context.progress(`holding the lock of ${address}; interrupt to let go`);
           await client.ended();
         }
@@ -140,14 +143,14 @@ function setCommand(terminal: SignalTerminal): Command {
 }
 
 /** A lock ends with its session, and each call to a cluster is one. */
-function lockOf(context: CommandContext, terminal: SignalTerminal): boolean {
+function lockOf(context: CommandContext, terminal: SignalTerminal): { readonly lock?: true } {
   const asked = flagOption(context, 'lock');
   if (asked && !terminal.isNamed(doorOf(context))) {
     throw new HansaError('USAGE', '--lock holds a session at a router that is named', {
       fix: 'add --url: "hansa signal status" shows that of the cluster’s own',
     });
   }
-  return asked;
+  return asked ? { lock: true } : {};
 }
 
 function emitCommand(terminal: SignalTerminal): Command {

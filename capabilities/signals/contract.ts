@@ -10,6 +10,7 @@ import {
   tokenSubjectLengthMax,
   type SignalRule,
 } from './hosted-contract.ts';
+import { isScope } from './router/scopes.ts';
 
 export { signalPeersContract, type SignalPeer, type SignalPeers } from './peers-contract.ts';
 export { patternProblem } from './patterns/address.ts';
@@ -214,6 +215,10 @@ const tokenText = z
   .max(tokenLengthMax)
   .regex(/^cpsk_[\w-]{16,}$/, 'a token is cpsk_ and at least 16 letters or digits, by chance');
 
+const scopeText = z
+  .string()
+  .refine(isScope, 'a scope is read:, write: or admin: and a pattern, as in read:/stage/**');
+
 /** What `--auth-file` holds, as YAML or JSON. */
 export interface TokenList {
   readonly tokens: readonly {
@@ -230,7 +235,7 @@ export const tokenListSchema: z.ZodType<TokenList> = z.strictObject({
     .array(
       z.strictObject({
         token: tokenText,
-        scopes: z.array(z.string()).min(1).max(tokenScopesMax),
+        scopes: z.array(scopeText).min(1).max(tokenScopesMax),
         subject: z.string().min(1).max(tokenSubjectLengthMax).optional(),
         /** After which its sessions end. */
         expires: z.iso.datetime({ offset: true }).optional(),

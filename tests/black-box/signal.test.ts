@@ -115,7 +115,10 @@ describe('a router does not start', () => {
     [['--open', '--allow-origin', '*'], 'CONFIG_INVALID'],
     [['--auth-file', '/nowhere/tokens.yaml'], 'INPUT_INVALID'],
     [['--auth-file', file('none.yaml', 'tokens: []')], 'INPUT_INVALID'],
-    [['--auth-file', file('odd.yaml', `tokens: [{ token: ${odd}, scopes: [r] }]`)], 'INPUT_INVALID'],
+    [
+      ['--auth-file', file('odd.yaml', `tokens: [{ token: ${odd}, scopes: [r] }]`)],
+      'INPUT_INVALID',
+    ],
   ])('with %j: %s, and says what to do', async (flags, code) => {
     const done = await serve(...flags);
     expect([done.report().code, done.stdout]).toEqual([code, '']);

@@ -37,10 +37,7 @@ export const answerMs = 15_000; // three times what a write may take on its way 
 export const newsWaitingMax = 1_000;
 const protocolVersion = 1;
 const microseconds = 1_000; // of one millisecond, as moments go over the wire
-const partings: ReadonlySet<number> = new Set([
-  signalErrors.authentication,
-  signalErrors.expired,
-]);
+const partings: ReadonlySet<number> = new Set([signalErrors.authentication, signalErrors.expired]);
 const watchId = 1; // a session watches one pattern at a time
 
 /** Whoever is asking at this moment. */

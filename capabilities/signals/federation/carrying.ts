@@ -17,6 +17,7 @@ import type { Session } from '../router/session.ts';
 import type { Timers } from '../router/timers.ts';
 import { createAsks, type Answer, type Asks } from './asks.ts';
 import { isPrivate, mayBeShared, type FederationConfig } from './config.ts';
+import type { Dispute } from './dispute.ts';
 import type { KinLink } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
 import { suffixedMessage, type Suffix, type Suffixed } from './suffix.ts';
@@ -40,8 +41,7 @@ export interface CarryingHost {
   readonly topology: Topology;
   readonly links: ReadonlyMap<string, KinLink>;
   readonly router: Router | undefined;
-  /** Why our hub does not take what we say is ours. */
-  readonly dispute: string | undefined;
+  readonly dispute: Dispute;
   param(address: string): Param | undefined;
   version(address: string): Version | undefined;
   isStandby(link: KinLink): boolean;
@@ -81,10 +81,14 @@ export class Carrying {
 
   /** Taken here, it would stand here alone, and something else everywhere else. */
   #refusalOfDispute(address: string): Refusal | undefined {
-    const { dispute } = this.#federation;
-    return dispute === undefined
+    const { why } = this.#federation.dispute;
+    return why === undefined
       ? undefined
-      : { code: signalErrors.refused, message: `our hub does not let us own it: ${dispute}`, address };
+      : {
+          code: signalErrors.refused,
+          message: `our hub does not let us own it: ${why}`,
+          address,
+        };
   }
 
   lost(linkId: string): void {

@@ -17,6 +17,7 @@ import type { Session } from '../router/session.ts';
 import type { Timers } from '../router/timers.ts';
 import { Carrying } from './carrying.ts';
 import { isPrivate, mayBeShared, type FederationConfig } from './config.ts';
+import { createDispute, type Dispute } from './dispute.ts';
 import type { KinHost, KinLink, StateChange } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
 import { owns } from './link-rights.ts';
@@ -67,9 +68,9 @@ export class Federation implements KinHost {
   readonly figures: FederationFigures = { taken: 0, known: 0, refused: 0 };
   readonly links: Map<string, KinLink> = new Map<string, KinLink>();
   readonly owners: Set<OwnListener> = new Set();
+  readonly dispute: Dispute;
   router: Router | undefined;
   readonly watchers: Set<TakenListener> = new Set();
-  #dispute: string | undefined;
   readonly #carrying: Carrying;
   readonly #spreading: Spreading;
   #lastWriter = { here: '', elsewhere: '' };
@@ -81,6 +82,7 @@ export class Federation implements KinHost {
     this.clock = clock;
     this.timers = timers;
     this.log = log;
+    this.dispute = createDispute(config, log);
     this.topology = new Topology(config.routerId, config.ownedNamespaces);
     this.topology.tellOfSelf([], this.#nowUs());
     this.#carrying = new Carrying(this);
@@ -106,26 +108,6 @@ export class Federation implements KinHost {
       stopTicking();
       [...this.links.values()].forEach((link) => this.linkDown(link));
     };
-  }
-
-  get dispute(): string | undefined {
-    return this.#dispute;
-  }
-
-  /**
-   * What the hub of a leaf said when we declared what is ours: why not, or nothing against it. Of
-   * a mesh no router judges what is another's.
-   */
-  declared(dispute: string | undefined): void {
-    if (this.config.mode.kind !== 'leaf' || dispute === this.#dispute) {
-      return;
-    }
-    this.#dispute = dispute;
-    if (dispute === undefined) {
-      this.log.event('signal-federation.agreed', {});
-    } else {
-      this.log.problem('signal-federation.disputed', new Error(dispute));
-    }
   }
 
   linkUp(link: KinLink): void {

@@ -206,7 +206,7 @@ export class LineLink implements FederationLink {
   #acknowledged(): true {
     const { federation } = this.#needs;
     this.#declared = true;
-    federation.declared(undefined);
+    federation.dispute.answered(undefined);
     this.#plain?.subscribe();
     if (this.#kin === undefined) {
       this.#ask();
@@ -251,7 +251,7 @@ export class LineLink implements FederationLink {
     const isAuth = code === signalErrors.authentication || code === signalErrors.expired;
     const isOfRight = code === signalErrors.refused || code === signalErrors.scope;
     if (isOfRight && !this.#declared) {
-      this.#needs.federation.declared(`${code} ${message}`);
+      this.#needs.federation.dispute.answered(`${code} ${message}`);
     }
     if (isAuth) {
       this.#fail(`${code} ${message}`);

@@ -18,7 +18,9 @@ export interface Amount {
 }
 
 export interface Room {
-  /** Why so much more may not be made, in the words of an ERROR; for undefined, by nobody's share. */
+  /**
+   * Why so much more may not be made, in the words of an ERROR; for undefined, by nobody's share.
+   */
   refusal(maker: string | undefined, more: Amount): string | undefined;
   /** Negative amounts give back. */
   take(maker: string | undefined, more: Amount): void;

@@ -31,6 +31,11 @@ const granting: Readonly<Record<SignalVerb, readonly Action[]>> = {
   own: ['admin'],
 };
 
+export function isScope(scope: string): boolean {
+  const [name = '', ...rest] = scope.split(':');
+  return Object.hasOwn(actions, name) && patternProblem(rest.join(':')) === undefined;
+}
+
 /** CONFIG_INVALID where one is none. */
 export function requireScopes(scopes: readonly string[]): void {
   scopes.forEach(ruleOf);
