@@ -110,14 +110,17 @@ async function outcomeOf(
   work: (services: Services) => Promise<unknown>,
 ): Promise<string> {
   const { services } = cluster;
-  const work$ = work(services).then(
-    () => 'done',
-    (error: unknown) =>
-      isHansaError(error)
-        ? `${error.code} ${error.message}`
-        : `not an error of ours: ${String(error)}`,
-  );
-  return Promise.race([services.died.then(() => 'unknown'), work$]);
+  const ended = work(services).then(() => 'done', outcomeAfter);
+  return Promise.race([services.died.then(() => 'unknown'), ended]);
+}
+
+function outcomeAfter(error: unknown): string {
+  if (isHansaError(error, 'STORE_UNKNOWN_OUTCOME')) {
+    return 'unknown';
+  }
+  return isHansaError(error)
+    ? `${error.code} ${error.message}`
+    : `not an error of ours: ${String(error)}`;
 }
 
 function linesOf(

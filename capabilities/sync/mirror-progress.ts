@@ -85,6 +85,8 @@ const waitingCodes = [
   'SHUTTING_DOWN',
   'TIMED_OUT',
   'SNAPSHOT_GONE',
+  'STORE_UNAVAILABLE',
+  'STORE_UNKNOWN_OUTCOME',
   // What came was not found wanting: its program is away, or the owner's budget is used up.
   'KIND_UNAVAILABLE',
   'BUDGET_EXHAUSTED',

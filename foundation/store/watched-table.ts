@@ -3,6 +3,7 @@
 import { toHex } from '../bytes.ts';
 import { cancellation } from '../cancellation.ts';
 import type { Clock } from '../clock.ts';
+import { HansaError } from '../errors.ts';
 import { listAndWatch, type ListAndWatchOptions } from './list-and-watch.ts';
 import { RowTree } from './row-tree.ts';
 import type { Entry, KeyValueStore, Revision, WatchEvent } from './store.ts';
@@ -85,7 +86,7 @@ class CachedTable<T> implements WatchedTable<T> {
   start(signal: AbortSignal, clock?: Clock): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = (reason: unknown): void => {
-        this.#giveUp(reason);
+        this.#giveUp(signal.aborted ? stopped() : reason);
         reject(reason);
       };
       this.#follow(clock === undefined ? { signal } : { signal, clock }, resolve).then(
@@ -160,4 +161,10 @@ class CachedTable<T> implements WatchedTable<T> {
     this.#waiting.forEach(({ reject }) => reject(reason));
     this.#waiting.clear();
   }
+}
+
+/** For who waits: it is written, and this node will not come to enforce what it says. */
+function stopped(): HansaError {
+  const message = 'the node stopped before it could show what was written';
+  return new HansaError('STORE_UNKNOWN_OUTCOME', message);
 }
