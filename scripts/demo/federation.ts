@@ -38,10 +38,11 @@ export interface MirrorRow {
 export async function startAll(options: DemoOptions, started: Map<Name, Cluster>): Promise<void> {
   begin('Three sovereign clusters start, each with its own key, ports and data folder');
   for (const name of names) {
-    const cluster = launchCluster(options, name);
-    started.set(name, cluster);
-    await cluster.ready();
-    say(`${name.padEnd(7)} ${cluster.url}   data in ${cluster.data}`);
+    started.set(name, launchCluster(options, name));
+  }
+  for (const { name, url, data, ready } of started.values()) {
+    await ready();
+    say(`${name.padEnd(7)} ${url}   data in ${data}`);
   }
   passed('three processes, three keys');
 }

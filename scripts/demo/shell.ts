@@ -1,6 +1,7 @@
-// Runs what a person would type, exactly: the hansa command and stock git, as processes.
+// Runs what a person would type, exactly: stock git as processes, and the hansa command as its
+// program runs it, loaded once for all of them.
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { createResidents } from '../resident/residents.ts';
 import { DemoFailure } from './failure.ts';
 import { quoted, showCommand, showOutput } from './narrator.ts';
 import { checkout, type DemoOptions } from './options.ts';
@@ -24,7 +25,7 @@ export interface Shell {
   quietGit(cwd: string, ...args: string[]): Promise<Finished>;
 }
 
-const program = join(checkout, 'cli', 'bin', 'hansa.js');
+const commandWithinMs = 120_000; // as long as one call may take by itself
 
 export function createShell(options: DemoOptions): Shell {
   const environment = { ...process.env, HANSA_HOME: options.home, GIT_TERMINAL_PROMPT: '0' };
@@ -42,8 +43,17 @@ export function createShell(options: DemoOptions): Shell {
       child.on('error', reject);
       child.on('close', (code) => resolve({ code: code ?? 1, stdout, stderr }));
     });
+  const residents = createResidents({
+    home: () => checkout,
+    environment: () => environment,
+    withinMs: commandWithinMs,
+  });
   const hansa = (context: string, args: readonly string[]): Promise<Finished> =>
-    run(process.execPath, [program, '--context', context, '-o', 'json', ...args], checkout);
+    residents({
+      args: ['--context', context, '-o', 'json', ...args],
+      cwd: checkout,
+      env: environment,
+    });
   const typed = (context: string, args: readonly string[]): string =>
     `npx hansa --context ${context} ${quoted(args)}`;
   const answer = (done: Finished, command: string): unknown => {

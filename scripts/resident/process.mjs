@@ -1,7 +1,7 @@
-// What a resident runs (resident.ts): the built program, loaded once, and one command after the
+// What a resident runs (residents.ts): the built program, loaded once, and one command after the
 // other, each with an environment, a folder and arguments of its own. Plain JavaScript, because it
 // runs as the program does: without a loader.
-import { loadProgram } from '../../../cli/bin/program.js';
+import { loadProgram } from '../../cli/bin/program.js';
 
 const { main } = loadProgram().exports;
 const [, , program] = process.argv;
