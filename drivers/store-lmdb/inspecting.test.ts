@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog, toHex } from '@hansa/foundation';
@@ -122,4 +122,23 @@ test('what an older release wrote without checksums is read, and gets one when i
   const damaged = await openStore();
   await refusal(damaged.get(k('a')), 'STORE_DAMAGED');
   await damaged.close();
+});
+
+test('a page that is of another kind than it was is damage, to whoever reads there', async () => {
+  const store = await openStore();
+  const names = Array.from({ length: 400 }, (_, index) => `key-${index}`);
+  for (const name of names) {
+    await store.set(k(name), k('some value'.repeat(20)));
+  }
+  await store.close();
+  const file = join(folder, 'data.mdb');
+  const bytes = readFileSync(file);
+  const [pageBytes, flagsAt, branch, leaf, unknown] = [4_096, 18, 0x01, 0x02, 0x10];
+  // Leaves only: what leads to them is as it was, so that a store can be opened at all.
+  for (let at = 2 * pageBytes; at < bytes.length; at += pageBytes) {
+    const flags = bytes.readUInt16LE(at + flagsAt);
+    bytes.writeUInt16LE((flags & (branch | leaf)) === leaf ? unknown : flags, at + flagsAt);
+  }
+  writeFileSync(file, bytes);
+  await expect(openStore()).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
 });

@@ -18,8 +18,9 @@ import {
   type Shelf,
   type TransactionResult,
 } from '@hansa/foundation';
-import type { RootDatabase } from 'lmdb';
+import type { RangeOptions, RootDatabase } from 'lmdb';
 import { checked, unchecked } from './checked-record.ts';
+import { readFailure } from './lmdb-failure.ts';
 import {
   logKey,
   packLease,
@@ -65,7 +66,7 @@ export class LmdbShelf implements Shelf {
   constructor(db: RootDatabase<Buffer, Buffer>, sealer?: Sealer) {
     this.#db = db;
     this.#sealer = sealer;
-    const first = db.getBinary(metaKey);
+    const first = this.#found(metaKey);
     if (sealer === undefined && first !== undefined && isSealed(first)) {
       throw new HansaError('SEAL_KEY_MISSING', 'the store is sealed, and no key was given');
     }
@@ -87,8 +88,24 @@ export class LmdbShelf implements Shelf {
   }
 
   #get(key: Buffer): Buffer | undefined {
-    const found = this.#db.getBinary(key);
+    const found = this.#found(key);
     return found === undefined ? undefined : this.#opened(key, found);
+  }
+
+  #found(key: Buffer): Buffer | undefined {
+    try {
+      return this.#db.getBinary(key);
+    } catch (error) {
+      throw readFailure(error);
+    }
+  }
+
+  *#range(bounds: RangeOptions): Generator<{ key: Buffer; value: Buffer }, void, undefined> {
+    try {
+      yield* this.#db.getRange(bounds);
+    } catch (error) {
+      throw readFailure(error);
+    }
   }
 
   #opened(key: Buffer, found: Buffer): Buffer {
@@ -148,7 +165,7 @@ export class LmdbShelf implements Shelf {
     const range = reverse
       ? { start: high, end: low, reverse, exclusiveStart: true, inclusiveEnd: true }
       : { start: low, end: high };
-    for (const { key, value } of this.#db.getRange(range)) {
+    for (const { key, value } of this.#range(range)) {
       yield unpackState(plain(key, 1), this.#opened(key, value));
     }
   }
@@ -168,7 +185,7 @@ export class LmdbShelf implements Shelf {
 
   *loggedFrom(revision: Revision): Generator<LoggedRevision, void, undefined> {
     const range = { start: logKey(revision), end: Buffer.of(recordKind.end) };
-    for (const { key, value } of this.#db.getRange(range)) {
+    for (const { key, value } of this.#range(range)) {
       yield unpackLogged(revisionOf(key), this.#opened(key, value));
     }
   }
@@ -208,7 +225,7 @@ export class LmdbShelf implements Shelf {
   }
 
   #kind(kind: number): Iterable<{ key: Buffer; value: Buffer }> {
-    return this.#db.getRange({ start: Buffer.of(kind), end: Buffer.of(kind + 1) });
+    return this.#range({ start: Buffer.of(kind), end: Buffer.of(kind + 1) });
   }
 
   putLease(id: LeaseId, ttlSeconds: number): void {
@@ -224,7 +241,7 @@ export class LmdbShelf implements Shelf {
     const end = prefixEnd(new Uint8Array(start)); // a Buffer's slice would be a view of `start`
     invariant(end !== undefined, 'a lease id is not all 0xff');
     const keys: Uint8Array[] = [];
-    for (const { key } of this.#db.getRange({ start, end: asBuffer(end) })) {
+    for (const { key } of this.#range({ start, end: asBuffer(end) })) {
       keys.push(plain(key, start.length));
     }
     return keys;
@@ -269,7 +286,7 @@ export class LmdbShelf implements Shelf {
     let looked = 0;
     let bytes = 0;
     let last: Buffer | undefined;
-    for (const { key, value } of this.#db.getRange({ start, end: Buffer.of(recordKind.end) })) {
+    for (const { key, value } of this.#range({ start, end: Buffer.of(recordKind.end) })) {
       looked += 1;
       last = key;
       if (!sealer.isCurrent(value)) {
@@ -293,7 +310,7 @@ export class LmdbShelf implements Shelf {
     const damaged: DamagedRecord[] = [];
     let [records, bytes] = [0, 0];
     let last: Buffer | undefined;
-    for (const { key, value } of this.#db.getRange({ start, end: Buffer.of(recordKind.end) })) {
+    for (const { key, value } of this.#range({ start, end: Buffer.of(recordKind.end) })) {
       records += 1;
       bytes += key.length + value.length;
       last = key;
@@ -321,7 +338,7 @@ export class LmdbShelf implements Shelf {
   /** A damaged record as it lies there; undefined where it is sound, or not there. */
   damaged(record: Uint8Array): Buffer | undefined {
     const key = asBuffer(record);
-    const found = this.#db.getBinary(key);
+    const found = this.#found(key);
     return found === undefined || this.#isSound(key, found) ? undefined : Buffer.from(found);
   }
 

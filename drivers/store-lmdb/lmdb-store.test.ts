@@ -51,6 +51,13 @@ describe('the LMDB store, closed and opened again', () => {
     store = await openLmdbStore({ folder, clock });
   };
 
+  test('is for nobody else’s eyes, in whatever folder it lies', async () => {
+    for (const name of ['data.mdb', 'lock.mdb']) {
+      const { mode } = await stat(join(folder, name));
+      expect([name, mode & 0o077]).toEqual([name, 0]);
+    }
+  });
+
   test('keeps entries, revisions, history and what was compacted', async () => {
     const first = await store.set(k('a'), k('1'));
     const second = await store.set(k('a'), k('2'));

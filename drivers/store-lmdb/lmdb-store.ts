@@ -1,5 +1,5 @@
 // The store engine over LMDB: one process, one file, every acknowledged write on the disk.
-import { stat } from 'node:fs/promises';
+import { chmod, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   createStoreEngine,
@@ -21,7 +21,9 @@ import { commitFailure } from './lmdb-failure.ts';
 import { LmdbShelf } from './lmdb-shelf.ts';
 import { finishSealing, sealFile } from './sealing-file.ts';
 
-const dataFile = 'data.mdb'; // LMDB's own name
+const dataFile = 'data.mdb'; // LMDB's own names
+const lockFile = 'lock.mdb';
+const ownMode = 0o600; // LMDB lets everybody read what it makes
 
 export interface LmdbStoreNeeds {
   /** Made where it is missing; no other process may have it open (FOLDER_LOCKED). */
@@ -92,7 +94,12 @@ async function openLocked(needs: LmdbStoreNeeds | SealedLmdbNeeds): Promise<{
     if ('sealer' in needs && needs.sealsFirst) {
       await sealFile({ folder, sealer: needs.sealer, open: openDatabase, log });
     }
+    const isNew = (await stat(join(folder, dataFile)).catch(() => undefined)) === undefined;
     const db = openDatabase(folder);
+    if (isNew) {
+      const made = [dataFile, lockFile].map((name) => join(folder, name));
+      await Promise.all(made.map((path) => chmod(path, ownMode)));
+    }
     const shelf = await shelfOf(db, sealer);
     const explain = (error: unknown): Promise<HansaError> => commitFailure(error, folder);
     const commits = new GroupCommit({ db, shelf, log, explain });
