@@ -36,7 +36,8 @@ export function createRoom({ paramsMax, paramBytesMax }: RoomBounds): Room {
   const made = new Map<string, { count: number; bytes: number }>();
   const { subjectShare } = routerLimits;
   const exceeds = (held: Amount, more: Amount, share: number): boolean =>
-    held.count + more.count > paramsMax * share || held.bytes + more.bytes > paramBytesMax * share;
+    held.count + more.count > Math.ceil(paramsMax * share) ||
+    held.bytes + more.bytes > paramBytesMax * share;
   return {
     refusal(maker, more) {
       const held = maker === undefined ? undefined : made.get(maker);

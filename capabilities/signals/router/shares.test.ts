@@ -47,6 +47,13 @@ describe('of params, one token makes half', () => {
     expect(other.types).toEqual(['ack']);
   });
 
+  test('of one, that one', async () => {
+    const rig = rigOf({ paramsMax: 1, sessionsMax: 1 });
+    const one = await rig.join({ token: 'one' });
+    one.set('/a', 1);
+    expect(one.types).toEqual(['ack']);
+  });
+
   test('and what goes makes place for more', async () => {
     const rig = rigOf({ paramsMax: 4 });
     const one = await rig.join({ token: 'one' });

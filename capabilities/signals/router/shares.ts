@@ -7,7 +7,7 @@ import { routerLimits } from './limits.ts';
 /** One token takes half of the places at most: a flood of its sessions keeps nobody else out. */
 export function withinShare(core: Core, access: SignalAccess): SignalAccess | AdmissionRefusal {
   const { sessions, settings } = core;
-  const most = settings.sessionsMax * routerLimits.subjectShare;
+  const most = Math.ceil(settings.sessionsMax * routerLimits.subjectShare);
   const own = [...sessions.values()].filter((each) => each.access.subject === access.subject);
   if (access.takesAll === true || own.length + 1 <= most) {
     return access;
