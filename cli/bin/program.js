@@ -1,6 +1,6 @@
 // Loads the built program: one file, and beside it what this Node.js made of it when it was built,
-// which is a third of a short command's time. The file is named by its content, so that what is kept
-// can only be of it.
+// which is a third of a short command's time. The file is named by its content, so that what is
+// kept can only be of it.
 import { readFileSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
 import { dirname, join } from 'node:path';
