@@ -126,7 +126,7 @@ describe('a leaf behind a hub', () => {
     await untilValue(lubeck, '/visby/light', 0.75);
     await must(lubeck, 'share', 'remove', rule.id, '--yes');
     const { body } = await set(bergen, '/visby/light', 0.1);
-    expect(body).toMatchObject({ code: 'SIGNAL_FORBIDDEN' });
+    expect(body).toMatchObject({ code: 'SIGNAL_OWNER_AWAY' });
     expect(await valueAt(visby, '/visby/light')).toBe(0.75);
   });
 });
@@ -149,7 +149,7 @@ describe('what is decided otherwise', () => {
     await mustSet(visby, '/visby/light', 0.35);
     await untilValue(lubeck, '/visby/light', 0.35);
     const { body } = await set(bergen, '/visby/light', 1);
-    expect(body).toMatchObject({ code: 'SIGNAL_FORBIDDEN' });
+    expect(body).toMatchObject({ code: 'SIGNAL_OWNER_AWAY' });
     expect(await valueAt(bergen, '/visby/light')).toBe(0.3);
     await must(lubeck, 'trust', 'set', 'bergen', 'public', '--yes');
     await untilValue(bergen, '/visby/light', 0.35);
@@ -162,7 +162,7 @@ describe('a hub that is away', () => {
     await mustSet(visby, '/visby/light', 0.4);
     await until('bergen knows that the way is gone', async () => {
       const { body } = await set(bergen, '/visby/light', 1);
-      return body.code === 'SIGNAL_FORBIDDEN' ? true : notYet(body);
+      return body.code === 'SIGNAL_OWNER_AWAY' ? true : notYet(body);
     });
     await lubeck.restart();
     await untilValue(bergen, '/visby/light', 0.4);
