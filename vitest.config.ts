@@ -40,8 +40,7 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     pool: 'forks',
-    // They wait for processes, disks and etcd more than they compute: a third fills what two leave.
-    maxWorkers: 3,
+    maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
@@ -64,6 +63,8 @@ export default defineConfig({
           name: 'black-box',
           include: ['tests/black-box/*.test.ts', 'tests/nemesis/*.test.ts'],
           exclude,
+          // These wait for processes more than they compute: a third file fills what two leave.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
           globalSetup: ['tests/black-box/harness/build.ts'],
           testTimeout: 120_000,

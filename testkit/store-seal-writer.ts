@@ -1,6 +1,6 @@
 // A process that seals an LMDB store, or seals it anew under another data key, and says each step
 // on its output. It is killed in the middle; what it left is for the test that started it.
-import { writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openKeyring, readKeyEncryptionKey } from '../drivers/sealing-age/index.ts';
@@ -19,6 +19,7 @@ if (keyring === undefined) {
   throw new Error('a key was given');
 }
 writeSync(1, 'opening\n');
+readSync(0, new Uint8Array(1)); // whoever ends it is ready
 const { store, reseal } = await openSealedLmdbStore({
   folder: join(folder, 'store'),
   clock: createSystemClock(),

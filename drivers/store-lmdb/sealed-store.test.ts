@@ -210,8 +210,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Starts it, and kills it a while after the given line. */
 async function sealAndDie(what: string, line: string, lagMs: number): Promise<readonly string[]> {
   const args = ['--import', 'tsx', '--conditions=@hansa/source', writer, folder, key, what];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, { cwd: root, stdio: 'pipe' });
   const ended = once(child, 'close');
+  child.stdin.on('error', () => undefined); // it was killed before it read
   const said: string[] = [];
   const complaints: string[] = [];
   child.stderr.setEncoding('utf8').on('data', (text: string) => complaints.push(text));
@@ -219,6 +220,9 @@ async function sealAndDie(what: string, line: string, lagMs: number): Promise<re
     said.push(each);
     if (each === line) {
       setTimeout(() => child.kill('SIGKILL'), lagMs);
+    }
+    if (each === 'opening') {
+      child.stdin.write('\n'); // it waits for this: on a busy machine it is not done before we look
     }
   }
   await ended;
