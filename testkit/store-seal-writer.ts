@@ -1,7 +1,7 @@
 // A process that seals an LMDB store, or seals it anew under another data key, and says each step
 // on its output. It is killed in the middle; what it left is for the test that started it.
 import { readSync, writeSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openKeyring, readKeyEncryptionKey } from '../drivers/sealing-age/index.ts';
 import { openSealedLmdbStore } from '../drivers/store-lmdb/index.ts';
@@ -13,7 +13,11 @@ const keyring = await openKeyring({
   file: join(folder, 'seal.json'),
   kek,
   nowMs: () => 0,
-  write: (file, text) => writeFile(file, text, { flush: true }),
+  // Whole or not at all, as a node writes it: half a keyring is damage.
+  async write(file, text) {
+    await writeFile(`${file}.half`, text, { flush: true });
+    await rename(`${file}.half`, file);
+  },
 });
 if (keyring === undefined) {
   throw new Error('a key was given');

@@ -283,7 +283,12 @@ describe('up and down', () => {
 /** A detached node is nobody's child: where its test failed, it is ended by the pid it told. */
 function endDetached(data: string): void {
   const file = join(data, 'api.json');
-  const told = existsSync(file) ? readFileSync(file, 'utf8') : '{}';
+  let told = '{}';
+  try {
+    told = readFileSync(file, 'utf8');
+  } catch {
+    return; // it has ended by itself, maybe just now
+  }
   const { pid } = JSON.parse(told) as { pid?: number };
   if (pid !== undefined && isAlive(pid)) {
     process.kill(pid, 'SIGKILL');
