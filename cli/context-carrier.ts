@@ -25,14 +25,23 @@ interface Connected {
  */
 export function createContextCarrier(needs: () => ContextCarrierNeeds): Carrier {
   let made: Promise<Connected> | undefined;
-  const connected = (): Promise<Connected> => (made ??= connect(needs()));
+  // What could not be made is made again when it is asked for again: a node may come back.
+  const connected = (): Promise<Connected> =>
+    (made ??= connect(needs()).catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    }));
+  const failed = (error: unknown, name: string): unknown => {
+    made = isHansaError(error, 'NODE_UNREACHABLE') ? undefined : made;
+    return withItsStart(error, name);
+  };
   return {
     async call(...given) {
       const { name, carrier } = await connected();
       try {
         return await carrier.call(...given);
       } catch (error) {
-        throw withItsStart(error, name);
+        throw failed(error, name);
       }
     },
     async *watch(...given) {
@@ -40,7 +49,7 @@ export function createContextCarrier(needs: () => ContextCarrierNeeds): Carrier 
       try {
         yield* carrier.watch(...given);
       } catch (error) {
-        throw withItsStart(error, name);
+        throw failed(error, name);
       }
     },
   };

@@ -32,6 +32,7 @@ function run(words: string, args: Record<string, string>, options: Words = {}) {
     signal: new AbortController().signal,
     confirm: async () => false,
     progress: () => undefined,
+    wait: async () => undefined,
   });
 }
 

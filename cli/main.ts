@@ -1,6 +1,7 @@
 // The command line: builds `hansa <noun> <verb>` from the list of commands, runs one, shows what it
 // answers.
 import { createInterface } from 'node:readline/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { errorCodes, HansaError, type Command, type CommandOutput } from '@hansa/foundation';
 import { Command as Program, CommanderError, Option } from 'commander';
 import { answerOf } from './answering.ts';
@@ -274,6 +275,7 @@ async function runCommand(
           process.stderr.write(`${terminal.colours().dim(line)}\n`);
         }
       },
+      wait: (ms) => pause(ms, undefined, { signal: terminal.signal }),
     });
     const output = globals().output === 'table' ? await names.shown(answer) : answer;
     set(show(terminal, { ...output, next: nextCommands(output.next ?? [], globals().context) }));

@@ -82,6 +82,7 @@ describe('an act that cannot be undone', () => {
     signal: new AbortController().signal,
     confirm: async () => answer,
     progress: () => undefined,
+    wait: async () => undefined,
   });
 
   test('is done with --yes, or after a person said yes', async () => {

@@ -71,6 +71,8 @@ export interface CommandContext {
   named?(line: string): Promise<string>;
   /** Lines for a person while something lasts; to stderr, silent with -o json|yaml. */
   progress(line: string): void;
+  /** Rejects when the command is interrupted. */
+  wait(ms: number): Promise<void>;
 }
 
 export interface Command {

@@ -194,6 +194,7 @@ export { errorReportSchema } from './error-report-schema.ts';
 export { merkleStepsMax, merkleTree, rootFromPath, type MerkleStep } from './merkle-root.ts';
 export { watchedTable, type WatchedTable } from './store/watched-table.ts';
 export { createKeyedMutex, createMutex, type KeyedMutex, type Mutex } from './mutex.ts';
+export { showWatch, type LastingWatch } from './lasting-watch.ts';
 export { createRecent, type Recent } from './recent.ts';
 export { createQueue, type Queue, type QueueBounds } from './queue.ts';
 export { wireLimits, type WireLimits } from './wire/limits.ts';

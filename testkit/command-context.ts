@@ -72,6 +72,7 @@ export async function runCommand(
     progress: (told) => {
       progress.push(told);
     },
+    wait: async () => undefined,
     ...(line.readData === undefined ? {} : { readData: line.readData }),
     ...(line.named === undefined ? {} : { named: line.named }),
   });

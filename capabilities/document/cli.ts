@@ -11,6 +11,7 @@ import {
   requiredArgument,
   requireOwn,
   requireYes,
+  showWatch,
   spelledResource,
   textOption,
   textView,
@@ -185,13 +186,10 @@ function watchCommand(terminal: DocumentTerminal): Command {
         document: context.args['document'],
         type: textOption(context, 'type'),
       });
-      let events = 0;
-      for await (const event of documentsOf(context).watch(asked, { signal: context.signal })) {
-        await terminal.print(event, eventLine(event));
-        events += 1;
-      }
-      const view = textView(`The watch ended after ${events}.`);
-      return { data: { events }, view, asLine: true };
+      return showWatch(context, {
+        open: () => documentsOf(context).watch(asked, { signal: context.signal }),
+        show: (event) => terminal.print(event, eventLine(event)),
+      });
     },
   };
 }

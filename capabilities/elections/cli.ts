@@ -7,6 +7,7 @@ import {
   remote,
   requiredArgument,
   runHolding,
+  showWatch,
   textOption,
   textView,
   type Command,
@@ -236,13 +237,10 @@ function watchCommand({ print }: CandidateTerminal): Command {
     examples: ['hansa election watch importer'],
     async run(context) {
       const election = requiredArgument(context, 'election');
-      const asked = { signal: context.signal };
-      let shown = 0;
-      for await (const each of electionsOf(context).watch({ election }, asked)) {
-        await print(each, lineOf(each));
-        shown += 1;
-      }
-      return { data: { shown }, view: textView(`The watch ended after ${shown}.`) };
+      return showWatch(context, {
+        open: () => electionsOf(context).watch({ election }, { signal: context.signal }),
+        show: (each) => print(each, lineOf(each)),
+      });
     },
   };
 }

@@ -35,6 +35,7 @@ test('the command shows the words and gives the whole answer as data', async () 
     signal: new AbortController().signal,
     confirm: async () => false,
     progress: () => undefined,
+    wait: async () => undefined,
   };
   await expect(greetingCommands[0]?.run(context)).resolves.toEqual({
     data: greeted,

@@ -4,6 +4,7 @@ import {
   flagOption,
   remote,
   requiredArgument,
+  showWatch,
   textOption,
   type Command,
 } from '@hansa/foundation';
@@ -28,22 +29,25 @@ export function watchCommand(terminal: KvTerminal): Command {
       const space = requiredArgument(context, 'space');
       const key = textOption(context, 'key');
       const prefix = textOption(context, 'prefix');
-      const from = countOption(context, 'from');
       const asked = {
         space,
         ...(key === undefined ? {} : { key }),
         ...(prefix === undefined ? {} : { prefix }),
-        ...(from === undefined ? {} : { from }),
         ...(flagOption(context, 'prev') ? { prev: true } : {}),
       };
-      let changes = 0;
-      const watching = remote(kvContract, context.carrier).watch(asked, { signal: context.signal });
-      for await (const change of watching) {
-        await terminal.print(change, changeLines(change));
-        changes += 1;
-      }
-      const words = `The watch ended after ${changes} change(s).`;
-      return { data: { changes }, view: { kind: 'text', text: words }, asLine: true };
+      const kv = remote(kvContract, context.carrier);
+      let seen = countOption(context, 'from');
+      return showWatch(context, {
+        open: () =>
+          kv.watch(
+            { ...asked, ...(seen === undefined ? {} : { from: seen }) },
+            { signal: context.signal },
+          ),
+        async show(change) {
+          await terminal.print(change, changeLines(change));
+          seen = change.revision;
+        },
+      });
     },
   };
 }

@@ -6,6 +6,7 @@ import {
   remote,
   requiredArgument,
   runHolding,
+  showWatch,
   textOption,
   textView,
   type Command,
@@ -245,15 +246,15 @@ function watchCommand({ print }: LockTerminal): Command {
     examples: ['hansa lock watch deploy'],
     async run(context) {
       const name = requiredArgument(context, 'name');
-      let shown = 0;
-      for await (const lock of locksOf(context).watch({ name }, { signal: context.signal })) {
-        const holders = lock.holders.map(({ holder, token }) => `${holder} (token ${token})`);
-        const waiting = lock.waiting.length === 0 ? '' : `, ${lock.waiting.length} wait`;
-        const held = holders.length === 0 ? 'free' : `held by ${holders.join(', ')}`;
-        await print(lock, `${lock.name} is ${held}${waiting}`);
-        shown += 1;
-      }
-      return { data: { shown }, view: textView(`The watch ended after ${shown}.`) };
+      return showWatch(context, {
+        open: () => locksOf(context).watch({ name }, { signal: context.signal }),
+        async show(lock) {
+          const holders = lock.holders.map(({ holder, token }) => `${holder} (token ${token})`);
+          const waiting = lock.waiting.length === 0 ? '' : `, ${lock.waiting.length} wait`;
+          const held = holders.length === 0 ? 'free' : `held by ${holders.join(', ')}`;
+          await print(lock, `${lock.name} is ${held}${waiting}`);
+        },
+      });
     },
   };
 }

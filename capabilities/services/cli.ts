@@ -9,6 +9,7 @@ import {
   requiredArgument,
   requiredOption,
   runHolding,
+  showWatch,
   textOption,
   textView,
   type Command,
@@ -249,14 +250,14 @@ function watchCommand({ print }: ServiceTerminal): Command {
     options: filterOptions,
     examples: ['hansa registry watch billing'],
     async run(context) {
-      let shown = 0;
-      const asked = { signal: context.signal };
-      for await (const each of servicesOf(context).watch(filterOf(context), asked)) {
-        const lines = each.instances.map((one) => `${one.instance}=${whereText(one)}`);
-        await print(each, lines.length === 0 ? 'no instance' : lines.join('  '));
-        shown += 1;
-      }
-      return { data: { shown }, view: textView(`The watch ended after ${shown}.`) };
+      const filter = filterOf(context);
+      return showWatch(context, {
+        open: () => servicesOf(context).watch(filter, { signal: context.signal }),
+        async show(each) {
+          const lines = each.instances.map((one) => `${one.instance}=${whereText(one)}`);
+          await print(each, lines.length === 0 ? 'no instance' : lines.join('  '));
+        },
+      });
     },
   };
 }

@@ -37,41 +37,62 @@ export function doorOf(context: CommandContext): RouterDoor {
   };
 }
 
-/**
- * At the router that is named; without a name, at the cluster's own by its API, and where no node
- * runs at the router of this machine.
- */
+/** Does one act at the router that is meant; see `routerOf`. */
 export async function atRouter<T>(
   context: CommandContext,
   terminal: SignalTerminal,
   act: (client: SignalClient) => Promise<T>,
 ): Promise<T> {
-  const door = doorOf(context);
-  if (terminal.isNamed(door)) {
-    return atDoor(context, terminal, act);
+  const answers = routerOf(
+    context,
+    terminal,
+  )(async function* answer(client) {
+    yield await act(client);
+  });
+  for await (const answer of answers) {
+    return answer;
   }
-  const own = ownRouter(context);
-  try {
-    return await act(own);
-  } catch (absent) {
-    if (own.reached || !isAbsent(absent)) {
-      throw absent;
+  throw new TypeError('an act has an answer');
+}
+
+export type AtRouter = <T>(act: (client: SignalClient) => AsyncIterable<T>) => AsyncIterable<T>;
+
+/**
+ * The router that is named; without a name the cluster's own, by its API, and where no node runs
+ * that of this machine. Each act has a session of its own; a node that has answered once is meant
+ * from then on.
+ */
+export function routerOf(context: CommandContext, terminal: SignalTerminal): AtRouter {
+  const own = terminal.isNamed(doorOf(context)) ? undefined : ownRouter(context);
+  return async function* acting(act) {
+    if (own === undefined) {
+      yield* atDoor(context, terminal, act);
+      return;
     }
-    return atDoor(context, terminal, act).catch((error: unknown) => {
-      throw isHansaError(error, 'DIAL_FAILED') ? withoutRouter(absent) : error;
-    });
-  }
+    try {
+      yield* act(own);
+    } catch (absent) {
+      if (own.reached || !isAbsent(absent)) {
+        throw absent;
+      }
+      try {
+        yield* atDoor(context, terminal, act);
+      } catch (error) {
+        throw isHansaError(error, 'DIAL_FAILED') ? withoutRouter(absent) : error;
+      }
+    }
+  };
 }
 
 /** Opens a session for one act, and ends it. */
-async function atDoor<T>(
+async function* atDoor<T>(
   context: CommandContext,
   terminal: SignalTerminal,
-  act: (client: SignalClient) => Promise<T>,
-): Promise<T> {
+  act: (client: SignalClient) => AsyncIterable<T>,
+): AsyncIterable<T> {
   const client = await terminal.open(doorOf(context), context.signal);
   try {
-    return await act(client);
+    yield* act(client);
   } finally {
     client.close();
   }

@@ -53,7 +53,7 @@ describe('hansa signal, where no router is named', () => {
     const args = { pattern: '/**' };
     const watched = await run('watch', { args, answers: { 'signal.watch': news } }, printed);
     expect(printed).toEqual(['/a = 2  (revision 8)', '/go event']);
-    expect(watched.output.data).toEqual({ told: 2 });
+    expect(watched.output.data).toEqual({ shown: 2 });
   });
 
   test('asks the router of this machine where no node runs, and says which is missing', async () => {

@@ -127,7 +127,7 @@ describe('hansa signal', () => {
     await run('emit', { address: '/w/s', value: '2' }, { as: 'stream' });
     await run('emit', { address: '/w/cue' });
     await run('set', { address: '/w/1', value: '3' });
-    expect((await watching).output.data).toEqual({ told: 3 });
+    expect((await watching).output.data).toEqual({ shown: 3 });
     expect(printed.map(([, line]) => line)).toEqual([
       '/w/1 = 1  (revision 1)',
       '/w/cue event',

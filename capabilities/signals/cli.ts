@@ -7,6 +7,7 @@ import {
   HansaError,
   momentText,
   requiredArgument,
+  showWatch,
   textOption,
   textView,
   type Command,
@@ -19,6 +20,7 @@ import {
   doorOptions,
   givenOf,
   nextAt,
+  routerOf,
   valueOptions,
   valueText,
 } from './cli-door.ts';
@@ -213,25 +215,23 @@ function watchCommand(terminal: SignalTerminal): Command {
     examples: [`hansa signal watch '/stage/**'`, `hansa -o json signal watch '/**' --types event`],
     async run(context) {
       const pattern = requiredArgument(context, 'pattern');
-      const count = countOption(context, 'count', 1) ?? Number.POSITIVE_INFINITY;
       const asked = {
         pattern,
         types: typesOf(context),
         maxRate: countOption(context, 'maxRate', 1),
         epsilon: amountOption(context, 'epsilon'),
       };
-      let told = 0;
-      await atRouter(context, terminal, async (client) => {
-        context.progress(`watching ${pattern}; interrupt to end`);
-        for await (const news of client.watch(asked)) {
-          await terminal.print(news, newsLine(news));
-          told += 1;
-          if (told >= count) {
-            return;
-          }
-        }
+      const at = routerOf(context, terminal);
+      return showWatch(context, {
+        open: () =>
+          at((client) => {
+            context.progress(`watching ${pattern}; interrupt to end`);
+            return client.watch(asked);
+          }),
+        show: (news) => terminal.print(news, newsLine(news)),
+        max: countOption(context, 'count', 1),
+        missed: ', without what happens until then',
       });
-      return { data: { told }, view: textView(`The watch ended after ${told}.`), asLine: true };
     },
   };
 }

@@ -64,17 +64,15 @@ describe('a lease', () => {
     for (const key of ['web/1', 'web/2']) {
       await must(lubeck, 'kv', 'put', 'services', key, 'up', '--lease', lease);
     }
+    const before = await must<KvPage>(lubeck, 'kv', 'list', 'services');
     await must(lubeck, 'kv', 'put', 'services', 'lasting', 'up');
     await untilValue(bergen, 'lubeck:services', 'lasting');
     const { revision } = await must<KvPage>(bergen, 'kv', 'list', 'lubeck:services');
-    const watch = followCommand<KvChange>(
-      bergen,
-      'kv',
-      'watch',
-      'lubeck:services',
-      '--from',
-      String(revision),
-    );
+    const watchFrom = (cluster: Cluster, space: string, from: number): JsonLines<KvChange> =>
+      followCommand(cluster, 'kv', 'watch', space, '--from', String(from));
+    const watch = watchFrom(bergen, 'lubeck:services', revision);
+    const own = watchFrom(lubeck, 'services', before.revision);
+    await until('the own watch has begun', () => own.seen.length > 0 || notYet(own.said()));
     await lubeck.kill();
     await lubeck.restart();
     const kept = await must<Granted>(lubeck, 'kv', 'lease', 'keep', 'services', lease);
@@ -87,6 +85,10 @@ describe('a lease', () => {
     expect(told(watch)).toEqual(['delete web/1', 'delete web/2']);
     expect(watch.seen).toHaveLength(1);
     await watch.end();
+    // The command that watched the node that died goes on where it was: each change once.
+    await until('the own watch is back', () => told(own).length === 3 || notYet(own.said()));
+    expect(told(own)).toEqual(['put lasting', 'delete web/1', 'delete web/2']);
+    await own.end();
     const left = await must<KvPage>(bergen, 'kv', 'list', 'lubeck:services');
     expect(left.entries.map(({ key }) => key)).toEqual(['lasting']);
     const again = await lubeck.hansa('kv', 'put', 'services', 'web/1', 'up', '--lease', lease);

@@ -25,6 +25,7 @@ const codes: Readonly<Record<number, ErrorCode>> = {
 export function errorOfAnswer({ code, message, address }: ErrorMessage, by: string): HansaError {
   return new HansaError(codes[code] ?? 'REMOTE_FAILED', `${code} ${message}`, {
     reportedBy: by,
+    ...(code === signalErrors.internal ? { fix: 'see the router’s log' } : {}),
     facts: { code, ...(address === undefined ? {} : { address }) },
   });
 }
