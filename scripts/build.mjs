@@ -1,13 +1,15 @@
 // `npm run build`: the compiler checks and builds every package; then what the command `hansa`
 // loads is put together into one file, and what Node.js makes of that is kept beside it. A thousand
-// small modules take Node longer to find, to compile and to link than to run. Plain JavaScript,
-// because it makes what everything else is run from.
+// small modules take Node longer to find, to compile and to link than to run. What was put together
+// from the same files is left as it is. Plain JavaScript, because it makes what everything else is
+// run from.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { inputsFile, inputsOf, isBuilt } from './built.mjs';
 import { builtFolder, currentFile, keptFile, loadProgram } from '../cli/bin/program.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -25,7 +27,12 @@ const { status } = spawnSync(process.execPath, [compiler, '-b'], { cwd: root, st
 if (status !== 0) {
   process.exit(status ?? 1);
 }
-const { outputFiles } = await build({
+if (isBuilt(builtFolder, root)) {
+  process.exit(0);
+}
+const { outputFiles, metafile } = await build({
+  absWorkingDir: root,
+  metafile: true,
   entryPoints: [join(root, 'cli', 'dist', 'main.js')],
   outfile: join(builtFolder, 'program.cjs'),
   bundle: true,
@@ -54,8 +61,10 @@ const kept = keptFile(path);
 if (!existsSync(kept)) {
   keep(kept, loadProgram().script.createCachedData());
 }
+const makers = ['scripts/build.mjs', 'cli/bin/program.js'];
+keep(join(builtFolder, inputsFile), inputsOf([...Object.keys(metafile.inputs), ...makers], root));
 for (const each of readdirSync(builtFolder)) {
-  if (!each.startsWith(name) && each !== currentFile) {
+  if (!each.startsWith(name) && ![currentFile, inputsFile].includes(each)) {
     rmSync(join(builtFolder, each), { recursive: true });
   }
 }
