@@ -40,7 +40,8 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    // Some files wait, for disks and processes: on two cores a third fills what they leave.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
@@ -63,10 +64,11 @@ export default defineConfig({
           name: 'black-box',
           include: ['tests/black-box/*.test.ts', 'tests/nemesis/*.test.ts'],
           exclude,
-          // These wait for processes more than they compute: a third file fills what two leave.
-          maxWorkers: 3,
           sequence: { groupOrder: 1 },
           globalSetup: ['tests/black-box/harness/build.ts'],
+          // The harness is loaded once by each worker, and cleans up after each file.
+          isolate: false,
+          setupFiles: ['tests/black-box/harness/clean-up.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

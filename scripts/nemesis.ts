@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { requires } from '../testkit/needs.ts';
+import { cleanUp } from '../tests/black-box/harness/after-file.ts';
 import { setup } from '../tests/black-box/harness/build.ts';
-import { endAll } from '../tests/black-box/harness/processes.ts';
-import { removeFolders } from '../tests/black-box/harness/place.ts';
 import { scenarios, type Scenario } from '../tests/nemesis/scenario.ts';
 import { runLine, saveRuns } from './nemesis/report.ts';
 
@@ -56,8 +55,7 @@ try {
     }
   }
 } finally {
-  await endAll();
-  removeFolders();
+  await cleanUp();
 }
 console.log(`${played} runs, ${violated} with violations`);
 process.exit(violated === 0 && played > 0 ? 0 : 1);

@@ -23,7 +23,7 @@ import { fastImport } from './rooms/history.ts';
 import { noiseFile } from './rooms/noise.ts';
 
 const promptMs = 5_000; // well under a second on an idle machine; the interval here is an hour
-const pushesInARow = 200;
+const pushesInARow = 80;
 
 describe.skipIf(!requires('git').available)('a push to the owner', () => {
   let pair: Pair;

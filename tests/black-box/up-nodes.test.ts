@@ -3,18 +3,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { requires } from '../../testkit/needs.ts';
-import { cleanEnvironment, program, removeFolders, temporaryFolder } from './harness/place.ts';
-import { endAll, hasEnded, trackProcess } from './harness/processes.ts';
+import { cleanEnvironment, program, temporaryFolder } from './harness/place.ts';
+import { hasEnded, trackProcess } from './harness/processes.ts';
 import { until } from './harness/until.ts';
 
 const endWithinMs = 10_000; // about a second on a machine that does nothing else
-
-afterAll(async () => {
-  await endAll();
-  removeFolders();
-}, 60_000);
 
 interface Started {
   readonly child: ChildProcess;

@@ -3,10 +3,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { requires } from '../../testkit/needs.ts';
-import { removeFolders } from '../black-box/harness/place.ts';
-import { endAll } from '../black-box/harness/processes.ts';
 import { scenarios } from './scenario.ts';
 
 const seed = Number(process.env['HANSA_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
@@ -17,11 +15,6 @@ const seconds: Readonly<Record<string, number>> = {
   'power-cut': 3,
   'coordination-active-killed': 6,
 };
-
-afterAll(async () => {
-  await endAll();
-  removeFolders();
-});
 
 describe('clients of real processes hear nothing that is not so', () => {
   for (const { name, about, needs, play } of scenarios.filter((one) => one.name in seconds)) {

@@ -3,10 +3,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
-import { forgetLogins, rememberLogin } from './git.ts';
-import { cleanEnvironment, program, removeFolders, temporaryFolder } from './place.ts';
-import { endAll, endProcess, hasEnded, trackProcess } from './processes.ts';
+import { rememberLogin } from './git.ts';
+import { cleanEnvironment, program, temporaryFolder } from './place.ts';
+import { endProcess, hasEnded, trackProcess } from './processes.ts';
 import { runHansa } from './resident.ts';
 import { run, type Finished } from './run.ts';
 import type { Answer } from './answer.ts';
@@ -56,12 +55,6 @@ export interface Cluster {
 }
 
 const startWithinMs = 45_000; // a start takes a second; two cores are shared with other tests
-
-afterAll(async () => {
-  await endAll();
-  forgetLogins();
-  removeFolders();
-}, 60_000);
 
 /** Starts a node and waits until it answers. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {

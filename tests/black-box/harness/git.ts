@@ -1,18 +1,17 @@
 // Stock git with an identity of its own, no user's settings, and hansa's credential helper.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { afterFile } from './after-file.ts';
 import { cleanEnvironment, program, temporaryFolder } from './place.ts';
 import { run, type Finished } from './run.ts';
 
 /** By the API's address: the HANSA_HOME whose contexts know it. */
 const logins = new Map<string, string>();
 
+afterFile(() => logins.clear());
+
 export function rememberLogin(url: string, home: string): void {
   logins.set(url, home);
-}
-
-export function forgetLogins(): void {
-  logins.clear();
 }
 
 /** Never throws on a failure; stderr says why. */

@@ -25,9 +25,9 @@ import {
 import { createMemoryStore } from '@hansa/store-memory';
 import { createSystemClock, createSystemRandom } from '@hansa/system-node';
 import { openIrohTransport } from '@hansa/transport-iroh';
-import { afterAll } from 'vitest';
 import { readToken } from '../../../capabilities/links/token.ts';
 import { linkPeerContract } from '../../../capabilities/links/wire.ts';
+import { afterFile } from './after-file.ts';
 import type { Cluster } from './cluster.ts';
 import { must } from './linking.ts';
 
@@ -62,9 +62,7 @@ const clock = createSystemClock();
 const random = createSystemRandom();
 const transports: Transport[] = [];
 
-afterAll(async () => {
-  await Promise.all(transports.splice(0).map((transport) => transport.close()));
-});
+afterFile(() => Promise.all(transports.splice(0).map((transport) => transport.close())));
 
 /** `hear` is told every frame that it receives, as it came. */
 export async function makePeer(

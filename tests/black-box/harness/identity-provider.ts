@@ -1,7 +1,7 @@
 // An identity provider on loopback: the real oidc-provider library with people of the test, and a
 // browser that follows it with its cookies, as somebody who logs in at once.
 import { createServer, request, type Server } from 'node:http';
-import { afterAll } from 'vitest';
+import { afterFile } from './after-file.ts';
 
 /** What the provider says about somebody. */
 export interface ProvidedPerson {
@@ -43,11 +43,12 @@ interface Library {
 
 const running = new Set<Server>();
 
-afterAll(() => {
+afterFile(() => {
   for (const server of running) {
     server.closeAllConnections();
     server.close();
   }
+  running.clear();
 });
 
 export async function startIdentityProvider(): Promise<IdentityProvider> {

@@ -1,7 +1,7 @@
 // A cluster of several nodes as people run one: an etcd, a node that founds the cluster, and nodes
 // that join it by tickets.
-import { afterAll } from 'vitest';
 import { startEtcd, type EtcdCluster } from '../../../testkit/etcd-server.ts';
+import { afterFile } from './after-file.ts';
 import { prepareCluster, startCluster, type Cluster } from './cluster.ts';
 import { until } from './until.ts';
 
@@ -31,9 +31,7 @@ export interface ListedNode {
 
 const etcds: EtcdCluster[] = [];
 
-afterAll(async () => {
-  await Promise.all(etcds.splice(0).map((etcd) => etcd.end()));
-}, 60_000);
+afterFile(() => Promise.all(etcds.splice(0).map((etcd) => etcd.end())));
 
 export async function startNodes(options: NodesOptions): Promise<ClusterOfNodes> {
   const { name, count, members = 1, flags = [] } = options;

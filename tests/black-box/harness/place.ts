@@ -3,11 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { afterFile } from './after-file.ts';
 
 export const checkout: string = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 export const program: string = join(checkout, 'cli', 'bin', 'hansa.js');
 
 const folders = new Set<string>();
+const lasting = new Set<string>();
+
+afterFile(() => remove(folders));
+process.once('exit', () => remove(lasting));
 
 /** Is removed after the file's tests, whether they pass or not. */
 export function temporaryFolder(what: string): string {
@@ -16,11 +21,18 @@ export function temporaryFolder(what: string): string {
   return folder;
 }
 
-export function removeFolders(): void {
-  for (const folder of folders) {
+/** For what many files use: is removed when their process ends. */
+export function lastingFolder(what: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `hansa-${what}-`));
+  lasting.add(folder);
+  return folder;
+}
+
+function remove(those: Set<string>): void {
+  for (const folder of those) {
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   }
-  folders.clear();
+  those.clear();
 }
 
 /** Nothing of the user's own environment but what finds programs and folders. */

@@ -1,8 +1,18 @@
 // Every process that a test starts is known here by its id, and none outlives the test's file.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { afterFile } from './after-file.ts';
 
 const running = new Set<ChildProcess>();
+const lasting = new Set<ChildProcess>();
+
+afterFile(endAll);
+
+/** For what many files use: ends with their process. */
+export function keepProcess(child: ChildProcess): void {
+  lasting.add(child);
+  child.once('exit', () => lasting.delete(child));
+}
 
 export function trackProcess(child: ChildProcess): void {
   running.add(child);
@@ -24,13 +34,13 @@ export async function endProcess(child: ChildProcess, signal: NodeJS.Signals): P
   await ended;
 }
 
-export async function endAll(): Promise<void> {
+async function endAll(): Promise<void> {
   await Promise.all([...running].map((child) => endProcess(child, 'SIGKILL')));
 }
 
 // A worker that vitest ends early takes its processes along.
 process.once('exit', () => {
-  for (const child of running) {
+  for (const child of [...running, ...lasting]) {
     child.kill('SIGKILL');
   }
 });

@@ -1,7 +1,7 @@
 // Commands of tests that are about what a command does and not about its process.
 import { createResidents } from '../../../scripts/resident/residents.ts';
-import { cleanEnvironment, temporaryFolder } from './place.ts';
-import { trackProcess } from './processes.ts';
+import { cleanEnvironment, lastingFolder } from './place.ts';
+import { keepProcess } from './processes.ts';
 import { finished, runWithinMs, type Finished } from './run.ts';
 
 export interface ResidentPlace {
@@ -10,10 +10,10 @@ export interface ResidentPlace {
 }
 
 const residents = createResidents({
-  home: () => temporaryFolder('resident'),
+  home: () => lastingFolder('resident'),
   environment: cleanEnvironment,
   withinMs: runWithinMs,
-  started: trackProcess,
+  started: keepProcess,
 });
 
 /** `hansa …` with nothing on standard input. */

@@ -1,10 +1,11 @@
 // `hansa signal serve` as a process, and commands and clients at it.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Clasp } from '@clasp-to/core';
-import { afterAll, beforeAll, vi } from 'vitest';
+import { vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { cleanEnvironment, program, removeFolders, temporaryFolder } from '../harness/place.ts';
-import { endAll, endProcess, hasEnded, trackProcess } from '../harness/processes.ts';
+import { afterFile } from '../harness/after-file.ts';
+import { cleanEnvironment, lastingFolder, program } from '../harness/place.ts';
+import { endProcess, hasEnded, trackProcess } from '../harness/processes.ts';
 import { runHansa } from '../harness/resident.ts';
 import { run, type Finished } from '../harness/run.ts';
 import { until } from '../harness/until.ts';
@@ -28,23 +29,17 @@ export interface SignalRouter extends Served {
   stop(): Promise<number | null>;
 }
 
-const home = temporaryFolder('signal');
+const home = lastingFolder('signal');
 export const env: Readonly<Record<string, string>> = cleanEnvironment(home);
 const startWithinMs = 30_000;
 const clients = new Set<Clasp>();
 
-beforeAll(() => {
-  // The client takes the global one, which this version of Node lacks; it prints every ACK.
-  vi.stubGlobal('WebSocket', WebSocket);
-  vi.spyOn(console, 'debug').mockReturnValue();
-  vi.spyOn(console, 'error').mockReturnValue();
-});
-
-afterAll(async () => {
+afterFile(() => {
   clients.forEach((client) => client.close());
-  await endAll();
-  removeFolders();
-}, 60_000);
+  clients.clear();
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
 
 /** On ports of its own. */
 export async function serveSignals(...flags: string[]): Promise<SignalRouter> {
@@ -82,6 +77,10 @@ function routerOf(child: ChildProcess, served: Served, log: () => string): Signa
 }
 
 export async function joinAt(url: string, token?: string): Promise<Clasp> {
+  // The client takes the global one, which this version of Node lacks; it prints every ACK.
+  vi.stubGlobal('WebSocket', WebSocket);
+  vi.spyOn(console, 'debug').mockReturnValue();
+  vi.spyOn(console, 'error').mockReturnValue();
   const client = new Clasp(url, { name: 'tester', reconnect: false, ...(token && { token }) });
   clients.add(client);
   await client.connect();
