@@ -5,13 +5,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { bundleScript } from '../testkit/bundle.ts';
 import { rememberContext, type Home } from './contexts.ts';
 
-const mainPath = fileURLToPath(new URL('main.ts', import.meta.url));
-const program = `const { main } = await import(process.argv[1]);
-process.exitCode = await main(process.argv.slice(2));`;
+const program = await bundleScript(`import { main } from '../cli/main.ts';
+process.exitCode = await main(process.argv.slice(2));`);
+afterAll(() => program.remove());
 
 async function knownCluster(): Promise<{ home: string; socketPath: string }> {
   const home = await mkdtemp(join(tmpdir(), 'hansa-git-'));
@@ -37,9 +37,9 @@ function hansa(
   args: readonly string[],
   input: string,
 ): Promise<{ exit: number | null; out: string; err: string }> {
-  const source = ['--conditions=@hansa/source', '--import', 'tsx'];
-  const words = [...source, '--input-type=module', '-e', program, mainPath, ...args];
-  const child = spawn(process.execPath, words, { env: { ...process.env, HANSA_HOME: home } });
+  const child = spawn(process.execPath, [program.path, ...args], {
+    env: { ...process.env, HANSA_HOME: home },
+  });
   let [out, err] = ['', ''];
   child.stdout.on('data', (part) => (out += String(part)));
   child.stderr.on('data', (part) => (err += String(part)));

@@ -6,16 +6,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { SignalMessage } from '@hansa/capabilities/signals/frames/messages';
 import { numberOf, wireValue } from '@hansa/capabilities/signals/frames/values';
 import { dialWebSocket } from '@hansa/signal-sockets';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
+import { bundle } from '../testkit/bundle.ts';
 import { openSignalClient, type SignalClient } from '../testkit/signal-client.ts';
 
 const kills = 3;
-const server = fileURLToPath(new URL('../testkit/signal-crash-server.ts', import.meta.url));
-const root = fileURLToPath(new URL('..', import.meta.url));
+const server = await bundle('testkit/signal-crash-server.ts');
+afterAll(() => server.remove());
 const addresses = 40;
 const durableAcksPerRound = 300;
 const unansweredMax = 400; // beyond it the server's queue grows, and the test with it
@@ -31,8 +31,8 @@ interface Started {
 }
 
 async function start(folder: string): Promise<Started> {
-  const args = ['--import', 'tsx', '--conditions=@hansa/source', server, folder];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  const args = [server.path, folder];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = await once(createInterface({ input: child.stdout }), 'line');
   return { child, port: Number(line) };
 }

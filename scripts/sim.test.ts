@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { bundlesFolder } from '../testkit/bundle.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const startsMs = 120_000; // on a busy machine: the whole product is loaded, or put together
@@ -40,8 +41,8 @@ test(
     ]);
     expect(output).toMatch(/^3 passed, 0 failed$/m);
     expect(code).toBe(0);
-    const left = readdirSync(`${root}/scripts/sim/dist`);
-    expect(left.filter((name) => name.startsWith(`worker-${pid}-`))).toEqual([]);
+    const left = readdirSync(bundlesFolder);
+    expect(left.filter((name) => name.startsWith(`${pid}-`))).toEqual([]);
   },
   startsMs,
 );

@@ -3,6 +3,7 @@
 // given.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { bundleScript } from './bundle.ts';
 
 export interface BlobProcess {
   /** The lines it says, until it ends. */
@@ -27,22 +28,16 @@ const counted = (sizeBytes, seed) =>
   Uint8Array.from({ length: sizeBytes }, (_, i) => (Math.imul(i + seed, 2_654_435_761) >>> 24));
 `;
 
-export function startBlobProcess(folder: string, script: string): BlobProcess {
-  const child = spawn(
-    process.execPath,
-    [
-      '--expose-gc',
-      '--conditions=@hansa/source',
-      '--import',
-      'tsx',
-      '--input-type=module',
-      '--eval',
-      prelude(folder) + script,
-    ],
-    { cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+export async function startBlobProcess(folder: string, script: string): Promise<BlobProcess> {
+  const program = await bundleScript(prelude(folder) + script);
+  const child = spawn(process.execPath, ['--expose-gc', program.path], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const ended = new Promise<number | null>((resolve) => {
-    child.once('close', (code) => resolve(code));
+    child.once('close', (code) => {
+      program.remove();
+      resolve(code);
+    });
   });
   return {
     lines: createInterface({ input: child.stdout }),

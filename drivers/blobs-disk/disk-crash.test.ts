@@ -71,7 +71,7 @@ describe('a process that is killed', () => {
  * Puts blobs of three and a half chunks in a process; the ids it acknowledged before it was killed.
  */
 async function putUntilKilled(folder: string, killAt: number): Promise<readonly BlobId[]> {
-  const child = startBlobProcess(
+  const child = await startBlobProcess(
     folder,
     `for (let seed = 1; ; seed += 1) {
       const bytes = counted(${3.5 * blobChunkBytes}, seed);
@@ -101,7 +101,7 @@ async function putUntilKilled(folder: string, killAt: number): Promise<readonly 
 
 /** Receives a blob chunk by chunk in a process; the indexes it accepted before it was killed. */
 async function receiveUntilKilled(folder: string, killAfter: number): Promise<readonly number[]> {
-  const child = startBlobProcess(
+  const child = await startBlobProcess(
     folder,
     `const bytes = counted(${chunksInTransfer * blobChunkBytes}, 1);
     const idOf = (content) => Buffer.from(crypto.hash(content)).toString('hex');

@@ -71,7 +71,7 @@ describe('memory', () => {
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
   test('to put, read and receive 256 MiB grows by less than 64 MiB', async () => {
-    const child = startBlobProcess(
+    const child = await startBlobProcess(
       folder,
       `const size = ${256 * mebibyte};
       const piece = counted(${mebibyte}, 1);

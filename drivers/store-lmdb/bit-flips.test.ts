@@ -6,8 +6,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { bundle } from '../../testkit/bundle.ts';
 import { createHandClock } from '../../testkit/hand-clock.ts';
 import { createSeededRandom } from '../../testkit/seeded-random.ts';
 import { k } from '../../testkit/store-fixture.ts';
@@ -15,8 +15,8 @@ import { openLmdbStore } from './lmdb-store.ts';
 
 const flips = 300;
 const withinMs = 120_000; // a reader that LMDB took down is started anew, which takes a second
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const reader = fileURLToPath(new URL('../../testkit/flip-reader.ts', import.meta.url));
+const reader = await bundle('testkit/flip-reader.ts');
+afterAll(() => reader.remove());
 
 let folder: string;
 beforeEach(() => {
@@ -31,8 +31,7 @@ interface Reader {
 }
 
 function startReader(): Reader {
-  const args = ['--import', 'tsx', '--conditions=@hansa/source', reader];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['pipe', 'pipe', 'ignore'] });
+  const child = spawn(process.execPath, [reader.path], { stdio: ['pipe', 'pipe', 'ignore'] });
   const lines = createInterface({ input: child.stdout ?? process.stdin });
   return { child, lines, ended: once(child, 'close').then(() => undefined) };
 }

@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { fromUtf8, utf8, type KeyValueStore, type Revision } from '@hansa/foundation';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { bundle } from '../../testkit/bundle.ts';
 import { createHandClock } from '../../testkit/hand-clock.ts';
 import { openLmdbStore } from './lmdb-store.ts';
 
@@ -15,8 +15,8 @@ const kills = 20;
 // that hangs comes near it.
 const withinMs: number = kills * 20_000;
 const keysPerCaller = 8; // as the writer has it
-const writer = fileURLToPath(new URL('../../testkit/store-crash-writer.ts', import.meta.url));
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const writer = await bundle('testkit/store-crash-writer.ts');
+afterAll(() => writer.remove());
 
 interface Ack {
   readonly caller: number;
@@ -28,8 +28,8 @@ interface Ack {
  * Starts a writer, kills it in the middle of its work after so many acknowledgements, returns them.
  */
 async function writeAndDie(folder: string, round: number, acks: number): Promise<Ack[]> {
-  const args = ['--import', 'tsx', '--conditions=@hansa/source', writer, folder, String(round)];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const args = [writer.path, folder, String(round)];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(child, 'close');
   const complaints: Buffer[] = [];
   child.stderr.on('data', (chunk: Buffer) => complaints.push(chunk));

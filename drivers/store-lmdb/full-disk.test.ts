@@ -2,11 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
+import { bundle } from '../../testkit/bundle.ts';
 
-const writer = fileURLToPath(new URL('../../testkit/store-full-disk-writer.ts', import.meta.url));
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const writer = await bundle('testkit/store-full-disk-writer.ts');
+afterAll(() => writer.remove());
 // A mount of our own that ends with the process: nothing of the machine is changed.
 const own = ['--user', '--map-root-user', '--mount'];
 const canMount = spawnSync('unshare', [...own, 'mount', '-t', 'tmpfs', 'tmpfs', tmpdir()]);
@@ -16,11 +16,11 @@ test.skipIf(canMount.status !== 0)(
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'hansa-full-'));
     const script = 'mount -t tmpfs -o size=4m tmpfs "$1" && exec "$0" "${@:2}"';
-    const node = ['--import', 'tsx', '--conditions=@hansa/source', writer, folder];
+    const node = [writer.path, folder];
     const { stdout, stderr } = spawnSync(
       'unshare',
       [...own, 'bash', '-c', script, process.execPath, folder, ...node],
-      { cwd: root, encoding: 'utf8', timeout: 30_000 },
+      { encoding: 'utf8', timeout: 30_000 },
     );
     await rm(folder, { recursive: true });
     expect(stderr).not.toMatch(/UnhandledPromise|HansaError/);

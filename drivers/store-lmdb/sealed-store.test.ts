@@ -5,10 +5,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { fromUtf8, toHex, utf8, type KeyValueStore } from '@hansa/foundation';
 import { open as openRaw } from 'lmdb';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { bundle } from '../../testkit/bundle.ts';
 import { createHandClock } from '../../testkit/hand-clock.ts';
 import { inScope, storeSuite } from '../../testkit/store.suite.ts';
 import { k, refusal, type StoreFixture } from '../../testkit/store-fixture.ts';
@@ -204,13 +204,13 @@ describe('a sealed store', () => {
   }, 120_000);
 });
 
-const writer = fileURLToPath(new URL('../../testkit/store-seal-writer.ts', import.meta.url));
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const writer = await bundle('testkit/store-seal-writer.ts');
+afterAll(() => writer.remove());
 
 /** Starts it, and kills it a while after the given line. */
 async function sealAndDie(what: string, line: string, lagMs: number): Promise<readonly string[]> {
-  const args = ['--import', 'tsx', '--conditions=@hansa/source', writer, folder, key, what];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: 'pipe' });
+  const args = [writer.path, folder, key, what];
+  const child = spawn(process.execPath, args, { stdio: 'pipe' });
   const ended = once(child, 'close');
   child.stdin.on('error', () => undefined); // it was killed before it read
   const said: string[] = [];

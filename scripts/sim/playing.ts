@@ -1,8 +1,8 @@
 // Many runs, one after the other or shared out among processes: what failed is told as it happens,
 // with the command that plays it again.
 import { fork, type ChildProcess } from 'node:child_process';
+import { bundle } from '../../testkit/bundle.ts';
 import { playSeed, replayCommand, scenarioNamed } from '../../testkit/simulation.ts';
-import { bundleWorker } from './bundle.ts';
 import type { Run, WorkerSaid } from './worker.ts';
 
 const failuresShownMax = 20; // one bug fails many seeds, and one of them is enough
@@ -77,14 +77,14 @@ export async function playInWorkers(
 ): Promise<Count> {
   const telling = createTelling();
   const left = until(telling, runs, ending);
-  const bundle = await bundleWorker();
+  const worker = await bundle('scripts/sim/worker.ts');
   try {
     const workers = Array.from({ length: Math.min(jobs, runs.length) }, () =>
-      keepBusy(bundle.path, left, telling),
+      keepBusy(worker.path, left, telling),
     );
     await Promise.all(workers);
   } finally {
-    bundle.remove();
+    worker.remove();
   }
   return telling.count;
 }

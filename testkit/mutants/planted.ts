@@ -1,18 +1,11 @@
 // Faults that somebody could make, one expression each, and the story that finds each of them. They
-// are put into the product's source while it is loaded into a process of its own, and nowhere else.
+// are put into the product's source while a program is put together of it, and nowhere else.
+import type { Edited } from '../bundle.ts';
 
-export interface Edit {
-  /** Stands in the file exactly once. */
-  readonly from: string;
-  readonly to: string;
-}
-
-export interface Mutant {
+export interface Mutant extends Edited {
   readonly name: string;
   /** What is wrong then, for the title of its test. */
   readonly says: string;
-  readonly file: string;
-  readonly edits: readonly Edit[];
   readonly scenario: string;
   /** Some of so many seeds from this one on finds it. */
   readonly from: number;
