@@ -222,12 +222,9 @@ function watchCommand(terminal: SignalTerminal): Command {
         epsilon: amountOption(context, 'epsilon'),
       };
       const at = routerOf(context, terminal);
+      context.progress(`watching ${pattern}; interrupt to end`);
       return showWatch(context, {
-        open: () =>
-          at((client) => {
-            context.progress(`watching ${pattern}; interrupt to end`);
-            return client.watch(asked);
-          }),
+        open: () => at((client) => client.watch(asked)),
         show: (news) => terminal.print(news, newsLine(news)),
         max: countOption(context, 'count', 1),
         missed: ', without what happens until then',
