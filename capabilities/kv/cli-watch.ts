@@ -36,13 +36,12 @@ export function watchCommand(terminal: KvTerminal): Command {
         ...(flagOption(context, 'prev') ? { prev: true } : {}),
       };
       const kv = remote(kvContract, context.carrier);
-      let seen = countOption(context, 'from');
+      const { signal } = context;
+      const from = countOption(context, 'from');
+      // From a revision always: after a break it goes on there, and misses nothing.
+      let seen = from ?? (await kv.list({ space, limit: 1 }, { signal })).revision;
       return showWatch(context, {
-        open: () =>
-          kv.watch(
-            { ...asked, ...(seen === undefined ? {} : { from: seen }) },
-            { signal: context.signal },
-          ),
+        open: () => kv.watch({ ...asked, from: seen }, { signal }),
         async show(change) {
           await terminal.print(change, changeLines(change));
           seen = change.revision;

@@ -157,6 +157,17 @@ test('kv watch prints each change as it comes', async () => {
   expect(files.lines).toEqual(['8  put a one two\n8  delete b']);
 });
 
+test('kv watch begins at the revision of now, so that it can go on from there', async () => {
+  const { calls } = await runCommand(command('kv watch', written()), {
+    answers: { 'kv.list': { entries: [], revision: 9 }, 'kv.watch': [] },
+    args: { space: 'config' },
+  });
+  expect(calls).toEqual([
+    ['kv.list', { space: 'config', limit: 1 }],
+    ['kv.watch', { space: 'config', from: 9 }],
+  ]);
+});
+
 test('kv transact takes conditions and writes from flags, or all from a file', async () => {
   const files = written();
   files.files.set('tx.json', utf8('{"if":[],"then":[{"put":{"key":"a","text":"1"}}]}'));

@@ -32,9 +32,14 @@ export function ownRouter({ carrier, signal }: CommandContext): OwnRouter {
     },
     replay: (asked) => heard(api.replay(asked, { signal })),
     async *watch(asked) {
-      for await (const news of api.watch(asked, { signal })) {
-        reached = true;
-        yield news;
+      try {
+        for await (const news of api.watch(asked, { signal })) {
+          reached = true;
+          yield news;
+        }
+      } catch (error) {
+        reached ||= !isAbsent(error);
+        throw error;
       }
     },
     ended: () => Promise.reject(new TypeError('each call is a session of its own')),
