@@ -53,6 +53,17 @@ test('a watch that breaks off is opened again, later each time, and tells it onc
   );
 });
 
+test('a quiet watch that broke off twice is told twice, and waits no longer for it', async () => {
+  const { waited, told } = await play([
+    ['CONNECTION_CLOSED'],
+    ['NODE_UNREACHABLE'],
+    ['CONNECTION_CLOSED'],
+    [1],
+  ]);
+  expect(waited).toEqual([250, 500, 250]);
+  expect(told).toHaveLength(2);
+});
+
 test('nobody waits longer than 5 s between two attempts', async () => {
   const away = Array.from({ length: 8 }, (): Part => ['DIAL_FAILED']);
   const { waited } = await play([['CONNECTION_CLOSED'], ...away]);

@@ -50,6 +50,9 @@ export async function showWatch<T>(
       if (!isHansaError(error) || !known.includes(error.code)) {
         throw error;
       }
+      if (breaks.includes(error.code)) {
+        state.waitMs = 0; // it was there again
+      }
       if (state.waitMs === 0) {
         context.progress(`${error.message}; trying again until interrupted${watch.missed ?? ''}`);
       }

@@ -36,10 +36,10 @@ export interface Edit {
   readonly to: string;
 }
 
-/** Rejects where the text of an edit is not there exactly once. */
+/** Rejects where the text of an edit is not there exactly once, or its file is no part of it. */
 export function bundle(entry: string, edited?: Edited): Promise<Bundle> {
   const plugins = edited === undefined ? [] : [editing(edited)];
-  return bundled({ entryPoints: [join(root, entry)], plugins });
+  return bundled({ entryPoints: [join(root, entry)], plugins }, edited);
 }
 
 /** Of a script that imports as a file of this folder does. */
@@ -47,15 +47,17 @@ export function bundleScript(contents: string): Promise<Bundle> {
   return bundled({ stdin: { contents, resolveDir: here, loader: 'ts' } });
 }
 
-async function bundled(what: BuildOptions): Promise<Bundle> {
+async function bundled(what: BuildOptions, edited?: Edited): Promise<Bundle> {
   mkdirSync(bundlesFolder, { recursive: true });
   // Two at once may be of two states of the source.
   const folder = mkdtempSync(join(bundlesFolder, `${process.pid}-`));
   const path = join(folder, 'program.mjs');
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
-    await build({
+    const { metafile } = await build({
       ...what,
+      absWorkingDir: root,
+      metafile: true,
       outfile: path,
       bundle: true,
       format: 'esm',
@@ -66,6 +68,9 @@ async function bundled(what: BuildOptions): Promise<Bundle> {
       banner: { js: requires },
       logLevel: 'silent', // it is in the error
     });
+    if (edited !== undefined && metafile.inputs[edited.file] === undefined) {
+      throw new Error(`${edited.file} is no part of it`);
+    }
   } catch (error) {
     remove();
     throw error;

@@ -59,11 +59,11 @@ export type AtRouter = <T>(act: (client: SignalClient) => AsyncIterable<T>) => A
 
 /**
  * The router that is named; without a name the cluster's own, by its API, and where no node runs
- * that of this machine. Each act has a session of its own; a node that has answered once is meant
+ * that of this machine. Each act has a session of its own; whichever has answered once is meant
  * from then on.
  */
 export function routerOf(context: CommandContext, terminal: SignalTerminal): AtRouter {
-  const own = terminal.isNamed(doorOf(context)) ? undefined : ownRouter(context);
+  let own = terminal.isNamed(doorOf(context)) ? undefined : ownRouter(context);
   return async function* acting(act) {
     if (own === undefined) {
       yield* atDoor(context, terminal, act);
@@ -76,7 +76,10 @@ export function routerOf(context: CommandContext, terminal: SignalTerminal): AtR
         throw absent;
       }
       try {
-        yield* atDoor(context, terminal, act);
+        yield* atDoor(context, terminal, (client) => {
+          own = undefined; // this one is meant
+          return act(client);
+        });
       } catch (error) {
         throw isHansaError(error, 'DIAL_FAILED') ? withoutRouter(absent) : error;
       }

@@ -20,6 +20,7 @@ import { isPrivate, mayBeShared, type FederationConfig } from './config.ts';
 import type { Dispute } from './dispute.ts';
 import type { KinLink } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
+import { isFleeting } from './spreading.ts';
 import { suffixedMessage, type Suffix, type Suffixed } from './suffix.ts';
 import type { Owner, Topology } from './topology.ts';
 import type { Version } from './versions.ts';
@@ -201,7 +202,7 @@ export class Carrying {
     }
     // Who publishes is told nothing, and so waits for nothing.
     const isAnswered = message.type === 'set';
-    const id = isAnswered ? this.#asks.open({ linkId: link.id, address, settle }) : 0;
+    const id = isAnswered ? this.#openAsk(link, asked) : 0;
     if (id === undefined) {
       const sentence = 'too many writes wait for other routers';
       settle({ code: signalErrors.overflow, message: sentence, address });
@@ -209,11 +210,21 @@ export class Carrying {
     }
     const bare = message.type === 'set' ? { ...message, revision: undefined } : message;
     try {
-      link.send(suffixedMessage(bare, { ...suffix, id }));
+      const frame = suffixedMessage(bare, { ...suffix, id });
+      if (message.type === 'set') {
+        link.send(frame);
+      } else {
+        link.news(frame, isFleeting(message));
+      }
     } catch {
       const sentence = 'the value is too large to be carried to its owner';
       settle({ code: signalErrors.value, message: sentence, address });
     }
+  }
+
+  #openAsk(link: KinLink, { message, settle }: Carried): number | undefined {
+    const { address } = message;
+    return link.isStalled ? undefined : this.#asks.open({ linkId: link.id, address, settle });
   }
 
   /** A write of another router's session at an address that is ours to judge. */

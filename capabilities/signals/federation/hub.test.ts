@@ -171,6 +171,8 @@ describe('a hub', () => {
     const line = await joined(hubOf(), 'leaf');
     line.say(sync('request', ['/site-a/**']));
     expect(line.errorCodes).toEqual([403]);
+    line.say(sync('request', []));
+    expect(line.errors.at(-1)).toBe('403 no namespaces are declared');
   });
 
   it('tells of what is newer than a revision vector says, and of nothing outside', async () => {

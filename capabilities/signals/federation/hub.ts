@@ -266,8 +266,11 @@ class Hub implements PeerDesk {
     const outside = patterns.find(
       (pattern) => !own.some((declaring) => covers(declaring, pattern)),
     );
-    if (outside !== undefined) {
-      const message = `pattern '${shortened(outside)}' not covered by declared namespaces`;
+    if (declared === undefined || outside !== undefined) {
+      const message =
+        outside === undefined
+          ? 'no namespaces are declared'
+          : `pattern '${shortened(outside)}' not covered by declared namespaces`;
       this.#refuse(session, { code: signalErrors.refused, message });
       return;
     }
@@ -275,9 +278,9 @@ class Hub implements PeerDesk {
     const complete = (): void => {
       const done = { type: 'federation', op: 'complete', patterns, revisions: [], origin } as const;
       session.outbox.reply(encodeFrame(done));
-      this.#emit({ type: 'connected', peer: declared?.routerId ?? session.name });
+      this.#emit({ type: 'connected', peer: declared.routerId });
     };
-    if (declared?.link !== undefined) {
+    if (declared.link !== undefined) {
       declared.link.tellUnheard();
       declared.link.whenTold(complete);
       return;

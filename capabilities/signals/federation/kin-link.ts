@@ -17,6 +17,7 @@ import type {
 import type { Param } from '../router/param.ts';
 import { createBucket, type Bucket } from '../router/bucket.ts';
 import type { Timer, Timers } from '../router/timers.ts';
+import { createAllowance, type Allowance } from './allowance.ts';
 import { federationLimits } from './limits.ts';
 import type { LinkRights } from './link-rights.ts';
 import { revisionFrames } from './revision-frames.ts';
@@ -90,7 +91,9 @@ export class KinLink {
   readonly #port: LinkPort;
   /** Addresses to be told, and whether also to the router that they came from. */
   readonly #dirty = new Map<string, boolean>();
+  readonly #allowance: Allowance;
   #events: Uint8Array[] = [];
+  #eventBytes = 0;
   #vector: Iterator<Uint8Array, undefined> | undefined;
   #whenTold: (() => void) | undefined;
   #timer: Timer | undefined;
@@ -102,6 +105,7 @@ export class KinLink {
   constructor({ host, port, peerId, dialerId, rights }: KinLinkNeeds) {
     this.#host = host;
     this.#port = port;
+    this.#allowance = createAllowance(() => port.isClogged());
     this.id = port.id;
     this.peerId = peerId;
     this.dialerId = dialerId;
@@ -137,17 +141,31 @@ export class KinLink {
     }
     if (this.#events.length === 0 && !this.#port.isClogged()) {
       this.#port.send(frame);
-    } else if (isFleeting || this.#events.length >= federationLimits.eventsWaitingMax) {
+    } else if (isFleeting || this.#isFull(frame.length)) {
       this.dropped += 1;
     } else {
+      this.#eventBytes += frame.length;
       this.#events.push(ownBytes(frame));
       this.#pump();
     }
   }
 
+  #isFull(more: number): boolean {
+    const { eventsWaitingMax, eventBytesWaitingMax } = federationLimits;
+    return (
+      this.#events.length >= eventsWaitingMax || this.#eventBytes + more > eventBytesWaitingMax
+    );
+  }
+
+  /** Whether so much waits on the line that no more writes should be sent over it. */
+  get isStalled(): boolean {
+    return this.#allowance.isSpent();
+  }
+
   /** Frames that are neither gathered nor dropped: writes, answers, adverts. */
   send(frame: Uint8Array): void {
     if (!this.#closed) {
+      this.#allowance.sent(frame.length);
       this.#port.send(frame);
     }
   }
@@ -218,6 +236,7 @@ export class KinLink {
     this.#timer?.cancel();
     this.#dirty.clear();
     this.#events = [];
+    this.#eventBytes = 0;
     this.#vector = undefined;
     this.#whenTold = undefined;
   }
@@ -250,7 +269,7 @@ export class KinLink {
         this.#sendDirty();
         continue;
       }
-      const next = this.#events.shift() ?? this.#nextVector();
+      const next = this.#nextEvent() ?? this.#nextVector();
       if (next !== undefined) {
         this.#port.send(next);
         continue;
@@ -267,6 +286,12 @@ export class KinLink {
         this.#pump();
       });
     }
+  }
+
+  #nextEvent(): Uint8Array | undefined {
+    const next = this.#events.shift();
+    this.#eventBytes -= next?.length ?? 0;
+    return next;
   }
 
   #nextVector(): Uint8Array | undefined {

@@ -37,10 +37,14 @@ export const federationLimits = {
   hopsMax: 16,
   /** What waits behind a line before its changes are gathered instead of sent one by one. */
   lineBytesMax: 1_048_576,
+  /** What may be added behind a line that is full already, of what is not gathered. */
+  cloggedBytesMax: 4_194_304,
   /** How often it is looked whether a line that was full has room again. */
   paceMs: 10,
   /** Events that wait for a slow link: a second's worth at full rate; streams are dropped. */
   eventsWaitingMax: 1_000,
+  /** What they may hold. */
+  eventBytesWaitingMax: 4_194_304,
   /** Publications of one router of which is remembered that they came: a ring reorders no more. */
   seenMax: 4_096,
   /** Routers that are known at once, those that have left included. */

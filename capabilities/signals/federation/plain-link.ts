@@ -20,7 +20,9 @@ import type { Timer, Timers } from '../router/timers.ts';
 import type { Federation, OwnListener } from './federation.ts';
 import type { LinkPort } from './kin-link.ts';
 import type { LinkRights } from './link-rights.ts';
+import { createAllowance, type Allowance } from './allowance.ts';
 import { federationLimits } from './limits.ts';
+import { isFleeting } from './spreading.ts';
 import { revisionFrames } from './revision-frames.ts';
 
 /** As published links count their subscriptions. */
@@ -57,14 +59,29 @@ export class PlainLink implements OwnListener {
   #active = false;
   dropped = 0;
 
+  readonly #allowance: Allowance;
+  /** Patterns that the hub is asked to tell of. */
+  #interests: readonly string[];
+
   constructor(needs: PlainLinkNeeds) {
     this.#needs = needs;
+    this.#allowance = createAllowance(() => needs.port.isClogged());
+    this.#interests = needs.interests;
   }
 
   subscribe(): void {
-    this.#needs.interests.forEach((pattern, i) =>
+    this.#interests.forEach((pattern, i) =>
       this.#send({ type: 'subscribe', id: firstSubscription + i, pattern, types: allTypesMask }),
     );
+  }
+
+  /** A hub that does not let us hear everything may let us hear what is written at our own. */
+  #narrow(): void {
+    const { owned } = this.#needs.federation.topology;
+    if (this.#interests !== owned) {
+      this.#interests = owned;
+      this.subscribe();
+    }
   }
 
   /** The hub has told what it has: now it is told what it lacks. */
@@ -99,14 +116,15 @@ export class PlainLink implements OwnListener {
     }
   }
 
-  publish({ address, signal }: PublishMessage, frame: Uint8Array): void {
+  publish(message: PublishMessage, frame: Uint8Array): void {
     const { port, rights } = this.#needs;
-    if (!rights.allows('read', address)) {
+    if (!rights.allows('read', message.address)) {
       return;
     }
-    if (port.isClogged() && (signal === 'stream' || signal === 'gesture')) {
+    if (isFleeting(message) ? port.isClogged() : this.#allowance.isSpent()) {
       this.dropped += 1;
     } else {
+      this.#allowance.sent(frame.length);
       port.send(frame);
     }
   }
@@ -138,6 +156,9 @@ export class PlainLink implements OwnListener {
   #receiveError(code: number, address: string | undefined): void {
     if (address !== undefined) {
       this.#arrived(address);
+    }
+    if (code === signalErrors.scope && this.#needs.interests.includes(address ?? '')) {
+      this.#narrow();
     }
     if (code === signalErrors.overflow) {
       this.subscribe(); // it dropped what it had for us, and a subscription comes with a snapshot
@@ -186,6 +207,11 @@ export class PlainLink implements OwnListener {
     }
     const plain = { lock: false, unlock: false, writer: 'federation', link: port.id } as const;
     router.set({ address, value, ttl, ...plain });
+    const taken = router.get(address);
+    if (taken === undefined || !sameValue(taken.value, value)) {
+      this.#pushIfActive(address); // a lock or a rule of ours kept it out: what stands here counts
+      return;
+    }
     const change = { address, value, ttl, stamp: 0, origin: port.id, hops: 1 };
     federation.taken(this, port.id, change);
   }

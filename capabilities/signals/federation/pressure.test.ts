@@ -74,6 +74,32 @@ describe('a slow link', () => {
     expect(heard.publishes.at(-1)).toBe(`/leaf/cue=${eventsWaitingMax - 1}`);
   });
 
+  it('takes so many bytes of writes for an owner that reads nothing, and refuses the rest', async () => {
+    const { net, hub, leaf } = await pair();
+    const heard = await leaf.client();
+    heard.subscribe(1, '/leaf/cue');
+    net.waiting = (from) => (from === 'hub' ? full : 0);
+    const client = await hub.client();
+    const [count, value] = [300, wireValue('x'.repeat(60_000))];
+    for (let i = 0; i < count; i += 1) {
+      client.publish('/leaf/flow', { value, signal: 'stream' });
+      client.publish('/leaf/cue', { value, signal: 'event' });
+      client.say({ type: 'set', address: '/leaf/x', value, lock: false, unlock: false });
+    }
+    const fit = Math.ceil(federationLimits.cloggedBytesMax / 60_000);
+    expect(client.errors).toHaveLength(count - fit);
+    expect(client.errors[0]).toBe('503 too many writes wait for other routers');
+    net.flow();
+    await net.advance(1_000);
+    expect(client.messages('ack')).toHaveLength(fit);
+    expect(heard.publishes.length).toBeLessThanOrEqual(
+      federationLimits.eventBytesWaitingMax / 60_000,
+    );
+    client.set('/leaf/x', 1);
+    await net.settle();
+    expect(leaf.value('/leaf/x')).toBe(1);
+  });
+
   it('gets on without being told that its line has room', async () => {
     const { net, hub, leaf } = await pair();
     net.waiting = () => full;

@@ -341,6 +341,25 @@ describe('with a published hub, which echoes', () => {
     ]);
   });
 
+  it('pushes what stands here where a lock of ours kept out what the hub has', async () => {
+    const { line } = await active();
+    const client = await a.client();
+    client.set('/site-a/x', 1, { lock: true });
+    line.say({ type: 'ack', address: '/site-a/x', revision: 1 });
+    line.forget();
+    line.set('/site-a/x', 5, { revision: 9 });
+    expect(a.value('/site-a/x')).toBe(1);
+    expect(line.sets).toEqual(['/site-a/x=1@undefined']);
+  });
+
+  it('hears what is written at its own where the hub lets it hear no more', async () => {
+    const { line } = await active();
+    const refused = { type: 'error', code: 301, message: 'no right', address: '/**' } as const;
+    line.say(refused);
+    line.say(refused);
+    expect(line.messages('subscribe')).toMatchObject([{ id: 1_000, pattern: '/site-a/**' }]);
+  });
+
   it('subscribes anew where the hub says that it dropped something', async () => {
     const { line } = await active();
     line.say({ type: 'error', code: 503, message: 'overflow' });

@@ -98,8 +98,7 @@ export class Spreading {
   }
 
   floodNews({ message, payload, suffix, from }: News): void {
-    const { signal, address, phase } = message;
-    const isFleeting = signal === 'stream' || (signal === 'gesture' && phase === 'move');
+    const { address } = message;
     let frame: Uint8Array | undefined;
     for (const link of this.#host.links.values()) {
       const isBack = link === from || link.peerId === suffix.origin;
@@ -112,7 +111,12 @@ export class Spreading {
         this.#host.log.problem('signal-federation.value-too-large', error);
         return;
       }
-      link.news(frame, isFleeting);
+      link.news(frame, isFleeting(message));
     }
   }
+}
+
+/** Worth nothing when it is late. */
+export function isFleeting({ signal, phase }: PublishMessage): boolean {
+  return signal === 'stream' || (signal === 'gesture' && phase === 'move');
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ttlAbsoluteBit } from '../frames/messages.ts';
 import { wireValue } from '../frames/values.ts';
 import { shown } from '../router/router-rig.suite.ts';
 import { createWorld, stateOf } from './keeper-rig.suite.ts';
@@ -123,7 +124,8 @@ test('what lapsed is deleted, here or while the router was away', async () => {
   await world.clock.advance(100);
   const second = await world.start();
   expect(stateOf(second)).toEqual({ '/short/b': '1', '/durable/c': '1' });
-  await world.clock.advance(4_899);
+  // Who has read it nobody remembers: its life begins anew.
+  await world.clock.advance(9_999);
   expect(stateOf(second)).toEqual({ '/short/b': '1', '/durable/c': '1' });
   await world.clock.advance(1);
   expect(stateOf(second)).toEqual({ '/durable/c': '1' });
@@ -133,6 +135,21 @@ test('what lapsed is deleted, here or while the router was away', async () => {
   await world.clock.advance(86_400_000);
   const third = await world.start();
   expect(stateOf(third)).toEqual({ '/durable/c': '1' });
+});
+
+test('what reads kept alive is there after a crash, however long ago it was written', async () => {
+  const world = createWorld();
+  const first = await world.start();
+  const line = await first.join();
+  line.set('/durable/read', 1, { ttl: 5 });
+  line.set('/until', 1, { ttl: ttlAbsoluteBit + 12 });
+  for (let seconds = 0; seconds < 10; seconds += 2) {
+    await world.clock.advance(2_000);
+    line.say({ type: 'get', address: '/durable/read' });
+  }
+  expect(stateOf(await world.start())).toEqual({ '/durable/read': '1', '/until': '1' });
+  await world.clock.advance(4_000);
+  expect(stateOf(await world.start())).toEqual({ '/durable/read': '1' });
 });
 
 test('no revision comes again after a crash, of addresses that were never stored neither', async () => {

@@ -163,10 +163,10 @@ function federate(
   session: Session,
   message: Parameters<PeerDesk['received']>[1],
 ): void {
-  if (!session.isPeer) {
-    refuse(session, signalErrors.refused, 'FederationSync requires federation feature');
-  } else if (peers === undefined) {
+  if (peers === undefined) {
     refuse(session, signalErrors.refused, 'this router takes no federation peers');
+  } else if (!session.isPeer) {
+    refuse(session, signalErrors.refused, 'FederationSync requires federation feature');
   } else {
     peers.received(session, message);
   }

@@ -191,7 +191,7 @@ class GreetedLine implements LineEvents {
       token: message.token,
       name: message.name,
       remote: this.#line.remote,
-      isPeer: message.features.includes('federation'),
+      isPeer: this.#isPeer(message),
     };
     this.#stage = 'judged';
     this.#told.spoke();
@@ -257,6 +257,11 @@ class GreetedLine implements LineEvents {
     welcomed(session);
   }
 
+  /** Where no routers are taken, one that says it is one is a client like any other. */
+  #isPeer({ features }: HelloMessage): boolean {
+    return this.#needs.peerToken !== undefined && features.includes('federation');
+  }
+
   #sessionOf(hello: HelloMessage, access: SignalAccess): Session {
     const { core } = this.#needs;
     const { clock, timers, settings } = core;
@@ -273,7 +278,7 @@ class GreetedLine implements LineEvents {
       name: keptName(hello.name),
       remote: line.remote,
       features: hello.features,
-      isPeer: hello.features.includes('federation'),
+      isPeer: this.#isPeer(hello),
       access,
       outbox,
       gates: createGates({ clock, timers, outbox, frameOf }),

@@ -161,7 +161,9 @@ class ParamTable implements Params {
     param.timestamp = stored.timestamp;
     param.ttl = stored.ttl;
     const seconds = secondsOf(param.ttl ?? this.#needs.ttlSecondsOf(param.address));
-    const agedMs = Math.max(0, clock.now() - stored.timestamp / 1_000);
+    // A life that reads prolong begins anew: of who has read it nothing is stored.
+    const sinceMs = isAbsolute(param.ttl) ? clock.now() - stored.timestamp / 1_000 : 0;
+    const agedMs = Math.max(0, sinceMs);
     if (seconds !== undefined && seconds * 1_000 <= agedMs) {
       return false;
     }

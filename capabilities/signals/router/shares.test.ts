@@ -4,17 +4,26 @@ import { bundleMember } from '../frames/encode.ts';
 import { wireValue } from '../frames/values.ts';
 import type { Admitting, SignalAccess } from './access.ts';
 import { createRig } from './router-rig.suite.ts';
-import type { RouterOptions } from './router.ts';
+import type { RouterNeeds, RouterOptions } from './router.ts';
 
 const spent = '400 AtCapacity: one token has taken its share of all places';
 
-const rigOf = (options: RouterOptions) => {
+/** Of a router that takes others. */
+const peers = () => ({
+  received: () => undefined,
+  left: () => undefined,
+  token: 'here',
+  takes: () => false,
+  carries: () => false,
+});
+
+const rigOf = (options: RouterOptions, more: Pick<RouterNeeds, 'peers'> = {}) => {
   const admit = ({ token = '' }: Admitting): SignalAccess => ({
     allows: () => true,
     subject: token,
     takesAll: token === 'owner',
   });
-  return createRig({ doorkeeper: { admit }, options });
+  return createRig({ doorkeeper: { admit }, options, ...more });
 };
 
 describe('of params, one token makes half', () => {
@@ -65,12 +74,19 @@ describe('of params, one token makes half', () => {
   });
 
   test('but for another router, which brings what many made, and for who may take all', async () => {
-    const rig = rigOf({ paramsMax: 4 });
+    const rig = rigOf({ paramsMax: 4 }, { peers });
     const peer = await rig.join({ token: 'peer', features: ['param', 'federation'] });
     const owner = await rig.join({ token: 'owner' });
     ['/a', '/b', '/c'].forEach((address) => peer.set(address, 1));
     owner.set('/d', 1);
     expect([...peer.errors, ...owner.errors]).toEqual([]);
+  });
+
+  test('where no router is taken, one that says it is one is a client', async () => {
+    const rig = rigOf({ paramsMax: 4 });
+    const peer = await rig.join({ token: 'peer', features: ['param', 'federation'] });
+    ['/a', '/b', '/c'].forEach((address) => peer.set(address, 1));
+    expect(peer.errors).toEqual([spent]);
   });
 });
 

@@ -10,7 +10,15 @@ export function afterFile(act: () => unknown): void {
 
 /** What was said last first: a module stands on those that it imports. */
 export async function cleanUp(): Promise<void> {
+  const failures: unknown[] = [];
   for (const act of acts.toReversed()) {
-    await act();
+    try {
+      await act();
+    } catch (error) {
+      failures.push(error); // the others have theirs to do all the same
+    }
+  }
+  if (failures.length > 0) {
+    throw new AggregateError(failures, 'not everything could be cleaned up');
   }
 }

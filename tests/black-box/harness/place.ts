@@ -12,7 +12,7 @@ const folders = new Set<string>();
 const lasting = new Set<string>();
 
 afterFile(() => remove(folders));
-process.once('exit', () => remove(lasting));
+process.once('exit', () => [folders, lasting].forEach(remove));
 
 /** Is removed after the file's tests, whether they pass or not. */
 export function temporaryFolder(what: string): string {

@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterFile } from './after-file.ts';
+import './place.ts'; // whose folders go when nobody works in them any more
 
 const running = new Set<ChildProcess>();
 const lasting = new Set<ChildProcess>();
