@@ -1,6 +1,13 @@
 // What still goes onto a line that has no room: a bound in bytes, until it has room again.
 import { federationLimits } from './limits.ts';
 
+/** Where frames go, and whether too many wait there. */
+export interface LinkPort {
+  readonly id: string;
+  send(frame: Uint8Array): void;
+  isClogged(): boolean;
+}
+
 export interface Allowance {
   /** Something goes onto the line now. */
   sent(bytes: number): void;
@@ -8,12 +15,12 @@ export interface Allowance {
   isSpent(): boolean;
 }
 
-export function createAllowance(isClogged: () => boolean): Allowance {
+export function createAllowance(port: LinkPort): Allowance {
   let spent = 0;
   return {
     sent(bytes) {
-      spent = isClogged() ? spent + bytes : 0;
+      spent = port.isClogged() ? spent + bytes : 0;
     },
-    isSpent: () => isClogged() && spent >= federationLimits.cloggedBytesMax,
+    isSpent: () => port.isClogged() && spent >= federationLimits.cloggedBytesMax,
   };
 }

@@ -18,14 +18,14 @@ import type { Timers } from '../router/timers.ts';
 import { Carrying } from './carrying.ts';
 import { isPrivate, mayBeShared, type FederationConfig } from './config.ts';
 import { createDispute, type Dispute } from './dispute.ts';
-import type { KinHost, KinLink, StateChange } from './kin-link.ts';
+import type { KinHost, KinLink } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
 import { owns } from './link-rights.ts';
 import { payloadOf, type Advert, type Suffix, type Suffixed } from './suffix.ts';
 import { Spreading } from './spreading.ts';
 import { advertsFor, restate } from './stating.ts';
 import { Topology } from './topology.ts';
-import { isNewer, type Version } from './versions.ts';
+import { isNewer, type StateChange, type Version } from './versions.ts';
 
 /** After its first link is up a router that lost its state may take it back from others. */
 const recoveryMs = 30_000;

@@ -4,7 +4,6 @@
 import { isHansaError, type Clock, type Log } from '@hansa/foundation';
 import { encodeFrame, snapshotFrames } from '../frames/encode.ts';
 import { snapshotEntryLength } from '../frames/encode-signals.ts';
-import { ownBytes } from '../frames/frame-writer.ts';
 import type {
   AckMessage,
   AddressRevision,
@@ -12,12 +11,11 @@ import type {
   FederationMessage,
   SignalFrame,
   SnapshotParam,
-  WireValue,
 } from '../frames/messages.ts';
 import type { Param } from '../router/param.ts';
 import { createBucket, type Bucket } from '../router/bucket.ts';
 import type { Timer, Timers } from '../router/timers.ts';
-import { createAllowance, type Allowance } from './allowance.ts';
+import { createAllowance, type Allowance, type LinkPort } from './allowance.ts';
 import { federationLimits } from './limits.ts';
 import type { LinkRights } from './link-rights.ts';
 import { revisionFrames } from './revision-frames.ts';
@@ -29,23 +27,8 @@ import {
   type Advert,
   type Suffixed,
 } from './suffix.ts';
-import type { Version } from './versions.ts';
-
-/** Where frames go, and whether too many wait there. */
-export interface LinkPort {
-  readonly id: string;
-  send(frame: Uint8Array): void;
-  isClogged(): boolean;
-}
-
-export interface StateChange {
-  readonly address: string;
-  readonly value: WireValue;
-  readonly ttl: number | undefined;
-  readonly stamp: number;
-  readonly origin: string;
-  readonly hops: number;
-}
+import type { StateChange, Version } from './versions.ts';
+import { createWaitingEvents, type WaitingEvents } from './waiting-events.ts';
 
 /** The router at this end, as its links see it. */
 export interface KinHost {
@@ -92,8 +75,7 @@ export class KinLink {
   /** Addresses to be told, and whether also to the router that they came from. */
   readonly #dirty = new Map<string, boolean>();
   readonly #allowance: Allowance;
-  #events: Uint8Array[] = [];
-  #eventBytes = 0;
+  readonly #events: WaitingEvents = createWaitingEvents();
   #vector: Iterator<Uint8Array, undefined> | undefined;
   #whenTold: (() => void) | undefined;
   #timer: Timer | undefined;
@@ -105,7 +87,7 @@ export class KinLink {
   constructor({ host, port, peerId, dialerId, rights }: KinLinkNeeds) {
     this.#host = host;
     this.#port = port;
-    this.#allowance = createAllowance(() => port.isClogged());
+    this.#allowance = createAllowance(port);
     this.id = port.id;
     this.peerId = peerId;
     this.dialerId = dialerId;
@@ -139,22 +121,13 @@ export class KinLink {
     if (this.#closed || this.#host.isStandby(this)) {
       return;
     }
-    if (this.#events.length === 0 && !this.#port.isClogged()) {
+    if (this.#events.size === 0 && !this.#port.isClogged()) {
       this.#port.send(frame);
-    } else if (isFleeting || this.#isFull(frame.length)) {
+    } else if (isFleeting || !this.#events.push(frame)) {
       this.dropped += 1;
     } else {
-      this.#eventBytes += frame.length;
-      this.#events.push(ownBytes(frame));
       this.#pump();
     }
-  }
-
-  #isFull(more: number): boolean {
-    const { eventsWaitingMax, eventBytesWaitingMax } = federationLimits;
-    return (
-      this.#events.length >= eventsWaitingMax || this.#eventBytes + more > eventBytesWaitingMax
-    );
   }
 
   /** Whether so much waits on the line that no more writes should be sent over it. */
@@ -235,8 +208,7 @@ export class KinLink {
     this.#closed = true;
     this.#timer?.cancel();
     this.#dirty.clear();
-    this.#events = [];
-    this.#eventBytes = 0;
+    this.#events.clear();
     this.#vector = undefined;
     this.#whenTold = undefined;
   }
@@ -269,7 +241,7 @@ export class KinLink {
         this.#sendDirty();
         continue;
       }
-      const next = this.#nextEvent() ?? this.#nextVector();
+      const next = this.#events.shift() ?? this.#nextVector();
       if (next !== undefined) {
         this.#port.send(next);
         continue;
@@ -286,12 +258,6 @@ export class KinLink {
         this.#pump();
       });
     }
-  }
-
-  #nextEvent(): Uint8Array | undefined {
-    const next = this.#events.shift();
-    this.#eventBytes -= next?.length ?? 0;
-    return next;
   }
 
   #nextVector(): Uint8Array | undefined {

@@ -18,9 +18,8 @@ import type { ParamWrite } from '../router/param.ts';
 import type { Router } from '../router/router.ts';
 import type { Timer, Timers } from '../router/timers.ts';
 import type { Federation, OwnListener } from './federation.ts';
-import type { LinkPort } from './kin-link.ts';
 import type { LinkRights } from './link-rights.ts';
-import { createAllowance, type Allowance } from './allowance.ts';
+import { createAllowance, type Allowance, type LinkPort } from './allowance.ts';
 import { federationLimits } from './limits.ts';
 import { isFleeting } from './spreading.ts';
 import { revisionFrames } from './revision-frames.ts';
@@ -65,7 +64,7 @@ export class PlainLink implements OwnListener {
 
   constructor(needs: PlainLinkNeeds) {
     this.#needs = needs;
-    this.#allowance = createAllowance(() => needs.port.isClogged());
+    this.#allowance = createAllowance(needs.port);
     this.#interests = needs.interests;
   }
 

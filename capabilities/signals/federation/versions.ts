@@ -1,7 +1,17 @@
 // When and by whom each shared address was written last: what makes a change newer than another on
 // every router alike, whatever revisions they count for themselves.
 import { createRecent, type Recent } from '@hansa/foundation';
+import type { WireValue } from '../frames/messages.ts';
 import { federationLimits } from './limits.ts';
+
+export interface StateChange {
+  readonly address: string;
+  readonly value: WireValue;
+  readonly ttl: number | undefined;
+  readonly stamp: number;
+  readonly origin: string;
+  readonly hops: number;
+}
 
 export interface Version {
   /** Microseconds since 1970, and always above the one before. */
