@@ -22,10 +22,8 @@ import type { KinLink } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
 import { isFleeting } from './spreading.ts';
 import { suffixedMessage, type Suffix, type Suffixed } from './suffix.ts';
-import type { Owner, Topology } from './topology.ts';
+import type { Topology } from './topology.ts';
 import type { Version } from './versions.ts';
-
-type Elsewhere = Owner & { readonly kind: 'router' };
 
 interface Carried {
   readonly message: SetMessage | PublishMessage;
@@ -109,43 +107,41 @@ export class Carrying {
     }
     const owner = this.#federation.topology.ownerOf(address);
     if (owner?.kind === 'self' || owner?.kind === 'peer') {
-      this.#judge(message, { ...suffix, writer: this.#writerOf(link, suffix) }, answer);
+      this.#judge(message, this.#vouched(link, suffix), answer);
     } else if (owner?.kind === 'router' && owner.next !== link.peerId) {
-      this.#ask(owner, { message, suffix: { ...suffix, hops: suffix.hops + 1 }, settle: answer });
+      this.#ask({ message, suffix: { ...suffix, hops: suffix.hops + 1 }, settle: answer });
     } else {
       answer(unreachable(address));
     }
   }
 
-  /** A session of the router that it came from, and nobody's who is here. */
-  #writerOf({ peerId }: KinLink, { origin, writer }: Suffix): string {
+  /** Of a session of the router that it came from, and of nobody's who is here. */
+  #vouched({ peerId }: KinLink, suffix: Suffix): Suffix {
+    const { origin, writer } = suffix;
     const { routerId, topology } = this.#federation;
     const comesFromThere = origin !== routerId && topology.mayBring(peerId, origin);
-    return comesFromThere && writer.startsWith(`${origin}/`) ? writer : `${peerId}/${writer}`;
+    return comesFromThere && writer.startsWith(`${origin}/`)
+      ? suffix
+      : { ...suffix, origin: peerId, writer: `${peerId}/${writer}` };
   }
 
   answered(link: KinLink, message: AckMessage | ErrorMessage): void {
     this.#asks.answer(message.correlationId ?? 0, link.id, message);
   }
 
-  /** A session's write that belongs elsewhere and is on its way. */
-  carries(session: Session, message: SetMessage | PublishMessage): boolean {
-    const { address } = message;
+  /** Whether a session's write there is another router's to judge. */
+  isElsewhere(session: Session, address: string): boolean {
     if (session.isPeer || this.#federation.links.size === 0 || isPrivate(address)) {
       return false;
     }
-    const owner = this.#federation.topology.ownerOf(address);
-    if (owner?.kind !== 'router' || addressProblem(address) !== undefined) {
-      return false;
-    }
-    if (!session.access.allows('write', address)) {
-      return false;
-    }
-    this.#carry(session, owner, message);
-    return true;
+    return (
+      this.#federation.topology.ownerOf(address)?.kind === 'router' &&
+      addressProblem(address) === undefined &&
+      session.access.allows('write', address)
+    );
   }
 
-  #carry(session: Session, owner: Elsewhere, message: SetMessage | PublishMessage): void {
+  carry(session: Session, message: SetMessage | PublishMessage): void {
     const { address } = message;
     const settle = (answer: Answer): void => {
       if (session.ended) {
@@ -175,7 +171,7 @@ export class Carrying {
       origin: this.#federation.routerId,
       writer,
     } as const;
-    this.#ask(owner, { message, suffix, settle });
+    this.#ask({ message, suffix, settle });
   }
 
   #refusalOfCarrying({ address, lock, unlock, revision }: SetMessage): Refusal | undefined {
@@ -191,10 +187,11 @@ export class Carrying {
     return undefined;
   }
 
-  #ask(owner: Elsewhere, asked: Carried): void {
+  #ask(asked: Carried): void {
     const { message, suffix, settle } = asked;
     const { address } = message;
-    const link = this.#linkTo(owner.next);
+    const owner = this.#federation.topology.ownerOf(address);
+    const link = owner?.kind === 'router' ? this.#linkTo(owner.next) : undefined;
     const goes = link?.rights.carries?.(address) ?? true;
     if (link === undefined || !goes || suffix.hops > federationLimits.hopsMax) {
       settle(unreachable(address));
@@ -240,7 +237,8 @@ export class Carrying {
       return;
     }
     if (message.type === 'publish') {
-      this.#federation.router?.publish(message, { writer: suffix.writer });
+      const { writer, origin: router } = suffix;
+      this.#federation.router?.publish(message, { writer, router });
       answer({ revision: undefined });
       return;
     }

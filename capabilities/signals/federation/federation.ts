@@ -8,12 +8,10 @@ import type {
   AddressRevision,
   ErrorMessage,
   PublishMessage,
-  SetMessage,
 } from '../frames/messages.ts';
 import type { SignalChange } from '../router/core.ts';
 import { isRefusal, type Param } from '../router/param.ts';
 import type { Router } from '../router/router.ts';
-import type { Session } from '../router/session.ts';
 import type { Timers } from '../router/timers.ts';
 import { Carrying } from './carrying.ts';
 import { isPrivate, mayBeShared, type FederationConfig } from './config.ts';
@@ -26,6 +24,7 @@ import { Spreading } from './spreading.ts';
 import { advertsFor, restate } from './stating.ts';
 import { Topology } from './topology.ts';
 import { isNewer, type StateChange, type Version } from './versions.ts';
+import { createWriters, type Writers } from './writers.ts';
 
 /** After its first link is up a router that lost its state may take it back from others. */
 const recoveryMs = 30_000;
@@ -69,11 +68,11 @@ export class Federation implements KinHost {
   readonly links: Map<string, KinLink> = new Map<string, KinLink>();
   readonly owners: Set<OwnListener> = new Set();
   readonly dispute: Dispute;
+  readonly carrying: Carrying;
   router: Router | undefined;
   readonly watchers: Set<TakenListener> = new Set();
-  readonly #carrying: Carrying;
   readonly #spreading: Spreading;
-  #lastWriter = { here: '', elsewhere: '' };
+  readonly #writers: Writers;
   #recoversUntilMs: number | undefined;
 
   constructor({ config, clock, timers, log }: FederationNeeds) {
@@ -85,7 +84,8 @@ export class Federation implements KinHost {
     this.dispute = createDispute(config, log);
     this.topology = new Topology(config.routerId, config.ownedNamespaces);
     this.topology.tellOfSelf([], this.#nowUs());
-    this.#carrying = new Carrying(this);
+    this.#writers = createWriters(config.routerId);
+    this.carrying = new Carrying(this);
     this.#spreading = new Spreading(this);
   }
 
@@ -99,7 +99,7 @@ export class Federation implements KinHost {
     }
     const unlisten = router.listen((change, frame) => this.#changed(change, frame));
     const unguard = router.guard((session, _verb, address) =>
-      this.#carrying.refusal(session, address),
+      this.carrying.refusal(session, address),
     );
     const stopTicking = this.#tick();
     return () => {
@@ -122,8 +122,9 @@ export class Federation implements KinHost {
     if (!this.links.delete(link.id)) {
       return;
     }
-    this.#carrying.lost(link.id);
+    this.carrying.lost(link.id);
     this.#tellOfSelf(undefined);
+    this.#endGestures();
     for (const other of this.links.values()) {
       if (other.peerId === link.peerId) {
         other.offerRevisions(); // it may have been the spare one until now
@@ -224,8 +225,8 @@ export class Federation implements KinHost {
       return;
     }
     this.figures.taken += 1;
-    const writer = this.#localWriter(suffix.writer);
-    this.router?.publish(message, { writer, link: link.id }, payload);
+    const writer = this.#writers.here(suffix.writer);
+    this.router?.publish(message, { writer, link: link.id, router: suffix.origin }, payload);
     this.watchers.forEach((watcher) => watcher.publish(link.id, message));
     if (suffix.hops < federationLimits.hopsMax) {
       const further = { ...suffix, hops: suffix.hops + 1 };
@@ -234,15 +235,11 @@ export class Federation implements KinHost {
   }
 
   asked(link: KinLink, suffixed: Suffixed): void {
-    this.#carrying.asked(link, suffixed);
+    this.carrying.asked(link, suffixed);
   }
 
   answered(link: KinLink, message: AckMessage | ErrorMessage): void {
-    this.#carrying.answered(link, message);
-  }
-
-  carries(session: Session, message: SetMessage | PublishMessage): boolean {
-    return this.#carrying.carries(session, message);
+    this.carrying.answered(link, message);
   }
 
   advertised(link: KinLink, advert: Advert): void {
@@ -273,6 +270,7 @@ export class Federation implements KinHost {
       const self = this.topology.tellOfSelf(neighbours, Math.max(this.#nowUs(), advert.stamp + 1));
       this.links.forEach((link) => this.#advertise([self], link));
     } else if (offered.outcome === 'new') {
+      this.#endGestures();
       const stated = [this.topology.asStated(advert)];
       this.links.forEach((link) => link.peerId !== via && this.#advertise(stated, link));
     }
@@ -309,7 +307,8 @@ export class Federation implements KinHost {
       this.#spreading.flood(address, payloadOf(frame));
     } else {
       const { message, origin } = change;
-      const writer = this.#foreignWriter(origin.writer);
+      const isHere = this.router?.sessions.has(origin.writer) === true;
+      const writer = isHere ? this.#writers.elsewhere(origin.writer) : origin.writer;
       this.#spreading.tellNews({ message, payload: payloadOf(frame), writer });
     }
     if (owner.kind === 'self') {
@@ -337,6 +336,11 @@ export class Federation implements KinHost {
     const owner = this.topology.ownerOf(address);
     const id = owner?.kind === 'router' || owner?.kind === 'away' ? owner.id : origin;
     return id === origin && stamp <= this.#nowUs() + federationLimits.aheadMs * 1_000;
+  }
+
+  /** Nobody tells any more how those of routers that cannot be reached go on. */
+  #endGestures(): void {
+    this.router?.lost((router) => this.topology.isAway(router));
   }
 
   #recovers(): boolean {
@@ -374,22 +378,6 @@ export class Federation implements KinHost {
       });
     let timer = next();
     return () => timer.cancel();
-  }
-
-  #localWriter(writer: string): string {
-    const own = `${this.routerId}/`;
-    return writer.startsWith(own) ? writer.slice(own.length) : writer;
-  }
-
-  /** Who publishes mostly has published before. */
-  #foreignWriter(writer: string): string {
-    if (this.router?.sessions.has(writer) !== true) {
-      return writer;
-    }
-    if (writer !== this.#lastWriter.here) {
-      this.#lastWriter = { here: writer, elsewhere: `${this.routerId}/${writer}` };
-    }
-    return this.#lastWriter.elsewhere;
   }
 
   #nowUs(): number {

@@ -92,8 +92,12 @@ class Hub implements PeerDesk {
     return link?.receive(frame) ?? false;
   }
 
-  carries(session: Session, message: Parameters<PeerDesk['carries']>[1]): boolean {
-    return this.#federation.carries(session, message);
+  isElsewhere(session: Session, address: string): boolean {
+    return this.#federation.carrying.isElsewhere(session, address);
+  }
+
+  carry(session: Session, message: Parameters<PeerDesk['carry']>[1]): void {
+    this.#federation.carrying.carry(session, message);
   }
 
   left(session: Session): void {

@@ -98,7 +98,9 @@ export class PlainLink implements OwnListener {
   }
 
   close(): void {
-    this.#needs.federation.owners.delete(this);
+    const { federation, router, port } = this.#needs;
+    federation.owners.delete(this);
+    router.lost((from) => from === `link ${port.id}`);
     this.#timer?.cancel();
     this.#ticking?.cancel();
     this.#dirty.clear();
@@ -218,7 +220,8 @@ export class PlainLink implements OwnListener {
   #receivePublish(message: PublishMessage): void {
     const { router, port, federation } = this.#needs;
     if (this.#mayTake(message.address)) {
-      router.publish(message, { writer: 'federation', link: port.id });
+      const { id } = port;
+      router.publish(message, { writer: 'federation', link: id, router: `link ${id}` });
       federation.watchers.forEach((watcher) => watcher.publish(port.id, message));
     }
   }

@@ -214,7 +214,8 @@ function nameless(desk: PeerDesk): PeerDesk {
     token: '',
     received: (...told) => desk.received(...told),
     takes: (...told) => desk.takes(...told),
-    carries: (...told) => desk.carries(...told),
+    isElsewhere: (...asked) => desk.isElsewhere(...asked),
+    carry: (...told) => desk.carry(...told),
     left: (session) => desk.left(session),
   };
 }

@@ -225,6 +225,11 @@ export class Topology {
     return this.#ways.get(routerId);
   }
 
+  /** Whether it was heard of and cannot be reached now. */
+  isAway(routerId: string): boolean {
+    return this.#adverts.has(routerId) && this.wayTo(routerId) === undefined;
+  }
+
   /** Whether what `owner` made can come from a linked router, and not only through us. */
   mayBring(via: string, owner: string): boolean {
     if (via === owner) {

@@ -31,8 +31,10 @@ export type SignalChange =
 
 export interface PublishOrigin {
   readonly writer: string;
-  /** The link that it came over; undefined for a session of our own. */
+  /** Set where it came over a link from whoever judged it, who tells all others too. */
   readonly link?: string | undefined;
+  /** The other router that it came from, or the link where that router has no name. */
+  readonly router?: string | undefined;
 }
 
 /** `frame` is what subscribers get. */
@@ -54,10 +56,12 @@ export interface PeerDesk {
   /** True where a frame of a peer was for the desk alone, and nobody else is to see it. */
   takes(session: Session, frame: SignalFrame): boolean;
   /**
-   * True where the write belongs to another router and is on its way there. Asked before rights:
-   * what one may not write is not carried, and refused like everything.
+   * Whether a write there is another router's to judge, and can be brought to it. Asked before
+   * rights: what one may not write is not carried, and refused like everything.
    */
-  carries(session: Session, message: SetMessage | PublishMessage): boolean;
+  isElsewhere(session: Session, address: string): boolean;
+  /** On its way there; the session is told what became of it. */
+  carry(session: Session, message: SetMessage | PublishMessage): void;
 }
 
 /**

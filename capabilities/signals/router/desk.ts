@@ -5,7 +5,7 @@ import { signalErrors, type PublishMessage, type SignalFrame } from '../frames/m
 import type { Announcing } from './announcing.ts';
 import type { Bundles } from './bundles.ts';
 import type { Core, PeerDesk } from './core.ts';
-import type { Gestures } from './gestures.ts';
+import type { Forward, Gestures } from './gestures.ts';
 import { errorFrame, type Publishing } from './publishing.ts';
 import type { Replaying } from './replaying.ts';
 import type { Session } from './session.ts';
@@ -75,7 +75,9 @@ function receive(rooms: Rooms, session: Session, frame: SignalFrame): void {
   }
   switch (message.type) {
     case 'set':
-      if (rooms.peers?.carries(session, message) !== true) {
+      if (rooms.peers?.isElsewhere(session, message.address) === true) {
+        rooms.peers.carry(session, message);
+      } else {
         rooms.writing.set(session, message);
       }
       return;
@@ -127,12 +129,15 @@ function ask(rooms: Rooms, session: Session, { message }: SignalFrame): void {
   }
 }
 
-function publish(
-  { core, publishing, peers }: Rooms,
-  session: Session,
-  { message, frame }: { readonly message: PublishMessage; readonly frame: SignalFrame },
-): void {
-  if (peers?.carries(session, message) === true) {
+interface Publication {
+  readonly message: PublishMessage;
+  readonly frame: SignalFrame;
+}
+
+function publish(rooms: Rooms, session: Session, { message, frame }: Publication): void {
+  const { core, publishing, peers } = rooms;
+  if (peers?.isElsewhere(session, message.address) === true) {
+    carry(rooms.gestures, { session, peers }, { message, frame });
     return;
   }
   const refusal = publishing.refusal(session, message);
@@ -141,6 +146,21 @@ function publish(
   } else {
     core.figures.refused += 1;
     session.outbox.reply(errorFrame(refusal));
+  }
+}
+
+/** Moves are gathered before they go a long way, and who leaves ends there what it began here. */
+function carry(
+  gestures: Gestures,
+  { session, peers }: { readonly session: Session; readonly peers: PeerDesk },
+  { message, frame }: Publication,
+): void {
+  const forward: Forward = (told) => peers.carry(session, told);
+  if (message.signal === 'gesture') {
+    const hand = { from: session, writer: session.id };
+    gestures.publish(hand, message, { frame: relayedFrame(frame), forward });
+  } else {
+    peers.carry(session, message);
   }
 }
 

@@ -1,27 +1,47 @@
 // Gestures: a start, any number of moves, an end. Moves are told at most once in a screen's frame,
 // the newest alone; the first after a pause at once, so that coalescing costs no delay. A gesture
-// whose session leaves, or that nobody ends, is cancelled: no subscriber keeps a finger pressed.
+// whose session or router leaves, or that nobody ends, is cancelled: no subscriber keeps a finger
+// pressed. Where it goes is its caller's business: to subscribers, or to the router that judges it.
 import { decodeFrame } from '../frames/decode.ts';
 import { encodeFrame } from '../frames/encode.ts';
 import { ownBytes } from '../frames/frame-writer.ts';
 import type { PublishMessage } from '../frames/messages.ts';
 import type { Core } from './core.ts';
-import type { Fanout } from './fanout.ts';
 import { routerLimits } from './limits.ts';
 import type { Session } from './session.ts';
 import type { Timer } from './timers.ts';
 
+/** Takes what is left of a gesture when its moves have been gathered. */
+export type Forward = (message: PublishMessage, frame: Uint8Array) => void;
+
+/** Whose it is. */
+export interface Hand {
+  /** A session, whose moves are gathered here; or a router by its id, where they were already. */
+  readonly from: Session | string;
+  /** Among those that a router speaks for. */
+  readonly writer: string;
+}
+
 export interface Gestures {
-  publish(session: Session, message: PublishMessage, frame: Uint8Array): void;
+  publish(hand: Hand, message: PublishMessage, framed: Framed): void;
   /** Ends what the session had begun. */
   left(session: Session): void;
+  /** Ends what came from routers that are gone. */
+  lost(isGone: (router: string) => boolean): void;
+}
+
+export interface Framed {
+  readonly frame: Uint8Array;
+  readonly forward: Forward;
 }
 
 interface Gesture {
-  readonly session: Session;
+  readonly hand: Hand;
   readonly key: string;
   readonly address: string;
   readonly id: number | undefined;
+  /** As its last message says: whose the address is may have changed. */
+  forward: Forward;
   /** The move that waits, as a frame. */
   waiting: Uint8Array | undefined;
   toldMs: number;
@@ -30,64 +50,76 @@ interface Gesture {
   idling: Timer | undefined;
 }
 
-export function createGestures(core: Core, fanout: Fanout): Gestures {
-  return new GestureBook(core, fanout);
+export function createGestures(core: Core): Gestures {
+  return new GestureBook(core);
 }
 
 class GestureBook implements Gestures {
   readonly #core: Core;
-  readonly #fanout: Fanout;
-  readonly #bySession = new Map<Session, Map<string, Gesture>>();
+  readonly #begun = new Map<Hand['from'], Map<string, Gesture>>();
 
-  constructor(core: Core, fanout: Fanout) {
+  constructor(core: Core) {
     this.#core = core;
-    this.#fanout = fanout;
   }
 
-  publish(session: Session, message: PublishMessage, frame: Uint8Array): void {
-    const key = keyOf(message.address, message.id);
-    const gesture = this.#bySession.get(session)?.get(key);
+  publish(hand: Hand, message: PublishMessage, framed: Framed): void {
+    const gesture = this.#begun.get(hand.from)?.get(keyOf(hand, message));
     if (message.phase === 'move' && gesture !== undefined) {
-      this.#move(gesture, frame);
+      this.#move(gesture, message, framed);
       return;
     }
     if (gesture !== undefined) {
       this.#forget(gesture);
     }
     if (message.phase === 'start' || message.phase === undefined) {
-      this.#begin(session, message);
+      this.#begin(hand, message, framed.forward);
     }
-    this.#forward(session, message, frame);
+    framed.forward(message, framed.frame);
   }
 
   left(session: Session): void {
-    this.#bySession.get(session)?.forEach((gesture) => this.#cancel(gesture));
+    this.#begun.get(session)?.forEach((gesture) => this.#cancel(gesture));
   }
 
-  #begin(session: Session, { address, id }: PublishMessage): void {
-    const own = this.#bySession.get(session) ?? new Map<string, Gesture>();
-    if (own.size >= routerLimits.gesturesMax) {
+  lost(isGone: (router: string) => boolean): void {
+    for (const [from, begun] of this.#begun) {
+      if (typeof from === 'string' && isGone(from)) {
+        begun.forEach((gesture) => this.#cancel(gesture));
+      }
+    }
+  }
+
+  #begin(hand: Hand, message: PublishMessage, forward: Forward): void {
+    const { gesturesMax, routerGesturesMax } = routerLimits;
+    const begun = this.#begun.get(hand.from) ?? new Map<string, Gesture>();
+    if (begun.size >= (typeof hand.from === 'string' ? routerGesturesMax : gesturesMax)) {
       return; // its moves pass as they come
     }
-    this.#bySession.set(session, own);
+    this.#begun.set(hand.from, begun);
     const gesture: Gesture = {
-      session,
-      key: keyOf(address, id),
-      address,
-      id,
+      hand,
+      key: keyOf(hand, message),
+      address: message.address,
+      id: message.id,
+      forward,
       waiting: undefined,
       toldMs: Number.NEGATIVE_INFINITY,
       heardMs: this.#core.clock.monotonicMs(),
       flushing: undefined,
       idling: undefined,
     };
-    own.set(gesture.key, gesture);
+    begun.set(gesture.key, gesture);
     this.#idle(gesture);
   }
 
-  #move(gesture: Gesture, frame: Uint8Array): void {
+  #move(gesture: Gesture, message: PublishMessage, { frame, forward }: Framed): void {
     const nowMs = this.#core.clock.monotonicMs();
     gesture.heardMs = nowMs;
+    gesture.forward = forward;
+    if (typeof gesture.hand.from === 'string') {
+      forward(message, frame);
+      return;
+    }
     gesture.waiting = ownBytes(frame);
     const mayMs = gesture.toldMs + routerLimits.gestureFlushMs;
     if (mayMs <= nowMs) {
@@ -106,17 +138,18 @@ class GestureBook implements Gestures {
     const message = waiting && decodeFrame(waiting).message;
     if (waiting !== undefined && message?.type === 'publish') {
       gesture.toldMs = this.#core.clock.monotonicMs();
-      this.#forward(gesture.session, message, waiting);
+      gesture.forward(message, waiting);
     }
   }
 
   #forget(gesture: Gesture): void {
     this.#flush(gesture);
     gesture.idling?.cancel();
-    const own = this.#bySession.get(gesture.session);
-    own?.delete(gesture.key);
-    if (own?.size === 0) {
-      this.#bySession.delete(gesture.session);
+    const { from } = gesture.hand;
+    const begun = this.#begun.get(from);
+    begun?.delete(gesture.key);
+    if (begun?.size === 0) {
+      this.#begun.delete(from);
     }
   }
 
@@ -131,7 +164,7 @@ class GestureBook implements Gestures {
       timestamp: this.#core.nowUs(),
       ...(id === undefined ? {} : { id }),
     };
-    this.#forward(gesture.session, message, encodeFrame(message));
+    gesture.forward(message, encodeFrame(message));
   }
 
   #idle(gesture: Gesture): void {
@@ -144,14 +177,9 @@ class GestureBook implements Gestures {
       }
     });
   }
-
-  #forward(session: Session, message: PublishMessage, frame: Uint8Array): void {
-    const origin = { writer: session.id };
-    this.#fanout.publish(message, { frame, origin, except: session });
-  }
 }
 
 /** A gesture without an id is the one with id 0. */
-function keyOf(address: string, id: number | undefined): string {
-  return `${id ?? 0} ${address}`;
+function keyOf({ from, writer }: Hand, { address, id }: PublishMessage): string {
+  return typeof from === 'string' ? `${writer}\0${id ?? 0} ${address}` : `${id ?? 0} ${address}`;
 }

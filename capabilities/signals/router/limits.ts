@@ -52,6 +52,8 @@ export const routerLimits = {
   gestureIdleMs: 300_000,
   /** Fingers of one session at once; further gestures pass as they come. */
   gesturesMax: 256,
+  /** Of all sessions of one other router; further ones are not ended when it goes. */
+  routerGesturesMax: 4_096,
   /** Bundles of one session that wait for their moment. */
   bundlesWaitingMax: 1_000,
   /** The same in bytes, since each may be 64 KiB. */

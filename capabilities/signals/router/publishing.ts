@@ -4,7 +4,7 @@ import { signalErrors, type PublishMessage } from '../frames/messages.ts';
 import { addressProblem } from '../patterns/address.ts';
 import type { Core, WriteGuard } from './core.ts';
 import type { Fanout } from './fanout.ts';
-import type { Gestures } from './gestures.ts';
+import type { Forward, Gestures } from './gestures.ts';
 import { routerLimits } from './limits.ts';
 import type { Refusal } from './param.ts';
 import type { Session } from './session.ts';
@@ -49,10 +49,12 @@ export function createPublishing({ core, fanout, gestures }: PublishingNeeds): P
         session.announcesP2p = true;
       }
       const origin = { writer: session.id };
+      const forward: Forward = (told, bytes) =>
+        fanout.publish(told, { frame: bytes, origin, except: session });
       if (message.signal === 'gesture') {
-        gestures.publish(session, message, frame);
+        gestures.publish({ from: session, writer: session.id }, message, { frame, forward });
       } else {
-        fanout.publish(message, { frame, origin, except: session });
+        forward(message, frame);
       }
     },
   };

@@ -22,7 +22,7 @@ import type {
 } from './core.ts';
 import { createDesk, type Rooms } from './desk.ts';
 import { createFanout } from './fanout.ts';
-import { createGestures } from './gestures.ts';
+import { createGestures, type Forward } from './gestures.ts';
 import { createGreeting } from './greeting.ts';
 import type { Journal } from './journal.ts';
 import { routerDefaults } from './limits.ts';
@@ -92,6 +92,8 @@ export interface Router {
   set(write: ParamWrite, stored?: (kept: Promise<void>) => void): Param | Refusal;
   /** `payload` is the message as it came, where it did. */
   publish(message: PublishMessage, origin: PublishOrigin, payload?: Uint8Array): void;
+  /** Other routers may have gone: what their sessions left unfinished is ended for those here. */
+  lost(isGone: (router: string) => boolean): void;
   /** Puts back what was stored; tells nobody. False where its time is over. */
   restore(stored: StoredParam): boolean;
   /** From now on no address gets a revision that is not above it. */
@@ -115,7 +117,7 @@ export function createRouter(needs: RouterNeeds): Router {
   const fanout = createFanout(core);
   const watching = createWatching(core);
   const peers = needs.peers?.({ core, watching });
-  const gestures = createGestures(core, fanout);
+  const gestures = createGestures(core);
   const publishing = createPublishing({ core, fanout, gestures });
   const writing = createWriting({ core, fanout });
   const rooms: Rooms = {
@@ -156,8 +158,16 @@ export function createRouter(needs: RouterNeeds): Router {
         payload === undefined
           ? encodeFrame(message)
           : frameAround(payload, { qos: qosOf(message) });
-      fanout.publish(message, { frame, origin, except });
+      const { router: from, writer } = origin;
+      const forward: Forward = (told, bytes) =>
+        fanout.publish(told, { frame: bytes, origin, except });
+      if (message.signal === 'gesture' && from !== undefined) {
+        gestures.publish({ from, writer }, message, { frame, forward });
+      } else {
+        forward(message, frame);
+      }
     },
+    lost: (isGone) => gestures.lost(isGone),
     restore: (stored) => core.params.restore(stored),
     revisionsAbove: (floor) => core.params.revisionsAbove(floor),
     remove: (address) => core.params.remove(address),

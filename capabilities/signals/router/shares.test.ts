@@ -14,7 +14,8 @@ const peers = () => ({
   left: () => undefined,
   token: 'here',
   takes: () => false,
-  carries: () => false,
+  isElsewhere: () => false,
+  carry: () => undefined,
 });
 
 const rigOf = (options: RouterOptions, more: Pick<RouterNeeds, 'peers'> = {}) => {
