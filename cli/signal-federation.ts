@@ -22,6 +22,7 @@ export interface Federating {
   readonly syncIntervalMs?: number;
   readonly reconnectDelayMs?: number;
   readonly maxReconnectAttempts?: number;
+  readonly features?: readonly string[];
 }
 
 const modes = ['hub', 'leaf', 'mesh'];
@@ -80,16 +81,17 @@ export async function hubAuthorities(context: LocalContext): Promise<string | un
 /** Undefined where nothing is said of other routers. */
 export async function federationOf(
   context: LocalContext,
-  isWanted: boolean,
+  features: readonly string[],
 ): Promise<Federating | undefined> {
   const hubs = wordsOf(context, 'federationHub');
   const namespaces = wordsOf(context, 'federationNamespaces');
   const isGiven = Object.entries(context.options).some(
     ([name, value]) => name.startsWith('federation') && value !== undefined,
   );
-  if (!isWanted && !isGiven) {
+  if (!features.includes('federation') && !isGiven) {
     return undefined;
   }
+  const kinds = features.filter((name) => name !== 'federation');
   const authToken = await secretOf(
     textOption(context, 'federationToken'),
     'HANSA_SIGNAL_FEDERATION_TOKEN',
@@ -102,6 +104,8 @@ export async function federationOf(
     syncIntervalMs: durationOption(context, 'federationSyncInterval'),
     reconnectDelayMs: durationOption(context, 'federationReconnectDelay'),
     maxReconnectAttempts: countOption(context, 'federationAttempts'),
+    // What a router does not speak its links do not carry.
+    features: kinds.length === 0 ? undefined : [...kinds, 'federation'],
   };
   const said = Object.entries(given).filter(([, value]) => value !== undefined);
   return Object.fromEntries(said);

@@ -128,7 +128,7 @@ async function readOptions(
       folder: folder === undefined ? undefined : resolve(folder),
       journal: flagOption(context, 'journal'),
       announced: flagOption(context, 'mdns'),
-      federation: await federationOf(context, features.includes('federation')),
+      federation: await federationOf(context, features),
       hubAuthorities: await hubAuthorities(context),
       options: {
         name: textOption(context, 'name'),

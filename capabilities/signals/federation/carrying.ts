@@ -1,6 +1,7 @@
 // Writes at addresses that another router owns: carried there link by link, judged there alone, and
 // answered the way they came. What the owner took reaches everybody as any change of its does.
 import type { Clock } from '@hansa/foundation';
+import { maskHas } from '../frames/codes.ts';
 import { encodeFrame } from '../frames/encode.ts';
 import {
   signalErrors,
@@ -8,6 +9,7 @@ import {
   type ErrorMessage,
   type PublishMessage,
   type SetMessage,
+  type SignalType,
 } from '../frames/messages.ts';
 import { addressProblem } from '../patterns/address.ts';
 import { isRefusal, type Param, type Refusal } from '../router/param.ts';
@@ -105,6 +107,10 @@ export class Carrying {
       answer({ code: signalErrors.scope, message: 'no right to write at this address', address });
       return;
     }
+    if (!bears(link, message)) {
+      answer(notCarried(message));
+      return;
+    }
     const owner = this.#federation.topology.ownerOf(address);
     if (owner?.kind === 'self' || owner?.kind === 'peer') {
       this.#judge(message, this.#vouched(link, suffix), answer);
@@ -195,6 +201,10 @@ export class Carrying {
     const goes = link?.rights.carries?.(address) ?? true;
     if (link === undefined || !goes || suffix.hops > federationLimits.hopsMax) {
       settle(unreachable(address));
+      return;
+    }
+    if (!bears(link, message)) {
+      settle(notCarried(message));
       return;
     }
     // Who publishes is told nothing, and so waits for nothing.
@@ -295,6 +305,19 @@ function answerFrame(address: string, correlationId: number, told: Answer): Uint
   }
   const { revision } = told;
   return encodeFrame({ type: 'ack', address, revision, correlationId });
+}
+
+function typeOf(message: SetMessage | PublishMessage): SignalType {
+  return message.type === 'set' ? 'param' : (message.signal ?? 'event');
+}
+
+function bears({ types }: KinLink, message: SetMessage | PublishMessage): boolean {
+  return maskHas(types, typeOf(message));
+}
+
+function notCarried(message: SetMessage | PublishMessage): Refusal {
+  const sentence = `the link to the owner of this address carries nothing of type ${typeOf(message)}`;
+  return { code: signalErrors.refused, message: sentence, address: message.address };
 }
 
 function unreachable(address: string): Refusal {

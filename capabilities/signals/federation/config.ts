@@ -1,6 +1,8 @@
 // How a router takes part in a federation, as its operator says it. Every field is used: see
 // README.md of this folder for what each does.
 import { HansaError, toHex, type Random } from '@hansa/foundation';
+import { typeMask } from '../frames/codes.ts';
+import { signalTypes } from '../frames/messages.ts';
 import { textLength } from '../frames/text.ts';
 import { addressProblem, patternProblem } from '../patterns/address.ts';
 import { overlaps } from '../patterns/covering.ts';
@@ -31,7 +33,7 @@ export interface FederationConfig {
   readonly syncIntervalMs: number;
   /** What we call ourselves in HELLO. */
   readonly clientName: string;
-  /** What HELLO advertises; `federation` makes it a link. */
+  /** What HELLO advertises and links that we dial carry; `federation` makes them links. */
   readonly features: readonly string[];
 }
 
@@ -85,6 +87,10 @@ function problemOf(config: FederationConfig): string | undefined {
       return `${pattern}: ${problem}`;
     }
   }
+  const strange = features.find((name) => name !== 'federation' && !isSignalType(name));
+  if (strange !== undefined) {
+    return `${strange}: the features are ${signalTypes.join(', ')} and federation`;
+  }
   if (config.mode.kind !== 'hub' && !features.includes('federation')) {
     return 'a router that links to others needs the feature federation';
   }
@@ -99,6 +105,24 @@ function problemOfTimes(config: FederationConfig): string | undefined {
   return Number.isInteger(maxReconnectAttempts) && maxReconnectAttempts >= 0
     ? undefined
     : 'the attempts to reconnect are a whole number, 0 for any number';
+}
+
+function isSignalType(name: string): boolean {
+  return signalTypes.some((type) => type === name);
+}
+
+/**
+ * What a link carries of which the HELLO named these, as a mask of types: gestures and timelines go
+ * with events, as on links that were made before they had names; all of it where no type is named.
+ */
+export function carriedTypes(features: readonly string[]): number {
+  const withEvents: readonly string[] = ['gesture', 'timeline'];
+  return typeMask(
+    signalTypes.filter(
+      (type) =>
+        features.includes(type) || (features.includes('event') && withEvents.includes(type)),
+    ),
+  );
 }
 
 /** The pattern of a router that owns whatever nobody else does. */

@@ -3,11 +3,13 @@
 // changes; all others take what is newer and pass it on, so that a change that comes twice, by
 // whatever ways there are, stops where it is known.
 import type { Clock, Log } from '@hansa/foundation';
+import { maskHas } from '../frames/codes.ts';
 import type {
   AckMessage,
   AddressRevision,
   ErrorMessage,
   PublishMessage,
+  SignalType,
 } from '../frames/messages.ts';
 import type { SignalChange } from '../router/core.ts';
 import { isRefusal, type Param } from '../router/param.ts';
@@ -168,8 +170,9 @@ export class Federation implements KinHost {
     return this.#spreading.versions.entries();
   }
 
-  mayCross(link: KinLink, address: string): boolean {
+  mayCross(link: KinLink, address: string, signal: SignalType = 'param'): boolean {
     return (
+      maskHas(link.types, signal) &&
       !isPrivate(address) &&
       link.rights.allows('read', address) &&
       this.topology.ownerOf(address) !== undefined
@@ -188,7 +191,7 @@ export class Federation implements KinHost {
   told(link: KinLink, change: StateChange): void {
     const { address, stamp, origin, hops } = change;
     if (
-      !this.#mayBring(link, address) ||
+      !this.#mayBring(link, address, 'param') ||
       stamp > this.#nowUs() + federationLimits.aheadMs * 1_000
     ) {
       this.figures.refused += 1;
@@ -216,7 +219,7 @@ export class Federation implements KinHost {
   published(link: KinLink, { suffix, message, payload }: Suffixed): void {
     const { address } = message;
     const isTrue = message.type === 'publish' && this.#isOfItsOwner(address, suffix);
-    if (!isTrue || !this.#mayBring(link, address)) {
+    if (!isTrue || !this.#mayBring(link, address, message.signal)) {
       this.figures.refused += 1;
       return;
     }
@@ -279,7 +282,7 @@ export class Federation implements KinHost {
 
   outdone(link: KinLink, { address, revision }: AddressRevision): boolean {
     if (this.topology.ownerOf(address)?.kind !== 'self') {
-      return this.#mayBring(link, address);
+      return this.#mayBring(link, address, 'param');
     }
     if (this.param(address) === undefined) {
       return this.#recovers();
@@ -318,8 +321,11 @@ export class Federation implements KinHost {
     }
   }
 
-  #mayBring(link: KinLink, address: string): boolean {
-    const { rights } = link;
+  #mayBring(link: KinLink, address: string, signal: SignalType | undefined): boolean {
+    const { rights, types } = link;
+    if (!maskHas(types, signal)) {
+      return false;
+    }
     const brings = rights.brings?.(address) ?? rights.allows('write', address);
     if (!brings || !mayBeShared(address)) {
       return false;

@@ -13,6 +13,7 @@ import { errorFrame } from '../router/publishing.ts';
 import type { PeerSide } from '../router/router.ts';
 import type { Subscription } from '../router/routes.ts';
 import type { Session } from '../router/session.ts';
+import { carriedTypes } from './config.ts';
 import type { Emit } from './events.ts';
 import type { Federation } from './federation.ts';
 import { KinLink } from './kin-link.ts';
@@ -257,6 +258,7 @@ class Hub implements PeerDesk {
       peerId: routerId,
       dialerId: routerId,
       rights: session.access,
+      types: carriedTypes(session.features),
     });
     this.#declared.set(session, { routerId, patterns, subscriptions: [], link });
     session.outbox.reply(encodeFrame({ type: 'ack' }));
@@ -335,7 +337,8 @@ class Hub implements PeerDesk {
 
 /** Internal: it has no id of the session's, so that no number of its own is taken by it. */
 function subscriptionTo(session: Session, pattern: string): Subscription<Session> {
-  return { session, pattern, types: 0xff, intervalMs: 0, epsilon: 0, ended: false };
+  const types = carriedTypes(session.features);
+  return { session, pattern, types, intervalMs: 0, epsilon: 0, ended: false };
 }
 
 function* held(

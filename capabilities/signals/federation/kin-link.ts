@@ -10,6 +10,7 @@ import type {
   ErrorMessage,
   FederationMessage,
   SignalFrame,
+  SignalType,
   SnapshotParam,
 } from '../frames/messages.ts';
 import type { Param } from '../router/param.ts';
@@ -40,7 +41,7 @@ export interface KinHost {
   version(address: string): Version | undefined;
   versions(): IterableIterator<readonly [string, Version]>;
   /** Whether the address may be told over the link at all. */
-  mayCross(link: KinLink, address: string): boolean;
+  mayCross(link: KinLink, address: string, signal?: SignalType): boolean;
   /** Whether another link to the same router is the one in use. */
   isStandby(link: KinLink): boolean;
   told(link: KinLink, change: StateChange): void;
@@ -59,6 +60,8 @@ export interface KinLinkNeeds {
   /** Who dialled; of two links between two routers, that of the smaller id is used. */
   readonly dialerId: string;
   readonly rights: LinkRights;
+  /** What it carries, as a mask; see `carriedTypes`. */
+  readonly types: number;
 }
 
 const batchMax = 256; // looked at before one frame of a snapshot is made
@@ -69,6 +72,7 @@ export class KinLink {
   readonly peerId: string;
   readonly dialerId: string;
   readonly rights: LinkRights;
+  readonly types: number;
   readonly #pace: Bucket;
   readonly #host: KinHost;
   readonly #port: LinkPort;
@@ -84,7 +88,7 @@ export class KinLink {
   #heard: Set<string> | undefined = new Set();
   dropped = 0;
 
-  constructor({ host, port, peerId, dialerId, rights }: KinLinkNeeds) {
+  constructor({ host, port, peerId, dialerId, rights, types }: KinLinkNeeds) {
     this.#host = host;
     this.#port = port;
     this.#allowance = createAllowance(port);
@@ -92,6 +96,7 @@ export class KinLink {
     this.peerId = peerId;
     this.dialerId = dialerId;
     this.rights = rights;
+    this.types = types;
     this.#pace = createBucket(host.clock, federationLimits.advertsPerSecondMax);
   }
 

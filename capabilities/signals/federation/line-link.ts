@@ -15,7 +15,7 @@ import {
 } from '../frames/messages.ts';
 import type { Router } from '../router/router.ts';
 import type { Timer } from '../router/timers.ts';
-import type { PeerState } from './config.ts';
+import { carriedTypes, type PeerState } from './config.ts';
 import type { Emit } from './events.ts';
 import type { Federation } from './federation.ts';
 import type { LinkPort } from './allowance.ts';
@@ -95,8 +95,7 @@ export class LineLink implements FederationLink {
     const { clientName: name, authToken: token, features } = this.#needs.federation.config;
     this.#enter('handshaking');
     this.#watchHandshake();
-    // Names that are no features are dropped by the encoder.
-    const named = features as readonly Feature[];
+    const named = features as readonly Feature[]; // the configuration was looked at
     this.#send({ type: 'hello', version: protocolVersion, features: named, name, token });
   }
 
@@ -176,15 +175,16 @@ export class LineLink implements FederationLink {
       return;
     }
     this.#peer = kinId ?? name;
+    const types = carriedTypes(federation.config.features);
     this.#enter('syncing');
     if (kinId === undefined) {
       const port = this.#port;
-      const plain = { federation, router, clock, timers, log, port, rights, interests };
+      const plain = { federation, router, clock, timers, log, port, rights, interests, types };
       this.#plain = new PlainLink(plain);
     } else {
       const host = federation;
       const dialerId = federation.routerId;
-      this.#kin = new KinLink({ host, port: this.#port, peerId: kinId, dialerId, rights });
+      this.#kin = new KinLink({ host, port: this.#port, peerId: kinId, dialerId, rights, types });
     }
     const { self } = federation.topology;
     const patterns = this.#declaring();

@@ -53,6 +53,7 @@ describe('the configuration', () => {
     ['no time', { syncIntervalMs: 0 }],
     ['no wait', { reconnectDelayMs: Number.NaN }],
     ['half an attempt', { maxReconnectAttempts: 0.5 }],
+    ['a feature that is none', { features: ['streams'] }],
     ['no feature', { mode: { kind: 'leaf', hubEndpoint: 'x' }, features: ['param'] }],
   ] as [string, Partial<FederationConfig>][])('is refused with %s', (_what, config) => {
     expect(() => managerOf(config)).toThrow(expect.objectContaining({ code: 'INPUT_INVALID' }));

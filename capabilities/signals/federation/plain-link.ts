@@ -2,14 +2,15 @@
 // sides into order: while one of ours is on its way there, what comes back is older, our own echo
 // among it, and is passed over. What is ours is pushed, what is others' is taken as it comes.
 import type { Clock, Log } from '@hansa/foundation';
+import { maskHas } from '../frames/codes.ts';
 import { encodeFrame } from '../frames/encode.ts';
 import {
-  allTypesMask,
   signalErrors,
   type AddressRevision,
   type PublishMessage,
   type SetMessage,
   type SignalFrame,
+  type SignalType,
   type SnapshotParam,
 } from '../frames/messages.ts';
 import { sameValue } from '../frames/values.ts';
@@ -37,6 +38,8 @@ export interface PlainLinkNeeds {
   readonly rights: LinkRights;
   /** What we want to hear of others. */
   readonly interests: readonly string[];
+  /** What it carries, as a mask; see `carriedTypes`. */
+  readonly types: number;
 }
 
 interface Underway {
@@ -69,8 +72,9 @@ export class PlainLink implements OwnListener {
   }
 
   subscribe(): void {
+    const { types } = this.#needs;
     this.#interests.forEach((pattern, i) =>
-      this.#send({ type: 'subscribe', id: firstSubscription + i, pattern, types: allTypesMask }),
+      this.#send({ type: 'subscribe', id: firstSubscription + i, pattern, types }),
     );
   }
 
@@ -111,15 +115,16 @@ export class PlainLink implements OwnListener {
   }
 
   set(address: string): void {
-    if (this.#needs.rights.allows('read', address)) {
+    const { rights, types } = this.#needs;
+    if (maskHas(types, 'param') && rights.allows('read', address)) {
       this.#dirty.add(address);
       this.#pump();
     }
   }
 
   publish(message: PublishMessage, frame: Uint8Array): void {
-    const { port, rights } = this.#needs;
-    if (!rights.allows('read', message.address)) {
+    const { port, rights, types } = this.#needs;
+    if (!maskHas(types, message.signal) || !rights.allows('read', message.address)) {
       return;
     }
     if (isFleeting(message) ? port.isClogged() : this.#allowance.isSpent()) {
@@ -199,7 +204,7 @@ export class PlainLink implements OwnListener {
 
   #take({ address, value, ttl }: Pick<ParamWrite, 'address' | 'value' | 'ttl'>): void {
     const { router, port, federation } = this.#needs;
-    if (!this.#mayTake(address) || this.#isUnderway(address)) {
+    if (!this.#mayTake(address, 'param') || this.#isUnderway(address)) {
       return;
     }
     const held = router.get(address);
@@ -219,7 +224,7 @@ export class PlainLink implements OwnListener {
 
   #receivePublish(message: PublishMessage): void {
     const { router, port, federation } = this.#needs;
-    if (this.#mayTake(message.address)) {
+    if (this.#mayTake(message.address, message.signal)) {
       const { id } = port;
       router.publish(message, { writer: 'federation', link: id, router: `link ${id}` });
       federation.watchers.forEach((watcher) => watcher.publish(port.id, message));
@@ -227,10 +232,11 @@ export class PlainLink implements OwnListener {
   }
 
   /** Ours to judge, or nobody's whom we know better. */
-  #mayTake(address: string): boolean {
-    const { federation, rights } = this.#needs;
+  #mayTake(address: string, signal: SignalType | undefined): boolean {
+    const { federation, rights, types } = this.#needs;
     const owner = federation.topology.ownerOf(address);
     return (
+      maskHas(types, signal) &&
       (owner === undefined || owner.kind === 'self') &&
       addressProblem(address) === undefined &&
       rights.allows('write', address)

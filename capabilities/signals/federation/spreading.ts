@@ -1,7 +1,7 @@
 // Changes on their way out: each address with its newest stamp, told over every link that may have
 // it, as one frame that is made once.
 import type { Clock, Log } from '@hansa/foundation';
-import type { PublishMessage } from '../frames/messages.ts';
+import type { PublishMessage, SignalType } from '../frames/messages.ts';
 import type { Param } from '../router/param.ts';
 import type { KinLink } from './kin-link.ts';
 import { suffixedFrame, suffixedMessage, type Suffix } from './suffix.ts';
@@ -13,7 +13,7 @@ export interface SpreadingHost {
   readonly log: Log;
   readonly links: ReadonlyMap<string, KinLink>;
   param(address: string): Param | undefined;
-  mayCross(link: KinLink, address: string): boolean;
+  mayCross(link: KinLink, address: string, signal?: SignalType): boolean;
 }
 
 /** A publication on its way; `from` is the link that it came over. */
@@ -98,11 +98,11 @@ export class Spreading {
   }
 
   floodNews({ message, payload, suffix, from }: News): void {
-    const { address } = message;
+    const { address, signal = 'event' } = message;
     let frame: Uint8Array | undefined;
     for (const link of this.#host.links.values()) {
       const isBack = link === from || link.peerId === suffix.origin;
-      if (isBack || !this.#host.mayCross(link, address)) {
+      if (isBack || !this.#host.mayCross(link, address, signal)) {
         continue;
       }
       try {
