@@ -2,7 +2,7 @@
 // README.md of this folder for what each does.
 import { HansaError, toHex, type Random } from '@hansa/foundation';
 import { typeMask } from '../frames/codes.ts';
-import { signalTypes } from '../frames/messages.ts';
+import { allTypesMask, signalTypes } from '../frames/messages.ts';
 import { textLength } from '../frames/text.ts';
 import { addressProblem, patternProblem } from '../patterns/address.ts';
 import { overlaps } from '../patterns/covering.ts';
@@ -117,12 +117,10 @@ function isSignalType(name: string): boolean {
  */
 export function carriedTypes(features: readonly string[]): number {
   const withEvents: readonly string[] = ['gesture', 'timeline'];
-  return typeMask(
-    signalTypes.filter(
-      (type) =>
-        features.includes(type) || (features.includes('event') && withEvents.includes(type)),
-    ),
+  const named = signalTypes.filter(
+    (type) => features.includes(type) || (features.includes('event') && withEvents.includes(type)),
   );
+  return named.length === signalTypes.length ? allTypesMask : typeMask(named);
 }
 
 /** The pattern of a router that owns whatever nobody else does. */

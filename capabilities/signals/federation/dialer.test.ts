@@ -113,6 +113,71 @@ describe('a link', () => {
     expect(status()).toMatchObject({ state: 'failed', reason: `${code} ${message}` });
   });
 
+  it('is what its peer is known by, whatever becomes of it', async () => {
+    let isOver = false;
+    const refused = { code: 302, message: 'the token has expired' };
+    const taken = { allows: () => true, subject: 'x' };
+    make({}, { admit: async () => (isOver ? refused : taken) });
+    const seen: (string | undefined)[] = [];
+    const look = (): void => {
+      const state = leaf.manager.peerInfo('hub')?.state;
+      if (state !== seen.at(-1)) {
+        seen.push(state);
+      }
+    };
+    net.passed = look;
+    const stepping = async (until: string): Promise<void> => {
+      for (let ms = 0; ms < 60_000 && seen.at(-1) !== until; ms += 10) {
+        await net.advance(10);
+        look();
+      }
+    };
+    net.start();
+    await stepping('active');
+    isOver = true;
+    net.cut('leaf', 'hub');
+    await stepping('disconnected');
+    await stepping('connecting');
+    net.join('leaf', 'hub');
+    await stepping('failed');
+    expect([...new Set(seen)]).toEqual([
+      'syncing',
+      'active',
+      'disconnected',
+      'connecting',
+      'handshaking',
+      'failed',
+    ]);
+    expect(leaf.manager.peerInfo('hub')).toMatchObject({ state: 'failed', namespaces: [] });
+    expect(leaf.manager.activePeers()).toEqual([]);
+  });
+
+  it('that is given up after its attempts has failed, and so has its peer', async () => {
+    make({ maxReconnectAttempts: 2 });
+    net.start();
+    await net.advance(100);
+    net.cut('leaf', 'hub');
+    await net.advance(200_000);
+    expect(status()).toMatchObject({ state: 'failed', peer: 'hub' });
+    expect(leaf.manager.peerInfo('hub')).toMatchObject({ state: 'failed' });
+  });
+
+  it('of two to the same router leaves its peer active when it ends', async () => {
+    net = new Network();
+    const meshOf = (id: string, peer: string): Site =>
+      net.site(id, { mode: { kind: 'mesh', peers: [peer] }, ownedNamespaces: [`/${id}/**`] });
+    [hub, leaf] = [meshOf('x', 'y'), meshOf('y', 'x')];
+    net.start();
+    await net.advance(100);
+    expect(net.lines).toBe(2);
+    net.breakOne('x', 'y');
+    await net.settle();
+    expect(net.lines).toBe(1);
+    for (const [site, peer] of [[hub, 'y'], [leaf, 'x']] as const) {
+      expect(site.manager.peerInfo(peer)).toMatchObject({ state: 'active' });
+    }
+  });
+
   it('sends the token and the name that it was given', async () => {
     const seen: unknown[] = [];
     make(

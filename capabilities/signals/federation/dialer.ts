@@ -24,6 +24,8 @@ export interface DialerNeeds {
   readonly dial: DialLine;
   /** Makes the link of a line; it tells of every state that it enters. */
   readonly link: (line: Line, changed: (state: PeerState) => void) => FederationLink;
+  /** Told of every new state, with the router that was last known to be there. */
+  readonly changed: (state: PeerState, peer: string | undefined) => void;
 }
 
 export interface Dialer {
@@ -32,6 +34,7 @@ export interface Dialer {
   /** In a row, without ever having been active. */
   readonly attempts: number;
   readonly reason: string | undefined;
+  /** The router that was last known to be there. */
   readonly peer: string | undefined;
   start(): void;
   stop(): void;
@@ -52,6 +55,7 @@ class EndpointDialer implements Dialer {
   #attempts = 0;
   #reason: string | undefined;
   #link: FederationLink | undefined;
+  #peer: string | undefined;
   #timer: Timer | undefined;
   /** What still speaks of an attempt that is over is not listened to. */
   #attempt = 0;
@@ -74,7 +78,7 @@ class EndpointDialer implements Dialer {
   }
 
   get peer(): string | undefined {
-    return this.#link?.peer;
+    return this.#peer;
   }
 
   start(): void {
@@ -82,7 +86,7 @@ class EndpointDialer implements Dialer {
     const { signal } = this.#ending;
     this.#attempt += 1;
     const attempt = this.#attempt;
-    this.#state = 'connecting';
+    this.#enter('connecting');
     this.#timer = this.#needs.timers.at(clock.monotonicMs() + federationLimits.handshakeMs, () =>
       this.#over(attempt, 'the endpoint did not answer in time'),
     );
@@ -107,7 +111,7 @@ class EndpointDialer implements Dialer {
 
   stop(): void {
     this.#attempt += 1;
-    this.#state = 'disconnected';
+    this.#enter('disconnected');
     this.#timer?.cancel();
     this.#ending.abort();
     this.#link?.close('the router stops');
@@ -117,11 +121,12 @@ class EndpointDialer implements Dialer {
     if (attempt !== this.#attempt) {
       return;
     }
+    this.#peer = link.peer ?? this.#peer;
     if (state === 'disconnected') {
       this.#over(attempt, link.reason ?? 'the link ended');
       return;
     }
-    this.#state = state;
+    this.#enter(state);
     if (state === 'active') {
       this.#attempts = 0;
       this.#reason = undefined;
@@ -129,6 +134,11 @@ class EndpointDialer implements Dialer {
       this.#reason = link.reason;
       this.#needs.log.event('signal-link.failed', { endpoint: this.endpoint, why: this.#reason });
     }
+  }
+
+  #enter(state: PeerState): void {
+    this.#state = state;
+    this.#needs.changed(state, this.#peer);
   }
 
   #over(attempt: number, reason: string): void {
@@ -143,10 +153,10 @@ class EndpointDialer implements Dialer {
     this.#attempts += 1;
     log.event('signal-link.ended', { endpoint: this.endpoint, why: reason });
     if (maxReconnectAttempts > 0 && this.#attempts > maxReconnectAttempts) {
-      this.#state = 'failed';
+      this.#enter('failed');
       return;
     }
-    this.#state = 'disconnected';
+    this.#enter('disconnected');
     if (!autoReconnect) {
       return;
     }

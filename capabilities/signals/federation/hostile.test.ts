@@ -24,7 +24,7 @@ class Liar {
 
   constructor() {
     this.line = new TestLine(hub.router, {});
-    const features = ['param', 'federation'] as const;
+    const features = ['param', 'event', 'federation'] as const;
     this.line.say({ type: 'hello', version: 1, features, name: 'evil' });
   }
 

@@ -141,6 +141,7 @@ export class FederationManager {
         ...shared,
         endpoint,
         link: (line, changed) => this.#makeLink(line, { changed }),
+        changed: (state, peer) => this.#stands(peer, state),
       }),
     );
     this.#dialers.forEach((dialer) => dialer.start());
@@ -267,6 +268,7 @@ export class FederationManager {
         if (state === 'disconnected' || state === 'failed') {
           this.#links.delete(id);
         }
+        this.#stands(link.peer, state);
         changed?.(state);
       },
     });
@@ -274,7 +276,22 @@ export class FederationManager {
     return link;
   }
 
+  /** Of a peer that is known already: what becomes of the link to it, before and after it is up. */
+  #stands(peer: string | undefined, state: PeerState): void {
+    const isLinkOnly = state === 'connecting' || state === 'handshaking' || state === 'failed';
+    if (isLinkOnly && peer !== undefined && this.#peers.has(peer) && !this.#isLinked(peer)) {
+      this.#register(peer, { state });
+    }
+  }
+
+  #isLinked(peer: string): boolean {
+    return [...this.#federation.links.values()].some(({ peerId }) => peerId === peer);
+  }
+
   #emit(event: FederationEvent): void {
+    if (event.type === 'disconnected' && this.#isLinked(event.peer)) {
+      return; // one of two links to it has ended
+    }
     this.processEvent(event);
     this.#receiver?.push(event);
   }
@@ -301,7 +318,7 @@ export class FederationManager {
     let first: string | undefined;
     for (const [id, { state }] of this.#peers) {
       first ??= id;
-      if (state === 'disconnected') {
+      if (state === 'disconnected' || state === 'failed') {
         this.#peers.delete(id);
         return;
       }

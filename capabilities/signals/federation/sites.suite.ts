@@ -62,6 +62,8 @@ export class Network {
   waiting: (from: string, to: string) => number = () => 0;
   loses: (crossing: Crossing) => boolean = () => false;
   isRecording = true;
+  /** Called with every frame that is sent. */
+  passed: () => void = () => undefined;
 
   constructor(seed = 1) {
     this.random = createSeededRandom(seed);
@@ -160,6 +162,12 @@ export class Network {
     }
   }
 
+  /** Of the lines between the two, the first. */
+  breakOne(a: string, b: string): void {
+    const wires = [...this.#wires];
+    wires.find(({ from, to }) => pairOf(from, to) === pairOf(a, b))?.end('the line broke');
+  }
+
   isCut(a: string, b: string): boolean {
     return this.#cut.has(pairOf(a, b));
   }
@@ -201,6 +209,7 @@ export class Network {
 
   /** False where the frame is lost. */
   pass(from: string, to: string, bytes: Uint8Array): boolean {
+    this.passed();
     const crossing = { from, to, bytes, message: decodeFrame(bytes).message };
     if (this.isRecording) {
       this.crossings.push(crossing);
