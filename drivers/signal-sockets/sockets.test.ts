@@ -129,6 +129,7 @@ describe.each(roads)('a line over $name', (road) => {
     const client = ends();
     await road.dial(listener.port, client.accept);
     await until(() => client.all[0]?.reasons.length === 1);
+    await until(() => server.all[0]?.reasons.length === 1);
     expect(server.all[0]?.reasons).toEqual(['no room']);
   });
 

@@ -196,15 +196,9 @@ export class Carrying {
   #ask(asked: Carried): void {
     const { message, suffix, settle } = asked;
     const { address } = message;
-    const owner = this.#federation.topology.ownerOf(address);
-    const link = owner?.kind === 'router' ? this.#linkTo(owner.next) : undefined;
-    const goes = link?.rights.carries?.(address) ?? true;
-    if (link === undefined || !goes || suffix.hops > federationLimits.hopsMax) {
-      settle(unreachable(address));
-      return;
-    }
-    if (!bears(link, message)) {
-      settle(notCarried(message));
+    const link = this.#wayOf(asked);
+    if (isRefusal(link)) {
+      settle(link);
       return;
     }
     // Who publishes is told nothing, and so waits for nothing.
@@ -227,6 +221,18 @@ export class Carrying {
       const sentence = 'the value is too large to be carried to its owner';
       settle({ code: signalErrors.value, message: sentence, address });
     }
+  }
+
+  /** The link to the owner, or why it does not go there. */
+  #wayOf({ message, suffix }: Carried): KinLink | Refusal {
+    const { address } = message;
+    const owner = this.#federation.topology.ownerOf(address);
+    const link = owner?.kind === 'router' ? this.#linkTo(owner.next) : undefined;
+    const goes = link?.rights.carries?.(address) ?? true;
+    if (link === undefined || !goes || suffix.hops > federationLimits.hopsMax) {
+      return unreachable(address);
+    }
+    return bears(link, message) ? link : notCarried(message);
   }
 
   #openAsk(link: KinLink, { message, settle }: Carried): number | undefined {
@@ -316,7 +322,8 @@ function bears({ types }: KinLink, message: SetMessage | PublishMessage): boolea
 }
 
 function notCarried(message: SetMessage | PublishMessage): Refusal {
-  const sentence = `the link to the owner of this address carries nothing of type ${typeOf(message)}`;
+  const type = typeOf(message);
+  const sentence = `the link to the owner of this address carries nothing of type ${type}`;
   return { code: signalErrors.refused, message: sentence, address: message.address };
 }
 

@@ -173,7 +173,10 @@ describe('a link', () => {
     net.breakOne('x', 'y');
     await net.settle();
     expect(net.lines).toBe(1);
-    for (const [site, peer] of [[hub, 'y'], [leaf, 'x']] as const) {
+    for (const [site, peer] of [
+      [hub, 'y'],
+      [leaf, 'x'],
+    ] as const) {
       expect(site.manager.peerInfo(peer)).toMatchObject({ state: 'active' });
     }
   });

@@ -69,7 +69,9 @@ describe.each(cases)('a link %s', (_name, features, carried) => {
     expect(await toldOf(far, '/leaf/x', atLeaf)).toEqual(carried);
     const left = signalTypes.filter((type) => !carried.includes(type));
     expect(far.errors).toEqual(
-      left.map((type) => `403 the link to the owner of this address carries nothing of type ${type}`),
+      left.map(
+        (type) => `403 the link to the owner of this address carries nothing of type ${type}`,
+      ),
     );
   });
 });

@@ -20,7 +20,7 @@ import { isPrivate, mayBeShared, type FederationConfig } from './config.ts';
 import { createDispute, type Dispute } from './dispute.ts';
 import type { KinHost, KinLink } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
-import { owns } from './link-rights.ts';
+import { brings, owns } from './link-rights.ts';
 import { payloadOf, type Advert, type Suffix, type Suffixed } from './suffix.ts';
 import { Spreading } from './spreading.ts';
 import { advertsFor, restate } from './stating.ts';
@@ -86,7 +86,10 @@ export class Federation implements KinHost {
     this.dispute = createDispute(config, log);
     this.topology = new Topology(config.routerId, config.ownedNamespaces);
     this.topology.tellOfSelf([], this.#nowUs());
-    this.#writers = createWriters(config.routerId);
+    this.#writers = createWriters({
+      routerId: config.routerId,
+      isSession: (id) => this.router?.sessions.has(id) === true,
+    });
     this.carrying = new Carrying(this);
     this.#spreading = new Spreading(this);
   }
@@ -295,6 +298,14 @@ export class Federation implements KinHost {
     return false;
   }
 
+  confirmed(link: KinLink, address: string): void {
+    const owner = this.topology.ownerOf(address);
+    // Only on the way to the owner: routers that told each other would keep it without him.
+    if (owner?.kind === 'router' && owner.next === link.peerId) {
+      this.router?.prolong(address);
+    }
+  }
+
   #changed(change: SignalChange, frame: Uint8Array): void {
     const { address } = change.kind === 'set' ? change.param : change.message;
     const link = change.kind === 'set' ? change.write.link : change.origin.link;
@@ -310,8 +321,7 @@ export class Federation implements KinHost {
       this.#spreading.flood(address, payloadOf(frame));
     } else {
       const { message, origin } = change;
-      const isHere = this.router?.sessions.has(origin.writer) === true;
-      const writer = isHere ? this.#writers.elsewhere(origin.writer) : origin.writer;
+      const writer = this.#writers.elsewhere(origin.writer);
       this.#spreading.tellNews({ message, payload: payloadOf(frame), writer });
     }
     if (owner.kind === 'self') {
@@ -322,12 +332,7 @@ export class Federation implements KinHost {
   }
 
   #mayBring(link: KinLink, address: string, signal: SignalType | undefined): boolean {
-    const { rights, types } = link;
-    if (!maskHas(types, signal)) {
-      return false;
-    }
-    const brings = rights.brings?.(address) ?? rights.allows('write', address);
-    if (!brings || !mayBeShared(address)) {
+    if (!mayBeShared(address) || !maskHas(link.types, signal) || !brings(link.rights, address)) {
       return false;
     }
     const owner = this.topology.ownerOf(address);

@@ -51,6 +51,8 @@ export interface KinHost {
   advertised(link: KinLink, advert: Advert): void;
   /** The peer has a newer stamp; true where what it has is wanted. */
   outdone(link: KinLink, entry: AddressRevision): boolean;
+  /** The peer has what is here. */
+  confirmed(link: KinLink, address: string): void;
 }
 
 export interface KinLinkNeeds {
@@ -385,7 +387,9 @@ export class KinLink {
       }
       if (held > entry.revision) {
         this.tellAgain(entry.address);
-      } else if (held < entry.revision && this.#host.outdone(this, entry)) {
+      } else if (held === entry.revision) {
+        this.#host.confirmed(this, entry.address);
+      } else if (this.#host.outdone(this, entry)) {
         wanted.push({ address: entry.address, revision: held });
       }
     }

@@ -16,3 +16,8 @@ export interface LinkRights {
 export function owns(rights: Pick<LinkRights, 'allows'>, pattern: string): boolean {
   return (['watch', 'write', 'own'] as const).every((verb) => rights.allows(verb, pattern));
 }
+
+/** Whether changes at the address may come over the link. */
+export function brings(rights: LinkRights, address: string): boolean {
+  return rights.brings?.(address) ?? rights.allows('write', address);
+}

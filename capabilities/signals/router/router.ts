@@ -21,8 +21,8 @@ import type {
   WriteGuard,
 } from './core.ts';
 import { createDesk, type Rooms } from './desk.ts';
-import { createFanout } from './fanout.ts';
-import { createGestures, type Forward } from './gestures.ts';
+import { createFanout, type Fanout } from './fanout.ts';
+import { createGestures, type Forward, type Gestures } from './gestures.ts';
 import { createGreeting } from './greeting.ts';
 import type { Journal } from './journal.ts';
 import { routerDefaults } from './limits.ts';
@@ -98,6 +98,8 @@ export interface Router {
   restore(stored: StoredParam): boolean;
   /** From now on no address gets a revision that is not above it. */
   revisionsAbove(floor: number): void;
+  /** Somebody elsewhere has it still: as good as a read. */
+  prolong(address: string): void;
   /** It stands here no more; the protocol has no word for it, so nobody is told. */
   remove(address: string): void;
   /** Told of everything that is taken, until the function that it gives is called. */
@@ -150,26 +152,11 @@ export function createRouter(needs: RouterNeeds): Router {
     get: (address) => core.params.get(address),
     params: () => core.params.all(),
     set: localSetting(core, writing),
-    publish(message, origin, payload) {
-      core.figures.publishes += 1;
-      // What comes back from another router must not be told to the session that published it.
-      const except = core.sessions.get(origin.writer);
-      const frame =
-        payload === undefined
-          ? encodeFrame(message)
-          : frameAround(payload, { qos: qosOf(message) });
-      const { router: from, writer } = origin;
-      const forward: Forward = (told, bytes) =>
-        fanout.publish(told, { frame: bytes, origin, except });
-      if (message.signal === 'gesture' && from !== undefined) {
-        gestures.publish({ from, writer }, message, { frame, forward });
-      } else {
-        forward(message, frame);
-      }
-    },
+    publish: localPublishing(core, { fanout, gestures }),
     lost: (isGone) => gestures.lost(isGone),
     restore: (stored) => core.params.restore(stored),
     revisionsAbove: (floor) => core.params.revisionsAbove(floor),
+    prolong: (address) => void core.params.read(address),
     remove: (address) => core.params.remove(address),
     listen(listener) {
       core.listeners.add(listener);
@@ -199,6 +186,27 @@ function localSetting(core: Core, writing: Writing): Router['set'] {
       }
     }
     return outcome;
+  };
+}
+
+function localPublishing(
+  core: Core,
+  { fanout, gestures }: { readonly fanout: Fanout; readonly gestures: Gestures },
+): Router['publish'] {
+  return (message, origin, payload) => {
+    core.figures.publishes += 1;
+    // What comes back from another router must not be told to the session that published it.
+    const except = core.sessions.get(origin.writer);
+    const frame =
+      payload === undefined ? encodeFrame(message) : frameAround(payload, { qos: qosOf(message) });
+    const { router: from, writer } = origin;
+    const forward: Forward = (told, bytes) =>
+      fanout.publish(told, { frame: bytes, origin, except });
+    if (message.signal === 'gesture' && from !== undefined) {
+      gestures.publish({ from, writer }, message, { frame, forward });
+    } else {
+      forward(message, frame);
+    }
   };
 }
 
