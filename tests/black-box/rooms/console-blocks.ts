@@ -2,10 +2,13 @@
 // what it prints with the lines below. Two wildcards stand in what is shown: `…` for anything, also
 // over several lines, and `<word>` for anything within a line. A command with nothing below it only
 // has to succeed.
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { program } from '../harness/place.ts';
+import { hasEnded, trackProcess } from '../harness/processes.ts';
 import { runHansa } from '../harness/resident.ts';
 import { run, type Finished } from '../harness/run.ts';
+import { notYet, until } from '../harness/until.ts';
 
 export interface ShownCommand {
   /** As a person types it: `npx hansa status`. */
@@ -39,12 +42,40 @@ export function commandsIn(file: string): readonly ShownCommand[] {
 
 /** Runs it by a shell, as its reader does; `npx hansa` and `hansa` are the program under test. */
 export function runShown({ command }: ShownCommand, { cwd, env }: Stage): Promise<Finished> {
+  return run('sh', ['-c', scriptOf(command)], { cwd, env });
+}
+
+/**
+ * A command that goes on beside the next ones, until the test's file has ended: what it has printed
+ * as soon as that is what is shown, or it has ended.
+ */
+export async function startShown(
+  { command, output }: ShownCommand,
+  { cwd, env }: Stage,
+): Promise<Finished['stdout']> {
+  // In the place of the shell, so that ending it ends the program.
+  const script = command
+    .slice(0, -1)
+    .replace(/^npx hansa(?= )/, `exec '${process.execPath}' '${program}'`);
+  const child = spawn('sh', ['-c', script], { cwd, env: { ...env } });
+  trackProcess(child);
+  let said = '';
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => (said += text));
+  }
+  await until(`${command} says what is shown`, () =>
+    isAsShown(said, output) || hasEnded(child) ? true : notYet(said),
+  );
+  return said;
+}
+
+function scriptOf(command: string): string {
   const hansa = `hansa() { '${process.execPath}' '${program}' "$@"; }`;
   // Git starts its credential helper by a shell of its own, which knows no function of ours.
   const line = command
     .replaceAll("'!npx hansa credential'", `"!'${process.execPath}' '${program}' credential"`)
     .replaceAll(/\bnpx hansa(?= |$)/g, 'hansa');
-  return run('sh', ['-c', `${hansa}\n${line}`], { cwd, env });
+  return `${hansa}\n${line}`;
 }
 
 /** The same where a line is nothing but the program and its words, without loading it anew. */
