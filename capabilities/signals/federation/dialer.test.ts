@@ -162,6 +162,22 @@ describe('a link', () => {
     expect(leaf.manager.peerInfo('hub')).toMatchObject({ state: 'failed' });
   });
 
+  it('is told of in the logs at both of its ends, each change once', async () => {
+    make();
+    net.start();
+    await net.advance(100);
+    net.breakLines('leaf', 'hub');
+    await net.advance(60_000);
+    const told = net.logged.filter(([, name]) => name.startsWith('signal-peer.'));
+    for (const id of ['hub', 'leaf']) {
+      expect(told.filter(([at]) => at === id).map(([, name]) => name)).toEqual([
+        'signal-peer.active',
+        'signal-peer.away',
+        'signal-peer.active',
+      ]);
+    }
+  });
+
   it('of two to the same router leaves its peer active when it ends', async () => {
     net = new Network();
     const meshOf = (id: string, peer: string): Site =>

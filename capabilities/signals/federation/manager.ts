@@ -181,15 +181,16 @@ export class FederationManager {
         return;
       }
       case 'connected':
+        if (this.#peers.get(peer)?.state !== 'active') {
+          this.#needs.log.event('signal-peer.active', { peer });
+        }
         this.#register(peer, { state: 'active' });
         return;
       case 'disconnected':
         if (this.#peers.has(peer)) {
           this.#register(peer, { state: 'disconnected', namespaces: [] });
+          this.#needs.log.event('signal-peer.away', { peer, why: event.reason });
         }
-        return;
-      case 'syncComplete':
-        this.#needs.log.event('signal-federation.synced', { peer });
         return;
       default:
     }

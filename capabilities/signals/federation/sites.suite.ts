@@ -55,6 +55,8 @@ export class Network {
   readonly sites = new Map<string, Site>();
   readonly crossings: Crossing[] = [];
   readonly problems: unknown[] = [];
+  /** Names of what the sites' logs tell, by site. */
+  readonly logged: (readonly [string, string])[] = [];
   readonly #wires = new Set<Wire>();
   /** Pairs between which nothing can be dialled, as `a b`. */
   readonly #cut = new Set<string>();
@@ -71,7 +73,7 @@ export class Network {
 
   site(id: string, config: Partial<FederationConfig>, options: SiteOptions = {}): Site {
     const log: Log = {
-      event: () => undefined,
+      event: (name) => void this.logged.push([id, name]),
       problem: (name, error) => void this.problems.push([name, error]),
       with: () => log,
     };
