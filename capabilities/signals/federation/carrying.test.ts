@@ -118,6 +118,24 @@ describe('a write at another site', () => {
     expect(values('/site-a/x')).toEqual([1, 1, 1]);
   });
 
+  it('counts against a lock that was taken elsewhere before its owner came', async () => {
+    net = new Network();
+    hub = net.site('hub', {});
+    const mode = { kind: 'leaf', hubEndpoint: 'hub' } as const;
+    a = net.site('a', { mode, ownedNamespaces: ['/site-a/**'] });
+    b = net.site('b', { mode, ownedNamespaces: ['/site-b/**'] });
+    const holder = await hub.client();
+    holder.set('/site-a/x', 'held', { lock: true });
+    a.set('/site-a/x', 1);
+    net.start();
+    await net.advance(200);
+    expect(values('/site-a/x')).toEqual([1, 1, 1]);
+    expect(hub.router.get('/site-a/x')?.holder).toBeUndefined();
+    a.set('/site-a/x', 2);
+    await net.settle();
+    expect(values('/site-a/x')).toEqual([2, 2, 2]);
+  });
+
   it('takes no lock there', async () => {
     await star();
     const client = await b.client();

@@ -17,12 +17,12 @@ import { errorFrame } from '../router/publishing.ts';
 import type { Router } from '../router/router.ts';
 import type { Session } from '../router/session.ts';
 import type { Timers } from '../router/timers.ts';
+import type { Believing } from './believing.ts';
 import { createAsks, type Answer, type Asks } from './asks.ts';
 import { isPrivate, mayBeShared, type FederationConfig } from './config.ts';
 import type { Dispute } from './dispute.ts';
 import type { KinLink } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
-import { isFleeting } from './spreading.ts';
 import { suffixedMessage, type Suffix, type Suffixed } from './suffix.ts';
 import type { Topology } from './topology.ts';
 import type { Version } from './versions.ts';
@@ -43,6 +43,7 @@ export interface CarryingHost {
   readonly links: ReadonlyMap<string, KinLink>;
   readonly router: Router | undefined;
   readonly dispute: Dispute;
+  readonly believing: Believing;
   param(address: string): Param | undefined;
   version(address: string): Version | undefined;
   isStandby(link: KinLink): boolean;
@@ -147,10 +148,10 @@ export class Carrying {
     );
   }
 
-  carry(session: Session, message: SetMessage | PublishMessage): void {
+  carry(session: Session, message: SetMessage | PublishMessage, isOurs = false): void {
     const { address } = message;
     const settle = (answer: Answer): void => {
-      if (session.ended) {
+      if (session.ended || isOurs) {
         return;
       }
       if (isRefusal(answer)) {
@@ -215,7 +216,7 @@ export class Carrying {
       if (message.type === 'set') {
         link.send(frame);
       } else {
-        link.news(frame, isFleeting(message));
+        link.news(frame, this.#federation.router?.isFleeting(message) ?? false);
       }
     } catch {
       const sentence = 'the value is too large to be carried to its owner';
@@ -254,7 +255,9 @@ export class Carrying {
     }
     if (message.type === 'publish') {
       const { writer, origin: router } = suffix;
-      this.#federation.router?.publish(message, { writer, router });
+      if (!this.#federation.believing.isOver(message, router)) {
+        this.#federation.router?.publish(message, { writer, router });
+      }
       answer({ revision: undefined });
       return;
     }

@@ -112,7 +112,7 @@ function isSignalType(name: string): boolean {
 }
 
 /**
- * What a link carries of which the HELLO named these, as a mask of types: gestures and timelines go
+ * What a link carries of which one end names these, as a mask of types: gestures and timelines go
  * with events, as on links that were made before they had names; all of it where no type is named.
  */
 export function carriedTypes(features: readonly string[]): number {
@@ -121,6 +121,11 @@ export function carriedTypes(features: readonly string[]): number {
     (type) => features.includes(type) || (features.includes('event') && withEvents.includes(type)),
   );
   return named.length === signalTypes.length ? allTypesMask : typeMask(named);
+}
+
+/** What both ends of a link name. */
+export function carriedByBoth(ours: readonly string[], theirs: readonly string[]): number {
+  return carriedTypes(ours) & carriedTypes(theirs);
 }
 
 /** The pattern of a router that owns whatever nobody else does. */

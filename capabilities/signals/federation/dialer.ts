@@ -121,7 +121,7 @@ class EndpointDialer implements Dialer {
     if (attempt !== this.#attempt) {
       return;
     }
-    this.#peer = link.peer ?? this.#peer;
+    this.#isThere(link.peer);
     if (state === 'disconnected') {
       this.#over(attempt, link.reason ?? 'the link ended');
       return;
@@ -133,6 +133,13 @@ class EndpointDialer implements Dialer {
     } else if (state === 'failed') {
       this.#reason = link.reason;
       this.#needs.log.event('signal-link.failed', { endpoint: this.endpoint, why: this.#reason });
+    }
+  }
+
+  #isThere(peer: string | undefined): void {
+    if (peer !== undefined && peer !== this.#peer) {
+      this.#needs.changed('disconnected', this.#peer); // another one has taken its place
+      this.#peer = peer;
     }
   }
 

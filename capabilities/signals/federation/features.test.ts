@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { signalTypes, type SignalType } from '../frames/messages.ts';
 import { wireValue } from '../frames/values.ts';
-import type { TestLine } from '../router/router-rig.suite.ts';
+import { TestLine } from '../router/router-rig.suite.ts';
 import { Network, type Site } from './sites.suite.ts';
 
 let net: Network;
@@ -91,4 +91,72 @@ it('params that a link does not carry are not told by snapshots or by revisions 
     net.crossed(from, to).filter(({ type }) => type === 'set' || type === 'snapshot');
   expect(told('leaf', 'hub')).toEqual([]);
   expect(told('hub', 'leaf')).toMatchObject([{ type: 'snapshot' }]); // what WELCOME comes with
+});
+
+describe('two routers that name different features', () => {
+  const meet = async (ofHub: readonly string[], ofLeaf: readonly string[]): Promise<void> => {
+    net = new Network();
+    hub = net.site('hub', { features: [...ofHub, 'federation'] });
+    const mode = { kind: 'leaf', hubEndpoint: 'hub' } as const;
+    const features = [...ofLeaf, 'federation'];
+    leaf = net.site('leaf', { mode, ownedNamespaces: ['/leaf/**'], features });
+    net.start();
+    await net.advance(100);
+  };
+
+  it('carry what both name, whoever dialled', async () => {
+    for (const [ofHub, ofLeaf] of [
+      [
+        ['param', 'stream'],
+        ['param', 'event'],
+      ],
+      [
+        ['param', 'event'],
+        ['param', 'stream'],
+      ],
+    ] as const) {
+      await meet(ofHub, ofLeaf);
+      const [here, there] = [await leaf.client(), await hub.client()];
+      const [atLeaf, atHub] = [await watching(leaf), await watching(hub)];
+      expect(await toldOf(here, '/leaf/x', atHub)).toEqual(['param']);
+      expect(await toldOf(there, '/lobby/x', atLeaf)).toEqual(['param']);
+      net.stop();
+    }
+  });
+
+  it('of a mesh do so too, though one link of two is used', async () => {
+    for (const narrow of ['x', 'y']) {
+      net = new Network();
+      const meshOf = (id: string, peer: string): Site =>
+        net.site(id, {
+          mode: { kind: 'mesh', peers: [peer] },
+          ownedNamespaces: [`/${id}/**`],
+          features: id === narrow ? ['param', 'federation'] : ['param', 'stream', 'federation'],
+        });
+      const [x, y] = [meshOf('x', 'y'), meshOf('y', 'x')];
+      net.start();
+      await net.advance(100);
+      expect(await toldOf(await x.client(), '/x/x', await watching(y))).toEqual(['param']);
+      expect(await toldOf(await y.client(), '/y/x', await watching(x))).toEqual(['param']);
+      net.stop();
+    }
+  });
+
+  it('tell a peer of another kind no params that it does not name', async () => {
+    net = new Network();
+    hub = net.site('hub', {});
+    net.start();
+    hub.set('/s/x', 1);
+    const line = new TestLine(hub.router, {});
+    line.say({ type: 'hello', version: 1, features: ['event', 'federation'], name: 'stranger' });
+    await net.settle();
+    line.say({ type: 'federation', op: 'declare', patterns: ['/s/**'], revisions: [] });
+    line.forget();
+    hub.set('/s/x', 2);
+    line.say({ type: 'federation', op: 'request', patterns: ['/s/**'], revisions: [] });
+    const revisions = [{ address: '/s/x', revision: 1 }];
+    line.say({ type: 'federation', op: 'revisions', patterns: [], revisions });
+    await net.settle();
+    expect(line.types).toEqual(['federation']);
+  });
 });

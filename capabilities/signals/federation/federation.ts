@@ -4,6 +4,7 @@
 // whatever ways there are, stops where it is known.
 import type { Clock, Log } from '@hansa/foundation';
 import { maskHas } from '../frames/codes.ts';
+import { encodeFrame, encodePayload } from '../frames/encode.ts';
 import type {
   AckMessage,
   AddressRevision,
@@ -15,21 +16,19 @@ import type { SignalChange } from '../router/core.ts';
 import { isRefusal, type Param } from '../router/param.ts';
 import type { Router } from '../router/router.ts';
 import type { Timers } from '../router/timers.ts';
+import { Believing } from './believing.ts';
 import { Carrying } from './carrying.ts';
-import { isPrivate, mayBeShared, type FederationConfig } from './config.ts';
+import { isPrivate, type FederationConfig } from './config.ts';
 import { createDispute, type Dispute } from './dispute.ts';
 import type { KinHost, KinLink } from './kin-link.ts';
 import { federationLimits } from './limits.ts';
-import { brings, owns } from './link-rights.ts';
-import { payloadOf, type Advert, type Suffix, type Suffixed } from './suffix.ts';
+import { owns } from './link-rights.ts';
+import { payloadOf, type Advert, type Suffixed } from './suffix.ts';
 import { Spreading } from './spreading.ts';
 import { advertsFor, restate } from './stating.ts';
 import { Topology } from './topology.ts';
 import { isNewer, type StateChange, type Version } from './versions.ts';
 import { createWriters, type Writers } from './writers.ts';
-
-/** After its first link is up a router that lost its state may take it back from others. */
-const recoveryMs = 30_000;
 
 export interface FederationFigures {
   /** Changes and publications that were taken from other routers. */
@@ -70,12 +69,12 @@ export class Federation implements KinHost {
   readonly links: Map<string, KinLink> = new Map<string, KinLink>();
   readonly owners: Set<OwnListener> = new Set();
   readonly dispute: Dispute;
+  readonly believing: Believing;
   readonly carrying: Carrying;
   router: Router | undefined;
   readonly watchers: Set<TakenListener> = new Set();
   readonly #spreading: Spreading;
   readonly #writers: Writers;
-  #recoversUntilMs: number | undefined;
 
   constructor({ config, clock, timers, log }: FederationNeeds) {
     this.config = config;
@@ -90,6 +89,7 @@ export class Federation implements KinHost {
       routerId: config.routerId,
       isSession: (id) => this.router?.sessions.has(id) === true,
     });
+    this.believing = new Believing(this);
     this.carrying = new Carrying(this);
     this.#spreading = new Spreading(this);
   }
@@ -116,7 +116,7 @@ export class Federation implements KinHost {
   }
 
   linkUp(link: KinLink): void {
-    this.#recoversUntilMs ??= this.clock.monotonicMs() + recoveryMs;
+    this.believing.linked();
     this.links.set(link.id, link);
     this.#tellOfSelf(link);
     this.#advertise(this.topology.adverts(), link);
@@ -161,6 +161,18 @@ export class Federation implements KinHost {
     }
   }
 
+  /** The same of a publication: at an address of ours everybody hears it from us. */
+  heard(from: OwnListener, linkId: string, message: PublishMessage): void {
+    this.figures.taken += 1;
+    this.watchers.forEach((watcher) => watcher.publish(linkId, message));
+    if (this.topology.ownerOf(message.address)?.kind === 'self') {
+      const payload = encodePayload(message);
+      this.#spreading.tellNews({ message, payload, writer: linkId });
+      const frame = encodeFrame(message);
+      this.owners.forEach((other) => other !== from && other.publish(message, frame));
+    }
+  }
+
   param(address: string): Param | undefined {
     return this.router?.get(address);
   }
@@ -194,19 +206,20 @@ export class Federation implements KinHost {
   told(link: KinLink, change: StateChange): void {
     const { address, stamp, origin, hops } = change;
     if (
-      !this.#mayBring(link, address, 'param') ||
+      !this.believing.mayBring(link, address, 'param') ||
       stamp > this.#nowUs() + federationLimits.aheadMs * 1_000
     ) {
       this.figures.refused += 1;
+      this.#insist(address, stamp);
       return;
     }
-    const known = this.#spreading.versions.get(address);
-    if (!isNewer(change, known)) {
+    if (!isNewer(change, this.#spreading.versions.get(address))) {
       this.figures.known += 1;
       return;
     }
     const { value, ttl } = change;
-    const plain = { lock: false, unlock: false, writer: origin, link: link.id } as const;
+    const isOwners = this.topology.ownerOf(address)?.kind !== 'self';
+    const plain = { lock: false, unlock: false, writer: origin, link: link.id, isOwners } as const;
     const outcome = this.router?.set({ address, value, ttl, ...plain });
     if (outcome === undefined || isRefusal(outcome)) {
       this.figures.refused += 1;
@@ -221,13 +234,16 @@ export class Federation implements KinHost {
 
   published(link: KinLink, { suffix, message, payload }: Suffixed): void {
     const { address } = message;
-    const isTrue = message.type === 'publish' && this.#isOfItsOwner(address, suffix);
-    if (!isTrue || !this.#mayBring(link, address, message.signal)) {
+    const isTrue = message.type === 'publish' && this.believing.isOfItsOwner(address, suffix);
+    if (!isTrue || !this.believing.mayBring(link, address, message.signal)) {
       this.figures.refused += 1;
       return;
     }
     if (!this.#spreading.seen.isNew(suffix.origin, suffix.stamp)) {
       this.figures.known += 1;
+      return;
+    }
+    if (this.believing.isOver(message, suffix.origin)) {
       return;
     }
     this.figures.taken += 1;
@@ -285,17 +301,27 @@ export class Federation implements KinHost {
 
   outdone(link: KinLink, { address, revision }: AddressRevision): boolean {
     if (this.topology.ownerOf(address)?.kind !== 'self') {
-      return this.#mayBring(link, address, 'param');
+      return this.believing.mayBring(link, address, 'param');
     }
     if (this.param(address) === undefined) {
-      return this.#recovers();
+      return this.believing.recovers();
     }
-    // Only an earlier life of ours, or a forger, stamped it later: what is here is what counts.
-    if (revision <= this.#nowUs() + federationLimits.aheadMs * 1_000) {
-      this.#spreading.stamp(address, revision);
+    this.#insist(address, revision);
+    return false;
+  }
+
+  /**
+   * At an address of ours what is here is what counts: only whoever judged it before us, an earlier
+   * life of ours or a forger stamped it later.
+   */
+  #insist(address: string, stamp: number): void {
+    const held = this.#spreading.versions.get(address)?.stamp ?? 0;
+    const isOurs = this.topology.ownerOf(address)?.kind === 'self' && held > 0;
+    const isOfNow = stamp <= this.#nowUs() + federationLimits.aheadMs * 1_000;
+    if (isOurs && isOfNow && stamp > held) {
+      this.#spreading.stamp(address, stamp);
       this.#spreading.flood(address, undefined);
     }
-    return false;
   }
 
   confirmed(link: KinLink, address: string): void {
@@ -331,32 +357,9 @@ export class Federation implements KinHost {
     }
   }
 
-  #mayBring(link: KinLink, address: string, signal: SignalType | undefined): boolean {
-    if (!mayBeShared(address) || !maskHas(link.types, signal) || !brings(link.rights, address)) {
-      return false;
-    }
-    const owner = this.topology.ownerOf(address);
-    if (owner?.kind === 'router' || owner?.kind === 'away') {
-      return this.topology.mayBring(link.peerId, owner.id);
-    }
-    return owner?.kind === 'self' && this.#recovers() && this.param(address) === undefined;
-  }
-
-  /** Numbers under another's name would be taken for that one's publications, and silence it. */
-  #isOfItsOwner(address: string, { origin, stamp }: Suffix): boolean {
-    const owner = this.topology.ownerOf(address);
-    const id = owner?.kind === 'router' || owner?.kind === 'away' ? owner.id : origin;
-    return id === origin && stamp <= this.#nowUs() + federationLimits.aheadMs * 1_000;
-  }
-
   /** Nobody tells any more how those of routers that cannot be reached go on. */
   #endGestures(): void {
     this.router?.lost((router) => this.topology.isAway(router));
-  }
-
-  #recovers(): boolean {
-    const until = this.#recoversUntilMs;
-    return until !== undefined && this.clock.monotonicMs() < until;
   }
 
   /** To everybody but `except`, who is told all there is in a moment. */

@@ -5,6 +5,7 @@ import type { GesturePhase } from '../frames/messages.ts';
 import { wireValue } from '../frames/values.ts';
 import { routerLimits } from '../router/limits.ts';
 import type { TestLine } from '../router/router-rig.suite.ts';
+import { federationLimits } from './limits.ts';
 import { Network, type Site } from './sites.suite.ts';
 
 let net: Network;
@@ -150,4 +151,78 @@ it('beyond routerGesturesMax of one router passes as it comes', async () => {
   net.cut('b', 'hub');
   await net.settle();
   expect(phases(owner).length).toBe(before + routerGesturesMax);
+});
+
+it('is cancelled again where it went on after its link had come back', async () => {
+  await star();
+  const [finger, owner] = [await sites.b.client(), await watching(sites.a)];
+  touch(finger, 'start', 0);
+  await net.settle();
+  net.breakLines('b', 'hub');
+  await net.advance(60_000);
+  touch(finger, 'move', 1);
+  await net.settle();
+  expect(phases(owner)).toEqual(['start', 'cancel', 'move']);
+  net.cut('b', 'hub');
+  await net.settle();
+  expect(phases(owner)).toEqual(['start', 'cancel', 'move', 'cancel']);
+});
+
+it('of one session leaves places to the others of its site', async () => {
+  await star();
+  const [many, finger] = [await sites.b.client(), await sites.b.client()];
+  for (let id = 0; id <= routerLimits.routerGesturesMax; id += 1) {
+    touch(many, 'start', 0, id);
+    if (id % 500 === 0) {
+      await net.settle();
+    }
+  }
+  const owner = await watching(sites.a);
+  touch(finger, 'start', 0, 99_999);
+  await net.settle();
+  net.cut('b', 'hub');
+  await net.settle();
+  const cancelled = owner.messages('publish').filter(({ phase }) => phase === 'cancel');
+  expect(cancelled).toHaveLength(routerLimits.gesturesMax + 1);
+  expect(cancelled.some(({ id }) => id === 99_999)).toBe(true);
+});
+
+it('that could not be ended is not ended again later, and its session is told once', async () => {
+  await star();
+  const [finger, owner] = [await sites.b.client(), await watching(sites.a)];
+  touch(finger, 'start', 0);
+  await net.settle();
+  net.cut('a', 'hub');
+  await net.settle();
+  touch(finger, 'end', 1);
+  expect(finger.errors).toEqual(['502 a owns this address and cannot be reached']);
+  await net.advance(routerLimits.gestureIdleMs / 2);
+  net.join('a', 'hub');
+  await net.advance(routerLimits.gestureIdleMs);
+  expect(phases(owner)).toEqual(['start', 'cancel']);
+  expect(finger.errorCodes).toEqual([502]);
+});
+
+it('asks nothing of a session whose gesture ends by time while its owner is away', async () => {
+  await star();
+  const finger = await sites.b.client();
+  touch(finger, 'start', 0);
+  await net.settle();
+  net.cut('a', 'hub');
+  await net.advance(routerLimits.gestureIdleMs * 2);
+  expect(finger.errorCodes).toEqual([]);
+});
+
+it('that comes late, after its router was lost, is not begun', async () => {
+  await star();
+  const [finger, owner] = [await sites.b.client(), await watching(sites.a)];
+  const full = federationLimits.lineBytesMax + 1;
+  net.waiting = (from, to) => (from === 'hub' && to === 'a' ? full : 0);
+  touch(finger, 'start', 0);
+  await net.settle();
+  net.cut('b', 'hub');
+  await net.settle();
+  net.flow();
+  await net.settle();
+  expect(phases(owner)).toEqual([]);
 });

@@ -144,6 +144,18 @@ describe('a router that lies', () => {
     expect(heard.messages('publish')).toHaveLength(2);
   });
 
+  it('publishes nothing at our own addresses, under whatever name', async () => {
+    const evil = await liar();
+    const heard = await hub.client();
+    heard.subscribe(1, '/**');
+    heard.forget();
+    for (const origin of ['evil', 'a', 'hub', 'nobody']) {
+      evil.published('/lobby/cue', { origin });
+    }
+    await net.settle();
+    expect(heard.messages('publish')).toEqual([]);
+  });
+
   it('answers no write that it was not asked for', async () => {
     const evil = await liar();
     net.loses = ({ to, message }) => to === 'a' && message.type === 'set';
@@ -276,6 +288,16 @@ describe('the suffix', () => {
     const publish = { type: 'publish', address: '/a', signal: 'stream' } as const;
     const bundle = decodeFrame(suffixedMessage(publish, suffix)).message;
     expect(bundle).toMatchObject({ type: 'bundle', members: [{ message: { rate: undefined } }] });
+  });
+
+  it('names nobody by more than writerBytesMax, and no router by more than its own bound', () => {
+    const { routerIdBytesMax, writerBytesMax } = federationLimits;
+    const read = (more: Partial<Suffix>) =>
+      suffixOf(decodeFrame(suffixedMessage(setOf('/a', 1), { ...suffix, ...more })));
+    expect(read({ writer: 'w'.repeat(writerBytesMax) })).toBeDefined();
+    expect(read({ writer: 'w'.repeat(writerBytesMax + 1) })).toBeUndefined();
+    expect(read({ origin: 'r'.repeat(routerIdBytesMax) })).toBeDefined();
+    expect(read({ origin: 'r'.repeat(routerIdBytesMax + 1) })).toBeUndefined();
   });
 
   it('is as the protocol has it, byte for byte', () => {

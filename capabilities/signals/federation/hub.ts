@@ -2,6 +2,7 @@
 // theirs, ask for what is there, compare revisions, and write nowhere else. One of our own kind is
 // handed a link as soon as it has declared; any other stays a session that is subscribed to what it
 // owns, and its writes are judged here.
+import { maskHas } from '../frames/codes.ts';
 import { encodeFrame } from '../frames/encode.ts';
 import { signalErrors, type FederationMessage, type SignalFrame } from '../frames/messages.ts';
 import { patternProblem } from '../patterns/address.ts';
@@ -13,7 +14,7 @@ import { errorFrame } from '../router/publishing.ts';
 import type { PeerSide } from '../router/router.ts';
 import type { Subscription } from '../router/routes.ts';
 import type { Session } from '../router/session.ts';
-import { carriedTypes } from './config.ts';
+import { carriedByBoth } from './config.ts';
 import type { Emit } from './events.ts';
 import type { Federation } from './federation.ts';
 import { KinLink } from './kin-link.ts';
@@ -97,8 +98,8 @@ class Hub implements PeerDesk {
     return this.#federation.carrying.isElsewhere(session, address);
   }
 
-  carry(session: Session, message: Parameters<PeerDesk['carry']>[1]): void {
-    this.#federation.carrying.carry(session, message);
+  carry(...carried: Parameters<PeerDesk['carry']>): void {
+    this.#federation.carrying.carry(...carried);
   }
 
   left(session: Session): void {
@@ -233,7 +234,8 @@ class Hub implements PeerDesk {
   ): void {
     const { routes } = this.#side.core;
     this.#declared.get(session)?.subscriptions.forEach((one) => routes.remove(one));
-    const subscriptions = patterns.map((pattern) => subscriptionTo(session, pattern));
+    const types = this.#typesOf(session);
+    const subscriptions = patterns.map((pattern) => subscriptionTo(session, { pattern, types }));
     subscriptions.forEach((one) => routes.add(one));
     this.#declared.set(session, { routerId, patterns, subscriptions, link: undefined });
     session.outbox.reply(encodeFrame({ type: 'ack' }));
@@ -258,11 +260,15 @@ class Hub implements PeerDesk {
       peerId: routerId,
       dialerId: routerId,
       rights: session.access,
-      types: carriedTypes(session.features),
+      types: this.#typesOf(session),
     });
     this.#declared.set(session, { routerId, patterns, subscriptions: [], link });
     session.outbox.reply(encodeFrame({ type: 'ack' }));
     this.#federation.linkUp(link);
+  }
+
+  #typesOf({ features }: Session): number {
+    return carriedByBoth(this.#federation.config.features, features);
   }
 
   #request(session: Session, { patterns, since = 0 }: FederationMessage): void {
@@ -291,7 +297,9 @@ class Hub implements PeerDesk {
       declared.link.whenTold(complete);
       return;
     }
-    patterns.forEach((pattern) => watching.snapshot(session, { pattern, since }));
+    if (maskHas(this.#typesOf(session), 'param')) {
+      patterns.forEach((pattern) => watching.snapshot(session, { pattern, since }));
+    }
     complete();
   }
 
@@ -301,6 +309,7 @@ class Hub implements PeerDesk {
     watching.tell(session, {
       params: held(theirs.keys(), (address) => core.params.get(address)),
       wants: ({ address, revision }) =>
+        maskHas(this.#typesOf(session), 'param') &&
         revision > (theirs.get(address) ?? revision) &&
         this.#mayWrite(session, address) &&
         session.access.allows('read', address),
@@ -336,8 +345,10 @@ class Hub implements PeerDesk {
 }
 
 /** Internal: it has no id of the session's, so that no number of its own is taken by it. */
-function subscriptionTo(session: Session, pattern: string): Subscription<Session> {
-  const types = carriedTypes(session.features);
+function subscriptionTo(
+  session: Session,
+  { pattern, types }: Pick<Subscription<Session>, 'pattern' | 'types'>,
+): Subscription<Session> {
   return { session, pattern, types, intervalMs: 0, epsilon: 0, ended: false };
 }
 

@@ -1,5 +1,5 @@
 // How long a router keeps what another one owns: as long as that one has it, and no longer.
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { Network, type Site } from './sites.suite.ts';
 
 let net: Network;
@@ -60,4 +60,59 @@ it('is as old as its last writer said where it ends at a fixed time', async () =
   expect(others.map((site) => site.value('/a/x'))).toEqual([1, 1]);
   await net.advance(3_000);
   expect(others.map((site) => site.value('/a/x'))).toEqual([undefined, undefined]);
+});
+
+it('stays two routers away from its owner too', async () => {
+  net = new Network();
+  const chain = [
+    { id: 'a', peer: 'b', ttl: 0 },
+    { id: 'b', peer: 'c', ttl: 100 },
+    { id: 'c', peer: 'd', ttl: 100 },
+    { id: 'd', peer: undefined, ttl: 100 },
+  ].map(({ id, peer, ttl }) => {
+    const mode = { kind: 'mesh', peers: peer === undefined ? [] : [peer] } as const;
+    const options = { options: { paramTtlSeconds: ttl } };
+    return net.site(id, { mode, ownedNamespaces: [`/${id}/**`] }, options);
+  });
+  net.start();
+  await net.advance(200);
+  chain[0]?.set('/a/x', 1);
+  await net.advance(1_000_000);
+  expect(chain.map((site) => site.value('/a/x'))).toEqual([1, 1, 1, 1]);
+});
+
+describe('what a hub of another kind has', () => {
+  async function leafOf(): Promise<{ readonly hub: Site; readonly leaf: Site }> {
+    net = new Network();
+    const hub = net.site('hub', {}, { isStranger: true });
+    const mode = { kind: 'leaf', hubEndpoint: 'hub' } as const;
+    const options = { options: { paramTtlSeconds: 3_600 } };
+    const leaf = net.site('leaf', { mode, ownedNamespaces: ['/leaf/**'] }, options);
+    net.start();
+    await net.advance(200);
+    return { hub, leaf };
+  }
+
+  it('stays at its leaves while it is there', async () => {
+    const { hub, leaf } = await leafOf();
+    hub.set('/lobby/x', 1);
+    await net.settle();
+    const watcher = await leaf.client();
+    watcher.subscribe(1, '/**');
+    watcher.forget();
+    await net.advance(20_000_000);
+    expect(leaf.value('/lobby/x')).toBe(1);
+    expect(watcher.types).toEqual([]);
+  });
+
+  it('is there in the end though it was lost on its way', async () => {
+    const { hub, leaf } = await leafOf();
+    net.loses = ({ to, message }) => to === 'leaf' && message.type === 'set';
+    hub.set('/lobby/x', 1);
+    await net.settle();
+    net.loses = () => false;
+    expect(leaf.value('/lobby/x')).toBeUndefined();
+    await net.advance(630_000);
+    expect(leaf.value('/lobby/x')).toBe(1);
+  });
 });

@@ -15,6 +15,8 @@ export const federationLimits = {
   vectorBytesMax: 60_000,
   /** A cluster's id in hex is half of it; every message between our routers carries one. */
   routerIdBytesMax: 128,
+  /** How a session of another router is called: that router's id, and a session's own. */
+  writerBytesMax: 512,
   /** Reconnecting takes longer each time, and not longer than this. */
   reconnectMsMax: 30_000,
   /** A hub that does not welcome us, or does not answer, is as good as away. */

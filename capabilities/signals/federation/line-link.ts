@@ -15,7 +15,7 @@ import {
 } from '../frames/messages.ts';
 import type { Router } from '../router/router.ts';
 import type { Timer } from '../router/timers.ts';
-import { carriedTypes, type PeerState } from './config.ts';
+import { carriedByBoth, carriedTypes, type PeerState } from './config.ts';
 import type { Emit } from './events.ts';
 import type { Federation } from './federation.ts';
 import type { LinkPort } from './allowance.ts';
@@ -36,6 +36,8 @@ export interface LineLinkNeeds {
   readonly emit: Emit;
   readonly rights: LinkRights;
   readonly interests: readonly string[];
+  /** What a router of another kind is known by, of what it calls itself. */
+  readonly nameOf: (name: string) => string;
   /** The one router that may be at the other end, where the line has proven it. */
   readonly expected?: string | undefined;
   /** Told of every new state; `failed` where it makes no sense to try again. */
@@ -161,7 +163,7 @@ export class LineLink implements FederationLink {
     }
   }
 
-  #welcomed({ name, token }: WelcomeMessage): void {
+  #welcomed({ name, token, features }: WelcomeMessage): void {
     const { federation, router, rights, interests, log } = this.#needs;
     const { clock, timers } = federation;
     const kinId = kinIn(token);
@@ -174,8 +176,10 @@ export class LineLink implements FederationLink {
       this.#fail('the link has proven another router than the one that speaks');
       return;
     }
-    this.#peer = kinId ?? name;
-    const types = carriedTypes(federation.config.features);
+    this.#peer = kinId ?? this.#needs.nameOf(name);
+    const own = federation.config.features;
+    // What a hub of another kind says of itself is what it knows, not what it is to be told.
+    const types = kinId === undefined ? carriedTypes(own) : carriedByBoth(own, features);
     this.#enter('syncing');
     if (kinId === undefined) {
       const port = this.#port;

@@ -263,6 +263,7 @@ export class FederationManager {
       id,
       rights,
       interests: interests ?? ['/**'],
+      nameOf: (name) => this.#nameOf(name, line),
       expected,
       emit: (event) => this.#emit(event),
       changed: (state) => {
@@ -279,14 +280,21 @@ export class FederationManager {
 
   /** Of a peer that is known already: what becomes of the link to it, before and after it is up. */
   #stands(peer: string | undefined, state: PeerState): void {
-    const isLinkOnly = state === 'connecting' || state === 'handshaking' || state === 'failed';
-    if (isLinkOnly && peer !== undefined && this.#peers.has(peer) && !this.#isLinked(peer)) {
-      this.#register(peer, { state });
+    const isUp = state === 'syncing' || state === 'active'; // that is told by events
+    if (!isUp && peer !== undefined && this.#peers.has(peer) && !this.#isLinked(peer)) {
+      this.#register(peer, { state, namespaces: [] });
     }
   }
 
+  /** Of our own kind: one of another kind has one link. */
   #isLinked(peer: string): boolean {
     return [...this.#federation.links.values()].some(({ peerId }) => peerId === peer);
+  }
+
+  /** Routers of another kind may have the same name. */
+  #nameOf(name: string, { remote }: Line): string {
+    const isTaken = [...this.#links.values()].some(({ peer }) => peer === name);
+    return isTaken ? `${name} at ${remote}` : name;
   }
 
   #emit(event: FederationEvent): void {

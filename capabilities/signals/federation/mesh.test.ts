@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { wireValue } from '../frames/values.ts';
 import { federationLimits } from './limits.ts';
 import { Network, type Site } from './sites.suite.ts';
 
@@ -32,6 +33,24 @@ function signals(): number {
   const types = ['set', 'bundle', 'snapshot'];
   return net.crossings.filter(({ message }) => types.includes(message.type)).length;
 }
+
+it('one with a hub of another kind is heard by those of its own kind too, at its own addresses', async () => {
+  net = new Network();
+  const theirs = net.site('theirs', {}, { isStranger: true });
+  const kin = net.site('kin', { ownedNamespaces: ['/kin/**'] });
+  const mode = { kind: 'mesh', peers: ['theirs', 'kin'] } as const;
+  const own = net.site('own', { mode, ownedNamespaces: ['/own/**'] });
+  net.start();
+  await net.advance(200);
+  const [far, near, sender] = [await kin.client(), await own.client(), await theirs.client()];
+  [far, near].forEach((line) => line.subscribe(1, '/own/**'));
+  sender.set('/own/x', 1);
+  sender.publish('/own/cue', { value: wireValue('go') });
+  await net.settle();
+  for (const line of [far, near]) {
+    expect([line.sets.length, line.publishes]).toEqual([1, ['/own/cue="go"']]);
+  }
+});
 
 describe.each([3, 4, 5])('a ring of %i routers', (count) => {
   it('links each to both of its neighbours, and is quiet', async () => {

@@ -22,11 +22,13 @@ import type { Federation, OwnListener } from './federation.ts';
 import type { LinkRights } from './link-rights.ts';
 import { createAllowance, type Allowance, type LinkPort } from './allowance.ts';
 import { federationLimits } from './limits.ts';
-import { isFleeting } from './spreading.ts';
 import { revisionFrames } from './revision-frames.ts';
 
 /** As published links count their subscriptions. */
 const firstSubscription = 1_000;
+
+/** How often all that the hub has is asked for anew: of what others own it tells no revisions. */
+const refreshMs = 600_000;
 
 export interface PlainLinkNeeds {
   readonly federation: Federation;
@@ -59,6 +61,7 @@ export class PlainLink implements OwnListener {
   #timer: Timer | undefined;
   #ticking: Timer | undefined;
   #active = false;
+  #refreshedMs = 0;
   dropped = 0;
 
   readonly #allowance: Allowance;
@@ -90,6 +93,7 @@ export class PlainLink implements OwnListener {
   /** The hub has told what it has: now it is told what it lacks. */
   activate(): void {
     this.#active = true;
+    this.#refreshedMs = this.#needs.clock.monotonicMs();
     const agreed = this.#agreed;
     this.#agreed = undefined;
     this.#needs.federation.owners.add(this);
@@ -123,11 +127,11 @@ export class PlainLink implements OwnListener {
   }
 
   publish(message: PublishMessage, frame: Uint8Array): void {
-    const { port, rights, types } = this.#needs;
+    const { port, rights, types, router } = this.#needs;
     if (!maskHas(types, message.signal) || !rights.allows('read', message.address)) {
       return;
     }
-    if (isFleeting(message) ? port.isClogged() : this.#allowance.isSpent()) {
+    if (router.isFleeting(message) ? port.isClogged() : this.#allowance.isSpent()) {
       this.dropped += 1;
     } else {
       this.#allowance.sent(frame.length);
@@ -209,6 +213,7 @@ export class PlainLink implements OwnListener {
     }
     const held = router.get(address);
     if (held !== undefined && sameValue(held.value, value)) {
+      router.prolong(address); // the hub has it still
       return;
     }
     const plain = { lock: false, unlock: false, writer: 'federation', link: port.id } as const;
@@ -227,7 +232,7 @@ export class PlainLink implements OwnListener {
     if (this.#mayTake(message.address, message.signal)) {
       const { id } = port;
       router.publish(message, { writer: 'federation', link: id, router: `link ${id}` });
-      federation.watchers.forEach((watcher) => watcher.publish(port.id, message));
+      federation.heard(this, id, message);
     }
   }
 
@@ -295,11 +300,21 @@ export class PlainLink implements OwnListener {
     const { syncIntervalMs } = federation.config;
     this.#ticking = timers.at(clock.monotonicMs() + syncIntervalMs, () => {
       this.#sendAgain();
+      this.#refresh();
       for (const frame of revisionFrames(this.#known(), federation.routerId)) {
         this.#needs.port.send(frame);
       }
       this.#tick();
     });
+  }
+
+  /** A subscription comes with a snapshot. */
+  #refresh(): void {
+    const nowMs = this.#needs.clock.monotonicMs();
+    if (nowMs >= this.#refreshedMs + refreshMs) {
+      this.#refreshedMs = nowMs;
+      this.subscribe();
+    }
   }
 
   /** What was never answered for was lost on its way, or its answer was. */

@@ -74,6 +74,28 @@ describe('a slow link', () => {
     expect(heard.publishes.at(-1)).toBe(`/leaf/cue=${eventsWaitingMax - 1}`);
   });
 
+  it('drops events that are declared to be dropped, and keeps its places for the others', async () => {
+    const net = new Network();
+    networks.push(net);
+    const rules = [{ pattern: '/leaf/meter', events: 'drop' as const }];
+    const hub = net.site('hub', {});
+    const mode = { kind: 'leaf', hubEndpoint: 'hub' } as const;
+    const own = { mode, ownedNamespaces: ['/leaf/**'] } as const;
+    const leaf = net.site('leaf', own, { options: { rules } });
+    net.start();
+    await net.advance(100);
+    const [heard, client] = [await hub.client(), await leaf.client()];
+    heard.subscribe(1, '/**');
+    net.waiting = (from) => (from === 'leaf' ? full : 0);
+    for (let i = 0; i < federationLimits.eventsWaitingMax + 100; i += 1) {
+      client.publish('/leaf/meter', { value: wireValue(i) });
+    }
+    client.publish('/leaf/cue');
+    net.flow();
+    await net.settle();
+    expect(heard.publishes).toEqual(['/leaf/cue=1']);
+  });
+
   it('takes so many bytes of writes for an owner that reads nothing, and refuses the rest', async () => {
     const { net, hub, leaf } = await pair();
     const heard = await leaf.client();

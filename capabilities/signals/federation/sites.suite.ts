@@ -64,7 +64,7 @@ export class Network {
   waiting: (from: string, to: string) => number = () => 0;
   loses: (crossing: Crossing) => boolean = () => false;
   isRecording = true;
-  /** Called with every frame that is sent. */
+  /** Called with every frame that is sent, and where somebody dials. */
   passed: () => void = () => undefined;
 
   constructor(seed = 1) {
@@ -199,6 +199,7 @@ export class Network {
 
   async #dial(from: string, to: string, accept: AcceptLine): Promise<Line> {
     await Promise.resolve();
+    this.passed();
     const target = this.sites.get(to);
     if (target === undefined || this.#cut.has(pairOf(from, to))) {
       throw new HansaError('DIAL_FAILED', `${to} cannot be reached`);

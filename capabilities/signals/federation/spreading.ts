@@ -3,6 +3,7 @@
 import type { Clock, Log } from '@hansa/foundation';
 import type { PublishMessage, SignalType } from '../frames/messages.ts';
 import type { Param } from '../router/param.ts';
+import type { Router } from '../router/router.ts';
 import type { KinLink } from './kin-link.ts';
 import { suffixedFrame, suffixedMessage, type Suffix } from './suffix.ts';
 import { createSeen, stampOf, type Seen, type Version } from './versions.ts';
@@ -12,6 +13,7 @@ export interface SpreadingHost {
   readonly clock: Clock;
   readonly log: Log;
   readonly links: ReadonlyMap<string, KinLink>;
+  readonly router: Router | undefined;
   param(address: string): Param | undefined;
   mayCross(link: KinLink, address: string, signal?: SignalType): boolean;
 }
@@ -45,8 +47,9 @@ export class Spreading {
 
   /** A param that was there before: ours is as old as it says, another's is of unknown age. */
   adopt({ address, timestamp }: Param): void {
-    const stamp = Math.max(1, Math.floor(timestamp));
-    this.versions.set(address, { stamp, origin: this.#host.routerId, hops: 0, via: undefined });
+    const { routerId: origin } = this.#host;
+    const stamp = stampOf(Math.max(1, timestamp / 1_000), origin, undefined);
+    this.versions.set(address, { stamp, origin, hops: 0, via: undefined });
   }
 
   flood(address: string, payload: Uint8Array | undefined): void {
@@ -111,12 +114,7 @@ export class Spreading {
         this.#host.log.problem('signal-federation.value-too-large', error);
         return;
       }
-      link.news(frame, isFleeting(message));
+      link.news(frame, this.#host.router?.isFleeting(message) ?? false);
     }
   }
-}
-
-/** Worth nothing when it is late. */
-export function isFleeting({ signal, phase }: PublishMessage): boolean {
-  return signal === 'stream' || (signal === 'gesture' && phase === 'move');
 }

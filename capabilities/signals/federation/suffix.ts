@@ -14,6 +14,7 @@ import type {
   SignalFrame,
 } from '../frames/messages.ts';
 import { textLength } from '../frames/text.ts';
+import { federationLimits } from './limits.ts';
 
 /** `HNS1`. */
 const magic = 0x484e_5331;
@@ -111,12 +112,15 @@ function readSuffix(payload: Uint8Array, at: number): Suffix | undefined {
     if (cursor.left < 4 || cursor.u32() !== magic) {
       return undefined;
     }
+    const { routerIdBytesMax, writerBytesMax } = federationLimits;
     const kind = kinds[cursor.u8()];
     const hops = cursor.u8();
     const stamp = cursor.u64();
     const id = cursor.u32();
-    const origin = cursor.text();
-    return kind && { kind, hops, stamp, id, origin, writer: cursor.text() };
+    const who = { origin: cursor.text(), writer: cursor.text() };
+    const isShort =
+      textLength(who.origin) <= routerIdBytesMax && textLength(who.writer) <= writerBytesMax;
+    return isShort && kind !== undefined ? { kind, hops, stamp, id, ...who } : undefined;
   } catch {
     return undefined; // cut short: no suffix of ours
   }

@@ -295,3 +295,21 @@ test('a reader is asked before each entry, those that it does not want too, and 
   expect(await journal.entries(query)[Symbol.asyncIterator]().next()).toMatchObject({ done: true });
   expect(asked).toBe(100);
 });
+
+test('what several rules remember, however much each, is read as one, oldest first', async () => {
+  const world = createWorld([
+    { pattern: '/cue/**', journalEntries: 100 },
+    { pattern: '/sensor/**', journalEntries: 100 },
+    { pattern: '/empty/**', journalEntries: 100 },
+  ]);
+  const otherwise = createMemoryJournal();
+  const journal = await world.start(otherwise);
+  const times: number[] = [];
+  for (const address of ['/cue/a', '/sensor/b', '/elsewhere', '/cue/a', '/cue/a', '/sensor/b']) {
+    write(journal, world, { address });
+    times.push(world.clock.now());
+    await world.clock.advance(200);
+  }
+  expect(await timesOf(journal)).toEqual(times);
+  expect(await timesOf(await world.start(otherwise))).toEqual(times);
+});

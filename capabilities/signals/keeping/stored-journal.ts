@@ -373,8 +373,11 @@ async function* merged(
       let first = -1;
       heads.forEach((head, at) => {
         const least = heads[first];
+        if (head.done === true) {
+          return;
+        }
         const isFirst = least?.done !== false || head.value.timestamp < least.value.timestamp;
-        first = head.done !== true && isFirst ? at : first;
+        first = isFirst ? at : first;
       });
       const [head, source] = [heads[first], sources[first]];
       if (head?.done !== false || source === undefined) {

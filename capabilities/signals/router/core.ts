@@ -60,8 +60,8 @@ export interface PeerDesk {
    * rights: what one may not write is not carried, and refused like everything.
    */
   isElsewhere(session: Session, address: string): boolean;
-  /** On its way there; the session is told what became of it. */
-  carry(session: Session, message: SetMessage | PublishMessage): void;
+  /** On its way there; the session is told what became of it, unless it did not send it. */
+  carry(session: Session, message: SetMessage | PublishMessage, isOurs?: boolean): void;
 }
 
 /**

@@ -145,6 +145,7 @@ function publish(rooms: Rooms, session: Session, { message, frame }: Publication
     publishing.publish(session, message, relayedFrame(frame));
   } else {
     core.figures.refused += 1;
+    rooms.gestures.refused(session, message);
     session.outbox.reply(errorFrame(refusal));
   }
 }
@@ -155,7 +156,7 @@ function carry(
   { session, peers }: { readonly session: Session; readonly peers: PeerDesk },
   { message, frame }: Publication,
 ): void {
-  const forward: Forward = (told) => peers.carry(session, told);
+  const forward: Forward = (told, _frame, isOurs) => peers.carry(session, told, isOurs);
   if (message.signal === 'gesture') {
     const hand = { from: session, writer: session.id };
     gestures.publish(hand, message, { frame: relayedFrame(frame), forward });

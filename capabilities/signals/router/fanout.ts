@@ -78,6 +78,14 @@ export function createFanout(core: Core): Fanout {
   };
 }
 
+/** Worth nothing when it is late. */
+export function isFleeting(core: Core, { signal, phase, address }: PublishMessage): boolean {
+  if (signal === 'stream' || signal === 'gesture') {
+    return signal === 'stream' || phase === 'move';
+  }
+  return core.eventPolicyOf(address) !== 'keep';
+}
+
 type Send = (route: Route<Session>, bit: number) => void;
 
 /** How a message of its kind is sent to a session that is slow, or wants it seldom. */
@@ -102,9 +110,9 @@ function senderOf(core: Core, message: PublishMessage, frame: Uint8Array): Send 
       session.outbox.event(frame);
     };
   }
-  return core.eventPolicyOf(address) === 'keep'
-    ? ({ session }) => session.outbox.event(frame)
-    : ({ session }) => session.outbox.fleeting(frame);
+  return isFleeting(core, message)
+    ? ({ session }) => session.outbox.fleeting(frame)
+    : ({ session }) => session.outbox.event(frame);
 }
 
 /** Keys of gates: those of params are their addresses, in which no NUL is allowed. */

@@ -11,8 +11,8 @@ import { routerLimits } from './limits.ts';
 import type { Session } from './session.ts';
 import type { Timer } from './timers.ts';
 
-/** Takes what is left of a gesture when its moves have been gathered. */
-export type Forward = (message: PublishMessage, frame: Uint8Array) => void;
+/** Takes what is left when moves have been gathered; `isOurs` where no session sent it. */
+export type Forward = (message: PublishMessage, frame: Uint8Array, isOurs?: boolean) => void;
 
 /** Whose it is. */
 export interface Hand {
@@ -24,6 +24,8 @@ export interface Hand {
 
 export interface Gestures {
   publish(hand: Hand, message: PublishMessage, framed: Framed): void;
+  /** It was refused: where it would have ended a gesture, that one is cancelled instead. */
+  refused(session: Session, message: PublishMessage): void;
   /** Ends what the session had begun. */
   left(session: Session): void;
   /** Ends what came from routers that are gone. */
@@ -35,8 +37,14 @@ export interface Framed {
   readonly forward: Forward;
 }
 
-interface Gesture {
+/** All that one hand does. */
+interface Begun {
   readonly hand: Hand;
+  readonly gestures: Map<string, Gesture>;
+}
+
+interface Gesture {
+  readonly begun: Begun;
   readonly key: string;
   readonly address: string;
   readonly id: number | undefined;
@@ -56,14 +64,18 @@ export function createGestures(core: Core): Gestures {
 
 class GestureBook implements Gestures {
   readonly #core: Core;
-  readonly #begun = new Map<Hand['from'], Map<string, Gesture>>();
+  /** By session, or by router and writer. */
+  readonly #begun = new Map<Session | string, Begun>();
+  /** Gestures of each router's sessions. */
+  readonly #ofRouters = new Map<string, number>();
+  #ofAllRouters = 0;
 
   constructor(core: Core) {
     this.#core = core;
   }
 
   publish(hand: Hand, message: PublishMessage, framed: Framed): void {
-    const gesture = this.#begun.get(hand.from)?.get(keyOf(hand, message));
+    const gesture = this.#begun.get(placeOf(hand))?.gestures.get(keyOf(message));
     if (message.phase === 'move' && gesture !== undefined) {
       this.#move(gesture, message, framed);
       return;
@@ -71,34 +83,42 @@ class GestureBook implements Gestures {
     if (gesture !== undefined) {
       this.#forget(gesture);
     }
-    if (message.phase === 'start' || message.phase === undefined) {
+    // Of a router's the start may have been lost, or taken for the last of it, where a link broke.
+    const isAfar = typeof hand.from === 'string' && message.phase === 'move';
+    if (isAfar || message.phase === 'start' || message.phase === undefined) {
       this.#begin(hand, message, framed.forward);
     }
     framed.forward(message, framed.frame);
   }
 
+  refused(session: Session, message: PublishMessage): void {
+    const gesture = this.#begun.get(session)?.gestures.get(keyOf(message));
+    if (gesture !== undefined && message.phase !== 'move') {
+      this.#cancel(gesture);
+    }
+  }
+
   left(session: Session): void {
-    this.#begun.get(session)?.forEach((gesture) => this.#cancel(gesture));
+    this.#begun.get(session)?.gestures.forEach((gesture) => this.#cancel(gesture));
   }
 
   lost(isGone: (router: string) => boolean): void {
-    for (const [from, begun] of this.#begun) {
-      if (typeof from === 'string' && isGone(from)) {
-        begun.forEach((gesture) => this.#cancel(gesture));
+    for (const { hand, gestures } of this.#begun.values()) {
+      if (typeof hand.from === 'string' && isGone(hand.from)) {
+        gestures.forEach((gesture) => this.#cancel(gesture));
       }
     }
   }
 
   #begin(hand: Hand, message: PublishMessage, forward: Forward): void {
-    const { gesturesMax, routerGesturesMax } = routerLimits;
-    const begun = this.#begun.get(hand.from) ?? new Map<string, Gesture>();
-    if (begun.size >= (typeof hand.from === 'string' ? routerGesturesMax : gesturesMax)) {
+    const begun = this.#begun.get(placeOf(hand)) ?? { hand, gestures: new Map() };
+    if (begun.gestures.size >= routerLimits.gesturesMax || !this.#hasRoom(hand)) {
       return; // its moves pass as they come
     }
-    this.#begun.set(hand.from, begun);
+    this.#begun.set(placeOf(hand), begun);
     const gesture: Gesture = {
-      hand,
-      key: keyOf(hand, message),
+      begun,
+      key: keyOf(message),
       address: message.address,
       id: message.id,
       forward,
@@ -108,15 +128,38 @@ class GestureBook implements Gestures {
       flushing: undefined,
       idling: undefined,
     };
-    begun.set(gesture.key, gesture);
+    begun.gestures.set(gesture.key, gesture);
+    this.#count(hand, 1);
     this.#idle(gesture);
+  }
+
+  #hasRoom({ from }: Hand): boolean {
+    if (typeof from !== 'string') {
+      return true;
+    }
+    const { routerGesturesMax, routersGesturesMax } = routerLimits;
+    const own = this.#ofRouters.get(from) ?? 0;
+    return own < routerGesturesMax && this.#ofAllRouters < routersGesturesMax;
+  }
+
+  #count({ from }: Hand, more: number): void {
+    if (typeof from !== 'string') {
+      return;
+    }
+    this.#ofAllRouters += more;
+    const own = (this.#ofRouters.get(from) ?? 0) + more;
+    if (own > 0) {
+      this.#ofRouters.set(from, own);
+    } else {
+      this.#ofRouters.delete(from);
+    }
   }
 
   #move(gesture: Gesture, message: PublishMessage, { frame, forward }: Framed): void {
     const nowMs = this.#core.clock.monotonicMs();
     gesture.heardMs = nowMs;
     gesture.forward = forward;
-    if (typeof gesture.hand.from === 'string') {
+    if (typeof gesture.begun.hand.from === 'string') {
       forward(message, frame);
       return;
     }
@@ -145,11 +188,11 @@ class GestureBook implements Gestures {
   #forget(gesture: Gesture): void {
     this.#flush(gesture);
     gesture.idling?.cancel();
-    const { from } = gesture.hand;
-    const begun = this.#begun.get(from);
-    begun?.delete(gesture.key);
-    if (begun?.size === 0) {
-      this.#begun.delete(from);
+    const { hand, gestures } = gesture.begun;
+    gestures.delete(gesture.key);
+    this.#count(hand, -1);
+    if (gestures.size === 0) {
+      this.#begun.delete(placeOf(hand));
     }
   }
 
@@ -164,7 +207,7 @@ class GestureBook implements Gestures {
       timestamp: this.#core.nowUs(),
       ...(id === undefined ? {} : { id }),
     };
-    gesture.forward(message, encodeFrame(message));
+    gesture.forward(message, encodeFrame(message), true);
   }
 
   #idle(gesture: Gesture): void {
@@ -179,7 +222,11 @@ class GestureBook implements Gestures {
   }
 }
 
+function placeOf({ from, writer }: Hand): Session | string {
+  return typeof from === 'string' ? `${from}\0${writer}` : from;
+}
+
 /** A gesture without an id is the one with id 0. */
-function keyOf({ from, writer }: Hand, { address, id }: PublishMessage): string {
-  return typeof from === 'string' ? `${writer}\0${id ?? 0} ${address}` : `${id ?? 0} ${address}`;
+function keyOf({ address, id }: PublishMessage): string {
+  return `${id ?? 0} ${address}`;
 }

@@ -50,10 +50,12 @@ export const routerLimits = {
   gestureFlushMs: 16,
   /** As the published router: a gesture that nobody ended. */
   gestureIdleMs: 300_000,
-  /** Fingers of one session at once; further gestures pass as they come. */
+  /** Fingers of one session at once, here or elsewhere; further gestures pass as they come. */
   gesturesMax: 256,
   /** Of all sessions of one other router; further ones are not ended when it goes. */
   routerGesturesMax: 4_096,
+  /** Of all other routers: each may have an address and a writer of a kilobyte and a half. */
+  routersGesturesMax: 16_384,
   /** Bundles of one session that wait for their moment. */
   bundlesWaitingMax: 1_000,
   /** The same in bytes, since each may be 64 KiB. */

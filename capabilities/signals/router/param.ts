@@ -50,6 +50,8 @@ export interface ParamWrite {
   readonly maker?: string | undefined;
   /** Set where it is a change of another router's, which has been judged there. */
   readonly link?: string | undefined;
+  /** Its owner has taken it: no lock of anybody here stands against it, and none is left. */
+  readonly isOwners?: boolean | undefined;
   /** Of somebody who is not here, and whose leaving nobody would be told: it takes no lock. */
   readonly isAfar?: boolean | undefined;
 }

@@ -2,7 +2,7 @@
 // and no session; who writes is a text, and who is told is the caller's business.
 import type { Clock } from '@hansa/foundation';
 import { snapshotEntryBytesMax } from '../frames/limits.ts';
-import { signalErrors, ttlAbsoluteBit, type WireValue } from '../frames/messages.ts';
+import { signalErrors, type WireValue } from '../frames/messages.ts';
 import { textLength } from '../frames/text.ts';
 import { keptValue } from '../frames/values.ts';
 import { routerLimits } from './limits.ts';
@@ -11,6 +11,7 @@ import type { Param, ParamWrite, Refusal, Strategy } from './param.ts';
 import { holderAfter, refusalOf, valueAfter } from './strategies.ts';
 import type { Timers } from './timers.ts';
 import { createRoom, noRoom, weightOf, type Amount, type Room } from './room.ts';
+import { isAbsolute, secondsOf } from './ttl.ts';
 import { createTombstones, type Tombstones } from './tombstones.ts';
 
 /** What a SNAPSHOT says of a param beside address, value and writer: lengths, type, times. */
@@ -62,6 +63,8 @@ export interface Params {
   writeAll(writes: readonly ParamWrite[]): BatchOutcome;
   /** A read prolongs a sliding life. */
   read(address: string): Param | undefined;
+  /** Its sliding life begins anew; it is not used by that. */
+  prolong(address: string): void;
   /** Frees all locks of a writer that left. */
   release(writer: string): void;
   /** In the order they came; what comes or goes while one walks is harmless. */
@@ -114,6 +117,13 @@ class ParamTable implements Params {
       this.#prolong(param);
     }
     return param;
+  }
+
+  prolong(address: string): void {
+    const param = this.#params.get(address);
+    if (param !== undefined && !isAbsolute(param.ttl)) {
+      this.#prolong(param, param.accessedMs);
+    }
   }
 
   all(): IterableIterator<Param> {
@@ -314,10 +324,10 @@ class ParamTable implements Params {
     this.#prolong(param);
   }
 
-  #prolong(param: Param): void {
+  #prolong(param: Param, accessedMs = this.#needs.clock.monotonicMs()): void {
     const nowMs = this.#needs.clock.monotonicMs();
     const seconds = secondsOf(param.ttl ?? this.#needs.ttlSecondsOf(param.address));
-    param.accessedMs = nowMs;
+    param.accessedMs = accessedMs;
     param.deadlineMs = seconds === undefined ? Number.POSITIVE_INFINITY : nowMs + seconds * 1_000;
     // A later deadline is found when the earlier one rings: a write sets no timer then.
     if (param.deadlineMs < (param.sweep?.atMs ?? Number.POSITIVE_INFINITY)) {
@@ -375,15 +385,6 @@ class ParamTable implements Params {
     const first = this.#sampling.next();
     return first.done === true ? undefined : first.value;
   }
-}
-
-function isAbsolute(ttl: number | undefined): boolean {
-  return ttl !== undefined && ttl >= ttlAbsoluteBit;
-}
-
-/** Undefined for ever. */
-function secondsOf(ttl: number): number | undefined {
-  return ttl === 0 ? undefined : ttl % ttlAbsoluteBit;
 }
 
 /** What no SNAPSHOT could carry is not taken: it would be lost on every late joiner. */

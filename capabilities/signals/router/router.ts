@@ -21,7 +21,7 @@ import type {
   WriteGuard,
 } from './core.ts';
 import { createDesk, type Rooms } from './desk.ts';
-import { createFanout, type Fanout } from './fanout.ts';
+import { createFanout, isFleeting, type Fanout } from './fanout.ts';
 import { createGestures, type Forward, type Gestures } from './gestures.ts';
 import { createGreeting } from './greeting.ts';
 import type { Journal } from './journal.ts';
@@ -92,13 +92,15 @@ export interface Router {
   set(write: ParamWrite, stored?: (kept: Promise<void>) => void): Param | Refusal;
   /** `payload` is the message as it came, where it did. */
   publish(message: PublishMessage, origin: PublishOrigin, payload?: Uint8Array): void;
+  /** Whether it is worth nothing when it is late. */
+  isFleeting(message: PublishMessage): boolean;
   /** Other routers may have gone: what their sessions left unfinished is ended for those here. */
   lost(isGone: (router: string) => boolean): void;
   /** Puts back what was stored; tells nobody. False where its time is over. */
   restore(stored: StoredParam): boolean;
   /** From now on no address gets a revision that is not above it. */
   revisionsAbove(floor: number): void;
-  /** Somebody elsewhere has it still: as good as a read. */
+  /** Its owner has it still: its time begins anew, though nobody has used it here. */
   prolong(address: string): void;
   /** It stands here no more; the protocol has no word for it, so nobody is told. */
   remove(address: string): void;
@@ -153,10 +155,11 @@ export function createRouter(needs: RouterNeeds): Router {
     params: () => core.params.all(),
     set: localSetting(core, writing),
     publish: localPublishing(core, { fanout, gestures }),
+    isFleeting: (message) => isFleeting(core, message),
     lost: (isGone) => gestures.lost(isGone),
     restore: (stored) => core.params.restore(stored),
     revisionsAbove: (floor) => core.params.revisionsAbove(floor),
-    prolong: (address) => void core.params.read(address),
+    prolong: (address) => core.params.prolong(address),
     remove: (address) => core.params.remove(address),
     listen(listener) {
       core.listeners.add(listener);

@@ -292,6 +292,20 @@ test('where the router may evict, what was used least recently goes, locked ones
   expect(left).toEqual(['/locked', '/new', '/newest']);
 });
 
+test('what is prolonged lives on, and is not used by that: it goes first where one has to', async () => {
+  const rig = createRig({ options: { paramsMax: 2, atCapacity: 'evict', paramTtlSeconds: 100 } });
+  const line = await rig.join();
+  line.set('/mirrored', 1);
+  await rig.clock.advance(60_000);
+  line.set('/used', 1);
+  rig.router.prolong('/mirrored');
+  await rig.clock.advance(60_000);
+  expect(rig.router.get('/mirrored')).toBeDefined();
+  line.set('/used', 2);
+  line.set('/new', 1);
+  expect([...rig.router.params()].map(({ address }) => address)).toEqual(['/used', '/new']);
+});
+
 test('what no SNAPSHOT could carry is refused, at any size what is taken can be told', async () => {
   const rig = createRig({ options: { messagesPerSecondMax: 0 } });
   const [line, other] = [await rig.join(), await rig.join()];

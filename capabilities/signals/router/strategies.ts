@@ -13,7 +13,8 @@ export function refusalOf(param: Param, write: ParamWrite): Refusal | undefined 
     return conflict(write, `RevisionConflict { expected: ${write.expected}, actual: ${actual} }`);
   }
   // An unlock is a write like any other: only the holder's passes.
-  if (param.holder !== undefined && param.holder !== write.writer) {
+  const isHeld = param.holder !== undefined && param.holder !== write.writer;
+  if (isHeld && write.isOwners !== true) {
     return conflict(write, `LockHeld { holder: "${param.holder}" }`);
   }
   // What another router took was judged there; judging it again would only let the two differ.
@@ -64,7 +65,7 @@ export function holderAfter(
   strategy: Strategy,
   write: ParamWrite,
 ): string | undefined {
-  if (write.unlock) {
+  if (write.unlock || write.isOwners === true) {
     return undefined;
   }
   const isHere = write.link === undefined && write.isAfar !== true;

@@ -267,6 +267,27 @@ test('beyond gesturesMax fingers, moves pass as they come', async () => {
   expect(told(other)).toHaveLength(4);
 });
 
+test('of other routers routersGesturesMax gestures are watched over, and no more', async () => {
+  const rig = createRig();
+  const { gesturesMax, routerGesturesMax, routersGesturesMax } = routerLimits;
+  const begin = (router: string, writer: string, id: number): void =>
+    rig.router.publish(
+      { type: 'publish', address: '/touch', signal: 'gesture', phase: 'start', id },
+      { writer, router, link: 'l' },
+    );
+  for (let at = 0; at <= routersGesturesMax; at += 1) {
+    begin(`r${Math.floor(at / routerGesturesMax)}`, `w${Math.floor(at / gesturesMax)}`, at);
+  }
+  const other = await rig.join();
+  other.subscribe(1, '/touch');
+  rig.router.lost(() => true);
+  expect(other.messages('publish')).toHaveLength(routersGesturesMax);
+  begin('again', 'w', 1);
+  rig.router.lost((router) => router === 'again');
+  expect(other.messages('publish').at(-1)?.phase).toBe('cancel');
+  expect(rig.router.timerCount).toBeLessThan(100); // those that were cancelled are tidied in time
+});
+
 test('a P2P signal goes to the one session that it names, subscribed or not', async () => {
   const rig = createRig();
   const [sender, target, nosy] = [await rig.join(), await rig.join(), await rig.join()];
