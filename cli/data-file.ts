@@ -12,10 +12,11 @@ const aliasesMax = 100;
 export async function readDataFile(path: string): Promise<unknown> {
   const text = await readText(path);
   try {
-    return parse(text, { maxAliasCount: aliasesMax }) as unknown;
-  } catch (cause) {
-    const [why = ''] = String(cause instanceof Error ? cause.message : cause).split('\n');
-    throw new HansaError('INPUT_INVALID', `${path} is neither YAML nor JSON: ${why}`, { cause });
+    return parse(text, { maxAliasCount: aliasesMax, logLevel: 'error' }) as unknown;
+  } catch (error) {
+    // Its further lines, and so its cause, show what the file says, which may be a secret.
+    const [why = ''] = String(error instanceof Error ? error.message : error).split('\n');
+    throw new HansaError('INPUT_INVALID', `${path} is neither YAML nor JSON: ${why}`);
   }
 }
 

@@ -37,8 +37,8 @@ const brokenPipe = 141; // as shells tell of SIGPIPE: whoever read has gone, as 
 
 /** Resolves with the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  process.stdout.on('error', ignoreBrokenPipe);
-  process.stderr.on('error', ignoreBrokenPipe);
+  process.stdout.on('error', outlive);
+  process.stderr.on('error', outlive);
   const program = new Program('hansa');
   const ending = new AbortController();
   const terminal: Terminal = {
@@ -92,12 +92,20 @@ function brokenPipeOf(error: unknown): number | undefined {
   return isBroken ? brokenPipe : undefined;
 }
 
-// Nor does a terminal that was closed stop what is under way: a node that ends tells nobody.
-function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE' && error.code !== 'EIO') {
-    throw error;
+// Nor does a terminal that was closed, or a full disk behind it, stop what is under way: a node
+// that ends tells nobody.
+function outlive(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE' || error.code === 'EIO' || isOutputLost) {
+    return;
   }
+  isOutputLost = true;
+  process.stderr.write(`error: what was to be shown was lost: ${error.message} [DISK_FULL]\n`);
+  process.once('exit', (code) => {
+    process.exitCode = code === 0 ? errorCodes.DISK_FULL.exit : code;
+  });
 }
+
+let isOutputLost = false;
 
 function wantsColours({ color, output }: GlobalOptions): boolean {
   const refused = process.env['NO_COLOR'] !== undefined && process.env['NO_COLOR'] !== '';

@@ -1,6 +1,7 @@
 // The flags of `hansa signal serve` that are about other routers.
 import {
   countOption,
+  flagOf,
   durationOption,
   HansaError,
   listOption,
@@ -142,10 +143,15 @@ function modeOf(
   return { kind: 'leaf', hubEndpoint };
 }
 
-/** Repeated, or with commas between them. */
+/** Repeated, or with commas between them; USAGE where it was given and says nothing. */
 export function wordsOf(context: LocalContext, name: string): readonly string[] {
-  return listOption(context, name)
+  const given = listOption(context, name);
+  const words = given
     .flatMap((each) => each.split(','))
     .map((each) => each.trim())
     .filter((each) => each !== '');
+  if (given.length > 0 && words.length === 0) {
+    throw new HansaError('USAGE', `${flagOf(name)} is given and says nothing`);
+  }
+  return words;
 }

@@ -36,6 +36,8 @@ type SignalServer = Awaited<ReturnType<NodeRoom['serveSignals']>>;
 const portDefault = 7_330; // of the protocol
 const portMax = 65_535; // what two bytes can say
 
+const kinds = [...signalKinds, 'federation'].join(', ');
+
 const serveOptions: readonly CommandOption[] = [
   { flags: '--host <host>', description: 'where it listens (default 127.0.0.1)' },
   { flags: '--port <port>', description: 'of the WebSocket (default 7330; 0 chooses one)' },
@@ -59,7 +61,7 @@ const serveOptions: readonly CommandOption[] = [
   { flags: '--rate-limit <number>', description: 'messages a second of each session; 0 for any' },
   {
     flags: '--features <names...>',
-    description: `of ${[...signalKinds, 'federation'].join(', ')} (default: all but federation)`,
+    description: `what it takes, and its links carry: ${kinds} (default: all but federation)`,
   },
   { flags: '--mdns', description: 'tell the local network where it is (default: tell nobody)' },
   { flags: '--name <name>', description: 'what it calls itself (default Hansa)' },
@@ -92,7 +94,8 @@ export const signalServe: LocalCommand = {
     const server = await serveSignals({ ...options, log });
     const told = asksForPrograms(process.argv.slice(2))
       ? [JSON.stringify(dataOf(server, options))]
-      : [...linesOf(server, options), ...warnings.map((words) => `warning: ${words}`)];
+      : linesOf(server, options);
+    warnings.forEach((words) => process.stderr.write(`warning: ${words}\n`));
     told.forEach((line) => context.print(line));
     await end.asked;
     await server.stop();
@@ -242,7 +245,7 @@ function linesOf(server: SignalServer, options: Given): readonly string[] {
   const { host, open, tokens = [], anchors = [], folder, federation } = options;
   return [
     `signals at ${url}`,
-    ...(tcpPort === undefined ? [] : [`and at tcp://${host}:${tcpPort}`]),
+    ...(tcpPort === undefined ? [] : [`and at tcp://${inUrl(host)}:${tcpPort}`]),
     open
       ? 'open to every program of this machine'
       : `asks for a token: ${tokens.length} listed, ${anchors.length} keys trusted`,
@@ -250,6 +253,10 @@ function linesOf(server: SignalServer, options: Given): readonly string[] {
     ...(federation === undefined ? [] : [federationLine(federation, routerId)]),
     `next: hansa signal watch '/**' --url ${url}`,
   ];
+}
+
+function inUrl(host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
 }
 
 function federationLine({ mode, ownedNamespaces = ['/**'] }: Federating, id: string): string {

@@ -52,7 +52,7 @@ export function countOption(input: Input, name: string, least = 0): number | und
 }
 
 /** `ifVersion` is typed as `--if-version`. */
-function flagOf(name: string): string {
+export function flagOf(name: string): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 

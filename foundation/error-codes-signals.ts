@@ -31,19 +31,20 @@ export const signalErrorCodes = {
     status: 403,
     exit: 4,
     meaning: 'the token’s scopes or the address’s owner do not allow it',
+    fix: 'ask whoever runs the router for a scope, or write at an address of your own',
   },
   SIGNAL_NOT_FOUND: { status: 404, exit: 3, meaning: 'nothing was set at this address' },
   SIGNAL_NO_JOURNAL: {
     status: 404,
     exit: 3,
     meaning: 'the router remembers nothing of what passes there',
-    fix: 'hansa signal rule put <pattern> --journal <entries> lets it, from then on',
+    fix: 'hansa signal rule put <pattern> --journal <entries>; alone: hansa signal serve --journal',
   },
   SIGNAL_OWNER_AWAY: {
     status: 503,
     exit: 6,
     meaning: 'the router that owns the address cannot be reached, or did not answer',
-    fix: 'try again when it is back: "hansa signal peers" shows who is there',
+    fix: 'try again later: "hansa signal peers", or the log of hansa signal serve, tells of it',
   },
   SIGNAL_TOKEN_EXPIRED: {
     status: 401,

@@ -257,6 +257,7 @@ export {
 export {
   countOption,
   durationOption,
+  flagOf,
   flagOption,
   labelOption,
   listOption,

@@ -240,7 +240,7 @@ async function readConfigFile(path: string): Promise<Readonly<Record<string, unk
         });
   });
   try {
-    const parsed = z.record(z.string(), z.unknown()).parse(parse(text) ?? {});
+    const parsed = z.record(z.string(), z.unknown()).parse(parsedYaml(text) ?? {});
     const unknown = Object.keys(parsed).filter((key) => !(key in configOptions));
     if (unknown.length > 0) {
       throw new Error(`unknown settings: ${unknown.join(', ')}`);
@@ -250,5 +250,15 @@ async function readConfigFile(path: string): Promise<Readonly<Record<string, unk
     throw new HansaError('CONFIG_INVALID', `${path}: ${(error as Error).message}`, {
       fix: `known settings: ${Object.keys(configOptions).join(', ')}`,
     });
+  }
+}
+
+/** Says where it is wrong, and not what stands there: that may be a secret. */
+function parsedYaml(text: string): unknown {
+  try {
+    return parse(text, { logLevel: 'error' });
+  } catch (error) {
+    const [why = ''] = (error as Error).message.split('\n');
+    throw new Error(why, { cause: error });
   }
 }

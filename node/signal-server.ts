@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import {
   createMemoryJournal,
   createSignals,
@@ -26,7 +27,7 @@ import { createJsonLog, createSystemClock, createSystemRandom } from '@hansa/sys
 import { makeDataFolder } from './data-folder.ts';
 import { isLoopback } from './listener-config.ts';
 import { announceRouter } from './signal-announcing.ts';
-import { dialSignals } from './signal-dialling.ts';
+import { checkAuthorities, checkedUrl, dialSignals } from './signal-dialling.ts';
 import { checkOrigins } from './signal-origins.ts';
 
 export interface SignalServerOptions {
@@ -71,6 +72,7 @@ export interface SignalServer {
 /** CONFIG_INVALID, INPUT_INVALID, PORT_TAKEN, or what the store says. */
 export async function serveSignals(options: SignalServerOptions): Promise<SignalServer> {
   checkDoor(options);
+  checkFiles(options);
   const { host, log, tcpPort, tls, origins } = options;
   const undo: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
@@ -165,6 +167,25 @@ async function keptId(folder: string | undefined): Promise<string | undefined> {
 /** No other router of the network has it, unless somebody gave one a name. */
 function nameHere(port: number): string {
   return `Hansa ${hostname()} ${port}`;
+}
+
+/** What would otherwise be found out with the first line, and by nobody. */
+function checkFiles({ tls, federation, hubAuthorities }: SignalServerOptions): void {
+  const { mode } = federation ?? {};
+  const dialled =
+    mode?.kind === 'leaf' ? [mode.hubEndpoint] : mode?.kind === 'mesh' ? mode.peers : [];
+  dialled.forEach(checkedUrl);
+  checkAuthorities(hubAuthorities);
+  try {
+    if (tls !== undefined) {
+      createSecureContext({ cert: tls.certificate, key: tls.key });
+    }
+  } catch (cause) {
+    throw new HansaError('CONFIG_INVALID', 'TLS cannot be spoken with this certificate and key', {
+      cause,
+      fix: 'give a certificate in PEM by --tls-cert, and the key that belongs to it by --tls-key',
+    });
+  }
 }
 
 /** As `hansa signal serve` writes it. */

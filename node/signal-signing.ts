@@ -16,7 +16,7 @@ export interface SignedToken {
   readonly expiresMs: number;
 }
 
-/** KEY_MALFORMED where the key is none, CONFIG_INVALID where a scope is. */
+/** KEY_MALFORMED where the key is none, CONFIG_INVALID where a scope is, INPUT_INVALID. */
 export function signSignalToken(asked: {
   /** A key file's one line: 64 hex digits. */
   readonly key: string;
@@ -27,6 +27,11 @@ export function signSignalToken(asked: {
   if (!/^[0-9a-f]{64}$/.test(asked.key)) {
     throw new HansaError('KEY_MALFORMED', 'the key file is not 64 lower-case hex digits', {
       fix: 'make one: hansa token keygen --out <file>',
+    });
+  }
+  if (!(ttlMs > 0)) {
+    throw new HansaError('INPUT_INVALID', 'a token that expires at once is of no use', {
+      fix: 'give it some time, for example --ttl 7d',
     });
   }
   const seed = fromHex(asked.key);

@@ -171,7 +171,11 @@ function emitCommand(terminal: SignalTerminal): Command {
         default: 'event',
       },
       { flags: '--id <number>', description: 'of a gesture: which finger' },
-      { flags: '--phase <phase>', description: 'of a gesture', choices: touchPhases },
+      {
+        flags: '--phase <phase>',
+        description: 'of a gesture, which is cancelled when the session that began it ends',
+        choices: touchPhases,
+      },
     ],
     examples: [
       `hansa signal emit /cue/go '{"scene":3}'`,

@@ -90,6 +90,14 @@ describe('output', () => {
   });
 });
 
+test('what cannot be shown, since the disk is full, is a failure in words', async () => {
+  const script = `'${process.execPath}' '${program}' --version > /dev/full`;
+  const env = cleanEnvironment(temporaryFolder('full'));
+  const done = await run('sh', ['-c', script], { cwd: temporaryFolder('full'), env });
+  expect(done.code).toBe(6);
+  expect(done.stderr).toMatch(/^error: what was to be shown was lost: .+ \[DISK_FULL\]\n$/);
+});
+
 describe('a failure', () => {
   const cases: readonly {
     readonly what: string;

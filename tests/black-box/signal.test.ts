@@ -101,6 +101,20 @@ describe('a router without any set-up', () => {
   });
 });
 
+const notPem = file('none.pem', 'none');
+
+function authority(hub: string, ca: string): readonly string[] {
+  return ['--federation-hub', hub, '--federation-ca', ca];
+}
+
+test('a file of tokens that is no YAML is refused without a word of what it says', async () => {
+  const list = file('cut.yaml', 'tokens: [{ token: cpsk_secret, scopes: ["read:/**"]');
+  const done = await hansaAlone({}, 'signal', 'serve', '--port', '0', '--auth-file', list);
+  expect([done.code, done.stdout]).toEqual([2, '']);
+  expect(done.stderr).toContain('is neither YAML nor JSON');
+  expect(done.stderr).not.toContain('cpsk');
+});
+
 describe('a router does not start', () => {
   const serve = (...flags: string[]) =>
     hansaAlone({}, '-o', 'json', 'signal', 'serve', '--port', '0', ...flags);
@@ -114,6 +128,16 @@ describe('a router does not start', () => {
     [['--open', '--features', 'magic'], 'USAGE'],
     [['--open', '--allow-origin', '*'], 'CONFIG_INVALID'],
     [['--auth-file', '/nowhere/tokens.yaml'], 'INPUT_INVALID'],
+    [['--open', '--federation-mode', 'mesh', '--federation-hub', 'nonsense'], 'INPUT_INVALID'],
+    [['--open', '--federation-mode', 'mesh', '--federation-hub', 'http://x'], 'INPUT_INVALID'],
+    [['--open', '--federation-mode', 'mesh', '--federation-hub', 'ws://a:99999'], 'INPUT_INVALID'],
+    [['--open', '--federation-hub', ''], 'USAGE'],
+    [['--open', '--features', ''], 'USAGE'],
+    [
+      ['--open', '--federation-mode', 'mesh', ...authority('wss://a', file('ca.pem', 'none'))],
+      'INPUT_INVALID',
+    ],
+    [['--open', '--tls-cert', notPem, '--tls-key', notPem], 'CONFIG_INVALID'],
     [['--auth-file', file('none.yaml', 'tokens: []')], 'INPUT_INVALID'],
     [
       ['--auth-file', file('odd.yaml', `tokens: [{ token: ${odd}, scopes: [r] }]`)],
@@ -135,6 +159,13 @@ describe('a router does not start', () => {
     expect(done.report().code).toBe('PORT_TAKEN');
     other.close();
   });
+});
+
+test('what a router warns of goes to its log, whatever shows its answers', async () => {
+  const list = file('seen.yaml', `tokens: [{ token: ${odd}, scopes: ["read:/**"] }]`);
+  chmodSync(list, 0o644);
+  const router = await serveSignals('--auth-file', list);
+  await until('it is told', () => router.log().includes('warning: others may read'));
 });
 
 describe('a router that asks for tokens', () => {

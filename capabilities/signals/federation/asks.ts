@@ -27,6 +27,8 @@ interface Waiting extends Asked {
   readonly timer: Timer;
 }
 
+const unknown = 'the write may have been done';
+
 export function createAsks(needs: { readonly clock: Clock; readonly timers: Timers }): Asks {
   const { clock, timers } = needs;
   const waiting = new Map<number, Waiting>();
@@ -66,7 +68,10 @@ export function createAsks(needs: { readonly clock: Clock; readonly timers: Time
       newest = (newest % 0xffff_ffff) + 1;
       const id = newest;
       const timer = timers.at(clock.monotonicMs() + federationLimits.askMs, () =>
-        settle(id, failed(asked.address, 'the router that owns the address did not answer')),
+        settle(
+          id,
+          failed(asked.address, `the router that owns the address did not answer: ${unknown}`),
+        ),
       );
       waiting.set(id, { ...asked, timer });
       count(asked.linkId, 1);
@@ -87,7 +92,8 @@ export function createAsks(needs: { readonly clock: Clock; readonly timers: Time
     lost(linkId) {
       for (const [id, one] of waiting) {
         if (one.linkId === linkId) {
-          settle(id, failed(one.address, 'the link to the router that owns the address was lost'));
+          const sentence = `the link to the router that owns the address was lost: ${unknown}`;
+          settle(id, failed(one.address, sentence));
         }
       }
     },

@@ -73,6 +73,18 @@ describe('a write at another site', () => {
     expect(values('/site-a/x')).toEqual([undefined, undefined, undefined]);
   });
 
+  it('at a leaf that is linked to nobody yet is refused as one that cannot be brought there', async () => {
+    net = new Network();
+    const mode = { kind: 'leaf', hubEndpoint: 'hub' } as const;
+    a = net.site('a', { mode, ownedNamespaces: ['/site-a/**'] });
+    net.start();
+    const client = await a.client();
+    client.set('/elsewhere/x', 1);
+    client.set('/site-a/x', 1);
+    expect(client.errors).toEqual(['502 the hub cannot be reached']);
+    expect(a.value('/site-a/x')).toBe(1);
+  });
+
   it('is not taken by an owner that may have been replaced', async () => {
     await star();
     guardWhileHeld(a.router, () => {
@@ -103,7 +115,9 @@ describe('a write at another site', () => {
     client.set('/site-a/x', 5);
     net.breakLines('b', 'hub');
     await net.settle();
-    expect(client.errors).toEqual(['502 the link to the router that owns the address was lost']);
+    expect(client.errors).toEqual([
+      '502 the link to the router that owns the address was lost: the write may have been done',
+    ]);
   });
 
   it('is refused as the owner refuses it', async () => {

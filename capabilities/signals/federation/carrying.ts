@@ -42,6 +42,8 @@ export interface CarryingHost {
   readonly topology: Topology;
   readonly links: ReadonlyMap<string, KinLink>;
   readonly router: Router | undefined;
+  /** Links to hubs of another kind. */
+  readonly owners: ReadonlySet<object>;
   readonly dispute: Dispute;
   readonly believing: Believing;
   param(address: string): Param | undefined;
@@ -77,8 +79,19 @@ export class Carrying {
         return { code: signalErrors.timeout, message, address };
       }
       default:
-        return this.#federation.config.mode.kind === 'hub' ? undefined : notOurs(address);
+        return this.#refusalOfNobodys(address);
     }
+  }
+
+  /** Of a leaf that is linked to nobody it may be anybody's. */
+  #refusalOfNobodys(address: string): Refusal | undefined {
+    const { config, links, owners } = this.#federation;
+    if (config.mode.kind === 'hub') {
+      return undefined;
+    }
+    return config.mode.kind === 'leaf' && links.size + owners.size === 0
+      ? { code: signalErrors.timeout, message: 'the hub cannot be reached', address }
+      : notOurs(address);
   }
 
   /** Taken here, it would stand here alone, and something else everywhere else. */

@@ -1,8 +1,8 @@
 // How a router takes part in a federation, as its operator says it. Every field is used: see
 // README.md of this folder for what each does.
 import { HansaError, toHex, type Random } from '@hansa/foundation';
-import { typeMask } from '../frames/codes.ts';
-import { allTypesMask, signalTypes } from '../frames/messages.ts';
+import { carriedTypes } from '../frames/codes.ts';
+import { signalTypes } from '../frames/messages.ts';
 import { textLength } from '../frames/text.ts';
 import { addressProblem, patternProblem } from '../patterns/address.ts';
 import { overlaps } from '../patterns/covering.ts';
@@ -78,6 +78,9 @@ function problemOf(config: FederationConfig): string | undefined {
   if (routerId === '' || textLength(routerId) > routerIdBytesMax) {
     return `a router's id has 1 to ${routerIdBytesMax} bytes`;
   }
+  if (/\p{Cc}/u.test(routerId)) {
+    return "a router's id has no control characters";
+  }
   if (ownedNamespaces.length > patternsMax) {
     return `a router owns ${patternsMax} patterns at most, not ${ownedNamespaces.length}`;
   }
@@ -85,6 +88,9 @@ function problemOf(config: FederationConfig): string | undefined {
     const problem = patternProblem(pattern);
     if (problem !== undefined) {
       return `${pattern}: ${problem}`;
+    }
+    if (isPrivate(pattern)) {
+      return `${pattern}: what is under /clasp/ is each router's own`;
     }
   }
   const strange = features.find((name) => name !== 'federation' && !isSignalType(name));
@@ -109,18 +115,6 @@ function problemOfTimes(config: FederationConfig): string | undefined {
 
 function isSignalType(name: string): boolean {
   return signalTypes.some((type) => type === name);
-}
-
-/**
- * What a link carries of which one end names these, as a mask of types: gestures and timelines go
- * with events, as on links that were made before they had names; all of it where no type is named.
- */
-export function carriedTypes(features: readonly string[]): number {
-  const withEvents: readonly string[] = ['gesture', 'timeline'];
-  const named = signalTypes.filter(
-    (type) => features.includes(type) || (features.includes('event') && withEvents.includes(type)),
-  );
-  return named.length === signalTypes.length ? allTypesMask : typeMask(named);
 }
 
 /** What both ends of a link name. */

@@ -22,6 +22,11 @@ function make(config: Partial<FederationConfig> = {}, doorkeeper?: Doorkeeper): 
   leaf = net.site('leaf', { mode, ownedNamespaces: ['/leaf/**'], ...config });
 }
 
+/** A person is told of it: nobody dials again by itself. */
+function expectFailed(reason: string): void {
+  expect(net.problems.splice(0)).toMatchObject([['signal-link.failed', { message: reason }]]);
+}
+
 function status() {
   const [endpoint] = leaf.manager.endpoints();
   if (endpoint === undefined) {
@@ -65,6 +70,19 @@ describe('a link', () => {
     expect(status()).toMatchObject({ state: 'active', attempts: 0, peer: 'hub' });
   });
 
+  it('is not dialled again at once where two routers of one name take turns', async () => {
+    net = new Network();
+    hub = net.site('hub', {});
+    const mode = { kind: 'leaf', hubEndpoint: 'hub' } as const;
+    const config = { mode, routerId: 'twin', ownedNamespaces: ['/twin/**'] };
+    leaf = net.site('one', config);
+    net.site('two', config);
+    net.start();
+    await net.advance(300_000);
+    const came = net.logged.filter(([at, name]) => at === 'hub' && name === 'signal-peer.active');
+    expect(came.length).toBeLessThan(60);
+  });
+
   it('is tried with longer and longer waits', async () => {
     make({ reconnectDelayMs: 1_000 });
     net.cut('leaf', 'hub');
@@ -92,6 +110,7 @@ describe('a link', () => {
     net.join('leaf', 'hub');
     await net.advance(200_000);
     expect(status().state).toBe('failed');
+    expectFailed('hub cannot be reached');
   });
 
   it('is not tried again where that is not wanted', async () => {
@@ -111,6 +130,7 @@ describe('a link', () => {
     net.start();
     await net.advance(200_000);
     expect(status()).toMatchObject({ state: 'failed', reason: `${code} ${message}` });
+    expectFailed(`${code} ${message}`);
   });
 
   it('is what its peer is known by, whatever becomes of it', async () => {
@@ -151,6 +171,7 @@ describe('a link', () => {
     ]);
     expect(leaf.manager.peerInfo('hub')).toMatchObject({ state: 'failed', namespaces: [] });
     expect(leaf.manager.activePeers()).toEqual([]);
+    expectFailed('302 the token has expired');
   });
 
   it('that is given up after its attempts has failed, and so has its peer', async () => {
@@ -161,6 +182,7 @@ describe('a link', () => {
     await net.advance(200_000);
     expect(status()).toMatchObject({ state: 'failed', peer: 'hub' });
     expect(leaf.manager.peerInfo('hub')).toMatchObject({ state: 'failed' });
+    expectFailed('hub cannot be reached');
   });
 
   it('leaves nothing behind of a hub that came back as another one', async () => {

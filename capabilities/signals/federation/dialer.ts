@@ -1,6 +1,6 @@
 // Keeps a link to one endpoint: dials, and dials again when it ends, with longer and longer waits
 // that no two routers share.
-import type { Clock, Log, Random } from '@hansa/foundation';
+import { HansaError, type Clock, type Log, type Random } from '@hansa/foundation';
 import type { AcceptLine, Line } from '../frames/line.ts';
 import type { Timer, Timers } from '../router/timers.ts';
 import type { FederationConfig, PeerState } from './config.ts';
@@ -56,6 +56,10 @@ class EndpointDialer implements Dialer {
   #reason: string | undefined;
   #link: FederationLink | undefined;
   #peer: string | undefined;
+  /** In a row, without a link that held. */
+  #waits = 0;
+  /** Since when the link is active. */
+  #activeMs: number | undefined;
   #timer: Timer | undefined;
   /** What still speaks of an attempt that is over is not listened to. */
   #attempt = 0;
@@ -129,11 +133,19 @@ class EndpointDialer implements Dialer {
     this.#enter(state);
     if (state === 'active') {
       this.#attempts = 0;
+      this.#activeMs = this.#needs.clock.monotonicMs();
       this.#reason = undefined;
     } else if (state === 'failed') {
       this.#reason = link.reason;
-      this.#needs.log.event('signal-link.failed', { endpoint: this.endpoint, why: this.#reason });
+      this.#tellFailed();
     }
+  }
+
+  /** Nobody tries again by itself. */
+  #tellFailed(): void {
+    const { endpoint } = this;
+    const why = this.#reason ?? 'the link ended';
+    this.#needs.log.problem('signal-link.failed', new HansaError('DIAL_FAILED', why), { endpoint });
   }
 
   #isThere(peer: string | undefined): void {
@@ -158,16 +170,21 @@ class EndpointDialer implements Dialer {
     this.#timer?.cancel();
     this.#reason = reason;
     this.#attempts += 1;
+    // One that ends as soon as it is up is no success: two routers of one name would take turns.
+    const heldMs = clock.monotonicMs() - (this.#activeMs ?? clock.monotonicMs());
+    this.#activeMs = undefined;
+    this.#waits = heldMs >= federationLimits.steadyMs ? 1 : this.#waits + 1;
     log.event('signal-link.ended', { endpoint: this.endpoint, why: reason });
     if (maxReconnectAttempts > 0 && this.#attempts > maxReconnectAttempts) {
       this.#enter('failed');
+      this.#tellFailed();
       return;
     }
     this.#enter('disconnected');
     if (!autoReconnect) {
       return;
     }
-    const waitMs = reconnectWaitMs(reconnectDelayMs, this.#attempts, random);
+    const waitMs = reconnectWaitMs(reconnectDelayMs, this.#waits, random);
     this.#timer = timers.at(clock.monotonicMs() + waitMs, () => this.start());
   }
 }

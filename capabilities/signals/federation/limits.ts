@@ -19,6 +19,8 @@ export const federationLimits = {
   writerBytesMax: 512,
   /** Reconnecting takes longer each time, and not longer than this. */
   reconnectMsMax: 30_000,
+  /** A link that was active for so long held: what comes after it is tried anew from the start. */
+  steadyMs: 10_000,
   /** A hub that does not welcome us, or does not answer, is as good as away. */
   handshakeMs: 10_000,
   /** A link carries what the clients of a site send: as many of them as a venue has busy. */

@@ -1,6 +1,7 @@
 // The end of a link that dialled: HELLO, WELCOME, what we declare, what we ask for, then steady
 // state; and how long it is believed that the other end is there.
 import type { Log } from '@hansa/foundation';
+import { carriedTypes } from '../frames/codes.ts';
 import { decodeFrame } from '../frames/decode.ts';
 import { encodeFrame } from '../frames/encode.ts';
 import type { Line, LineEvents } from '../frames/line.ts';
@@ -15,7 +16,7 @@ import {
 } from '../frames/messages.ts';
 import type { Router } from '../router/router.ts';
 import type { Timer } from '../router/timers.ts';
-import { carriedByBoth, carriedTypes, type PeerState } from './config.ts';
+import { carriedByBoth, type PeerState } from './config.ts';
 import type { Emit } from './events.ts';
 import type { Federation } from './federation.ts';
 import type { LinkPort } from './allowance.ts';

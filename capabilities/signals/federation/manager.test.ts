@@ -53,6 +53,8 @@ describe('the configuration', () => {
     ['no time', { syncIntervalMs: 0 }],
     ['no wait', { reconnectDelayMs: Number.NaN }],
     ['half an attempt', { maxReconnectAttempts: 0.5 }],
+    ['a pattern of what is each router’s own', { ownedNamespaces: ['/clasp/**'] }],
+    ['an id of two lines', { routerId: 'a\nb' }],
     ['a feature that is none', { features: ['streams'] }],
     ['no feature', { mode: { kind: 'leaf', hubEndpoint: 'x' }, features: ['param'] }],
   ] as [string, Partial<FederationConfig>][])('is refused with %s', (_what, config) => {

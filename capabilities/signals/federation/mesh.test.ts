@@ -178,5 +178,6 @@ describe('a mesh', () => {
       state: 'failed',
       reason: 'the endpoint is this very router',
     });
+    expect(net.problems.splice(0)).toMatchObject([['signal-link.failed', {}]]);
   });
 });

@@ -70,6 +70,18 @@ export function typeMask(types: readonly SignalType[]): number {
   return mask === 0 ? allTypesMask : mask;
 }
 
+/**
+ * What is carried by whoever names these features, as a mask of types: gestures and timelines go
+ * with events, as on links that were made before they had names; all of it where no type is named.
+ */
+export function carriedTypes(features: readonly string[]): number {
+  const withEvents: readonly string[] = ['gesture', 'timeline'];
+  const named = signalTypes.filter(
+    (type) => features.includes(type) || (features.includes('event') && withEvents.includes(type)),
+  );
+  return named.length === signalTypes.length ? allTypesMask : typeMask(named);
+}
+
 /** A message without a signal type passes every mask. */
 export function maskHas(mask: number, signal: SignalType | undefined): boolean {
   return signal === undefined || (mask & (1 << signalTypes.indexOf(signal))) !== 0;

@@ -18,6 +18,8 @@ import type { Timers } from './timers.ts';
 export interface Settings {
   readonly name: string;
   readonly features: readonly Feature[];
+  /** What they stand for, as a mask. */
+  readonly types: number;
   readonly sessionsMax: number;
   readonly messagesPerSecondMax: number;
   readonly sessionIdleMs: number;

@@ -1,6 +1,7 @@
 // PUBLISH: who may, where it goes, and who is told. Nothing of it is stored but in a journal.
+import { maskHas } from '../frames/codes.ts';
 import { encodeFrame } from '../frames/encode.ts';
-import { signalErrors, type PublishMessage } from '../frames/messages.ts';
+import { signalErrors, type PublishMessage, type SignalType } from '../frames/messages.ts';
 import { addressProblem } from '../patterns/address.ts';
 import type { Core, WriteGuard } from './core.ts';
 import type { Fanout } from './fanout.ts';
@@ -27,9 +28,11 @@ export interface PublishingNeeds {
 
 export function createPublishing({ core, fanout, gestures }: PublishingNeeds): Publishing {
   return {
-    refusal(session, { address }) {
+    refusal(session, { address, signal }) {
       const writing =
-        refusalOfWriting(session, address) ?? guarded(core, session, 'PUBLISH', address);
+        refusalOfWriting(session, address) ??
+        refusalOfType(core, address, signal) ??
+        guarded(core, session, 'PUBLISH', address);
       if (writing !== undefined || !address.startsWith(p2pPrefix)) {
         return writing;
       }
@@ -81,6 +84,19 @@ export function refusalOfWriting(session: Session, address: string): Refusal | u
     return { code: signalErrors.scope, message: 'no right to write at this address', address };
   }
   return undefined;
+}
+
+/** What the router does not name among its features it does not take. */
+export function refusalOfType(
+  { settings }: Core,
+  address: string,
+  signal: SignalType | undefined,
+): Refusal | undefined {
+  if (maskHas(settings.types, signal)) {
+    return undefined;
+  }
+  const message = `this router takes nothing of type ${signal}`;
+  return { code: signalErrors.refused, message, address };
 }
 
 /** An address that is too long to be one is not repeated: the answer might not fit into a frame. */

@@ -2,7 +2,7 @@
 // happens in the turn in which a frame comes; only time (`Clock`), tokens and journals are waited
 // for. Who carries changes elsewhere, a link or a store, listens and writes by the local door.
 import type { Clock, Log, Random } from '@hansa/foundation';
-import { qosOf } from '../frames/codes.ts';
+import { carriedTypes, qosOf } from '../frames/codes.ts';
 import { encodeFrame, frameAround } from '../frames/encode.ts';
 import type { AcceptLine, Line, LineEvents } from '../frames/line.ts';
 import type { Feature, PublishMessage } from '../frames/messages.ts';
@@ -250,6 +250,7 @@ function settingsOf(options: RouterOptions): Settings {
   return {
     name: options.name ?? 'Hansa',
     features: options.features ?? allFeatures,
+    types: carriedTypes(options.features ?? allFeatures),
     sessionsMax: options.sessionsMax ?? routerDefaults.sessionsMax,
     messagesPerSecondMax: options.messagesPerSecondMax ?? routerDefaults.messagesPerSecondMax,
     sessionIdleMs: options.sessionIdleMs ?? routerDefaults.sessionIdleMs,

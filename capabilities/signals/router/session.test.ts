@@ -302,3 +302,22 @@ test('a router that stops closes every line, welcomed or not', async () => {
   expect(rig.line().closedWith).toBe('the router stops');
   expect(rig.router.sessions.size).toBe(0);
 });
+
+test('what a router does not name among its features it refuses, alone and in bundles', async () => {
+  const rig = createRig({ options: { features: ['param', 'stream'] } });
+  const [line, other] = [await rig.join(), await rig.join()];
+  other.subscribe(1, '/**');
+  line.set('/a', 1);
+  line.publish('/a', { signal: 'stream' });
+  line.publish('/a', { signal: 'event' });
+  line.publish('/a', { signal: 'gesture', phase: 'start', id: 1 });
+  expect(line.errors).toEqual([
+    '403 this router takes nothing of type event',
+    '403 this router takes nothing of type gesture',
+  ]);
+  expect(other.types).toEqual(['set', 'publish']);
+  const none = createRig({ options: { features: ['event'] } });
+  const writer = await none.join();
+  writer.set('/a', 1);
+  expect(writer.errors).toEqual(['403 this router takes nothing of type param']);
+});

@@ -4,7 +4,7 @@ import { signalErrors, type SetMessage } from '../frames/messages.ts';
 import type { Core } from './core.ts';
 import type { Fanout, SetTelling } from './fanout.ts';
 import { isRefusal, type Param, type ParamWrite, type Refusal } from './param.ts';
-import { errorFrame, guarded, refusalOfWriting } from './publishing.ts';
+import { errorFrame, guarded, refusalOfType, refusalOfWriting } from './publishing.ts';
 import type { Session } from './session.ts';
 
 export interface Writing {
@@ -26,7 +26,9 @@ export function createWriting({ core, fanout }: WritingNeeds): Writing {
     fanout.set(param, write, telling);
   };
   const refusal = (session: Session, { address }: SetMessage): Refusal | undefined =>
-    refusalOfWriting(session, address) ?? guarded(core, session, 'SET', address);
+    refusalOfWriting(session, address) ??
+    refusalOfType(core, address, 'param') ??
+    guarded(core, session, 'SET', address);
   return {
     refusal,
     taken,
