@@ -36,7 +36,7 @@ type SignalServer = Awaited<ReturnType<NodeRoom['serveSignals']>>;
 const portDefault = 7_330; // of the protocol
 const portMax = 65_535; // what two bytes can say
 
-const kinds = [...signalKinds, 'federation'].join(', ');
+const featureNames = [...signalKinds, 'federation'].join(', ');
 
 const serveOptions: readonly CommandOption[] = [
   { flags: '--host <host>', description: 'where it listens (default 127.0.0.1)' },
@@ -61,7 +61,7 @@ const serveOptions: readonly CommandOption[] = [
   { flags: '--rate-limit <number>', description: 'messages a second of each session; 0 for any' },
   {
     flags: '--features <names...>',
-    description: `what it takes, and its links carry: ${kinds} (default: all but federation)`,
+    description: `what it takes, and its links carry: ${featureNames} (default: all but federation)`,
   },
   { flags: '--mdns', description: 'tell the local network where it is (default: tell nobody)' },
   { flags: '--name <name>', description: 'what it calls itself (default Hansa)' },
