@@ -61,7 +61,7 @@ const serveOptions: readonly CommandOption[] = [
   { flags: '--rate-limit <number>', description: 'messages a second of each session; 0 for any' },
   {
     flags: '--features <names...>',
-    description: `what it takes, and its links carry: ${featureNames} (default: all but federation)`,
+    description: `what it takes and its links carry: ${featureNames} (default: all but the last)`,
   },
   { flags: '--mdns', description: 'tell the local network where it is (default: tell nobody)' },
   { flags: '--name <name>', description: 'what it calls itself (default Hansa)' },
