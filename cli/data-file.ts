@@ -1,12 +1,14 @@
 // A file that a command is given, as data: YAML, and so JSON as well.
 import { open } from 'node:fs/promises';
 import { HansaError, reportOf } from '@hansa/foundation';
-import { parse } from 'yaml';
+import { parse, YAMLParseError } from 'yaml';
 
 // what the API takes in one request; YAML is seldom shorter than the JSON that it becomes
 const fileBytesMax: number = 4 * 1_024 * 1_024;
 // names that stand for the same part again: a few lines can mean millions
 const aliasesMax = 100;
+// the one thing that is found out when the text has been read
+const aliasWrong = 'a name that stands for another part is not known, or stands for too much';
 
 /** INPUT_INVALID where the file is not there, is too large, or is not YAML. */
 export async function readDataFile(path: string): Promise<unknown> {
@@ -15,7 +17,7 @@ export async function readDataFile(path: string): Promise<unknown> {
     return parse(text, { maxAliasCount: aliasesMax, logLevel: 'error' }) as unknown;
   } catch (error) {
     // Its further lines, and so its cause, show what the file says, which may be a secret.
-    const [why = ''] = String(error instanceof Error ? error.message : error).split('\n');
+    const [why = ''] = error instanceof YAMLParseError ? error.message.split('\n') : [aliasWrong];
     throw new HansaError('INPUT_INVALID', `${path} is neither YAML nor JSON: ${why}`);
   }
 }

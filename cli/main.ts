@@ -38,7 +38,7 @@ const brokenPipe = 141; // as shells tell of SIGPIPE: whoever read has gone, as 
 /** Resolves with the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   process.stdout.on('error', outlive);
-  process.stderr.on('error', outlive);
+  process.stderr.on('error', () => undefined); // there is nowhere left to tell of it
   const program = new Program('hansa');
   const ending = new AbortController();
   const terminal: Terminal = {
@@ -99,9 +99,10 @@ function outlive(error: NodeJS.ErrnoException): void {
     return;
   }
   isOutputLost = true;
-  process.stderr.write(`error: what was to be shown was lost: ${error.message} [DISK_FULL]\n`);
-  process.once('exit', (code) => {
-    process.exitCode = code === 0 ? errorCodes.DISK_FULL.exit : code;
+  const code = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'DISK_FULL' : 'INTERNAL';
+  process.stderr.write(`error: what was to be shown was lost: ${error.message} [${code}]\n`);
+  process.once('exit', (exit) => {
+    process.exitCode = exit === 0 ? errorCodes[code].exit : exit;
   });
 }
 

@@ -7,7 +7,7 @@ import type { Validities } from '@hansa/capabilities/certificates/contract';
 import { readTicket } from '@hansa/capabilities/nodes/capability';
 import type { Setting } from '@hansa/capabilities/daemon/contract';
 import { HansaError, nameLengthMax, schemaSentence } from '@hansa/foundation';
-import { parse } from 'yaml';
+import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { configOptions } from './config-options.ts';
 import { dataFolderProblem } from './data-folder.ts';
@@ -258,7 +258,7 @@ function parsedYaml(text: string): unknown {
   try {
     return parse(text, { logLevel: 'error' });
   } catch (error) {
-    const [why = ''] = (error as Error).message.split('\n');
-    throw new Error(why, { cause: error });
+    const isRead = !(error instanceof YAMLParseError);
+    throw new Error(isRead ? 'a name in it is not known' : error.message.split('\n')[0]);
   }
 }

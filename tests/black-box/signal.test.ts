@@ -113,6 +113,9 @@ test('a file of tokens that is no YAML is refused without a word of what it says
   expect([done.code, done.stdout]).toEqual([2, '']);
   expect(done.stderr).toContain('is neither YAML nor JSON');
   expect(done.stderr).not.toContain('cpsk');
+  const alias = file('alias.yaml', 'tokens: [{ token: *cpsk_secret, scopes: ["read:/**"] }]');
+  const other = await hansaAlone({}, 'signal', 'serve', '--port', '0', '--auth-file', alias);
+  expect([other.code, other.stderr.includes('cpsk')]).toEqual([2, false]);
 });
 
 describe('a router does not start', () => {

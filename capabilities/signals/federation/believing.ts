@@ -38,7 +38,7 @@ export class Believing {
     return until !== undefined && this.#host.clock.monotonicMs() < until;
   }
 
-  mayBring(link: KinLink, address: string, signal: SignalType | undefined): boolean {
+  mayBring(link: KinLink, address: string, signal: SignalType): boolean {
     if (!mayBeShared(address) || !maskHas(link.types, signal) || !brings(link.rights, address)) {
       return false;
     }

@@ -216,6 +216,12 @@ describe('a link', () => {
     net.cut('leaf', 'two');
     await net.advance(10);
     expect(leaf.manager.endpoints().map(({ state }) => state)).toEqual(['active', 'disconnected']);
+    expect(leaf.manager.peerInfo('CLASP')).toMatchObject({ state: 'active' });
+    net.cut('leaf', 'one');
+    net.join('leaf', 'two');
+    await net.advance(60_000);
+    expect(leaf.manager.endpoints().map(({ state }) => state)).toEqual(['disconnected', 'active']);
+    expect(leaf.manager.peerInfo('CLASP')).toMatchObject({ state: 'active' });
   });
 
   it('is told of in the logs at both of its ends, each change once', async () => {

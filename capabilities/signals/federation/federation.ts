@@ -4,7 +4,7 @@
 // whatever ways there are, stops where it is known.
 import type { Clock, Log } from '@hansa/foundation';
 import { maskHas } from '../frames/codes.ts';
-import { encodeFrame, encodePayload } from '../frames/encode.ts';
+import { encodePayload } from '../frames/encode.ts';
 import type {
   AckMessage,
   AddressRevision,
@@ -161,15 +161,15 @@ export class Federation implements KinHost {
     }
   }
 
-  /** The same of a publication: at an address of ours everybody hears it from us. */
-  heard(from: OwnListener, linkId: string, message: PublishMessage): void {
+  /**
+   * The same of a publication, for routers of our own kind: those of another may be linked among
+   * themselves, and it would come round for ever.
+   */
+  heard(linkId: string, message: PublishMessage, writer: string): void {
     this.figures.taken += 1;
     this.watchers.forEach((watcher) => watcher.publish(linkId, message));
     if (this.topology.ownerOf(message.address)?.kind === 'self') {
-      const payload = encodePayload(message);
-      this.#spreading.tellNews({ message, payload, writer: linkId });
-      const frame = encodeFrame(message);
-      this.owners.forEach((other) => other !== from && other.publish(message, frame));
+      this.#spreading.tellNews({ message, payload: encodePayload(message), writer });
     }
   }
 
@@ -210,7 +210,6 @@ export class Federation implements KinHost {
       stamp > this.#nowUs() + federationLimits.aheadMs * 1_000
     ) {
       this.figures.refused += 1;
-      this.#insist(address, stamp);
       return;
     }
     if (!isNewer(change, this.#spreading.versions.get(address))) {
@@ -235,7 +234,7 @@ export class Federation implements KinHost {
   published(link: KinLink, { suffix, message, payload }: Suffixed): void {
     const { address } = message;
     const isTrue = message.type === 'publish' && this.believing.isOfItsOwner(address, suffix);
-    if (!isTrue || !this.believing.mayBring(link, address, message.signal)) {
+    if (!isTrue || !this.believing.mayBring(link, address, message.signal ?? 'event')) {
       this.figures.refused += 1;
       return;
     }
@@ -306,22 +305,14 @@ export class Federation implements KinHost {
     if (this.param(address) === undefined) {
       return this.believing.recovers();
     }
-    this.#insist(address, revision);
-    return false;
-  }
-
-  /**
-   * At an address of ours what is here is what counts: only whoever judged it before us, an earlier
-   * life of ours or a forger stamped it later.
-   */
-  #insist(address: string, stamp: number): void {
-    const held = this.#spreading.versions.get(address)?.stamp ?? 0;
-    const isOurs = this.topology.ownerOf(address)?.kind === 'self' && held > 0;
-    const isOfNow = stamp <= this.#nowUs() + federationLimits.aheadMs * 1_000;
-    if (isOurs && isOfNow && stamp > held) {
-      this.#spreading.stamp(address, stamp);
+    // Only whoever judged it before us, an earlier life of ours or a forger stamped it later: what
+    // is here is what counts. Said when revisions are compared and not at each change, lest two
+    // that both hold it to be theirs answer each other for ever.
+    if (revision <= this.#nowUs() + federationLimits.aheadMs * 1_000) {
+      this.#spreading.stamp(address, revision);
       this.#spreading.flood(address, undefined);
     }
+    return false;
   }
 
   confirmed(link: KinLink, address: string): void {

@@ -274,6 +274,7 @@ export class LineLink implements FederationLink {
 
   #leave(reason: string, state: 'disconnected' | 'failed'): void {
     this.#reason = reason;
+    this.#state = state; // whoever is told of it looks
     this.#timer?.cancel();
     this.#plain?.close();
     if (this.#kin !== undefined) {

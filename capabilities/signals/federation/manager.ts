@@ -286,9 +286,9 @@ export class FederationManager {
     }
   }
 
-  /** Of our own kind: one of another kind has one link. */
   #isLinked(peer: string): boolean {
-    return [...this.#federation.links.values()].some(({ peerId }) => peerId === peer);
+    const isKin = [...this.#federation.links.values()].some(({ peerId }) => peerId === peer);
+    return isKin || [...this.#links.values()].some((link) => leadsTo(link, peer));
   }
 
   /** Routers of another kind may have the same name. */
@@ -336,6 +336,10 @@ export class FederationManager {
       this.#peers.delete(first);
     }
   }
+}
+
+function leadsTo({ state, peer }: FederationLink, name: string): boolean {
+  return peer === name && (state === 'syncing' || state === 'active');
 }
 
 function infoOf(routerId: string, { state, namespaces }: Registered): PeerInfo {

@@ -49,6 +49,14 @@ it('one with a hub of another kind is heard by those of its own kind too, at its
   await net.settle();
   for (const line of [far, near]) {
     expect([line.sets.length, line.publishes]).toEqual([1, ['/own/cue="go"']]);
+    line.forget();
+  }
+  sender.publish('/own/touch', { signal: 'gesture', phase: 'start', id: 1 });
+  await net.settle();
+  net.cut('own', 'theirs');
+  await net.settle();
+  for (const line of [far, near]) {
+    expect(line.messages('publish').map(({ phase }) => phase)).toEqual(['start', 'cancel']);
   }
 });
 

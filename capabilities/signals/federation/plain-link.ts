@@ -14,6 +14,7 @@ import {
   type SnapshotParam,
 } from '../frames/messages.ts';
 import { sameValue } from '../frames/values.ts';
+import { routerLimits } from '../router/limits.ts';
 import { addressProblem } from '../patterns/address.ts';
 import type { ParamWrite } from '../router/param.ts';
 import type { Router } from '../router/router.ts';
@@ -26,6 +27,12 @@ import { revisionFrames } from './revision-frames.ts';
 
 /** As published links count their subscriptions. */
 const firstSubscription = 1_000;
+
+/** Who writes what comes from the hub: it does not say. */
+const hubWriter = 'federation';
+
+/** Gestures of the hub's clients at once; of further ones the moves are not heard here. */
+const fingersMax = routerLimits.routerGesturesMax;
 
 /** How often all that the hub has is asked for anew: of what others own it tells no revisions. */
 const refreshMs = 600_000;
@@ -58,6 +65,8 @@ export class PlainLink implements OwnListener {
   /** Ours that the hub has as we have them; until we are active. */
   #agreed: Set<string> | undefined = new Set();
   readonly #dirty = new Set<string>();
+  /** Of the hub's clients, by id and address. */
+  readonly #fingers = new Set<string>();
   #timer: Timer | undefined;
   #ticking: Timer | undefined;
   #active = false;
@@ -128,7 +137,7 @@ export class PlainLink implements OwnListener {
 
   publish(message: PublishMessage, frame: Uint8Array): void {
     const { port, rights, types, router } = this.#needs;
-    if (!maskHas(types, message.signal) || !rights.allows('read', message.address)) {
+    if (!maskHas(types, message.signal ?? 'event') || !rights.allows('read', message.address)) {
       return;
     }
     if (router.isFleeting(message) ? port.isClogged() : this.#allowance.isSpent()) {
@@ -187,6 +196,9 @@ export class PlainLink implements OwnListener {
   #receiveParam({ address, value, revision, timestamp }: SnapshotParam): void {
     this.#noteRevision(address, revision);
     const held = this.#needs.router.get(address);
+    if (this.#active && this.#isOwn(address) && held === undefined) {
+      return; // its time was over here, and this tells how things stood there
+    }
     if (!this.#isOwn(address) || held === undefined) {
       this.#take({ address, value, ttl: undefined });
       this.#agreed?.add(address);
@@ -229,15 +241,33 @@ export class PlainLink implements OwnListener {
 
   #receivePublish(message: PublishMessage): void {
     const { router, port, federation } = this.#needs;
-    if (this.#mayTake(message.address, message.signal)) {
+    if (this.#mayTake(message.address, message.signal ?? 'event') && this.#isTheirs(message)) {
       const { id } = port;
-      router.publish(message, { writer: 'federation', link: id, router: `link ${id}` });
-      federation.heard(this, id, message);
+      router.publish(message, { writer: hubWriter, link: id, router: `link ${id}` });
+      federation.heard(id, message, hubWriter);
     }
   }
 
+  /**
+   * A hub may tell moves to whoever made them, too: those of a gesture that began here are ours.
+   */
+  #isTheirs({ signal, phase, address, id = 0 }: PublishMessage): boolean {
+    if (signal !== 'gesture') {
+      return true;
+    }
+    const finger = `${id} ${address}`;
+    if (phase === 'move') {
+      return this.#fingers.has(finger);
+    }
+    this.#fingers.delete(finger);
+    if (phase !== 'end' && phase !== 'cancel' && this.#fingers.size < fingersMax) {
+      this.#fingers.add(finger);
+    }
+    return true;
+  }
+
   /** Ours to judge, or nobody's whom we know better. */
-  #mayTake(address: string, signal: SignalType | undefined): boolean {
+  #mayTake(address: string, signal: SignalType): boolean {
     const { federation, rights, types } = this.#needs;
     const owner = federation.topology.ownerOf(address);
     return (
@@ -313,6 +343,10 @@ export class PlainLink implements OwnListener {
     const nowMs = this.#needs.clock.monotonicMs();
     if (nowMs >= this.#refreshedMs + refreshMs) {
       this.#refreshedMs = nowMs;
+      // At some hubs what is only replaced stays behind.
+      this.#interests.forEach((_, i) =>
+        this.#send({ type: 'unsubscribe', id: firstSubscription + i }),
+      );
       this.subscribe();
     }
   }

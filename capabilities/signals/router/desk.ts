@@ -145,7 +145,9 @@ function publish(rooms: Rooms, session: Session, { message, frame }: Publication
     publishing.publish(session, message, relayedFrame(frame));
   } else {
     core.figures.refused += 1;
-    rooms.gestures.refused(session, message);
+    if (message.signal === 'gesture') {
+      rooms.gestures.refused(session, message);
+    }
     session.outbox.reply(errorFrame(refusal));
   }
 }

@@ -10,8 +10,9 @@ import { routerLimits } from './limits.ts';
 import type { Refusal } from './param.ts';
 import type { Session } from './session.ts';
 
-const p2pPrefix = '/clasp/p2p/signal/';
-const p2pAnnounceAddress = '/clasp/p2p/announce';
+const p2pPrefix = '/clasp/p2p/';
+const p2pSignalPrefix = `${p2pPrefix}signal/`;
+const p2pAnnounceAddress = `${p2pPrefix}announce`;
 
 export interface Publishing {
   /** Why it is not taken; changes nothing. */
@@ -31,12 +32,12 @@ export function createPublishing({ core, fanout, gestures }: PublishingNeeds): P
     refusal(session, { address, signal }) {
       const writing =
         refusalOfWriting(session, address) ??
-        refusalOfType(core, address, signal) ??
+        refusalOfType(core, address, signal ?? 'event') ??
         guarded(core, session, 'PUBLISH', address);
-      if (writing !== undefined || !address.startsWith(p2pPrefix)) {
+      if (writing !== undefined || !address.startsWith(p2pSignalPrefix)) {
         return writing;
       }
-      const isThere = core.sessions.has(address.slice(p2pPrefix.length));
+      const isThere = core.sessions.has(address.slice(p2pSignalPrefix.length));
       return isThere
         ? undefined
         : { code: signalErrors.target, message: 'no such session is connected', address };
@@ -44,8 +45,8 @@ export function createPublishing({ core, fanout, gestures }: PublishingNeeds): P
     publish(session, message, frame) {
       core.figures.publishes += 1;
       const { address } = message;
-      if (address.startsWith(p2pPrefix)) {
-        core.sessions.get(address.slice(p2pPrefix.length))?.outbox.event(frame);
+      if (address.startsWith(p2pSignalPrefix)) {
+        core.sessions.get(address.slice(p2pSignalPrefix.length))?.outbox.event(frame);
         return;
       }
       if (address === p2pAnnounceAddress) {
@@ -90,9 +91,9 @@ export function refusalOfWriting(session: Session, address: string): Refusal | u
 export function refusalOfType(
   { settings }: Core,
   address: string,
-  signal: SignalType | undefined,
+  signal: SignalType,
 ): Refusal | undefined {
-  if (maskHas(settings.types, signal)) {
+  if (maskHas(settings.types, signal) || address.startsWith(p2pPrefix)) {
     return undefined;
   }
   const message = `this router takes nothing of type ${signal}`;

@@ -203,8 +203,10 @@ function localPublishing(
     const frame =
       payload === undefined ? encodeFrame(message) : frameAround(payload, { qos: qosOf(message) });
     const { router: from, writer } = origin;
-    const forward: Forward = (told, bytes) =>
-      fanout.publish(told, { frame: bytes, origin, except });
+    // What was ended here nobody else has judged, or told of.
+    const ended = { ...origin, link: undefined };
+    const forward: Forward = (told, bytes, isOurs = false) =>
+      fanout.publish(told, { frame: bytes, origin: isOurs ? ended : origin, except });
     if (message.signal === 'gesture' && from !== undefined) {
       gestures.publish({ from, writer }, message, { frame, forward });
     } else {

@@ -316,6 +316,10 @@ test('what a router does not name among its features it refuses, alone and in bu
     '403 this router takes nothing of type gesture',
   ]);
   expect(other.types).toEqual(['set', 'publish']);
+  line.publish('/a', { signal: undefined });
+  expect(line.errors.at(-1)).toBe('403 this router takes nothing of type event');
+  line.publish(`/clasp/p2p/signal/${other.session}`);
+  expect(other.publishes.at(-1)).toContain('/clasp/p2p/signal/');
   const none = createRig({ options: { features: ['event'] } });
   const writer = await none.join();
   writer.set('/a', 1);

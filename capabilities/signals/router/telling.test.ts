@@ -210,6 +210,17 @@ test('a move that waits is told before what ends its gesture', async () => {
   expect(told(other)).toEqual(['start 0', 'move 1', 'move 3', 'cancel 4']);
 });
 
+test('an event that is refused ends no gesture at its address', async () => {
+  const rig = createRig({ options: { features: ['gesture'] } });
+  const [hand, other] = [await rig.join(), await rig.join()];
+  other.subscribe(1, '/touch');
+  finger(hand, 'start', 0, 0);
+  hand.publish('/touch', { signal: 'event' });
+  finger(hand, 'end', 1, 0);
+  expect(hand.errorCodes).toEqual([403]);
+  expect(other.messages('publish').map(({ phase }) => phase)).toEqual(['start', 'end']);
+});
+
 test('fingers are told apart by id and by session; moves without a start pass', async () => {
   const rig = createRig();
   const [hand, second, other] = [await rig.join(), await rig.join(), await rig.join()];
