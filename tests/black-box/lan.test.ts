@@ -37,9 +37,13 @@ describe.skipIf(!needed.available)('on a local network', () => {
     await other.stop();
     await until('lubeck notices', linked(['disconnected', 'connecting']), 60_000);
     await other.restart(['--link-port', String(port)]);
-    const again = await until('the link is up again', linked(['live', 'idle']), 60_000);
-    const addresses = again.endpoints.flatMap((endpoint) => endpoint.addresses);
-    expect(addresses).toContain(`${lan.host}:${port}`);
+    await until('the link is up again', linked(['live', 'idle']), 60_000);
+    // The connection may be up before it is listed where it has moved to.
+    await until('and is where the peer is now', async () => {
+      const { endpoints } = await must<Link>(lubeck, 'link', 'show', 'bergen');
+      const addresses = endpoints.flatMap((endpoint) => endpoint.addresses);
+      return addresses.includes(`${lan.host}:${port}`) || notYet(addresses);
+    });
     await Promise.all([one.stop(), other.stop()]);
   });
 });
