@@ -9,7 +9,7 @@ afterEach(() => {
   expect(net.problems).toEqual([]);
 });
 
-const forgetting = { options: { paramTtlSeconds: 100 } };
+const forgetting = { options: { paramTtlSeconds: 100, sessionIdleMs: 0 } };
 
 /** Three in a ring, of which `a` keeps its params for so long; the others 100 seconds. */
 async function ring(ownerTtlSeconds: number): Promise<readonly Site[]> {
@@ -86,7 +86,7 @@ describe('what a hub of another kind has', () => {
     net = new Network();
     const hub = net.site('hub', {}, { isStranger: true });
     const mode = { kind: 'leaf', hubEndpoint: 'hub' } as const;
-    const options = { options: { paramTtlSeconds: 3_600 } };
+    const options = { options: { paramTtlSeconds: 3_600, sessionIdleMs: 0 } };
     const leaf = net.site('leaf', { mode, ownedNamespaces: ['/leaf/**'] }, options);
     net.start();
     await net.advance(200);
