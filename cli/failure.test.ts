@@ -74,3 +74,9 @@ test('stacks name every cause, within a bound', () => {
   expect(stacks.match(/caused by/g)).toHaveLength(3);
   expect(stacksOf('text')).toBe('');
 });
+
+test('a disk that is full is told as that, whatever was being written', () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+  expect(exitCodeOf(full)).toBe(6);
+  expect(exitCodeOf(new Error('something else'))).toBe(1);
+});

@@ -77,8 +77,15 @@ export function asHansaError(error: unknown): HansaError {
     return error;
   }
   const message = error instanceof Error ? error.message : String(error);
-  return new HansaError('INTERNAL', message, { cause: error });
+  return new HansaError(isOfFullDisk(error) ? 'DISK_FULL' : 'INTERNAL', message, { cause: error });
 }
+
+/** Whatever was being written: that there is no room is what a person has to know. */
+function isOfFullDisk(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && fullDiskCodes.has(error.code);
+}
+
+const fullDiskCodes: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
 
 /** In words, outermost first, within a bound. */
 export function causesOf(error: Error): readonly string[] {

@@ -10,7 +10,7 @@ import { commands } from './commands.ts';
 import { createContextCarrier } from './context-carrier.ts';
 import { findHome, type Home } from './contexts.ts';
 import { readDataFile } from './data-file.ts';
-import { exitCodeOf, stacksOf, tellFailure, usageFailure } from './failure.ts';
+import { asHansaError, exitCodeOf, stacksOf, tellFailure, usageFailure } from './failure.ts';
 import type { LocalCommand } from './local-commands.ts';
 import { nextCommands } from './next-commands.ts';
 import { palette, render, type OutputFormat, type Palette } from './rendering.ts';
@@ -99,7 +99,7 @@ function outlive(error: NodeJS.ErrnoException): void {
     return;
   }
   isOutputLost = true;
-  const code = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'DISK_FULL' : 'INTERNAL';
+  const { code } = asHansaError(error);
   process.stderr.write(`error: what was to be shown was lost: ${error.message} [${code}]\n`);
   process.once('exit', (exit) => {
     process.exitCode = exit === 0 ? errorCodes[code].exit : exit;
